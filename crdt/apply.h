@@ -1,0 +1,39 @@
+/* Apply: the merge. A change is applied to cells once all that it depends on is; two peers that
+   applied the same changes hold the same entries. Undo takes the last applied change back. */
+
+#ifndef SKR_CRDT_APPLY_H_INCLUDED
+#define SKR_CRDT_APPLY_H_INCLUDED
+
+#include "crdt/cells.h"
+#include "crdt/change.h"
+
+/* Where and by whom: the same for all operations of a change. */
+typedef struct skr_applier_t {
+    const skr_cells_t *cells;
+    skr_id_t collection;
+    skr_id_t writer;
+    uint64_t seq;
+    uint64_t hlc;
+    skr_fingerprint_t *fingerprint;
+    skr_buf_t *undo; /* receives what was displaced, to be kept in the log; NULL: not wanted */
+} skr_applier_t;
+
+/* Applies one operation (its dot is writer, seq, index). */
+saker_err_t skr_apply_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
+                          size_t writers_count, uint32_t index) SKR_MUST_USE;
+/* Applies all operations of a content. On an error the cells are as after some of them: the caller
+   ends its transaction, or calls skr_apply_undo. */
+saker_err_t skr_apply_content (const skr_applier_t *self,
+                               const skr_content_t *content) SKR_MUST_USE;
+/* Takes back the first ops_count operations of a content whose undo bytes are given: afterwards the
+   cells and the fingerprint are as before. Only the change applied last can be taken back. */
+saker_err_t skr_apply_undo (const skr_applier_t *self, const skr_op_t *ops, size_t ops_count,
+                            skr_span_t undo) SKR_MUST_USE;
+
+/* The pred of a new operation: for each writer, the highest dot seen in the scope of (kind, path,
+   argument). Ascending by writer id. *dots is allocated (free ()), NULL when count is 0. */
+saker_err_t skr_apply_seen (const skr_cells_t *cells, skr_op_kind_t kind, skr_span_t document,
+                            skr_span_t path, skr_span_t argument, skr_dot_t **dots,
+                            size_t *count) SKR_MUST_USE;
+
+#endif

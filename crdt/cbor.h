@@ -1,0 +1,79 @@
+/* CBOR, core deterministic encoding (RFC 8949 section 4.2.1), and nothing else.
+
+   The writer appends to a buf. The reader walks borrowed bytes with libcbor's streaming decoder,
+   item by item, and refuses: indefinite lengths, longer forms than needed, tags, counts larger than
+   the bytes left, depth over SKR_CBOR_DEPTH_MAX, text that is not UTF-8. Its error is sticky: after
+   the first, every call answers with zeros, so a parser reads everything and checks once. */
+
+#ifndef SKR_CRDT_CBOR_H_INCLUDED
+#define SKR_CRDT_CBOR_H_INCLUDED
+
+#include "crdt/bytes.h"
+#include "crdt/err.h"
+
+void skr_cbor_put_uint (skr_buf_t *buf, uint64_t value);
+void skr_cbor_put_int (skr_buf_t *buf, int64_t value);
+void skr_cbor_put_bytes (skr_buf_t *buf, const void *data, size_t size);
+void skr_cbor_put_text (skr_buf_t *buf, const char *data, size_t size);
+void skr_cbor_put_array (skr_buf_t *buf, size_t count);
+void skr_cbor_put_map (skr_buf_t *buf, size_t count);
+void skr_cbor_put_bool (skr_buf_t *buf, bool value);
+void skr_cbor_put_null (skr_buf_t *buf);
+/* In the shortest of 16, 32, 64 bits that holds it exactly. */
+void skr_cbor_put_double (skr_buf_t *buf, double value);
+
+typedef enum skr_cbor_type_t {
+    SKR_CBOR_END = 0, /* nothing left, or the reader has failed */
+    SKR_CBOR_UINT,
+    SKR_CBOR_NEGINT,
+    SKR_CBOR_BYTES,
+    SKR_CBOR_TEXT,
+    SKR_CBOR_ARRAY,
+    SKR_CBOR_MAP,
+    SKR_CBOR_BOOL,
+    SKR_CBOR_NULL,
+    SKR_CBOR_DOUBLE,
+} skr_cbor_type_t;
+
+/* Borrows what it reads. */
+typedef struct skr_cbor_t {
+    const uint8_t *start;
+    const uint8_t *at;
+    const uint8_t *end;
+    saker_err_t error; /* SAKER_OK, SAKER_EINPUT */
+    const char *wrong; /* static words about it */
+    size_t wrong_at;   /* offset */
+} skr_cbor_t;
+
+void skr_cbor_open (skr_cbor_t *self, skr_span_t bytes);
+/* Type of the next item, without taking it. */
+skr_cbor_type_t skr_cbor_peek (skr_cbor_t *self);
+uint64_t skr_cbor_get_uint (skr_cbor_t *self);
+int64_t skr_cbor_get_int (skr_cbor_t *self);
+bool skr_cbor_get_bool (skr_cbor_t *self);
+void skr_cbor_get_null (skr_cbor_t *self);
+double skr_cbor_get_double (skr_cbor_t *self);
+/* Borrowed from what is read. */
+skr_span_t skr_cbor_get_bytes (skr_cbor_t *self);
+skr_span_t skr_cbor_get_text (skr_cbor_t *self);
+/* A byte string of exactly `size` bytes, copied; zeros on error. */
+void skr_cbor_get_fixed (skr_cbor_t *self, uint8_t *data, size_t size);
+/* Number of elements; an error when it is over `count_max`. */
+size_t skr_cbor_get_array (skr_cbor_t *self, size_t count_max);
+/* Number of pairs. The caller takes each key with skr_cbor_get_key. */
+size_t skr_cbor_get_map (skr_cbor_t *self, size_t count_max);
+/* A key of a map whose keys are unsigned integers. `last` is -1 before the first; keys must
+   ascend. */
+uint64_t skr_cbor_get_key (skr_cbor_t *self, int64_t *last);
+/* Takes one whole item, whatever it holds (checked for form and depth, map keys for order too),
+   and gives its bytes. */
+skr_span_t skr_cbor_get_raw (skr_cbor_t *self);
+/* Marks the reader as failed, with static words. */
+void skr_cbor_reject (skr_cbor_t *self, const char *wrong);
+/* SAKER_OK when no error was met and nothing is left. The sentence names words and offset. */
+saker_err_t skr_cbor_close (skr_cbor_t *self) SKR_MUST_USE;
+
+/* Is this UTF-8 (RFC 3629: no surrogates, shortest form)? */
+bool skr_utf8_valid (const char *data, size_t size);
+
+#endif

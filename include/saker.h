@@ -1,0 +1,378 @@
+/* saker.h - the public interface of libsaker.
+
+   saker is a peer-to-peer sync mesh. A daemon, sakerd, holds a full replica in a store (a folder);
+   an application opens the same store and talks to that daemon over a local socket. Reads and
+   writes touch the local replica only: they never wait for the network.
+
+   Every function that can fail returns a saker_err_t; 0 is success. After a failure
+   saker_error_text () tells, for the calling thread, in one sentence what was wrong and what to do.
+   Text is UTF-8. Sizes are in bytes, times in milliseconds. A saker_t belongs to one thread at a
+   time; several threads open one each. Nothing here forks, installs signal handlers or prints. */
+
+#ifndef SAKER_H_INCLUDED
+#define SAKER_H_INCLUDED
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined __GNUC__
+#define SAKER_EXPORT __attribute__ ((visibility ("default")))
+#else
+#define SAKER_EXPORT
+#endif
+
+/* ------------------------------------------------------------------------------------------------
+   Errors. The numbers are stable: they travel in answers of the daemon and are the exit codes of
+   the `saker` tool. */
+
+#define SAKER_ERRORS(X)                                                                            \
+    X (SAKER_OK, 0, "success")                                                                     \
+    X (SAKER_EINPUT, 1, "bad input")                                                               \
+    X (SAKER_EUSAGE, 2, "wrong usage")                                                             \
+    X (SAKER_ENOTFOUND, 3, "not found")                                                            \
+    X (SAKER_EEXIST, 4, "exists already")                                                          \
+    X (SAKER_ERIGHT, 5, "no right")                                                                \
+    X (SAKER_ELIMIT, 6, "over a limit")                                                            \
+    X (SAKER_ETYPE, 7, "another type is there")                                                    \
+    X (SAKER_EFULL, 8, "disk full")                                                                \
+    X (SAKER_EBUSY, 9, "in use")                                                                   \
+    X (SAKER_EDAMAGED, 10, "damaged")                                                              \
+    X (SAKER_EVERSION, 11, "unknown version")                                                      \
+    X (SAKER_ETIMEOUT, 12, "timed out")                                                            \
+    X (SAKER_EUNREACHABLE, 13, "not reachable")                                                    \
+    X (SAKER_EFORGED, 14, "signature or seal does not hold")                                       \
+    X (SAKER_EWAIT, 15, "waits for something else")                                                \
+    X (SAKER_EIO, 16, "input or output failed")                                                    \
+    X (SAKER_ENOMEM, 17, "out of memory")                                                          \
+    X (SAKER_EDIFFER, 18, "peers differ")                                                          \
+    X (SAKER_EGAP, 19, "history before this point is gone")
+
+typedef enum saker_err_t {
+#define SAKER_ERROR_ENUM(name, number, text) name = number,
+    SAKER_ERRORS (SAKER_ERROR_ENUM)
+#undef SAKER_ERROR_ENUM
+} saker_err_t;
+
+/* The one sentence about the last failure on this thread. Borrowed until the next saker call. */
+SAKER_EXPORT const char *saker_error_text (void);
+
+/* The short name of an error, "disk full". Static. */
+SAKER_EXPORT const char *saker_error_name (saker_err_t error);
+
+/* The version of the library, "0.1.0". Static. */
+SAKER_EXPORT const char *saker_version (void);
+
+/* ------------------------------------------------------------------------------------------------
+   Values: what a register, or a member of a set, holds. */
+
+typedef enum saker_type_t {
+    SAKER_NULL = 0,
+    SAKER_BOOL = 1,
+    SAKER_INT = 2,    /* 64 bits, signed */
+    SAKER_DOUBLE = 3, /* finite */
+    SAKER_TEXT = 4,   /* UTF-8, any code point, 60 KiB at most */
+    SAKER_BYTES = 5,  /* 60 KiB at most */
+    SAKER_MAP = 6,    /* in answers only: a map without keys */
+} saker_type_t;
+
+typedef struct saker_value_t {
+    saker_type_t type;
+    union {
+        bool boolean;
+        int64_t integer;
+        double number;
+        struct {
+            const char *data; /* not terminated by a zero */
+            size_t size;
+        } string; /* SAKER_TEXT and SAKER_BYTES */
+    } as;
+} saker_value_t;
+
+/* What kind of cell a value was read from. It decides how concurrent writes merge. */
+typedef enum saker_cell_t {
+    SAKER_REGISTER = 1,
+    SAKER_LWW = 2,
+    SAKER_COUNTER = 3,
+    SAKER_MEMBER = 4,
+    SAKER_EMPTY_MAP = 5,
+} saker_cell_t;
+
+/* ------------------------------------------------------------------------------------------------
+   Opening. */
+
+typedef struct saker_t saker_t;
+
+/* Connects to the daemon that runs on `store` (NULL: $SAKER_STORE, else ~/.saker).
+   SAKER_EUNREACHABLE when none answers within `timeout_ms`. Owned by the caller. */
+SAKER_EXPORT saker_err_t saker_open (saker_t **self_p, const char *store, int timeout_ms);
+
+/* Closes and clears; a NULL or cleared handle is left alone. */
+SAKER_EXPORT void saker_close (saker_t **self_p);
+
+/* ------------------------------------------------------------------------------------------------
+   Writing. A batch is a list of operations on documents of one collection; it is written as one
+   change: all of it or nothing, here and at every other peer. A document is named by its id, a
+   place in it by a JSON Pointer (RFC 6901; "" is the whole document). Later operations of a batch
+   see the earlier ones. */
+
+typedef struct saker_batch_t saker_batch_t;
+
+/* A batch for one collection. Owned by the caller. NULL when memory is out. */
+SAKER_EXPORT saker_batch_t *saker_batch_new (const char *collection);
+SAKER_EXPORT void saker_batch_destroy (saker_batch_t **self_p);
+
+/* Register: replaces whatever this peer sees at and below the place. */
+SAKER_EXPORT saker_err_t saker_batch_set (saker_batch_t *self, const char *document,
+                                          const char *pointer, const saker_value_t *value);
+
+/* The same, but rivals are settled by the later time instead of being listed as a conflict. */
+SAKER_EXPORT saker_err_t saker_batch_set_lww (saker_batch_t *self, const char *document,
+                                              const char *pointer, const saker_value_t *value);
+
+/* Replace: begins the replacement of everything at and below the place. The saker_batch_set and
+   saker_batch_set_map calls on places below it that follow, up to saker_batch_replace_end, are its
+   new contents. What is equal already is left untouched, so that it does not rival what others
+   write; what is not named is deleted. */
+SAKER_EXPORT saker_err_t saker_batch_replace (saker_batch_t *self, const char *document,
+                                              const char *pointer);
+SAKER_EXPORT saker_err_t saker_batch_replace_end (saker_batch_t *self);
+
+/* Makes a map without keys (or leaves the map that is there). */
+SAKER_EXPORT saker_err_t saker_batch_set_map (saker_batch_t *self, const char *document,
+                                              const char *pointer);
+
+/* Deletes what this peer sees at and below the place. */
+SAKER_EXPORT saker_err_t saker_batch_delete (saker_batch_t *self, const char *document,
+                                             const char *pointer);
+
+/* Counter: adds `amount`, which may be negative. */
+SAKER_EXPORT saker_err_t saker_batch_incr (saker_batch_t *self, const char *document,
+                                           const char *pointer, int64_t amount);
+
+/* Set: adds or removes one member. */
+SAKER_EXPORT saker_err_t saker_batch_add (saker_batch_t *self, const char *document,
+                                          const char *pointer, const saker_value_t *value);
+SAKER_EXPORT saker_err_t saker_batch_remove (saker_batch_t *self, const char *document,
+                                             const char *pointer, const saker_value_t *value);
+
+/* Gives the batch an operation id (1 to 64 bytes): a second batch with the same id changes nothing
+   and answers with the receipt of the first. */
+SAKER_EXPORT saker_err_t saker_batch_operation (saker_batch_t *self, const void *id, size_t size);
+
+/* Operations and encoded bytes in the batch so far; one change takes SAKER_CHANGE_OPS_MAX and
+   SAKER_CHANGE_BYTES_MAX of them. */
+SAKER_EXPORT size_t saker_batch_count (const saker_batch_t *self);
+SAKER_EXPORT size_t saker_batch_bytes (const saker_batch_t *self);
+
+#define SAKER_CHANGE_OPS_MAX 1024
+#define SAKER_CHANGE_BYTES_MAX 65536
+#define SAKER_VALUE_BYTES_MAX 61440
+#define SAKER_DOCUMENT_BYTES_MAX 255
+#define SAKER_PATH_LEVELS_MAX 32
+#define SAKER_PATH_BYTES_MAX 1024
+#define SAKER_COLLECTION_BYTES_MAX 64
+
+typedef struct saker_receipt_t {
+    uint8_t writer[16]; /* who wrote */
+    uint64_t seq;       /* that writer's count of changes in this collection; 0: nothing to do */
+    bool repeated;      /* the operation id was known: this is the receipt of the first time */
+} saker_receipt_t;
+
+/* Writes the batch. When it returns, the change is on the local disk. `receipt` may be NULL. */
+SAKER_EXPORT saker_err_t saker_write (saker_t *self, const saker_batch_t *batch,
+                                      saker_receipt_t *receipt);
+
+/* ------------------------------------------------------------------------------------------------
+   Reading. A read answers with leaves in canonical order: by place, then for rivals the winner
+   first. */
+
+typedef struct saker_leaf_t {
+    const char *document; /* ended by a zero */
+    const char *pointer;  /* JSON Pointer of the leaf; for a member, of its set; ended by a zero */
+    saker_cell_t cell;
+    saker_value_t value;    /* counter: the sum, SAKER_INT */
+    bool rival;             /* not the winner of its place: kept until somebody writes over it */
+    bool shown;             /* part of what a plain read shows */
+    uint64_t time_ms;       /* when it was written, by the writer's clock; since 1970 */
+    const char *author;     /* name of the device that wrote it */
+    uint8_t writer[16];     /* and its writer */
+    uint64_t seq;
+} saker_leaf_t;
+
+/* Called once a leaf; borrowed until it returns. A value other than 0 ends the read, which then
+   returns SAKER_OK. */
+typedef int saker_leaf_fn (const saker_leaf_t *leaf, void *argument);
+
+/* Reads one document, or the part of it at and below `pointer`, rivals included.
+   SAKER_ENOTFOUND when nothing is there. */
+SAKER_EXPORT saker_err_t saker_read (saker_t *self, const char *collection, const char *document,
+                                     const char *pointer, saker_leaf_fn *leaf_fn, void *argument);
+
+/* Reads every document of a collection, in byte order of the ids, as of successive moments. */
+SAKER_EXPORT saker_err_t saker_iterate (saker_t *self, const char *collection,
+                                        saker_leaf_fn *leaf_fn, void *argument);
+
+typedef int saker_name_fn (const char *name, uint64_t documents, void *argument);
+
+/* Collections with their number of documents, in byte order. */
+SAKER_EXPORT saker_err_t saker_collections (saker_t *self, saker_name_fn *name_fn, void *argument);
+
+/* Ids of the documents of a collection (`documents` is 1), in byte order. */
+SAKER_EXPORT saker_err_t saker_documents (saker_t *self, const char *collection,
+                                          saker_name_fn *name_fn, void *argument);
+
+/* ------------------------------------------------------------------------------------------------
+   Watching: the change feed. Every change that the local peer applied has a position; a cursor is
+   a position and the epoch it belongs to (a restored or replaced store starts a new one). */
+
+typedef struct saker_event_t {
+    uint64_t position;
+    const char *collection;
+    const char *document; /* one that the change touched */
+    const char *author;
+    uint8_t writer[16];
+    uint64_t seq;
+    uint64_t time_ms;
+} saker_event_t;
+
+typedef struct saker_cursor_t {
+    uint8_t epoch[16];
+    uint64_t position; /* everything up to and including it was seen */
+} saker_cursor_t;
+
+typedef int saker_event_fn (const saker_event_t *event, void *argument);
+
+/* The cursor of this moment: what is watched from it is what comes. */
+SAKER_EXPORT saker_err_t saker_now (saker_t *self, saker_cursor_t *cursor);
+
+/* Hands over the events after the cursor (of one collection, or of all with NULL) and moves it;
+   waits up to `timeout_ms` for the first. SAKER_ETIMEOUT when none came, SAKER_EGAP when the
+   cursor is of another epoch or older than what is kept: then read anew and start from
+   saker_now (). */
+SAKER_EXPORT saker_err_t saker_watch (saker_t *self, const char *collection, saker_cursor_t *cursor,
+                                      int timeout_ms, saker_event_fn *event_fn, void *argument);
+
+/* Keeps a cursor under a name in the store, and reads it back (SAKER_ENOTFOUND). */
+SAKER_EXPORT saker_err_t saker_cursor_save (saker_t *self, const char *name,
+                                            const saker_cursor_t *cursor);
+SAKER_EXPORT saker_err_t saker_cursor_load (saker_t *self, const char *name,
+                                            saker_cursor_t *cursor);
+
+/* ------------------------------------------------------------------------------------------------
+   The mesh. */
+
+/* Waits until everything that this peer has written so far is on the disk of each named peer
+   (names or ids, separated by commas; NULL: all members). A peer reports only what it has stored.
+   SAKER_ETIMEOUT names the peers that are behind. */
+SAKER_EXPORT saker_err_t saker_wait (saker_t *self, const char *peers, int timeout_ms);
+
+typedef struct saker_peer_t {
+    const char *name;
+    const char *id;      /* of the device, 16 hexadecimal digits */
+    const char *role;    /* relay, read, write, admin */
+    const char *link;    /* self, up, slow, silent, left */
+    const char *address; /* tcp://..., or "" */
+    int64_t seen_ms;     /* since the last beat; -1: never */
+    int64_t behind;      /* changes that we have and it has not reported; -1: unknown */
+    int64_t rtt_us;      /* of the link; -1: unknown */
+} saker_peer_t;
+
+typedef int saker_peer_fn (const saker_peer_t *peer, void *argument);
+SAKER_EXPORT saker_err_t saker_peers (saker_t *self, saker_peer_fn *peer_fn, void *argument);
+
+/* A tree of names and numbers about the local peer, as leaves with pointers; see `saker status`. */
+SAKER_EXPORT saker_err_t saker_status (saker_t *self, saker_leaf_fn *leaf_fn, void *argument);
+
+typedef struct saker_verdict_t {
+    const char *collection;
+    const char *peer;
+    bool reached;               /* it answered */
+    bool same_clock;            /* it has applied the same changes */
+    bool same_data;             /* and holds the same data; meaningful with the same clock */
+    const char *fingerprint;    /* its fingerprint, 32 hexadecimal digits */
+    uint64_t documents;
+    int64_t ahead, behind;      /* changes that it has and we have not, and the reverse */
+} saker_verdict_t;
+
+typedef int saker_verdict_fn (const saker_verdict_t *verdict, void *argument);
+
+/* Asks every member for clock and fingerprint of a collection, or of all with NULL. SAKER_EDIFFER
+   when any answer differs from ours, SAKER_EUNREACHABLE when one did not answer in time. The local
+   peer's own verdict comes first. */
+SAKER_EXPORT saker_err_t saker_verify (saker_t *self, const char *collection, int timeout_ms,
+                                       saker_verdict_fn *verdict_fn, void *argument);
+
+/* Makes a one-use ticket with which another machine joins. `role`: relay, read, write or admin.
+   `ticket` is a text of at most SAKER_TICKET_MAX bytes with its ending zero. It is a secret. */
+#define SAKER_TICKET_MAX 1024
+SAKER_EXPORT saker_err_t saker_invite (saker_t *self, const char *role, int64_t expires_ms,
+                                       char ticket[SAKER_TICKET_MAX]);
+
+/* ------------------------------------------------------------------------------------------------
+   Stores and the daemon. These work on a store that no daemon has open (SAKER_EBUSY). */
+
+/* Founds a mesh called `mesh`: makes the store, with a new device called `device` as its founder. */
+SAKER_EXPORT saker_err_t saker_init (const char *store, const char *mesh, const char *device);
+
+/* Joins with a ticket: makes the store with a new device, calls the inviting peer and takes its
+   roster. Nothing is left behind when it fails. */
+SAKER_EXPORT saker_err_t saker_join (const char *store, const char *ticket, const char *device,
+                                     int timeout_ms);
+
+typedef struct saker_config_t saker_config_t;
+
+/* A configuration with default settings. Owned by the caller. */
+SAKER_EXPORT saker_config_t *saker_config_new (void);
+SAKER_EXPORT void saker_config_destroy (saker_config_t **self_p);
+
+/* Sets one key ("listen", "seed", "interface", "beacon", ...), as a line of the file does.
+   The error names the key. */
+SAKER_EXPORT saker_err_t saker_config_set (saker_config_t *self, const char *key,
+                                           const char *value);
+
+/* Reads a file of `key = value` lines. The error names the file and the line; nothing is changed
+   unless all of it is right. */
+SAKER_EXPORT saker_err_t saker_config_load (saker_config_t *self, const char *file);
+
+/* What the running daemon tells its program. `level`: 0 error, 1 warning, 2 info, 3 debug. */
+typedef void saker_log_fn (int level, const char *message, void *argument);
+
+typedef struct saker_daemon_t saker_daemon_t;
+
+/* Opens the store, binds the sockets. When it returns, the daemon can be reached.
+   Takes what it needs from the config. Owned by the caller. */
+SAKER_EXPORT saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
+                                           const saker_config_t *config, saker_log_fn *log_fn,
+                                           void *argument);
+
+/* Runs until saker_daemon_stop. */
+SAKER_EXPORT saker_err_t saker_daemon_run (saker_daemon_t *self);
+
+/* May be called from a signal handler. */
+SAKER_EXPORT void saker_daemon_stop (saker_daemon_t *self);
+
+/* Hands a running daemon a new configuration: seeds, beacon and log level change at once, others at
+   the next start (the answer names them). Thread: the one in saker_daemon_run, between rounds, by
+   way of saker_daemon_on_reload. */
+typedef saker_err_t saker_reload_fn (saker_config_t *fresh, void *argument);
+
+/* `reload_fn` fills a fresh config when saker_daemon_reload was called (from a signal handler). */
+SAKER_EXPORT void saker_daemon_on_reload (saker_daemon_t *self, saker_reload_fn *reload_fn,
+                                          void *argument);
+SAKER_EXPORT void saker_daemon_reload (saker_daemon_t *self);
+
+/* The address that the daemon listens on, tcp://ADDR:PORT. Borrowed until it is destroyed. */
+SAKER_EXPORT const char *saker_daemon_address (const saker_daemon_t *self);
+
+SAKER_EXPORT void saker_daemon_destroy (saker_daemon_t **self_p);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
