@@ -9,6 +9,7 @@
 #ifndef SKR_CRDT_CHANGE_H_INCLUDED
 #define SKR_CRDT_CHANGE_H_INCLUDED
 
+#include "crdt/limits.h"
 #include "crdt/op.h"
 
 #define SKR_CHANGE_VERSION 1

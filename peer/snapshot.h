@@ -1,0 +1,31 @@
+/* Snapshot: one collection as of one moment, as a file that can be sent in parts.
+
+   File: a CBOR sequence: header {0: version, 1: collection, 2: name, 3: clock, 4: hashes [* hash of
+   each writer's last change, in the order of the clock], 5: fingerprint, 6: number of entries,
+   7: number of log entries}, then the entries [document, writer index, seq, index, hlc, address,
+   value], then the log above the cut [signed change, undo] in the sender's order.
+   The offer tells its size and BLAKE2b-256.
+
+   The receiver collects the file, checks size and hash, and then builds the collection beside the
+   old state, under a fresh local number, in groups of bounded size; recomputes the fingerprint from
+   the entries; verifies form, signature and rights of every change in the log; and switches over in
+   one last group. So it takes effect whole or not at all; what a crash leaves of the building is
+   removed at the next open. Own and foreign changes that the receiver held beyond the snapshot's
+   clock are applied again after it. */
+
+#ifndef SKR_PEER_SNAPSHOT_H_INCLUDED
+#define SKR_PEER_SNAPSHOT_H_INCLUDED
+
+#include "peer/replica.h"
+
+#define SKR_SNAPSHOT_VERSION 1
+
+/* Writes a snapshot of the committed state to a new file (0600). */
+saker_err_t skr_snapshot_make (skr_replica_t *self, const skr_id_t *collection, const char *file,
+                               uint64_t *size, uint8_t hash[32]) SKR_MUST_USE;
+/* Takes a complete file whose size and hash were checked. Uses groups of its own: none may be open.
+   SAKER_EINPUT, SAKER_EFORGED, SAKER_EDAMAGED: it was not taken, nothing changed. */
+saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection,
+                               const char *file) SKR_MUST_USE;
+
+#endif

@@ -1,0 +1,109 @@
+/* Store: one LMDB environment in a folder, with tables of checksummed records.
+
+   A record is an 8-byte keyed checksum (SipHash-2-4 over table, key and payload, with a key made
+   when the store was) and its payload. A record that does not match is reported as SAKER_EDAMAGED
+   ("table cells, key 00...: checksum differs"), counted, and never handed out.
+
+   There is one write group at a time: everything put since skr_store_begin becomes durable and
+   visible at skr_store_commit, in one LMDB transaction with its two syncs, or not at all. Readers
+   see the last commit, through a read transaction that lives no longer than one round of the event
+   loop. One thread uses a store. The map grows between groups; a full disk fails the commit with
+   SAKER_EFULL and leaves the store as it was, readable. */
+
+#ifndef SKR_PEER_STORE_H_INCLUDED
+#define SKR_PEER_STORE_H_INCLUDED
+
+#include "crdt/bytes.h"
+#include "peer/world.h"
+
+/* Numbers in keys are big-endian; `no` are small local numbers that never leave the store. */
+typedef enum skr_table_t {
+    SKR_META = 0,    /* text -> see replica.c, device.c */
+    SKR_WRITERS,     /* writer id 16 -> no u32 */
+    SKR_WRITER_IDS,  /* no u32 -> writer id 16 */
+    SKR_COLLECTIONS, /* collection id 16 -> CBOR, see replica.c */
+    SKR_TICKS,       /* collection no u32, writer no u32 -> seq, hash of its last change */
+    SKR_DOCUMENTS,   /* collection no u32, document id -> document no u64 */
+    SKR_DOCUMENT_IDS,/* collection no u32, document no u64 -> document id */
+    SKR_CELLS,       /* collection no u32, document no u64, first sort key -> bucket of entries */
+    SKR_LOG,         /* position u64 -> applied change and undo, see log.h */
+    SKR_POSITIONS,   /* collection no u32, writer no u32, seq u64 -> position u64 */
+    SKR_OPERATIONS,  /* operation id hash 16 -> receipt */
+    SKR_CURSORS,     /* name -> epoch, position */
+    SKR_INVITATIONS, /* ticket public key 32 -> CBOR, see ticket.h */
+    SKR_ADDRESSES,   /* device key 32 -> last known address */
+    SKR_ASIDE,       /* table u8, key -> a damaged record, as it was */
+    SKR_TABLES
+} skr_table_t;
+
+#define SKR_STORE_KEY_BYTES_MAX 511
+#define SKR_STORE_FORMAT 1
+
+typedef struct skr_store_t skr_store_t;
+
+typedef enum skr_store_mode_t {
+    SKR_STORE_CREATE, /* the folder must be missing or empty; made with 0700 */
+    SKR_STORE_OPEN,   /* SAKER_ENOTFOUND when it is not a store */
+} skr_store_mode_t;
+
+/* Opens the folder. SAKER_EBUSY: another process has it open (its id is named). SAKER_EINPUT: it
+   lies on a network filesystem (named), or is not private (mode). SAKER_EVERSION: unknown format.
+   SAKER_EDAMAGED. The sentence says what to do. Owned by the caller. */
+saker_err_t skr_store_open (skr_store_t **self_p, const char *folder, skr_store_mode_t mode,
+                            const skr_world_t *world) SKR_MUST_USE;
+/* Ends an open group without effect, closes, clears. */
+void skr_store_close (skr_store_t **self_p);
+const char *skr_store_folder (const skr_store_t *self);
+
+/* Begins a write group; grows the map before, when less than a quarter is free. Does nothing when
+   one has begun. */
+saker_err_t skr_store_begin (skr_store_t *self) SKR_MUST_USE;
+bool skr_store_in_group (const skr_store_t *self);
+/* SAKER_EFULL, SAKER_EIO: nothing of the group took effect. */
+saker_err_t skr_store_commit (skr_store_t *self) SKR_MUST_USE;
+void skr_store_abort (skr_store_t *self);
+
+/* Which state a read sees. */
+typedef enum skr_sight_t {
+    SKR_COMMITTED, /* the last commit, as of the first read since skr_store_forget */
+    SKR_GROUP,     /* the open group, its own puts included */
+} skr_sight_t;
+
+/* Ends the read transaction that SKR_COMMITTED reads share; the next read begins a new one.
+   Called at the end of each round of the event loop. */
+void skr_store_forget (skr_store_t *self);
+
+/* *value is borrowed until the next put, remove, commit, abort or forget. SAKER_ENOTFOUND sets no
+   sentence (it is common, and cheap). */
+saker_err_t skr_store_get (skr_store_t *self, skr_sight_t sight, skr_table_t table, skr_span_t key,
+                           skr_span_t *value) SKR_MUST_USE;
+saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key,
+                           skr_span_t value) SKR_MUST_USE;
+/* SAKER_ENOTFOUND as above. */
+saker_err_t skr_store_remove (skr_store_t *self, skr_table_t table, skr_span_t key) SKR_MUST_USE;
+
+/* Visits records with key >= from that start with prefix, ascending. The visit returns SAKER_OK to
+   go on, SKR_STOP to end early with SAKER_OK, an error to end with it; it must not change the table.
+   Damaged records end the scan with SAKER_EDAMAGED. */
+#define SKR_STOP ((saker_err_t) 255)
+typedef saker_err_t skr_record_fn (skr_span_t key, skr_span_t value, void *argument);
+saker_err_t skr_store_scan (skr_store_t *self, skr_sight_t sight, skr_table_t table,
+                            skr_span_t prefix, skr_span_t from, skr_record_fn *visit,
+                            void *argument) SKR_MUST_USE;
+/* The last record with key <= `key` that starts with prefix. SAKER_ENOTFOUND. */
+saker_err_t skr_store_last (skr_store_t *self, skr_sight_t sight, skr_table_t table,
+                            skr_span_t prefix, skr_span_t key, skr_span_t *found_key,
+                            skr_span_t *value) SKR_MUST_USE;
+
+typedef struct skr_store_stats_t {
+    uint64_t file_bytes;
+    uint64_t map_bytes;
+    uint64_t used_bytes;
+    uint64_t commits;
+    uint64_t failed_commits;
+    uint64_t damaged_records; /* met so far */
+} skr_store_stats_t;
+
+void skr_store_stats (skr_store_t *self, skr_store_stats_t *stats);
+
+#endif
