@@ -138,6 +138,12 @@ static offer_t *find_offer (skr_answerer_t *self, const uint8_t id[16])
 
 /* ---- one function a kind */
 
+static bool is_roster (const skr_collection_t *collection)
+{
+    static const skr_id_t roster;
+    return skr_id_equal (&collection->id, &roster);
+}
+
 static saker_err_t want_arguments (request_t *request, size_t count)
 {
     if (request->count != count) {
@@ -265,8 +271,8 @@ static saker_err_t answer_pull (request_t *request)
     credit = credit > SKR_WIRE_CREDIT_MAX ? SKR_WIRE_CREDIT_MAX : credit;
     if (error == SAKER_OK && !collection) {
         put_pull_head (request, NULL, SKR_WIRE_NO_MORE, 0);
-    } else if (error == SAKER_OK && !have.count && collection->no
-               && collection->changes > SKR_ANSWER_SNAPSHOT_CHANGES) {
+    } else if (error == SAKER_OK && !have.count
+               && collection->changes > SKR_ANSWER_SNAPSHOT_CHANGES && !is_roster (collection)) {
         put_pull_head (request, collection, SKR_WIRE_TAKE_SNAPSHOT, 0);
     } else if (error == SAKER_OK) {
         error = put_changes (request, collection, &have, (size_t) credit);
