@@ -227,7 +227,7 @@ static bool is_wanted (const skr_session_t *self, const skr_id_t *collection)
 
 static void want (skr_session_t *self, const skr_id_t *collection)
 {
-    if (is_wanted (self, collection) || self->wanted_count >= SKR_COLLECTIONS_MAX) {
+    if (is_wanted (self, collection) || self->wanted_count >= SKR_WIRE_STATES_MAX) {
         return;
     }
     if (self->wanted_count == self->wanted_capacity) {
