@@ -1,0 +1,40 @@
+/* Report: what one member last told of itself, by its own beats, whoever passed them on, or by its
+   answers. The basis of wait, verify and pull. Never moves backwards within an instance. */
+
+#ifndef SKR_MESH_REPORT_H_INCLUDED
+#define SKR_MESH_REPORT_H_INCLUDED
+
+#include "mesh/wire.h"
+
+typedef struct skr_report_entry_t {
+    skr_id_t collection;
+    skr_clock_t clock;
+    skr_fingerprint_t fingerprint;
+    uint64_t documents; /* 0 when only beats told */
+    uint64_t asked_ms;  /* see skr_reported_t */
+} skr_report_entry_t;
+
+typedef struct skr_report_t {
+    skr_id_t writer;
+    uint8_t instance[SKR_WIRE_INSTANCE_BYTES];
+    uint64_t number;   /* of the last beat; 0: none yet */
+    uint64_t wall_ms;
+    uint64_t state;    /* digest of its last beat */
+    uint64_t heard_ms; /* mono, of the last beat; 0: never */
+    size_t links_count;
+    uint64_t links[SKR_WIRE_BEAT_LINKS_MAX];
+    skr_report_entry_t *entries; /* sorted by collection */
+    size_t entries_count, entries_capacity;
+} skr_report_t;
+
+/* Takes a verified beat. False when it is not newer than what is known. Takes the clocks. */
+bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms);
+/* Takes an answer about one collection. Takes the clock. */
+saker_err_t skr_report_answer (skr_report_t *self, const skr_id_t *collection, skr_clock_t *clock,
+                               const skr_fingerprint_t *fingerprint, uint64_t documents,
+                               uint64_t asked_ms) SKR_MUST_USE;
+/* NULL when it never told. */
+const skr_report_entry_t *skr_report_find (const skr_report_t *self, const skr_id_t *collection);
+void skr_report_free (skr_report_t *self);
+
+#endif

@@ -1,0 +1,107 @@
+/* Wire: every message between peers, and every limit, on one screen.
+
+   All sockets speak CURVE; all messages are exactly one body frame (ROUTER adds its routing id).
+
+   PUB -> SUB, first byte tells which:
+     'L'  live    CBOR array [+ bstr]: signed changes, in the writer's order
+     'B'  beat    CBOR array [body: bstr, signature: bstr 64]; signature by the device over
+                  "saker beat 1" 00, mesh id, body, so that a beat can be passed on by others
+
+   DEALER -> ROUTER, CBOR array [version, number, kind, arguments ...], and its one answer
+   [version, number, kind, results ...] or [version, number, 0, error, sentence]:
+
+     kind      arguments                           results
+     HELLO     instance 8, addresses [* text]      device 32, writer 16, PUB port, instance 8,
+                                                   addresses [* [device 32, text]]
+     STATE     after: collection id, or h''        [* [collection id, clock digest, fingerprint]], more
+     CLOCK     collection id                       fingerprint, documents, clock
+     PULL      collection id, clock, credit        clock digest of the answerer, more,
+                                                   [* bstr signed change]; more may be 2: "take a
+                                                   snapshot instead", without changes
+     SNAPSHOT  collection id                       snapshot id 16, size, BLAKE2b-256
+     PART      snapshot id, offset, credit         bytes (empty: unknown snapshot, ask anew)
+     JOIN      device 32, transport 32, name,      mesh id, [+ bstr] roster changes,
+               signature 64                        addresses as in HELLO
+               over "saker join 1" 00, mesh id, ticket public key, transport 32; with a ticket's key
+               as CURVE key; the only kind that such a caller may send */
+
+#ifndef SKR_MESH_WIRE_H_INCLUDED
+#define SKR_MESH_WIRE_H_INCLUDED
+
+#include "peer/replica.h"
+
+#define SKR_WIRE_VERSION 1
+#define SKR_WIRE_MESSAGE_BYTES_MAX (1u << 20)    /* ROUTER, DEALER */
+#define SKR_WIRE_FRAME_BYTES_MAX (65536u + 4096u) /* PUB, SUB */
+#define SKR_WIRE_CREDIT_MAX (512u << 10)          /* bytes of changes or of a part in one answer */
+#define SKR_WIRE_ADDRESSES_MAX 64                 /* gossiped in one HELLO */
+#define SKR_WIRE_ADDRESS_BYTES_MAX SKR_ADDRESS_BYTES_MAX
+#define SKR_WIRE_STATES_MAX 4096                  /* collections in one STATE answer */
+#define SKR_WIRE_PULL_MAX 8192                    /* changes in one PULL answer */
+#define SKR_WIRE_BEAT_BYTES_MAX (48u << 10)
+#define SKR_WIRE_BEAT_COLLECTIONS_MAX 32
+#define SKR_WIRE_BEAT_LINKS_MAX 256
+#define SKR_WIRE_INSTANCE_BYTES 8
+
+#define SKR_BEAT_EVERY_MS 1000
+#define SKR_LINK_SLOW_MS 3000    /* no beat for so long: slow */
+#define SKR_LINK_SILENT_MS 10000 /* silent */
+#define SKR_REQUEST_TIMEOUT_MS 10000
+
+typedef enum skr_wire_kind_t {
+    SKR_WIRE_ERROR = 0,
+    SKR_WIRE_HELLO = 1,
+    SKR_WIRE_STATE = 2,
+    SKR_WIRE_CLOCK = 3,
+    SKR_WIRE_PULL = 4,
+    SKR_WIRE_SNAPSHOT = 5,
+    SKR_WIRE_PART = 6,
+    SKR_WIRE_JOIN = 7,
+} skr_wire_kind_t;
+
+typedef enum skr_wire_more_t {
+    SKR_WIRE_NO_MORE = 0,
+    SKR_WIRE_MORE = 1,
+    SKR_WIRE_TAKE_SNAPSHOT = 2,
+} skr_wire_more_t;
+
+/* Begins a request or an answer: array header for `count` elements after kind. */
+void skr_wire_begin (skr_buf_t *buf, uint64_t number, skr_wire_kind_t kind, size_t count);
+void skr_wire_error (skr_buf_t *buf, uint64_t number, saker_err_t error, const char *sentence);
+/* Reads the head; the reader stands at the first argument. *count: elements after kind.
+   SAKER_EINPUT, SAKER_EVERSION. */
+saker_err_t skr_wire_open (skr_cbor_t *cbor, skr_span_t message, uint64_t *number,
+                           skr_wire_kind_t *kind, size_t *count) SKR_MUST_USE;
+
+/* A beat: what a peer has stored, and whom it hears. */
+typedef struct skr_beat_entry_t {
+    skr_id_t collection;
+    skr_fingerprint_t fingerprint;
+    skr_clock_t clock;
+} skr_beat_entry_t;
+
+typedef struct skr_beat_t {
+    skr_id_t writer;
+    uint8_t instance[SKR_WIRE_INSTANCE_BYTES]; /* of the process */
+    uint64_t number;                           /* ascending within an instance */
+    uint64_t wall_ms;                          /* the later one wins between instances */
+    uint64_t state;                            /* digest over all collections, see skr_wire_state */
+    size_t links_count;                        /* members that this peer hears directly */
+    uint64_t links[SKR_WIRE_BEAT_LINKS_MAX];   /* first 8 bytes of the device keys */
+    size_t entries_count;
+    skr_beat_entry_t entries[SKR_WIRE_BEAT_COLLECTIONS_MAX];
+} skr_beat_t;
+
+/* Appends the signed beat, without the 'B'. */
+void skr_beat_put (skr_buf_t *buf, const skr_beat_t *beat, const skr_id_t *mesh,
+                   const uint8_t secret[SKR_SIGN_SECRET_BYTES]);
+/* Reads and verifies; the roster tells the device of its writer. SAKER_EINPUT, SAKER_EFORGED,
+   SAKER_EWAIT: unknown writer. Free with skr_beat_free also after an error. */
+saker_err_t skr_beat_get (skr_beat_t *beat, skr_span_t signed_beat, const skr_roster_t *roster,
+                          const skr_member_t **author) SKR_MUST_USE;
+void skr_beat_free (skr_beat_t *beat);
+
+/* Digest over (id, clock, fingerprint) of all collections, in any order. */
+uint64_t skr_wire_state (const skr_replica_t *replica);
+
+#endif

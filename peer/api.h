@@ -1,0 +1,95 @@
+/* Local API: what the daemon answers to applications and tools on this machine. Bytes in, bytes
+   out; the socket belongs to mesh/. One table lists the commands with the role each needs.
+
+   A request is one CBOR map {0: version, 1: request number, 2: command, 3: arguments map}; it has
+   exactly one answer {0: version, 1: request number, 2: error (saker_err_t), 3: body map, or on an
+   error the sentence}. Lists are paged: a body of at most about 256 KiB, and what to ask with for
+   the rest. Argument and body keys: see the table in api.c.
+
+   Answers to writes are held until the group they were in is committed. Watching, waiting and
+   verifying are answered when there is something to say or their time is up; at most
+   SKR_API_WAITERS_MAX are kept. */
+
+#ifndef SKR_PEER_API_H_INCLUDED
+#define SKR_PEER_API_H_INCLUDED
+
+#include "peer/feed.h"
+#include "peer/replica.h"
+
+#define SKR_API_VERSION 1
+#define SKR_API_REQUEST_BYTES_MAX (1u << 20)
+#define SKR_API_WAITERS_MAX 1024
+#define SKR_API_SOCKET "run/api" /* in the store's folder; run/ is 0700 */
+
+typedef enum skr_command_t {
+    SKR_COMMAND_HELLO = 1,
+    SKR_COMMAND_WRITE,
+    SKR_COMMAND_READ,
+    SKR_COMMAND_ITERATE,
+    SKR_COMMAND_COLLECTIONS,
+    SKR_COMMAND_DOCUMENTS,
+    SKR_COMMAND_NOW,
+    SKR_COMMAND_WATCH,
+    SKR_COMMAND_CURSOR_SAVE,
+    SKR_COMMAND_CURSOR_LOAD,
+    SKR_COMMAND_WAIT,
+    SKR_COMMAND_PEERS,
+    SKR_COMMAND_STATUS,
+    SKR_COMMAND_VERIFY,
+    SKR_COMMAND_INVITE,
+    SKR_COMMANDS
+} skr_command_t;
+
+/* What the mesh knows of a member, for PEERS, WAIT and VERIFY. */
+typedef struct skr_neighbour_t {
+    const char *link;    /* self, up, slow, silent, left; static */
+    const char *address; /* "" when unknown; borrowed until the next call */
+    int64_t seen_ms;     /* -1: never */
+    int64_t rtt_us;      /* -1: unknown */
+} skr_neighbour_t;
+
+/* What a member reported of a collection. */
+typedef struct skr_reported_t {
+    const skr_clock_t *clock; /* borrowed until the next call; NULL: it never told */
+    skr_fingerprint_t fingerprint;
+    uint64_t documents;
+    uint64_t asked_ms; /* mono: when the request was sent whose answer this is; 0: from a beat */
+} skr_reported_t;
+
+/* The side of the mesh that the API looks at. */
+typedef struct skr_neighbours_t {
+    void *context;
+    void (*neighbour) (void *context, const uint8_t device[32], skr_neighbour_t *neighbour);
+    void (*reported) (void *context, const uint8_t device[32], const skr_id_t *collection,
+                      skr_reported_t *reported);
+    /* Asks every linked member for clock and fingerprint of a collection; the answers show up in
+       `reported`, with asked_ms >= the time of this call. */
+    void (*ask) (void *context, const skr_id_t *collection);
+    /* Addresses that others can dial us at, for tickets; returns their number, up to `count`. */
+    size_t (*addresses) (void *context, const char **addresses, size_t count);
+    /* Appends the mesh's part of the status: pairs of (JSON Pointer text, value), see api.c;
+       returns their number. */
+    size_t (*status) (void *context, skr_buf_t *pairs);
+} skr_neighbours_t;
+
+typedef void skr_api_send_fn (void *context, skr_span_t client, skr_span_t answer);
+
+typedef struct skr_api_t skr_api_t;
+
+saker_err_t skr_api_new (skr_api_t **self_p, skr_replica_t *replica,
+                         const skr_neighbours_t *neighbours, skr_api_send_fn *send, void *context,
+                         const skr_world_t *world) SKR_MUST_USE;
+void skr_api_destroy (skr_api_t **self_p);
+
+/* Takes one request; `client` are the bytes that name its sender to `send`. Begins a group on the
+   replica when the command writes. Never fails: what is wrong is answered, or counted and dropped
+   when it is not even a request. */
+void skr_api_request (skr_api_t *self, skr_span_t client, skr_span_t request);
+/* After the round's group was committed, or failed with an error: sends the held answers. */
+void skr_api_committed (skr_api_t *self, saker_err_t error);
+/* Once a round, after the commit: looks at what is waiting. */
+void skr_api_turn (skr_api_t *self);
+/* mono time in ms at which skr_api_turn wants to be called at the latest; UINT64_MAX: any time. */
+uint64_t skr_api_deadline_ms (const skr_api_t *self);
+
+#endif
