@@ -1,5 +1,7 @@
 #include "peer/log.h"
 
+#include "peer/numbers.h"
+
 #include <stdlib.h>
 #include <string.h>
 
