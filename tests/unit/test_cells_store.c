@@ -499,7 +499,7 @@ static void agrees_with_a_model (void)
 {
     uint64_t random = check_seed ();
     CHECK_OK (open_both ());
-    for (int group = 0; group < 60 && !check_bad; group++) {
+    for (int group = 0; group < 300 && !check_bad; group++) {
         CHECK_OK (begin_both ());
         for (uint64_t i = check_random (&random) % 150; i > 0; i--) {
             CHECK_OK (change_random (&random));
@@ -632,8 +632,8 @@ static void holds_documents_of_any_size (void)
 
 static void holds_many_long_addresses (void)
 {
-    fill_and_empty (3000, true, long_text (600));
-    fill_and_empty (3000, false, long_text (600));
+    fill_and_empty (1500, true, long_text (600));
+    fill_and_empty (1500, false, long_text (600));
     fill_and_empty (500, false, long_text (460));
     fill_and_empty (500, false, long_text (1000));
 }
@@ -641,7 +641,7 @@ static void holds_many_long_addresses (void)
 /* One counter of a long path with many increments: all addresses are the same. */
 static void holds_a_long_counter (void)
 {
-    enum { INCREMENTS = 5000 };
+    enum { INCREMENTS = 3000 };
     uint64_t random = check_seed ();
     uint32_t numbers[INCREMENTS];
     skr_buf_t address = {0}, path = {0};
