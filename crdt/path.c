@@ -37,7 +37,10 @@ saker_err_t skr_path_from_pointer (skr_buf_t *path, const char *pointer)
     size_t size;
     size_t start = path->size;
     const char *at = pointer;
-    if (*at && *at != '/') {
+    if (!*at) {
+        return SAKER_OK; /* the whole document */
+    }
+    if (*at != '/') {
         return bad_pointer (pointer, "it must begin with '/'");
     }
     while (*at) {
