@@ -1,25 +1,16 @@
 /* Cells in the store against a naive model: a sorted array of entries a document. */
 
 #include "tests/check.h"
+#include "tests/lib/temp_folder.h"
 
 #include "crdt/path.h"
 #include "peer/bucket.h"
 #include "peer/cells_store.h"
 
-#include <limits.h>
 #include <unistd.h>
 
-static char place[PATH_MAX];
-static char folder[PATH_MAX + 64];
-
-static void remove_folder (const char *path)
-{
-    char command[2 * PATH_MAX];
-    (void) snprintf (command, sizeof command, "rm -rf '%s'", path);
-    if (system (command) != 0) {
-        printf ("%s was not removed\n", path);
-    }
-}
+static char place[TEMP_FOLDER_BYTES];
+static char folder[TEMP_FOLDER_BYTES + 32];
 
 /* ---- the model */
 
@@ -185,7 +176,7 @@ static uint64_t committed_counts[COLLECTIONS];
 static saker_err_t open_both (void)
 {
     (void) snprintf (folder, sizeof folder, "%s/store", place);
-    remove_folder (folder);
+    temp_folder_remove (folder);
     memset (counts, 0, sizeof counts);
     memset (committed_counts, 0, sizeof committed_counts);
     next_seq = 1;
@@ -826,12 +817,7 @@ static void imports_in_bulk (void)
 
 int main (int argc, char **argv)
 {
-    const char *temporary = getenv ("TMPDIR");
-    (void) snprintf (place, sizeof place, "%s/saker-cells-XXXXXX", temporary ? temporary : "/tmp");
-    if (!mkdtemp (place)) {
-        perror ("mkdtemp");
-        return 1;
-    }
+    temp_folder_make (place);
     CHECK_BEGIN (argc, argv);
     RUN (agrees_with_a_model);
     RUN (holds_documents_of_any_size);
@@ -841,6 +827,6 @@ int main (int argc, char **argv)
     RUN (visits_a_whole_collection);
     RUN (refuses_a_broken_bucket);
     RUN (imports_in_bulk);
-    remove_folder (place);
+    temp_folder_remove (place);
     return CHECK_END ();
 }

@@ -1,34 +1,25 @@
 /* The log: what is appended is found by position, by change, and as what somebody lacks. */
 
 #include "tests/check.h"
+#include "tests/lib/temp_folder.h"
 
 #include "peer/log.h"
 #include "peer/numbers.h"
 
-#include <limits.h>
 #include <unistd.h>
 
 enum { WRITERS = 5, COLLECTIONS = 2, ENTRIES = 3000 };
 
-static char place[PATH_MAX];
+static char place[TEMP_FOLDER_BYTES];
 static skr_store_t *store;
 static skr_id_t writers[WRITERS];
 static skr_clock_t clocks[COLLECTIONS];
 
-static void remove_folder (const char *path)
-{
-    char command[2 * PATH_MAX];
-    (void) snprintf (command, sizeof command, "rm -rf '%s'", path);
-    if (system (command) != 0) {
-        printf ("%s was not removed\n", path);
-    }
-}
-
 static saker_err_t open_log (void)
 {
-    char folder[PATH_MAX + 64];
+    char folder[TEMP_FOLDER_BYTES + 32];
     (void) snprintf (folder, sizeof folder, "%s/store", place);
-    remove_folder (folder);
+    temp_folder_remove (folder);
     for (int i = 0; i < WRITERS; i++) {
         memset (writers[i].bytes, 200 - 31 * i, sizeof writers[i].bytes);
     }
@@ -274,17 +265,12 @@ static void merges_many_writers (void)
 
 int main (int argc, char **argv)
 {
-    const char *temporary = getenv ("TMPDIR");
-    (void) snprintf (place, sizeof place, "%s/saker-log-XXXXXX", temporary ? temporary : "/tmp");
-    if (!mkdtemp (place)) {
-        perror ("mkdtemp");
-        return 1;
-    }
+    temp_folder_make (place);
     CHECK_BEGIN (argc, argv);
     RUN (finds_entries);
     RUN (finds_what_is_missing);
     RUN (tells_a_gap);
     RUN (merges_many_writers);
-    remove_folder (place);
+    temp_folder_remove (place);
     return CHECK_END ();
 }
