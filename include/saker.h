@@ -135,8 +135,8 @@ SAKER_EXPORT saker_err_t saker_batch_set_lww (saker_batch_t *self, const char *d
                                               const char *pointer, const saker_value_t *value);
 
 /* Replace: begins the replacement of everything at and below the place. The saker_batch_set and
-   saker_batch_set_map calls on places below it that follow, up to saker_batch_replace_end, are its
-   new contents. What is equal already is left untouched, so that it does not rival what others
+   saker_batch_set_map calls on places at and below it that follow, up to saker_batch_replace_end,
+   are its new contents. What is equal already is left untouched, so that it does not rival what others
    write; what is not named is deleted. */
 SAKER_EXPORT saker_err_t saker_batch_replace (saker_batch_t *self, const char *document,
                                               const char *pointer);
@@ -330,14 +330,27 @@ typedef struct saker_config_t saker_config_t;
 SAKER_EXPORT saker_config_t *saker_config_new (void);
 SAKER_EXPORT void saker_config_destroy (saker_config_t **self_p);
 
-/* Sets one key ("listen", "seed", "interface", "beacon", ...), as a line of the file does.
-   The error names the key. */
+/* Sets one key, as a line of the file does. The error names the key.
+
+     listen     tcp://ADDR:PORT that others reach this peer at; port 0: any free one
+     seed       tcp://ADDR:PORT of a peer to call; may be given several times
+     interface  name of a network interface to send beacons on; may be given several times
+     beacon     yes or no: find peers on the local network
+     log-level  error, warning, info or debug */
 SAKER_EXPORT saker_err_t saker_config_set (saker_config_t *self, const char *key,
                                            const char *value);
 
 /* Reads a file of `key = value` lines. The error names the file and the line; nothing is changed
    unless all of it is right. */
 SAKER_EXPORT saker_err_t saker_config_load (saker_config_t *self, const char *file);
+
+/* Called once a wrong line, with the sentence about it; borrowed until it returns. */
+typedef void saker_problem_fn (unsigned line, const char *sentence, void *argument);
+
+/* Reads a file as saker_config_load does and hands over every wrong line, in order, instead of
+   stopping at the first. SAKER_EINPUT when there was one; otherwise what reading the file gave. */
+SAKER_EXPORT saker_err_t saker_config_check (const char *file, saker_problem_fn *problem_fn,
+                                             void *argument);
 
 /* What the running daemon tells its program. `level`: 0 error, 1 warning, 2 info, 3 debug. */
 typedef void saker_log_fn (int level, const char *message, void *argument);

@@ -234,6 +234,28 @@ static void pred_outside_the_table_is_refused (void)
     skr_buf_free (&undo);
 }
 
+/* A local write may use a table that grows as it goes: order in it does not matter to apply. */
+static void a_table_in_any_order_will_do (void)
+{
+    memory_cells_t cells;
+    skr_fingerprint_t sum = {0, 0};
+    skr_buf_t buf = {0};
+    skr_pred_t pred[3] = {{0, 1, 0}, {1, 1, 0}, {2, 1, 0}};
+    skr_id_t writers[3] = {memory_writer (2), memory_writer (0), memory_writer (1)};
+    memory_cells_init (&cells);
+    skr_op_t op = read_op (&buf, SKR_OP_SET, NULL, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        skr_applier_t by = applier_of (&cells, &sum, i, 1, NULL);
+        CHECK_OK (skr_apply_op (&by, &op, NULL, 0, 0));
+    }
+    skr_applier_t by = applier_of (&cells, &sum, 3, 1, NULL);
+    op = read_op (&buf, SKR_OP_DELETE, pred, 3);
+    CHECK_OK (skr_apply_op (&by, &op, writers, 3, 0));
+    CHECK_INT (cells.count, 0);
+    memory_cells_free (&cells);
+    skr_buf_free (&buf);
+}
+
 static void statements_add_up (void)
 {
     memory_cells_t cells;
@@ -382,6 +404,7 @@ int main (int argc, char **argv)
     RUN (increments_and_adds_do_not_scan);
     RUN (bounds_are_by_writer_and_dot);
     RUN (pred_outside_the_table_is_refused);
+    RUN (a_table_in_any_order_will_do);
     RUN (statements_add_up);
     RUN (damaged_undo_is_noticed);
     RUN (every_failing_call_comes_up);

@@ -452,7 +452,8 @@ static void operations_are_1_to_1024 (void)
 
 static saker_err_t parse_options (size_t id_size, size_t origin_size, size_t name_size)
 {
-    static const char text[] = "0123456789012345678901234567890123456789012345678901234567890123456";
+    static const char text[] = "0123456789012345678901234567890123456789"
+                               "012345678901234567890123456";
     skr_buf_t ops = {0}, content = {0};
     skr_content_t got;
     skr_op_put (&ops, SKR_OP_DELETE, skr_span_text ("one"), none, NULL, 0, none);

@@ -184,6 +184,18 @@ static void conflicts_count_places (void)
     close_two ();
 }
 
+/* An lww register that lost to a register is listed; one that lost to its like is not. */
+static void an_lww_rival_of_a_register_is_listed (void)
+{
+    open_two ();
+    write_at (&ann, 1, SKR_OP_SET_LWW, "/a", 1);
+    write_at (&bob, 2, SKR_OP_SET, "/a", 2);
+    meet ();
+    SHOWS ("", "/a 2, /a lww 1 rival conflict");
+    CHECK_INT (conflicts_at (""), 1);
+    close_two ();
+}
+
 /* ---- damage and errors ---- */
 
 static saker_err_t refuse (const skr_leaf_t *leaf, void *argument)
@@ -280,6 +292,7 @@ int main (int argc, char **argv)
     RUN (an_empty_map_may_be_a_rival);
     RUN (sums_wrap);
     RUN (conflicts_count_places);
+    RUN (an_lww_rival_of_a_register_is_listed);
     RUN (an_error_of_the_visit_ends_it);
     RUN (damage_is_noticed);
     RUN (damaged_values_are_noticed);
