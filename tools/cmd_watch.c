@@ -74,10 +74,10 @@ static saker_err_t one_round (call_t *call, watch_t *watch, const char *name,
     saker_err_t error = saker_watch (call->peer, call_word (call, 0), cursor, timeout_ms,
                                      take_event, watch);
     if (error == SAKER_EGAP && name) {
-        call_library (call, error);
-        call_prefix (call, "the cursor %s: read the data anew (saker export), then go on with "
-                           "saker watch --from %s --reset: ", name, name);
-        return error;
+        return call_fail (call, error,
+                          "history after the cursor %s is gone; read the data anew (saker export) "
+                          "and go on with saker watch --from %s --reset",
+                          name, name);
     }
     if (error != SAKER_OK || watch->error != SAKER_OK) {
         return error != SAKER_OK ? call_library (call, error) : watch->error;

@@ -4,11 +4,14 @@
 
 bool mark_like (const char *key, size_t dollars_min)
 {
+    static const char *const marks[] = { MARK_BYTES, MARK_SET, MARK_COUNTER };
     size_t dollars = strspn (key, "$");
-    const char *word = key + dollars;
-    return dollars >= dollars_min
-           && (strcmp (word, MARK_BYTES + 1) == 0 || strcmp (word, MARK_SET + 1) == 0
-               || strcmp (word, MARK_COUNTER + 1) == 0);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        if (strcmp (key + dollars, &marks[i][1]) == 0) {
+            return dollars >= dollars_min;
+        }
+    }
+    return false;
 }
 
 json_t *mark_inside (const json_t *json, const char *mark)
