@@ -18,7 +18,8 @@ typedef struct skr_applier_t {
     skr_buf_t *undo; /* receives what was displaced, to be kept in the log; NULL: not wanted */
 } skr_applier_t;
 
-/* Applies one operation (its dot is writer, seq, index). */
+/* Applies one operation (its dot is writer, seq, index). Appends its part of the undo bytes only
+   when all of it went well. */
 saker_err_t skr_apply_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
                           size_t writers_count, uint32_t index) SKR_MUST_USE;
 /* Applies all operations of a content. On an error the cells are as after some of them: the caller

@@ -3,8 +3,11 @@
      signed-change = [ body: bstr, signature: bstr .size 64 ]
      signature = Ed25519 over "saker change 1" 00, the mesh id, and the body
 
-   A change of the roster collection (id all zeros) has key id and nonce zero and its content in
-   the clear: every member reads the roster. Everything else is sealed. */
+   A change of the roster collection (id all zeros) has a key id of zeros, no nonce, and its
+   content in the clear: every member reads the roster. Everything else is sealed.
+
+     content = { 0: writers, 1: operations, ? 2: operation id, ? 3: origin mark,
+                 ? 4: name of the collection } */
 
 #ifndef SKR_CRDT_CHANGE_H_INCLUDED
 #define SKR_CRDT_CHANGE_H_INCLUDED

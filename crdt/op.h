@@ -16,7 +16,10 @@
    `pred` holds, for each writer of which an entry in the scope was seen, the highest dot seen:
    every live entry of that writer in the scope up to and including it ends. Delivery is causal, so
    this ends exactly what was seen. (design 4 names single dots; the bound says the same in less
-   room: a delete of a thousand increments is one entry.) */
+   room: a delete of a thousand increments is one entry.)
+
+   An increment or an add is written without pred: it ends nothing. An INCR with pred would replace
+   the sum that its writer saw, an ADD with pred the earlier adds of that member. */
 
 #ifndef SKR_CRDT_OP_H_INCLUDED
 #define SKR_CRDT_OP_H_INCLUDED

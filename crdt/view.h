@@ -3,7 +3,8 @@
 
    At one place there may be entries of several kinds (a type clash). The place shows the kind that
    holds the entry with the highest (hlc, writer, index), where keys below the place count for the
-   map. Everything else is a rival and stays until somebody writes over it. */
+   map. Everything else is a rival and stays until somebody writes over it. A map with keys has no
+   leaf of its own: its keys show it. Roster statements are not part of a view. */
 
 #ifndef SKR_CRDT_VIEW_H_INCLUDED
 #define SKR_CRDT_VIEW_H_INCLUDED
@@ -18,7 +19,8 @@ typedef struct skr_leaf_t {
     uint64_t hlc;
     bool rival; /* not the winner of its place */
     bool shown; /* part of what a plain read shows: neither it nor a map above it lost */
-    bool conflict; /* a rival that is to be listed: registers, and type clashes; not of lww */
+    bool conflict; /* to be listed: a rival register, or what lost a type clash, be it here or (for
+                      keys of a lost map) above; not an lww rival of an lww winner */
 } skr_leaf_t;
 
 typedef saker_err_t skr_leaf_visit_fn (const skr_leaf_t *leaf, void *argument);

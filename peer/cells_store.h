@@ -11,6 +11,7 @@
 #define SKR_PEER_CELLS_STORE_H_INCLUDED
 
 #include "crdt/cells.h"
+#include "crdt/limits.h"
 #include "peer/store.h"
 
 typedef struct skr_cells_store_t skr_cells_store_t;

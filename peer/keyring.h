@@ -12,14 +12,16 @@ typedef struct skr_keyring_t skr_keyring_t;
 
 saker_err_t skr_keyring_new (skr_keyring_t **self_p) SKR_MUST_USE;
 void skr_keyring_destroy (skr_keyring_t **self_p); /* wipes */
-/* Opens every key of the roster that has a copy for this device and is not held yet. */
+/* Opens every key of the roster that has a copy for this device and is not held yet; forgets what
+   the roster does not state. */
 saker_err_t skr_keyring_update (skr_keyring_t *self, const skr_roster_t *roster,
                                 const skr_device_t *device) SKR_MUST_USE;
 /* The key with this id, for a collection. SAKER_ENOTFOUND: "no copy of key ... for this device". */
 saker_err_t skr_keyring_find (skr_keyring_t *self, const skr_id_t *collection,
                               const uint8_t key_id[SKR_KEY_ID_BYTES],
                               uint8_t key[SKR_SEAL_KEY_BYTES]) SKR_MUST_USE;
-/* The one to seal with: the latest by (hlc, writer), of the collection, else of the mesh. */
+/* The one to seal with: the latest by (hlc, writer) of its first statement (a key is stated again
+   for each new member), of the collection, else of the mesh. */
 saker_err_t skr_keyring_latest (skr_keyring_t *self, const skr_id_t *collection,
                                 uint8_t key_id[SKR_KEY_ID_BYTES],
                                 uint8_t key[SKR_SEAL_KEY_BYTES]) SKR_MUST_USE;

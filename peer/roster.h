@@ -44,6 +44,10 @@ typedef struct skr_member_t {
     skr_role_t role;
 } skr_member_t;
 
+/* A name of a device or a mesh: UTF-8, 1 to 64 bytes, no control characters. SAKER_EINPUT with
+   `what` ("device", "mesh") in the sentence. */
+saker_err_t skr_roster_name_check (const char *what, const char *name) SKR_MUST_USE;
+
 typedef struct skr_roster_t skr_roster_t;
 
 saker_err_t skr_roster_new (skr_roster_t **self_p, const skr_id_t *mesh) SKR_MUST_USE;
@@ -54,7 +58,9 @@ void skr_roster_destroy (skr_roster_t **self_p);
    SAKER_EWAIT when its author is not known yet. */
 saker_err_t skr_roster_check (const skr_roster_t *self, const skr_change_t *change,
                               const skr_content_t *content) SKR_MUST_USE;
-/* Adds one statement of a change that passed the check (or was stored). */
+/* Adds one statement of a change that passed the check (or was stored). Statements may come in any
+   order: a device's role is the highest that it was admitted with (loss of rights is a statement of
+   its own, with a cutoff), its name and transport key are those of the latest admission. */
 saker_err_t skr_roster_add (skr_roster_t *self, const skr_dot_t *dot, uint64_t hlc,
                             skr_span_t statement) SKR_MUST_USE;
 

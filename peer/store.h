@@ -7,8 +7,8 @@
    There is one write group at a time: everything put since skr_store_begin becomes durable and
    visible at skr_store_commit, in one LMDB transaction with its two syncs, or not at all. Readers
    see the last commit, through a read transaction that lives no longer than one round of the event
-   loop. One thread uses a store. The map grows between groups; a full disk fails the commit with
-   SAKER_EFULL and leaves the store as it was, readable. */
+   loop. One thread uses a store. The map grows between groups; a full disk fails the commit (or a
+   put of a large group) with SAKER_EFULL and leaves the store as it was, readable. */
 
 #ifndef SKR_PEER_STORE_H_INCLUDED
 #define SKR_PEER_STORE_H_INCLUDED
@@ -55,26 +55,30 @@ saker_err_t skr_store_open (skr_store_t **self_p, const char *folder, skr_store_
 void skr_store_close (skr_store_t **self_p);
 const char *skr_store_folder (const skr_store_t *self);
 
-/* Begins a write group; grows the map before, when less than a quarter is free. Does nothing when
-   one has begun. */
+/* Begins a write group; grows the map before, when less than a quarter, or less than the room, is
+   free. Does nothing when one has begun; else it forgets (see below). */
 saker_err_t skr_store_begin (skr_store_t *self) SKR_MUST_USE;
 bool skr_store_in_group (const skr_store_t *self);
-/* SAKER_EFULL, SAKER_EIO: nothing of the group took effect. */
+/* SAKER_EFULL, SAKER_EIO: nothing of the group took effect. After a put or remove that failed (but
+   for SAKER_ENOTFOUND) the commit fails with the same error. Forgets: the next read sees it. */
 saker_err_t skr_store_commit (skr_store_t *self) SKR_MUST_USE;
 void skr_store_abort (skr_store_t *self);
+/* Sets how much one group may write, in bytes, between groups: 256 MiB unless set, less in tests. A
+   group that meets the end of the map fails with SAKER_ELIMIT and doubles it for the next. */
+saker_err_t skr_store_room (skr_store_t *self, size_t bytes) SKR_MUST_USE;
 
 /* Which state a read sees. */
 typedef enum skr_sight_t {
-    SKR_COMMITTED, /* the last commit, as of the first read since skr_store_forget */
-    SKR_GROUP,     /* the open group, its own puts included */
+    SKR_COMMITTED, /* the last commit, as of the first read since forget, begin or commit */
+    SKR_GROUP,     /* the open group, its own puts included; one must be open */
 } skr_sight_t;
 
 /* Ends the read transaction that SKR_COMMITTED reads share; the next read begins a new one.
    Called at the end of each round of the event loop. */
 void skr_store_forget (skr_store_t *self);
 
-/* *value is borrowed until the next put, remove, commit, abort or forget. SAKER_ENOTFOUND sets no
-   sentence (it is common, and cheap). */
+/* *value is borrowed until the next begin, put, remove, commit, abort or forget. SAKER_ENOTFOUND sets
+   no sentence (it is common, and cheap). Keys are 1 to SKR_STORE_KEY_BYTES_MAX bytes. */
 saker_err_t skr_store_get (skr_store_t *self, skr_sight_t sight, skr_table_t table, skr_span_t key,
                            skr_span_t *value) SKR_MUST_USE;
 saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key,
@@ -84,7 +88,7 @@ saker_err_t skr_store_remove (skr_store_t *self, skr_table_t table, skr_span_t k
 
 /* Visits records with key >= from that start with prefix, ascending. The visit returns SAKER_OK to
    go on, SKR_STOP to end early with SAKER_OK, an error to end with it; it must not change the table.
-   Damaged records end the scan with SAKER_EDAMAGED. */
+   Damaged records end the scan with SAKER_EDAMAGED. `from` empty: from the first. */
 #define SKR_STOP ((saker_err_t) 255)
 typedef saker_err_t skr_record_fn (skr_span_t key, skr_span_t value, void *argument);
 saker_err_t skr_store_scan (skr_store_t *self, skr_sight_t sight, skr_table_t table,

@@ -1,0 +1,404 @@
+/* The undo bytes are, for each operation in turn, the array of the entries that it ended, each
+   [writer, seq, index, hlc, address, value]. They never travel. */
+
+#include "crdt/apply.h"
+
+#include "crdt/limits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t encoded_null[] = {0xf6};
+
+/* ---- scope ---- */
+
+static saker_err_t scan_address (const skr_cells_t *cells, skr_span_t document, skr_span_t path,
+                                 skr_kind_t kind, skr_span_t member, skr_visit_fn *visit,
+                                 void *argument)
+{
+    skr_buf_t address = {0};
+    skr_address_put (&address, path, kind, member);
+    saker_err_t error = address.failed
+                            ? skr_fail (SAKER_ENOMEM, "address: out of memory")
+                            : cells->scan (cells->context, document, skr_span_of (&address), visit,
+                                           argument);
+    skr_buf_free (&address);
+    return error;
+}
+
+/* The cells at the path itself: one short scan a kind, whatever there is below. */
+static saker_err_t scan_place (const skr_cells_t *cells, skr_span_t document, skr_span_t path,
+                               skr_visit_fn *visit, void *argument)
+{
+    for (int kind = SKR_REGISTER; kind <= SKR_MAP; kind++) {
+        SKR_TRY (scan_address (cells, document, path, (skr_kind_t) kind, skr_span (NULL, 0), visit,
+                               argument));
+    }
+    return SAKER_OK;
+}
+
+/* Visits what the pred of such an operation can end; see the table in op.h. */
+static saker_err_t scan_scope (const skr_cells_t *cells, const skr_op_t *op, skr_visit_fn *visit,
+                               void *argument)
+{
+    switch (op->kind) {
+    case SKR_OP_SET:
+    case SKR_OP_SET_LWW:
+    case SKR_OP_DELETE:
+        return cells->scan (cells->context, op->document, op->path, visit, argument);
+    case SKR_OP_SET_MAP:
+        return scan_place (cells, op->document, op->path, visit, argument);
+    case SKR_OP_INCR:
+        return scan_address (cells, op->document, op->path, SKR_COUNTER, skr_span (NULL, 0), visit,
+                             argument);
+    case SKR_OP_ADD:
+    case SKR_OP_REMOVE:
+        return scan_address (cells, op->document, op->path, SKR_MEMBER, op->argument, visit,
+                             argument);
+    case SKR_OP_STATEMENT:
+        break;
+    }
+    return SAKER_OK;
+}
+
+/* ---- victims ---- */
+
+static int compare_bounds (const void *one, const void *other)
+{
+    return skr_dot_compare (one, other);
+}
+
+static int find_bound (const void *writer, const void *bound)
+{
+    return skr_id_compare (writer, &((const skr_dot_t *) bound)->writer);
+}
+
+/* Pred with its writers spelled out, in order of writer. */
+static saker_err_t resolve_pred (const skr_op_t *op, const skr_id_t *writers, size_t writers_count,
+                                 skr_dot_t **bounds, size_t *count)
+{
+    skr_pred_t *pred;
+    *bounds = NULL;
+    SKR_TRY (skr_op_pred (op, &pred, count));
+    saker_err_t error = SAKER_OK;
+    if (*count && !(*bounds = calloc (*count, sizeof **bounds))) {
+        error = skr_fail (SAKER_ENOMEM, "pred: out of memory");
+    }
+    for (size_t i = 0; i < *count && error == SAKER_OK; i++) {
+        if (pred[i].writer >= writers_count) {
+            error = skr_fail (SAKER_EINPUT, "pred names a writer outside the table");
+            break;
+        }
+        (*bounds)[i] = (skr_dot_t){writers[pred[i].writer], pred[i].seq, pred[i].index};
+    }
+    free (pred);
+    if (error != SAKER_OK) {
+        free (*bounds);
+        *bounds = NULL;
+    } else if (*count > 1) {
+        qsort (*bounds, *count, sizeof **bounds, compare_bounds);
+    }
+    return error;
+}
+
+/* What an operation ends, encoded as in the undo bytes: the scan only lends its entries. */
+typedef struct victims_t {
+    const skr_dot_t *bounds;
+    size_t bounds_count;
+    skr_buf_t entries;
+    size_t count;
+} victims_t;
+
+static void put_entry (skr_buf_t *buf, const skr_entry_t *entry)
+{
+    skr_cbor_put_array (buf, 6);
+    skr_cbor_put_bytes (buf, entry->dot.writer.bytes, sizeof entry->dot.writer.bytes);
+    skr_cbor_put_uint (buf, entry->dot.seq);
+    skr_cbor_put_uint (buf, entry->dot.index);
+    skr_cbor_put_uint (buf, entry->hlc);
+    skr_cbor_put_bytes (buf, entry->address.data, entry->address.size);
+    skr_cbor_put_bytes (buf, entry->value.data, entry->value.size);
+}
+
+static void get_entry (skr_cbor_t *cbor, skr_entry_t *entry)
+{
+    if (skr_cbor_get_array (cbor, 6) != 6 && cbor->error == SAKER_OK) {
+        skr_cbor_reject (cbor, "entry is not of 6 items");
+    }
+    skr_cbor_get_fixed (cbor, entry->dot.writer.bytes, sizeof entry->dot.writer.bytes);
+    entry->dot.seq = skr_cbor_get_uint (cbor);
+    entry->dot.index = (uint32_t) skr_cbor_get_uint (cbor);
+    entry->hlc = skr_cbor_get_uint (cbor);
+    entry->address = skr_cbor_get_bytes (cbor);
+    entry->value = skr_cbor_get_bytes (cbor);
+}
+
+static saker_err_t collect_victim (const skr_entry_t *entry, void *argument)
+{
+    victims_t *victims = argument;
+    const skr_dot_t *bound = bsearch (&entry->dot.writer, victims->bounds, victims->bounds_count,
+                                      sizeof *bound, find_bound);
+    if (!bound || skr_dot_compare (&entry->dot, bound) > 0) {
+        return SAKER_OK; /* design 3: what the writer had not seen survives */
+    }
+    put_entry (&victims->entries, entry);
+    victims->count++;
+    return victims->entries.failed ? skr_fail (SAKER_ENOMEM, "undo: out of memory") : SAKER_OK;
+}
+
+static saker_err_t collect_victims (const skr_applier_t *self, const skr_op_t *op,
+                                    const skr_id_t *writers, size_t writers_count,
+                                    victims_t *victims)
+{
+    skr_dot_t *bounds;
+    SKR_TRY (resolve_pred (op, writers, writers_count, &bounds, &victims->bounds_count));
+    victims->bounds = bounds;
+    saker_err_t error = SAKER_OK;
+    if (victims->bounds_count) {
+        error = scan_scope (self->cells, op, collect_victim, victims);
+    }
+    free (bounds);
+    victims->bounds = NULL;
+    return error;
+}
+
+/* ---- one entry ---- */
+
+static saker_err_t put_cell (const skr_applier_t *self, skr_span_t document,
+                             const skr_entry_t *entry)
+{
+    SKR_TRY (self->cells->put (self->cells->context, document, entry));
+    skr_fingerprint_add (self->fingerprint, &self->collection, document, entry);
+    return SAKER_OK;
+}
+
+static saker_err_t remove_cell (const skr_applier_t *self, skr_span_t document,
+                                const skr_entry_t *entry)
+{
+    SKR_TRY (self->cells->remove (self->cells->context, document, entry));
+    skr_fingerprint_remove (self->fingerprint, &self->collection, document, entry);
+    return SAKER_OK;
+}
+
+typedef saker_err_t cell_fn (const skr_applier_t *self, skr_span_t document,
+                             const skr_entry_t *entry);
+
+static saker_err_t each_entry (const skr_applier_t *self, skr_span_t document, skr_cbor_t *cbor,
+                               size_t count, cell_fn *cell)
+{
+    for (size_t i = 0; i < count; i++) {
+        skr_entry_t entry;
+        get_entry (cbor, &entry);
+        if (cbor->error != SAKER_OK) {
+            break;
+        }
+        SKR_TRY (cell (self, document, &entry));
+    }
+    return skr_cbor_close (cbor) == SAKER_OK ? SAKER_OK
+                                             : skr_fail (SAKER_EDAMAGED, "undo: not in form");
+}
+
+static bool adds_entry (skr_op_kind_t kind)
+{
+    return kind != SKR_OP_DELETE && kind != SKR_OP_REMOVE;
+}
+
+static skr_span_t entry_value (const skr_op_t *op)
+{
+    bool in_address = op->kind == SKR_OP_ADD || op->kind == SKR_OP_SET_MAP;
+    return in_address ? skr_span (encoded_null, sizeof encoded_null) : op->argument;
+}
+
+/* Puts, or takes back, the entry that the operation adds. */
+static saker_err_t own_entry (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
+                              cell_fn *cell)
+{
+    if (!adds_entry (op->kind)) {
+        return SAKER_OK;
+    }
+    skr_buf_t address = {0};
+    skr_span_t member = op->kind == SKR_OP_ADD ? op->argument : skr_span (NULL, 0);
+    skr_address_put (&address, op->path, skr_op_cell (op->kind), member);
+    skr_entry_t entry = {.dot = {self->writer, self->seq, index},
+                         .hlc = self->hlc,
+                         .address = skr_span_of (&address),
+                         .value = entry_value (op)};
+    saker_err_t error = address.failed ? skr_fail (SAKER_ENOMEM, "address: out of memory")
+                                       : cell (self, op->document, &entry);
+    skr_buf_free (&address);
+    return error;
+}
+
+/* ---- apply ---- */
+
+static saker_err_t keep_undo (const skr_applier_t *self, const victims_t *victims)
+{
+    if (!self->undo) {
+        return SAKER_OK;
+    }
+    skr_cbor_put_array (self->undo, victims->count);
+    skr_buf_append_span (self->undo, skr_span_of (&victims->entries));
+    return self->undo->failed ? skr_fail (SAKER_ENOMEM, "undo: out of memory") : SAKER_OK;
+}
+
+static saker_err_t end_victims (const skr_applier_t *self, const skr_op_t *op,
+                                const victims_t *victims)
+{
+    skr_cbor_t cbor;
+    if (!victims->count) {
+        return SAKER_OK;
+    }
+    skr_cbor_open (&cbor, skr_span_of (&victims->entries));
+    return each_entry (self, op->document, &cbor, victims->count, remove_cell);
+}
+
+static saker_err_t apply_collected (const skr_applier_t *self, const skr_op_t *op,
+                                    const victims_t *victims, uint32_t index)
+{
+    SKR_TRY (keep_undo (self, victims));
+    SKR_TRY (end_victims (self, op, victims));
+    return own_entry (self, op, index, put_cell);
+}
+
+saker_err_t skr_apply_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
+                          size_t writers_count, uint32_t index)
+{
+    victims_t victims = {0};
+    size_t undo_size = self->undo ? self->undo->size : 0;
+    saker_err_t error = collect_victims (self, op, writers, writers_count, &victims);
+    if (error == SAKER_OK) {
+        error = apply_collected (self, op, &victims, index);
+    }
+    if (error != SAKER_OK && self->undo) {
+        self->undo->size = undo_size; /* the undo of whole operations only */
+    }
+    skr_buf_free (&victims.entries);
+    return error;
+}
+
+saker_err_t skr_apply_content (const skr_applier_t *self, const skr_content_t *content)
+{
+    for (size_t i = 0; i < content->ops_count; i++) {
+        SKR_TRY (skr_wrap (skr_apply_op (self, &content->ops[i], content->writers,
+                                         content->writers_count, (uint32_t) i),
+                           "operation %zu", i));
+    }
+    return SAKER_OK;
+}
+
+/* ---- undo ---- */
+
+static saker_err_t undo_op (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
+                            skr_span_t ended)
+{
+    skr_cbor_t cbor;
+    SKR_TRY (own_entry (self, op, index, remove_cell));
+    skr_cbor_open (&cbor, ended);
+    size_t count = skr_cbor_get_array (&cbor, ended.size);
+    return each_entry (self, op->document, &cbor, count, put_cell);
+}
+
+static saker_err_t split_undo (skr_span_t undo, skr_span_t *ended, size_t count)
+{
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, undo);
+    for (size_t i = 0; i < count; i++) {
+        ended[i] = skr_cbor_get_raw (&cbor);
+    }
+    return skr_cbor_close (&cbor) == SAKER_OK
+               ? SAKER_OK
+               : skr_fail (SAKER_EDAMAGED, "undo: not of %zu operations", count);
+}
+
+saker_err_t skr_apply_undo (const skr_applier_t *self, const skr_op_t *ops, size_t ops_count,
+                            skr_span_t undo)
+{
+    if (!ops_count) {
+        return SAKER_OK;
+    }
+    skr_span_t *ended = calloc (ops_count, sizeof *ended);
+    if (!ended) {
+        return skr_fail (SAKER_ENOMEM, "undo: out of memory");
+    }
+    saker_err_t error = split_undo (undo, ended, ops_count);
+    for (size_t i = ops_count; i-- > 0 && error == SAKER_OK;) {
+        error = undo_op (self, &ops[i], (uint32_t) i, ended[i]);
+    }
+    free (ended);
+    return error;
+}
+
+/* ---- seen ---- */
+
+typedef struct seen_t {
+    skr_dot_t *dots; /* ascending by writer, one a writer */
+    size_t count;
+    size_t capacity;
+} seen_t;
+
+static saker_err_t grow_seen (seen_t *seen)
+{
+    if (seen->count == SKR_OP_PRED_MAX) {
+        return skr_fail (SAKER_ELIMIT, "more than %d writers in one place (SKR_OP_PRED_MAX)",
+                         SKR_OP_PRED_MAX);
+    }
+    if (seen->count < seen->capacity) {
+        return SAKER_OK;
+    }
+    size_t capacity = seen->capacity ? 2 * seen->capacity : 4;
+    skr_dot_t *dots = realloc (seen->dots, capacity * sizeof *dots);
+    if (!dots) {
+        return skr_fail (SAKER_ENOMEM, "pred: out of memory");
+    }
+    seen->dots = dots;
+    seen->capacity = capacity;
+    return SAKER_OK;
+}
+
+static size_t place_of (const seen_t *seen, const skr_id_t *writer)
+{
+    size_t low = 0, high = seen->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (skr_id_compare (&seen->dots[middle].writer, writer) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static saker_err_t see_entry (const skr_entry_t *entry, void *argument)
+{
+    seen_t *seen = argument;
+    size_t at = place_of (seen, &entry->dot.writer);
+    if (at < seen->count && skr_id_equal (&seen->dots[at].writer, &entry->dot.writer)) {
+        if (skr_dot_compare (&seen->dots[at], &entry->dot) < 0) {
+            seen->dots[at] = entry->dot;
+        }
+        return SAKER_OK;
+    }
+    SKR_TRY (grow_seen (seen));
+    memmove (&seen->dots[at + 1], &seen->dots[at], (seen->count - at) * sizeof *seen->dots);
+    seen->dots[at] = entry->dot;
+    seen->count++;
+    return SAKER_OK;
+}
+
+saker_err_t skr_apply_seen (const skr_cells_t *cells, skr_op_kind_t kind, skr_span_t document,
+                            skr_span_t path, skr_span_t argument, skr_dot_t **dots, size_t *count)
+{
+    skr_op_t op = {.kind = kind, .document = document, .path = path, .argument = argument};
+    seen_t seen = {0};
+    *dots = NULL;
+    *count = 0;
+    saker_err_t error = scan_scope (cells, &op, see_entry, &seen);
+    if (error != SAKER_OK) {
+        free (seen.dots);
+        return error;
+    }
+    *dots = seen.dots;
+    *count = seen.count;
+    return SAKER_OK;
+}

@@ -1,0 +1,151 @@
+#include "crdt/bytes.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+skr_span_t skr_span (const void *data, size_t size)
+{
+    return (skr_span_t){data, size};
+}
+
+skr_span_t skr_span_text (const char *text)
+{
+    return skr_span (text, strlen (text));
+}
+
+skr_span_t skr_span_of (const skr_buf_t *buf)
+{
+    return skr_span (buf->data, buf->size);
+}
+
+bool skr_span_equal (skr_span_t one, skr_span_t other)
+{
+    return one.size == other.size && (!one.size || memcmp (one.data, other.data, one.size) == 0);
+}
+
+int skr_span_compare (skr_span_t one, skr_span_t other)
+{
+    size_t shared = one.size < other.size ? one.size : other.size;
+    int order = shared ? memcmp (one.data, other.data, shared) : 0;
+    return order ? order : (one.size > other.size) - (one.size < other.size);
+}
+
+bool skr_span_starts (skr_span_t self, skr_span_t prefix)
+{
+    return self.size >= prefix.size
+           && (!prefix.size || memcmp (self.data, prefix.data, prefix.size) == 0);
+}
+
+uint8_t *skr_buf_reserve (skr_buf_t *self, size_t size)
+{
+    if (self->failed) {
+        return NULL;
+    }
+    if (self->capacity - self->size >= size && self->data) {
+        return self->data + self->size;
+    }
+    size_t capacity = self->capacity ? self->capacity : 64;
+    while (capacity - self->size < size && capacity <= SIZE_MAX / 2) {
+        capacity *= 2;
+    }
+    uint8_t *grown = capacity - self->size >= size ? realloc (self->data, capacity) : NULL;
+    if (!grown) {
+        self->failed = true;
+        return NULL;
+    }
+    self->data = grown;
+    self->capacity = capacity;
+    return self->data + self->size;
+}
+
+void skr_buf_append (skr_buf_t *self, const void *data, size_t size)
+{
+    uint8_t *room = size ? skr_buf_reserve (self, size) : NULL;
+    if (room) {
+        memcpy (room, data, size);
+        self->size += size;
+    }
+}
+
+void skr_buf_append_span (skr_buf_t *self, skr_span_t span)
+{
+    skr_buf_append (self, span.data, span.size);
+}
+
+void skr_buf_append_byte (skr_buf_t *self, uint8_t byte)
+{
+    skr_buf_append (self, &byte, 1);
+}
+
+void skr_buf_clear (skr_buf_t *self)
+{
+    self->size = 0;
+    self->failed = false;
+}
+
+void skr_buf_free (skr_buf_t *self)
+{
+    free (self->data);
+    memset (self, 0, sizeof *self);
+}
+
+void skr_buf_wipe (skr_buf_t *self)
+{
+    if (self->data) {
+        sodium_memzero (self->data, self->capacity);
+    }
+    skr_buf_free (self);
+}
+
+int skr_id_compare (const skr_id_t *one, const skr_id_t *other)
+{
+    return memcmp (one->bytes, other->bytes, sizeof one->bytes);
+}
+
+bool skr_id_equal (const skr_id_t *one, const skr_id_t *other)
+{
+    return skr_id_compare (one, other) == 0;
+}
+
+void skr_put_u32 (uint8_t *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) {
+        at[i] = (uint8_t) (value >> (24 - 8 * i));
+    }
+}
+
+void skr_put_u64 (uint8_t *at, uint64_t value)
+{
+    for (int i = 0; i < 8; i++) {
+        at[i] = (uint8_t) (value >> (56 - 8 * i));
+    }
+}
+
+uint32_t skr_get_u32 (const uint8_t *at)
+{
+    uint32_t value = 0;
+    for (int i = 0; i < 4; i++) {
+        value = value << 8 | at[i];
+    }
+    return value;
+}
+
+uint64_t skr_get_u64 (const uint8_t *at)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++) {
+        value = value << 8 | at[i];
+    }
+    return value;
+}
+
+void skr_hex (char *text, const uint8_t *data, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        *text++ = digits[data[i] >> 4];
+        *text++ = digits[data[i] & 15];
+    }
+    *text = 0;
+}

@@ -1,0 +1,337 @@
+#include "mesh/link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SEED_DIALS_MAX 8      /* members looked for at seeds at the same time */
+#define HELLO_AGAIN_MS 3000   /* greeted, but not heard: say HELLO again */
+
+/* Allowed moves; a row is where a link is. */
+static const struct {
+    const char *text;
+    bool to[4]; /* silent, up, slow, left */
+} states[] = {
+    [SKR_LINK_SILENT] = {"silent", {1, 1, 0, 1}},
+    [SKR_LINK_UP] = {"up", {0, 1, 1, 1}},
+    [SKR_LINK_SLOW] = {"slow", {1, 1, 1, 1}},
+    [SKR_LINK_LEFT] = {"left", {0, 1, 0, 1}},
+};
+
+const char *skr_link_state_text (skr_link_state_t state)
+{
+    return states[state].text;
+}
+
+static void move (skr_links_t *links, skr_link_t *self, skr_link_state_t state)
+{
+    if (state == self->state || !states[self->state].to[state]) {
+        return;
+    }
+    skr_log (links->world, SKR_LOG_INFO, "link to %s: %s", self->name, states[state].text);
+    self->state = state;
+}
+
+/* ---- what the session wants of us */
+
+typedef struct host_t {
+    skr_links_t *links;
+    skr_link_t *link;
+} host_t;
+
+static bool on_send (void *context, skr_span_t request)
+{
+    const host_t *host = context;
+    return host->link->dealer
+           && skr_socket_send (host->link->dealer, skr_span (NULL, 0), request);
+}
+
+/* The address of the PUB: the same machine, another port. */
+static bool pub_address (const skr_link_t *link, uint16_t port, char *address, size_t size)
+{
+    char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    uint16_t dealer_port;
+    if (skr_address_split (link->address, host, sizeof host, &dealer_port) != SAKER_OK) {
+        return false;
+    }
+    int length = snprintf (address, size, "tcp://%s:%u", host, port);
+    return length > 0 && (size_t) length < size;
+}
+
+static skr_curve_t own_keys (const skr_links_t *links)
+{
+    const skr_device_t *device = skr_replica_device (links->replica);
+    return (skr_curve_t){skr_device_transport_key (device), skr_device_transport_secret (device)};
+}
+
+static void on_hello (void *context, uint16_t pub_port)
+{
+    const host_t *host = context;
+    skr_link_t *link = host->link;
+    skr_curve_t own = own_keys (host->links);
+    char address[SKR_WIRE_ADDRESS_BYTES_MAX + 16];
+    link->greeted_ms = host->links->world->mono_ms (host->links->world->context);
+    if ((link->sub && link->pub_port == pub_port)
+        || !pub_address (link, pub_port, address, sizeof address)) {
+        return;
+    }
+    skr_socket_close (&link->sub);
+    host->links->changed = true;
+    if (skr_socket_sub (&link->sub, skr_sockets_context (), &own, link->transport, address)
+        == SAKER_OK) {
+        link->pub_port = pub_port;
+        skr_log (host->links->world, SKR_LOG_INFO, "link to %s: greeted at %s", link->name,
+                 link->address);
+    }
+}
+
+static void on_address (void *context, const uint8_t device[32], const char *address)
+{
+    const host_t *host = context;
+    host->links->address (host->links->context, device, address);
+}
+
+/* ---- links come and go with the roster */
+
+skr_link_t *skr_links_find (const skr_links_t *self, const uint8_t device[32])
+{
+    for (size_t i = 0; i < self->count; i++) {
+        if (memcmp (self->links[i]->device, device, SKR_DEVICE_KEY_BYTES) == 0) {
+            return self->links[i];
+        }
+    }
+    return NULL;
+}
+
+/* The link, and what its session's callbacks are given. */
+typedef struct box_t {
+    skr_link_t link;
+    host_t host;
+} box_t;
+
+static void hang_up (skr_links_t *links, skr_link_t *link)
+{
+    if (link->session) {
+        skr_session_down (link->session);
+    }
+    links->changed |= link->dealer || link->sub;
+    skr_socket_close (&link->dealer);
+    skr_socket_close (&link->sub);
+    link->pub_port = 0;
+    link->address[0] = 0;
+    link->greeted_ms = 0;
+}
+
+static void destroy (skr_links_t *links, skr_link_t *link)
+{
+    hang_up (links, link);
+    skr_session_destroy (&link->session);
+    skr_report_free (&link->report);
+    free (link); /* the first member of its box */
+}
+
+/* The address that worked last time. */
+static void recall (skr_links_t *links, skr_link_t *link)
+{
+    skr_span_t value;
+    char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1] = {0};
+    saker_err_t error = skr_store_get (skr_replica_store (links->replica), SKR_COMMITTED,
+                                       SKR_ADDRESSES, skr_span (link->device, 32), &value);
+    if (error == SAKER_OK && value.size < sizeof address) {
+        memcpy (address, value.data, value.size);
+        skr_link_learn (link, address);
+    }
+}
+
+static saker_err_t add (skr_links_t *self, const skr_member_t *member)
+{
+    if (self->count == self->capacity) {
+        size_t capacity = self->capacity ? 2 * self->capacity : 8;
+        skr_link_t **grown = realloc (self->links, capacity * sizeof *grown);
+        if (!grown) {
+            return skr_fail (SAKER_ENOMEM, "out of memory");
+        }
+        self->links = grown;
+        self->capacity = capacity;
+    }
+    box_t *box = calloc (1, sizeof *box);
+    if (!box) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    box->host = (host_t){self, &box->link};
+    memcpy (box->link.device, member->device, sizeof box->link.device);
+    memcpy (box->link.transport, member->transport, sizeof box->link.transport);
+    memcpy (box->link.name, member->name, sizeof box->link.name);
+    skr_session_host_t host = {&box->host, on_send, on_hello, on_address};
+    saker_err_t error = skr_session_new (&box->link.session, self->replica, &box->link.report,
+                                         &self->claims, member->device, &host);
+    if (error != SAKER_OK) {
+        free (box);
+        return error;
+    }
+    recall (self, &box->link);
+    self->links[self->count++] = &box->link;
+    return SAKER_OK;
+}
+
+saker_err_t skr_links_follow (skr_links_t *self)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
+    for (size_t i = self->count; i-- > 0;) {
+        if (!skr_roster_by_device (roster, self->links[i]->device)) {
+            destroy (self, self->links[i]);
+            self->links[i] = self->links[--self->count];
+        }
+    }
+    for (size_t i = 0; i < skr_roster_count (roster); i++) {
+        const skr_member_t *member = skr_roster_at (roster, i);
+        if (memcmp (member->device, own, 32) != 0 && !skr_links_find (self, member->device)) {
+            SKR_TRY (add (self, member));
+        }
+    }
+    return SAKER_OK;
+}
+
+void skr_links_free (skr_links_t *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        destroy (self, self->links[i]);
+    }
+    free (self->links);
+    skr_claims_free (&self->claims);
+    self->links = NULL;
+    self->count = 0;
+}
+
+/* ---- addresses */
+
+void skr_link_learn (skr_link_t *self, const char *address)
+{
+    char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    uint16_t port = 0;
+    size_t at = 0;
+    if (skr_address_split (address, host, sizeof host, &port) != SAKER_OK || !port
+        || strcmp (host, "*") == 0) {
+        return;
+    }
+    while (at < self->addresses_count && strcmp (self->addresses[at], address) != 0) {
+        at++;
+    }
+    if (at == self->addresses_count) {
+        bool full = at == SKR_LINK_ADDRESSES_MAX;
+        at -= full;
+        self->addresses_count += !full;
+        self->next_address = 0; /* news: try it next */
+        self->news = true;
+    }
+    memmove (self->addresses[1], self->addresses[0], at * sizeof self->addresses[0]);
+    snprintf (self->addresses[0], sizeof self->addresses[0], "%s", address);
+}
+
+static size_t seed_dials (const skr_links_t *links)
+{
+    size_t dials = 0;
+    for (size_t i = 0; i < links->count; i++) {
+        dials += links->links[i]->from_seed && !links->links[i]->greeted_ms;
+    }
+    return dials;
+}
+
+/* The next address to try; NULL when there is none, or too many look at the seeds already. */
+static const char *choose (const skr_links_t *links, skr_link_t *self)
+{
+    size_t count = self->addresses_count + links->seeds_count;
+    if (!count) {
+        return NULL;
+    }
+    size_t at = self->next_address % count;
+    self->from_seed = at >= self->addresses_count;
+    if (self->from_seed && seed_dials (links) > SEED_DIALS_MAX) {
+        self->from_seed = false;
+        return NULL;
+    }
+    self->next_address = at + 1;
+    return self->from_seed ? links->seeds[at - self->addresses_count] : self->addresses[at];
+}
+
+static void dial (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
+{
+    skr_curve_t own = own_keys (links);
+    hang_up (links, self);
+    self->dialled_ms = mono_ms;
+    const char *address = choose (links, self);
+    if (!address) {
+        return;
+    }
+    snprintf (self->address, sizeof self->address, "%s", address);
+    if (skr_socket_dealer (&self->dealer, skr_sockets_context (), &own, self->transport, address)
+        != SAKER_OK) {
+        skr_log (links->world, SKR_LOG_DEBUG, "link to %s: %s", self->name, skr_error ());
+        self->address[0] = 0;
+        return;
+    }
+    links->changed = true;
+    skr_session_up (self->session, links->instance, links->own_addresses,
+                    links->own_addresses_count, mono_ms);
+}
+
+static void keep_state (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
+{
+    uint64_t silence = mono_ms - self->heard_ms;
+    if (self->state == SKR_LINK_LEFT) {
+        return;
+    }
+    if (!self->heard_ms || silence >= SKR_LINK_SILENT_MS) {
+        move (links, self, SKR_LINK_SLOW); /* by way of slow: up never jumps to silent */
+        move (links, self, SKR_LINK_SILENT);
+    } else if (silence >= SKR_LINK_SLOW_MS) {
+        move (links, self, SKR_LINK_SLOW);
+    } else {
+        move (links, self, SKR_LINK_UP);
+    }
+}
+
+/* Greeted and heard is what a link is for; anything else is tried again, elsewhere if there is an
+   elsewhere. */
+void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
+{
+    bool greeted = skr_session_greeted (self->session);
+    bool heard = self->heard_ms && mono_ms - self->heard_ms < SKR_LINK_SLOW_MS;
+    bool patient = mono_ms - self->dialled_ms < SKR_LINK_DIAL_MS;
+    bool news = self->news;
+    self->news = false;
+    keep_state (links, self, mono_ms);
+    if (!self->dealer || (news && !(greeted && heard))) {
+        if (!patient || !self->dialled_ms || news) {
+            dial (links, self, mono_ms);
+        }
+    } else if (!greeted && !patient) {
+        bool elsewhere = self->addresses_count + links->seeds_count > 1
+                         || (self->addresses_count && strcmp (self->address, self->addresses[0]));
+        if (elsewhere || self->from_seed) {
+            dial (links, self, mono_ms);
+        } else {
+            self->dialled_ms = mono_ms; /* zmq goes on trying this one by itself */
+        }
+    } else if (greeted && !heard && mono_ms - self->greeted_ms >= HELLO_AGAIN_MS
+               && !patient) {
+        self->dialled_ms = mono_ms; /* it may have been restarted: greet again, then dial again */
+        skr_session_up (self->session, links->instance, links->own_addresses,
+                        links->own_addresses_count, mono_ms);
+    }
+}
+
+void skr_link_heard (skr_link_t *self, uint64_t mono_ms)
+{
+    self->heard_ms = mono_ms;
+    if (self->state == SKR_LINK_LEFT) {
+        self->state = SKR_LINK_UP;
+    }
+}
+
+void skr_link_left (skr_link_t *self)
+{
+    self->state = SKR_LINK_LEFT;
+    self->heard_ms = 0;
+}

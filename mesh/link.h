@@ -1,0 +1,76 @@
+/* Link: one member that we dial: a DEALER to its ROUTER, a SUB to its PUB, the session over the
+   first, and what it has reported. The addresses tried are those that it told us, beacons, gossip
+   and the seeds, newest first. Membership is never changed by a timeout: a link that hears nothing
+   is `slow`, then `silent`, and dials on. */
+
+#ifndef SKR_MESH_LINK_H_INCLUDED
+#define SKR_MESH_LINK_H_INCLUDED
+
+#include "mesh/session.h"
+#include "mesh/sockets.h"
+
+#define SKR_LINK_ADDRESSES_MAX 8
+#define SKR_LINK_DIAL_MS 3000 /* no greeting for so long: try the next address */
+
+typedef enum skr_link_state_t {
+    SKR_LINK_SILENT, /* also: never heard */
+    SKR_LINK_UP,
+    SKR_LINK_SLOW,
+    SKR_LINK_LEFT, /* it said that it stops */
+} skr_link_state_t;
+
+const char *skr_link_state_text (skr_link_state_t state);
+
+typedef struct skr_link_t {
+    uint8_t device[SKR_DEVICE_KEY_BYTES];
+    uint8_t transport[SKR_TRANSPORT_KEY_BYTES];
+    char name[SKR_NAME_BYTES_MAX + 1]; /* for messages */
+    skr_report_t report;
+    skr_session_t *session;
+    skr_link_state_t state;
+    void *dealer, *sub; /* NULL: not dialled */
+    char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* being dialled, or "" */
+    uint16_t pub_port;                            /* 0: SUB not connected yet */
+    char addresses[SKR_LINK_ADDRESSES_MAX][SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* newest first */
+    size_t addresses_count;
+    size_t next_address;  /* to try; counts through addresses, then seeds */
+    bool from_seed;       /* the address being dialled is a seed */
+    uint64_t dialled_ms;  /* mono */
+    uint64_t heard_ms;    /* mono, last frame on the SUB; 0: never */
+    uint64_t greeted_ms;  /* mono, of the last HELLO's answer */
+    bool news;            /* an address was learned since the last turn */
+} skr_link_t;
+
+/* What the links of a peer share. */
+typedef struct skr_links_t {
+    skr_replica_t *replica;
+    const skr_world_t *world;
+    skr_claims_t claims;
+    skr_link_t **links; /* one a member other than ourselves */
+    size_t count, capacity;
+    uint8_t instance[SKR_WIRE_INSTANCE_BYTES];
+    const char *const *own_addresses;
+    size_t own_addresses_count;
+    const char *const *seeds;
+    size_t seeds_count;
+    bool changed; /* sockets came or went: poll anew */
+    void *context;
+    /* A member's address became known. */
+    void (*address) (void *context, const uint8_t device[32], const char *address);
+} skr_links_t;
+
+/* Makes the links of new members; ends those of members that are gone. */
+saker_err_t skr_links_follow (skr_links_t *self) SKR_MUST_USE;
+skr_link_t *skr_links_find (const skr_links_t *self, const uint8_t device[32]);
+void skr_links_free (skr_links_t *self);
+
+/* A member may be reached there; the newest is tried first. */
+void skr_link_learn (skr_link_t *self, const char *address);
+/* Dials, dials elsewhere, or says HELLO again, as it is time; updates the state. */
+void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms);
+/* Something came on its SUB. */
+void skr_link_heard (skr_link_t *self, uint64_t mono_ms);
+/* It said that it stops. */
+void skr_link_left (skr_link_t *self);
+
+#endif

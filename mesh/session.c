@@ -1,0 +1,836 @@
+#include "mesh/session.h"
+
+#include "peer/incoming.h"
+#include "peer/snapshot.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATE_AGAIN_MS 2000   /* an unexplained difference: ask for the state again */
+#define STATE_RANDOM_MS 60000 /* and now and then without one */
+#define IDLE_PULL_MS 500      /* a pull that moved nothing: not again at once */
+#define CLAIM_MS (2 * SKR_REQUEST_TIMEOUT_MS)
+#define CREDIT_MIN 4096 /* a slow link: ask for less, and wait for longer */
+#define PATIENCE_MAX_MS 120000
+
+/* A request under way. number 0: free. */
+typedef struct request_t {
+    uint64_t number;
+    skr_wire_kind_t kind;
+    skr_id_t collection;
+    uint64_t sent_ms;
+} request_t;
+
+struct skr_session_t {
+    skr_replica_t *replica;
+    skr_report_t *report;
+    skr_claims_t *claims;
+    uint8_t device[SKR_DEVICE_KEY_BYTES];
+    skr_session_host_t host;
+    skr_session_stats_t stats;
+
+    bool up;
+    bool greeted;
+    skr_buf_t hello; /* arguments of HELLO, to be said again after a time-out */
+    request_t requests[SKR_SESSION_REQUESTS_MAX];
+    uint64_t numbers;
+    size_t credit;        /* bytes asked for at a time; less after a time-out */
+    uint64_t patience_ms; /* time-out of a request; more after one */
+
+    uint64_t report_seen;   /* number of the beat that was looked at last */
+    bool look;              /* something changed: look for what is missing */
+    uint64_t look_ms;       /* or at this time */
+    uint64_t state_ms;      /* not before this time is STATE asked */
+    uint8_t state_after[16];
+    bool state_more;        /* STATE goes on after state_after */
+
+    skr_id_t *wanted; /* collections whose CLOCK is to be asked, when a request is free */
+    size_t wanted_count, wanted_capacity;
+
+    skr_incoming_t incoming; /* a snapshot being taken */
+    bool taking;
+};
+
+/* ---- claims: one session pulls a collection at a time */
+
+static struct skr_claim_t *find_claim (skr_claims_t *claims, const skr_id_t *collection)
+{
+    for (size_t i = 0; i < claims->count; i++) {
+        if (skr_id_equal (&claims->claims[i].collection, collection)) {
+            return &claims->claims[i];
+        }
+    }
+    return NULL;
+}
+
+static struct skr_claim_t *add_claim (skr_claims_t *claims)
+{
+    if (claims->count == claims->capacity) {
+        size_t capacity = claims->capacity ? 2 * claims->capacity : 8;
+        struct skr_claim_t *grown = realloc (claims->claims, capacity * sizeof *grown);
+        if (!grown) {
+            return NULL;
+        }
+        claims->claims = grown;
+        claims->capacity = capacity;
+    }
+    return &claims->claims[claims->count++];
+}
+
+/* Takes or renews a claim. False when another session holds it. */
+static bool claim (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
+{
+    struct skr_claim_t *held = find_claim (self->claims, collection);
+    if (held && held->holder != self && held->until_ms > mono_ms) {
+        return false;
+    }
+    held = held ? held : add_claim (self->claims);
+    if (!held) {
+        return false;
+    }
+    held->collection = *collection;
+    held->holder = self;
+    held->until_ms = mono_ms + CLAIM_MS;
+    return true;
+}
+
+static void release (skr_session_t *self, const skr_id_t *collection)
+{
+    struct skr_claim_t *held = find_claim (self->claims, collection);
+    if (held && held->holder == self) {
+        *held = self->claims->claims[--self->claims->count];
+    }
+}
+
+static void release_all (skr_session_t *self)
+{
+    for (size_t i = self->claims->count; i-- > 0;) {
+        if (self->claims->claims[i].holder == self) {
+            self->claims->claims[i] = self->claims->claims[--self->claims->count];
+        }
+    }
+}
+
+void skr_claims_free (skr_claims_t *self)
+{
+    free (self->claims);
+    memset (self, 0, sizeof *self);
+}
+
+/* ---- requests */
+
+static bool under_way (const skr_session_t *self, skr_wire_kind_t kind, const skr_id_t *collection)
+{
+    for (size_t i = 0; i < SKR_SESSION_REQUESTS_MAX; i++) {
+        const request_t *request = &self->requests[i];
+        if (request->number && request->kind == kind
+            && (!collection || skr_id_equal (&request->collection, collection))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static request_t *free_request (skr_session_t *self)
+{
+    for (size_t i = 0; i < SKR_SESSION_REQUESTS_MAX; i++) {
+        if (!self->requests[i].number) {
+            return &self->requests[i];
+        }
+    }
+    return NULL;
+}
+
+/* Sends one request: `arguments` are encoded. False when that is not possible now. */
+static bool ask (skr_session_t *self, skr_wire_kind_t kind, const skr_id_t *collection,
+                 const skr_buf_t *arguments, size_t count, uint64_t mono_ms)
+{
+    request_t *request = free_request (self);
+    skr_buf_t message = {0};
+    bool sent = false;
+    if (request && !arguments->failed) {
+        skr_wire_begin (&message, ++self->numbers, kind, count);
+        skr_buf_append_span (&message, skr_span_of (arguments));
+        sent = !message.failed && self->host.send (self->host.context, skr_span_of (&message));
+    }
+    if (sent) {
+        request->number = self->numbers;
+        request->kind = kind;
+        memset (&request->collection, 0, sizeof request->collection);
+        if (collection) {
+            request->collection = *collection;
+        }
+        request->sent_ms = mono_ms;
+        self->stats.requests++;
+    }
+    skr_buf_free (&message);
+    return sent;
+}
+
+static void ask_hello (skr_session_t *self, uint64_t mono_ms)
+{
+    ask (self, SKR_WIRE_HELLO, NULL, &self->hello, 2, mono_ms);
+}
+
+static void ask_state (skr_session_t *self, uint64_t mono_ms)
+{
+    skr_buf_t arguments = {0};
+    skr_cbor_put_bytes (&arguments, self->state_after, self->state_more ? 16 : 0);
+    if (ask (self, SKR_WIRE_STATE, NULL, &arguments, 1, mono_ms)) {
+        self->state_ms = mono_ms + STATE_AGAIN_MS + randombytes_uniform (STATE_AGAIN_MS);
+    }
+    skr_buf_free (&arguments);
+}
+
+static bool ask_about (skr_session_t *self, skr_wire_kind_t kind, const skr_id_t *collection,
+                       uint64_t mono_ms)
+{
+    skr_buf_t arguments = {0};
+    skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
+    bool sent = ask (self, kind, collection, &arguments, 1, mono_ms);
+    skr_buf_free (&arguments);
+    return sent;
+}
+
+static bool ask_pull (skr_session_t *self, const skr_id_t *collection, const skr_clock_t *have,
+                      uint64_t mono_ms)
+{
+    static const skr_clock_t nothing;
+    skr_buf_t arguments = {0};
+    skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
+    skr_clock_put (&arguments, have ? have : &nothing);
+    skr_cbor_put_uint (&arguments, self->credit);
+    bool sent = ask (self, SKR_WIRE_PULL, collection, &arguments, 3, mono_ms);
+    skr_buf_free (&arguments);
+    return sent;
+}
+
+static bool ask_part (skr_session_t *self, uint64_t mono_ms)
+{
+    skr_buf_t arguments = {0};
+    skr_cbor_put_bytes (&arguments, self->incoming.hash, 16);
+    skr_cbor_put_uint (&arguments, self->incoming.have);
+    skr_cbor_put_uint (&arguments, self->credit);
+    bool sent = ask (self, SKR_WIRE_PART, &self->incoming.collection, &arguments, 3, mono_ms);
+    skr_buf_free (&arguments);
+    return sent;
+}
+
+/* ---- clocks to be asked for */
+
+static bool is_wanted (const skr_session_t *self, const skr_id_t *collection)
+{
+    for (size_t i = 0; i < self->wanted_count; i++) {
+        if (skr_id_equal (&self->wanted[i], collection)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void want (skr_session_t *self, const skr_id_t *collection)
+{
+    if (is_wanted (self, collection) || self->wanted_count >= SKR_WIRE_STATES_MAX) {
+        return;
+    }
+    if (self->wanted_count == self->wanted_capacity) {
+        size_t capacity = self->wanted_capacity ? 2 * self->wanted_capacity : 8;
+        skr_id_t *grown = realloc (self->wanted, capacity * sizeof *grown);
+        if (!grown) {
+            return;
+        }
+        self->wanted = grown;
+        self->wanted_capacity = capacity;
+    }
+    self->wanted[self->wanted_count++] = *collection;
+}
+
+static void ask_wanted (skr_session_t *self, uint64_t mono_ms)
+{
+    while (self->wanted_count
+           && ask_about (self, SKR_WIRE_CLOCK, &self->wanted[self->wanted_count - 1], mono_ms)) {
+        self->wanted_count--;
+    }
+}
+
+/* ---- looking for what is missing */
+
+static const skr_clock_t *own_clock (const skr_session_t *self, const skr_id_t *collection)
+{
+    static const skr_clock_t nothing;
+    const skr_collection_t *own = skr_replica_collection (self->replica, collection);
+    return own ? &own->clock : &nothing;
+}
+
+static bool lacks (const skr_session_t *self, const skr_report_entry_t *entry)
+{
+    return !skr_clock_covers (own_clock (self, &entry->collection), &entry->clock);
+}
+
+/* True when something is missing and is, or cannot yet be, asked for. */
+static bool pull_entry (skr_session_t *self, const skr_report_entry_t *entry, uint64_t mono_ms)
+{
+    if (!lacks (self, entry)) {
+        return false;
+    }
+    if (under_way (self, SKR_WIRE_PULL, &entry->collection)
+        || under_way (self, SKR_WIRE_SNAPSHOT, &entry->collection)
+        || (self->taking && skr_id_equal (&self->incoming.collection, &entry->collection))) {
+        return true;
+    }
+    if (claim (self, &entry->collection, mono_ms)
+        && !ask_pull (self, &entry->collection, own_clock (self, &entry->collection), mono_ms)) {
+        release (self, &entry->collection);
+    }
+    return true;
+}
+
+static bool pull_what_lacks (skr_session_t *self, uint64_t mono_ms)
+{
+    static const skr_id_t roster;
+    const skr_report_entry_t *first = skr_report_find (self->report, &roster);
+    if (first && pull_entry (self, first, mono_ms)) {
+        return true; /* the roster tells who may write the rest */
+    }
+    bool missing = false;
+    for (size_t i = 0; i < self->report->entries_count; i++) {
+        missing |= pull_entry (self, &self->report->entries[i], mono_ms);
+    }
+    return missing;
+}
+
+static void look (skr_session_t *self, uint64_t mono_ms)
+{
+    self->look = false;
+    self->look_ms = UINT64_MAX;
+    self->report_seen = self->report->number;
+    if (pull_what_lacks (self, mono_ms)) {
+        self->look_ms = mono_ms + IDLE_PULL_MS; /* a claim may become free, or a send possible */
+        return;
+    }
+    bool differs = self->report->state != skr_wire_state (self->replica);
+    if ((differs || self->state_more) && !under_way (self, SKR_WIRE_STATE, NULL)) {
+        if (mono_ms >= self->state_ms) {
+            ask_state (self, mono_ms);
+        }
+        self->look_ms = self->state_ms;
+    }
+}
+
+static void expire (skr_session_t *self, uint64_t mono_ms)
+{
+    bool timed_out = false;
+    for (size_t i = 0; i < SKR_SESSION_REQUESTS_MAX; i++) {
+        request_t *request = &self->requests[i];
+        if (request->number && mono_ms >= request->sent_ms + self->patience_ms) {
+            release (self, &request->collection);
+            request->number = 0;
+            self->stats.timeouts++;
+            self->look = true;
+            timed_out = true;
+        }
+    }
+    if (timed_out) {
+        self->credit = self->credit / 4 > CREDIT_MIN ? self->credit / 4 : CREDIT_MIN;
+        self->patience_ms =
+            self->patience_ms * 2 < PATIENCE_MAX_MS ? self->patience_ms * 2 : PATIENCE_MAX_MS;
+    }
+}
+
+/* ---- snapshots */
+
+static void end_taking (skr_session_t *self, bool discard)
+{
+    if (self->taking) {
+        release (self, &self->incoming.collection);
+        skr_incoming_close (&self->incoming, discard);
+        self->taking = false;
+        self->look = true;
+    }
+}
+
+static saker_err_t is_environment (saker_err_t error)
+{
+    bool own = error == SAKER_EFULL || error == SAKER_EIO || error == SAKER_ENOMEM;
+    return own ? error : SAKER_OK;
+}
+
+static saker_err_t take_snapshot (skr_session_t *self)
+{
+    saker_err_t error = skr_incoming_check (&self->incoming);
+    if (error == SAKER_OK) {
+        error = skr_snapshot_take (self->replica, &self->incoming.collection, self->incoming.file);
+    }
+    if (error == SAKER_OK) {
+        self->stats.snapshots++;
+    } else if (!is_environment (error)) {
+        self->stats.bad_answers++;
+    }
+    end_taking (self, true);
+    return is_environment (error);
+}
+
+static saker_err_t go_on_taking (skr_session_t *self, uint64_t mono_ms)
+{
+    if (!self->taking) {
+        return SAKER_OK;
+    }
+    if (self->incoming.have == self->incoming.size) {
+        return take_snapshot (self);
+    }
+    if (!under_way (self, SKR_WIRE_PART, NULL)
+        && claim (self, &self->incoming.collection, mono_ms)) {
+        ask_part (self, mono_ms);
+    }
+    return SAKER_OK;
+}
+
+static const char *folder (const skr_session_t *self)
+{
+    return skr_store_folder (skr_replica_store (self->replica));
+}
+
+/* The other says that this collection is better taken whole: go on with what an earlier process
+   left, or ask for an offer. */
+static void start_taking (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
+{
+    if (self->taking) {
+        release (self, collection);
+        return;
+    }
+    if (skr_incoming_find (&self->incoming, folder (self), collection) == SAKER_OK) {
+        self->taking = true;
+    } else if (!ask_about (self, SKR_WIRE_SNAPSHOT, collection, mono_ms)) {
+        release (self, collection);
+    }
+}
+
+/* ---- answers */
+
+/* The clock that we shall have once these changes are applied. */
+static saker_err_t foresee (skr_cbor_t changes, size_t count, skr_clock_t *clock)
+{
+    for (size_t i = 0; i < count; i++) {
+        skr_change_t change;
+        SKR_TRY (skr_change_parse (&change, skr_cbor_get_bytes (&changes)));
+        if (change.seq == skr_clock_get (clock, &change.writer) + 1) {
+            SKR_TRY (skr_clock_set (clock, &change.writer, change.seq));
+        }
+    }
+    return SAKER_OK;
+}
+
+/* Asks for what follows before applying what came, so that the link does not wait for our disk. */
+static void pull_ahead (skr_session_t *self, const request_t *request, skr_cbor_t changes,
+                        size_t count, uint64_t mono_ms)
+{
+    skr_clock_t clock = {0};
+    if (skr_clock_copy (&clock, own_clock (self, &request->collection)) == SAKER_OK
+        && foresee (changes, count, &clock) == SAKER_OK
+        && !skr_clock_equal (&clock, own_clock (self, &request->collection))
+        && claim (self, &request->collection, mono_ms)) {
+        ask_pull (self, &request->collection, &clock, mono_ms);
+    }
+    skr_clock_free (&clock);
+}
+
+static saker_err_t offer_all (skr_session_t *self, skr_cbor_t *changes, size_t count)
+{
+    SKR_TRY (skr_replica_begin (self->replica));
+    for (size_t i = 0; i < count && changes->error == SAKER_OK; i++) {
+        skr_outcome_t outcome;
+        skr_span_t change = skr_cbor_get_bytes (changes);
+        SKR_TRY (skr_replica_offer (self->replica, change, &outcome));
+        self->stats.changes++;
+        self->stats.bytes += change.size;
+    }
+    return SAKER_OK;
+}
+
+static saker_err_t take_changes (skr_session_t *self, const request_t *request, skr_cbor_t *cbor,
+                                 uint64_t mono_ms)
+{
+    skr_cbor_get_uint (cbor); /* digest of its clock: its next beat tells the clock itself */
+    uint64_t more = skr_cbor_get_uint (cbor);
+    size_t count = skr_cbor_get_array (cbor, SKR_WIRE_PULL_MAX);
+    if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT) {
+        start_taking (self, &request->collection, mono_ms);
+        return skr_cbor_close (cbor);
+    }
+    if (cbor->error == SAKER_OK && more == SKR_WIRE_MORE && count) {
+        pull_ahead (self, request, *cbor, count, mono_ms);
+    }
+    if (!under_way (self, SKR_WIRE_PULL, &request->collection)) {
+        release (self, &request->collection);
+    }
+    if (count) {
+        SKR_TRY (offer_all (self, cbor, count));
+        self->look = true;
+    }
+    return skr_cbor_close (cbor);
+}
+
+static saker_err_t take_addresses (skr_session_t *self, skr_cbor_t *cbor)
+{
+    size_t count = skr_cbor_get_array (cbor, SKR_WIRE_ADDRESSES_MAX);
+    for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
+        uint8_t device[SKR_DEVICE_KEY_BYTES];
+        char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1] = {0};
+        if (skr_cbor_get_array (cbor, 2) != 2) {
+            skr_cbor_reject (cbor, "an address has a device and a text");
+        }
+        skr_cbor_get_fixed (cbor, device, sizeof device);
+        skr_span_t text = skr_cbor_get_text (cbor);
+        if (text.size > SKR_WIRE_ADDRESS_BYTES_MAX) {
+            skr_cbor_reject (cbor, "an address is too long");
+        } else if (cbor->error == SAKER_OK && !memchr (text.data, 0, text.size)) {
+            memcpy (address, text.data, text.size);
+            self->host.address (self->host.context, device, address);
+        }
+    }
+    return skr_cbor_close (cbor);
+}
+
+static saker_err_t take_hello (skr_session_t *self, skr_cbor_t *cbor)
+{
+    uint8_t device[SKR_DEVICE_KEY_BYTES];
+    uint8_t writer[16];
+    uint8_t instance[SKR_WIRE_INSTANCE_BYTES];
+    skr_cbor_get_fixed (cbor, device, sizeof device);
+    skr_cbor_get_fixed (cbor, writer, sizeof writer);
+    uint64_t pub_port = skr_cbor_get_uint (cbor);
+    skr_cbor_get_fixed (cbor, instance, sizeof instance);
+    if (cbor->error == SAKER_OK && (pub_port < 1 || pub_port > 65535)) {
+        skr_cbor_reject (cbor, "not a port");
+    }
+    if (cbor->error == SAKER_OK && memcmp (device, self->device, sizeof device) != 0) {
+        return skr_fail (SAKER_EINPUT, "hello: this is another device than was called");
+    }
+    if (cbor->error == SAKER_OK) {
+        self->greeted = true;
+        self->state_ms = 0;
+        self->look = true;
+        self->host.hello (self->host.context, (uint16_t) pub_port);
+    }
+    return take_addresses (self, cbor);
+}
+
+/* One collection of a STATE: differs from ours, and the report does not tell how: ask. */
+static void take_state_of (skr_session_t *self, const skr_id_t *collection, uint64_t clock_digest,
+                           const skr_fingerprint_t *fingerprint)
+{
+    const skr_collection_t *own = skr_replica_collection (self->replica, collection);
+    const skr_report_entry_t *known = skr_report_find (self->report, collection);
+    bool same = own && skr_clock_digest (&own->clock) == clock_digest
+                && skr_fingerprint_equal (&own->fingerprint, fingerprint);
+    bool told = known && skr_clock_digest (&known->clock) == clock_digest;
+    if (!same && !told && clock_digest) {
+        want (self, collection);
+    }
+}
+
+static saker_err_t take_state (skr_session_t *self, skr_cbor_t *cbor)
+{
+    skr_id_t collection = {{0}};
+    size_t count = skr_cbor_get_array (cbor, SKR_WIRE_STATES_MAX);
+    for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
+        uint8_t bytes[16];
+        skr_fingerprint_t fingerprint;
+        if (skr_cbor_get_array (cbor, 3) != 3) {
+            skr_cbor_reject (cbor, "a state has three parts");
+        }
+        skr_cbor_get_fixed (cbor, collection.bytes, sizeof collection.bytes);
+        uint64_t digest = skr_cbor_get_uint (cbor);
+        skr_cbor_get_fixed (cbor, bytes, sizeof bytes);
+        skr_fingerprint_from_bytes (&fingerprint, bytes);
+        if (cbor->error == SAKER_OK) {
+            take_state_of (self, &collection, digest, &fingerprint);
+        }
+    }
+    uint64_t more = skr_cbor_get_uint (cbor);
+    SKR_TRY (skr_cbor_close (cbor));
+    self->state_more = more && count;
+    memcpy (self->state_after, collection.bytes, sizeof self->state_after);
+    return SAKER_OK;
+}
+
+static saker_err_t take_clock (skr_session_t *self, const request_t *request, skr_cbor_t *cbor)
+{
+    uint8_t bytes[16];
+    skr_fingerprint_t fingerprint;
+    skr_clock_t clock = {0};
+    skr_cbor_get_fixed (cbor, bytes, sizeof bytes);
+    skr_fingerprint_from_bytes (&fingerprint, bytes);
+    uint64_t documents = skr_cbor_get_uint (cbor);
+    saker_err_t error = skr_clock_read (cbor, &clock, SKR_CLOCK_WRITERS_MAX);
+    error = error == SAKER_OK ? skr_cbor_close (cbor) : error;
+    if (error == SAKER_OK) {
+        error = skr_report_answer (self->report, &request->collection, &clock, &fingerprint,
+                                   documents, request->sent_ms);
+        self->look = true;
+    }
+    skr_clock_free (&clock);
+    return error;
+}
+
+static saker_err_t take_offer (skr_session_t *self, const request_t *request, skr_cbor_t *cbor,
+                               uint64_t mono_ms)
+{
+    uint8_t id[16];
+    uint8_t hash[32];
+    skr_cbor_get_fixed (cbor, id, sizeof id);
+    uint64_t size = skr_cbor_get_uint (cbor);
+    skr_cbor_get_fixed (cbor, hash, sizeof hash);
+    if (cbor->error == SAKER_OK && memcmp (id, hash, sizeof id) != 0) {
+        skr_cbor_reject (cbor, "a snapshot is named by its hash");
+    }
+    saker_err_t error = skr_cbor_close (cbor);
+    if (error == SAKER_OK && !self->taking) {
+        error = skr_incoming_open (&self->incoming, folder (self), &request->collection, size,
+                                   hash);
+        self->taking = error == SAKER_OK && claim (self, &request->collection, mono_ms);
+    }
+    if (!self->taking) {
+        release (self, &request->collection);
+    }
+    return error;
+}
+
+static saker_err_t take_part (skr_session_t *self, const request_t *request, skr_cbor_t *cbor)
+{
+    skr_span_t part = skr_cbor_get_bytes (cbor);
+    SKR_TRY (skr_cbor_close (cbor));
+    if (!self->taking || !skr_id_equal (&self->incoming.collection, &request->collection)) {
+        return SAKER_OK; /* given up meanwhile */
+    }
+    if (!part.size) {
+        end_taking (self, true); /* the other does not keep this one: ask anew */
+        return SAKER_OK;
+    }
+    saker_err_t error = skr_incoming_append (&self->incoming, part);
+    if (error != SAKER_OK) {
+        end_taking (self, error == SAKER_EINPUT);
+    }
+    self->stats.bytes += part.size;
+    return error;
+}
+
+static saker_err_t take_refusal (skr_session_t *self, const request_t *request, skr_cbor_t *cbor)
+{
+    uint64_t code = skr_cbor_get_uint (cbor);
+    skr_span_t sentence = skr_cbor_get_text (cbor);
+    release (self, &request->collection);
+    SKR_TRY (skr_cbor_close (cbor));
+    return skr_fail (SAKER_EINPUT, "the other peer refuses (%llu): %.*s",
+                     (unsigned long long) code, (int) sentence.size,
+                     (const char *) sentence.data);
+}
+
+static saker_err_t take_answer (skr_session_t *self, const request_t *request,
+                                skr_wire_kind_t kind, skr_cbor_t *cbor, uint64_t mono_ms)
+{
+    if (kind == SKR_WIRE_ERROR) {
+        return take_refusal (self, request, cbor);
+    }
+    if (kind != request->kind) {
+        return skr_fail (SAKER_EINPUT, "an answer of kind %d to a request of kind %d", kind,
+                         request->kind);
+    }
+    switch (kind) {
+    case SKR_WIRE_HELLO:
+        return take_hello (self, cbor);
+    case SKR_WIRE_STATE:
+        return take_state (self, cbor);
+    case SKR_WIRE_CLOCK:
+        return take_clock (self, request, cbor);
+    case SKR_WIRE_PULL:
+        return take_changes (self, request, cbor, mono_ms);
+    case SKR_WIRE_SNAPSHOT:
+        return take_offer (self, request, cbor, mono_ms);
+    case SKR_WIRE_PART:
+        return take_part (self, request, cbor);
+    case SKR_WIRE_JOIN:
+    case SKR_WIRE_ERROR:
+        break;
+    }
+    return skr_fail (SAKER_EINPUT, "not an answer");
+}
+
+static void note_round_trip (skr_session_t *self, const request_t *request, uint64_t mono_ms)
+{
+    self->credit = self->credit * 2 < SKR_WIRE_CREDIT_MAX ? self->credit * 2 : SKR_WIRE_CREDIT_MAX;
+    if (mono_ms - request->sent_ms < SKR_REQUEST_TIMEOUT_MS / 2) {
+        self->patience_ms = SKR_REQUEST_TIMEOUT_MS;
+    }
+    bool small = request->kind != SKR_WIRE_PULL && request->kind != SKR_WIRE_PART
+                 && request->kind != SKR_WIRE_SNAPSHOT;
+    if (small) {
+        int64_t sample = (int64_t) (mono_ms - request->sent_ms) * 1000;
+        self->stats.rtt_us =
+            self->stats.rtt_us < 0 ? sample : (7 * self->stats.rtt_us + sample) / 8;
+    }
+}
+
+/* Takes the request that an answer is for out of the table. False: of no (or a given up) one. */
+static bool close_request (skr_session_t *self, uint64_t number, request_t *request)
+{
+    for (size_t i = 0; i < SKR_SESSION_REQUESTS_MAX; i++) {
+        if (number && self->requests[i].number == number) {
+            *request = self->requests[i];
+            self->requests[i].number = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+saker_err_t skr_session_answer (skr_session_t *self, skr_span_t answer, uint64_t mono_ms)
+{
+    skr_cbor_t cbor;
+    uint64_t number = 0;
+    skr_wire_kind_t kind = SKR_WIRE_ERROR;
+    size_t count = 0;
+    request_t request;
+    if (skr_wire_open (&cbor, answer, &number, &kind, &count) != SAKER_OK) {
+        self->stats.bad_answers++;
+        return SAKER_OK;
+    }
+    if (!close_request (self, number, &request)) {
+        return SAKER_OK;
+    }
+    self->stats.answers++;
+    note_round_trip (self, &request, mono_ms);
+    saker_err_t error = take_answer (self, &request, kind, &cbor, mono_ms);
+    if (error != SAKER_OK && !is_environment (error)) {
+        self->stats.bad_answers++;
+        self->look_ms = mono_ms + IDLE_PULL_MS;
+        if (!under_way (self, SKR_WIRE_PULL, &request.collection)) {
+            release (self, &request.collection);
+        }
+    }
+    return is_environment (error);
+}
+
+/* ---- the life of a session */
+
+saker_err_t skr_session_turn (skr_session_t *self, uint64_t mono_ms)
+{
+    if (!self->up) {
+        return SAKER_OK;
+    }
+    expire (self, mono_ms);
+    if (!self->greeted) {
+        if (!under_way (self, SKR_WIRE_HELLO, NULL)) {
+            ask_hello (self, mono_ms);
+        }
+        return SAKER_OK;
+    }
+    SKR_TRY (go_on_taking (self, mono_ms));
+    ask_wanted (self, mono_ms);
+    if (self->look || self->report->number != self->report_seen || mono_ms >= self->look_ms) {
+        look (self, mono_ms);
+    } else if (mono_ms >= self->state_ms + STATE_RANDOM_MS
+               && !under_way (self, SKR_WIRE_STATE, NULL)) {
+        ask_state (self, mono_ms);
+    }
+    return SAKER_OK;
+}
+
+void skr_session_up (skr_session_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
+                     const char *const *addresses, size_t addresses_count, uint64_t mono_ms)
+{
+    skr_session_down (self);
+    self->up = true;
+    skr_buf_clear (&self->hello);
+    skr_cbor_put_bytes (&self->hello, instance, SKR_WIRE_INSTANCE_BYTES);
+    skr_cbor_put_array (&self->hello, addresses_count);
+    for (size_t i = 0; i < addresses_count; i++) {
+        skr_cbor_put_text (&self->hello, addresses[i], strlen (addresses[i]));
+    }
+    ask_hello (self, mono_ms);
+}
+
+void skr_session_down (skr_session_t *self)
+{
+    end_taking (self, false);
+    release_all (self);
+    memset (self->requests, 0, sizeof self->requests);
+    self->up = false;
+    self->greeted = false;
+    self->state_more = false;
+    self->wanted_count = 0;
+    self->look = false;
+    self->look_ms = UINT64_MAX;
+    self->state_ms = 0;
+}
+
+bool skr_session_greeted (const skr_session_t *self)
+{
+    return self->greeted;
+}
+
+void skr_session_ask (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
+{
+    if (self->greeted) {
+        want (self, collection);
+        ask_wanted (self, mono_ms);
+    }
+}
+
+uint64_t skr_session_deadline_ms (const skr_session_t *self)
+{
+    uint64_t deadline = UINT64_MAX;
+    if (!self->up) {
+        return deadline;
+    }
+    for (size_t i = 0; i < SKR_SESSION_REQUESTS_MAX; i++) {
+        uint64_t due = self->requests[i].sent_ms + self->patience_ms;
+        deadline = self->requests[i].number && due < deadline ? due : deadline;
+    }
+    if (self->greeted) {
+        deadline = self->look ? 0 : deadline;
+        deadline = self->look_ms < deadline ? self->look_ms : deadline;
+        deadline = self->state_ms + STATE_RANDOM_MS < deadline ? self->state_ms + STATE_RANDOM_MS
+                                                               : deadline;
+    }
+    return deadline;
+}
+
+void skr_session_stats (const skr_session_t *self, skr_session_stats_t *stats)
+{
+    *stats = self->stats;
+}
+
+saker_err_t skr_session_new (skr_session_t **self_p, skr_replica_t *replica, skr_report_t *report,
+                             skr_claims_t *claims, const uint8_t device[32],
+                             const skr_session_host_t *host)
+{
+    skr_session_t *self = calloc (1, sizeof *self);
+    if (!self) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    self->replica = replica;
+    self->report = report;
+    self->claims = claims;
+    memcpy (self->device, device, sizeof self->device);
+    self->host = *host;
+    self->stats.rtt_us = -1;
+    self->look_ms = UINT64_MAX;
+    self->credit = SKR_WIRE_CREDIT_MAX;
+    self->patience_ms = SKR_REQUEST_TIMEOUT_MS;
+    self->incoming.descriptor = -1;
+    *self_p = self;
+    return SAKER_OK;
+}
+
+void skr_session_destroy (skr_session_t **self_p)
+{
+    if (*self_p) {
+        skr_session_down (*self_p);
+        skr_buf_free (&(*self_p)->hello);
+        free ((*self_p)->wanted);
+        free (*self_p);
+        *self_p = NULL;
+    }
+}

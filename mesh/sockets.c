@@ -1,0 +1,279 @@
+#include "mesh/sockets.h"
+
+#include "mesh/wire.h"
+#include "peer/api.h"
+
+#include <czmq.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define HANDSHAKE_MS 2000
+#define HEARTBEAT_EVERY_MS 2000
+#define HEARTBEAT_TIMEOUT_MS 6000
+#define RECONNECT_MS 100
+#define RECONNECT_MAX_MS 2000
+#define BACKLOG 128
+#define HIGH_WATER 1000
+#define LEAVE_LINGER_MS 200
+
+void *skr_sockets_context (void)
+{
+    static void *context;
+    if (!context) {
+        static const char *const names[] = {
+            "ZSYS_INTERFACE", "ZSYS_IPV6", "ZSYS_LOGSENDER", "ZSYS_LOGIDENT", "ZSYS_LOGSYSTEM",
+            "ZSYS_SIGHANDLER", "ZSYS_MAX_SOCKETS", "ZSYS_MAX_MSGSZ", "ZSYS_FILE_STABLE_AGE_MSEC",
+            "ZSYS_LINGER", "ZSYS_SNDHWM", "ZSYS_RCVHWM", "ZSYS_PIPEHWM", "ZSYS_IO_THREADS",
+            "ZSYS_THREAD_PRIORITY", "ZSYS_AUTO_USE_FD", "ZSYS_ZERO_COPY_RECV"};
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            unsetenv (names[i]);
+        }
+        setenv ("ZSYS_SIGHANDLER", "false", 1);
+        context = zsys_init ();
+        zsys_handler_set (NULL);
+        zsys_set_logstream (fopen ("/dev/null", "w")); /* zbeacon would write to standard output */
+    }
+    return context;
+}
+
+static void set_int (void *socket, int option, int value)
+{
+    zmq_setsockopt (socket, option, &value, sizeof value);
+}
+
+/* What every TCP socket has, before it binds or connects. */
+static void set_common (void *socket, const char *address, int64_t message_bytes_max)
+{
+    zmq_setsockopt (socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max);
+    set_int (socket, ZMQ_LINGER, 0);
+    set_int (socket, ZMQ_SNDHWM, HIGH_WATER);
+    set_int (socket, ZMQ_RCVHWM, HIGH_WATER);
+    set_int (socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+    set_int (socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_EVERY_MS);
+    set_int (socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
+    set_int (socket, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
+    set_int (socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+    set_int (socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+    set_int (socket, ZMQ_BACKLOG, BACKLOG);
+    set_int (socket, ZMQ_IPV6, strchr (address, '[') != NULL);
+}
+
+/* CURVE as a server, refused to whoever the ZAP handler does not let in: without the enforced
+   domain an absent handler would let everybody in. */
+static saker_err_t guard (void *socket, const skr_curve_t *own)
+{
+    int enforced = 0;
+    size_t size = sizeof enforced;
+    set_int (socket, ZMQ_CURVE_SERVER, 1);
+    zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, own->secret_key, 32);
+    zmq_setsockopt (socket, ZMQ_ZAP_DOMAIN, SKR_ZAP_DOMAIN, strlen (SKR_ZAP_DOMAIN));
+    set_int (socket, 93 /* ZMQ_ZAP_ENFORCE_DOMAIN, draft in the header */, 1);
+    if (zmq_getsockopt (socket, 93, &enforced, &size) != 0 || enforced != 1) {
+        return skr_fail (SAKER_EVERSION, "this libzmq cannot enforce a ZAP domain: it is not safe");
+    }
+    return SAKER_OK;
+}
+
+static saker_err_t failed (const char *what, const char *address)
+{
+    int number = zmq_errno ();
+    saker_err_t error = number == EADDRINUSE ? SAKER_EBUSY
+                        : number == ENOMEM || number == EMFILE ? SAKER_EIO
+                                                               : SAKER_EINPUT;
+    const char *hint = number == EADDRINUSE
+                           ? ": another program uses it; choose another port with --listen"
+                       : number == ENODEV || number == EADDRNOTAVAIL
+                           ? ": this machine has no such address"
+                           : "";
+    return skr_fail (error, "%s %s: %s%s", what, address, zmq_strerror (number), hint);
+}
+
+/* zmq says '*' for any port, people say 0. */
+static saker_err_t bind_to (void *socket, const char *address)
+{
+    char bound[SKR_WIRE_ADDRESS_BYTES_MAX + 8];
+    size_t length = strlen (address);
+    snprintf (bound, sizeof bound, "%s", address);
+    if (length > 2 && strcmp (address + length - 2, ":0") == 0) {
+        bound[length - 1] = '*';
+    }
+    return zmq_bind (socket, bound) == 0 ? SAKER_OK : failed ("listen on", address);
+}
+
+static saker_err_t open_bound (void **socket, int type, const skr_curve_t *own,
+                               const char *address, int64_t message_bytes_max)
+{
+    *socket = zmq_socket (skr_sockets_context (), type);
+    if (!*socket) {
+        return failed ("make a socket for", address);
+    }
+    set_common (*socket, address, message_bytes_max);
+    saker_err_t error = guard (*socket, own);
+    if (type == ZMQ_ROUTER) {
+        set_int (*socket, ZMQ_ROUTER_MANDATORY, 1);
+        set_int (*socket, ZMQ_ROUTER_HANDOVER, 0);
+    } else {
+        set_int (*socket, ZMQ_LINGER, LEAVE_LINGER_MS);
+    }
+    error = error == SAKER_OK ? bind_to (*socket, address) : error;
+    if (error != SAKER_OK) {
+        skr_socket_close (socket);
+    }
+    return error;
+}
+
+saker_err_t skr_socket_router (void **socket, const skr_curve_t *own, const char *address)
+{
+    return open_bound (socket, ZMQ_ROUTER, own, address, SKR_WIRE_MESSAGE_BYTES_MAX);
+}
+
+saker_err_t skr_socket_pub (void **socket, const skr_curve_t *own, const char *address)
+{
+    return open_bound (socket, ZMQ_PUB, own, address, SKR_WIRE_FRAME_BYTES_MAX);
+}
+
+static saker_err_t open_connected (void **socket, void *context, int type, const skr_curve_t *own,
+                                   const uint8_t server[32], const char *address,
+                                   int64_t message_bytes_max)
+{
+    *socket = zmq_socket (context, type);
+    if (!*socket) {
+        return failed ("make a socket for", address);
+    }
+    set_common (*socket, address, message_bytes_max);
+    zmq_setsockopt (*socket, ZMQ_CURVE_SERVERKEY, server, 32);
+    zmq_setsockopt (*socket, ZMQ_CURVE_PUBLICKEY, own->public_key, 32);
+    zmq_setsockopt (*socket, ZMQ_CURVE_SECRETKEY, own->secret_key, 32);
+    if (type == ZMQ_SUB) {
+        zmq_setsockopt (*socket, ZMQ_SUBSCRIBE, "", 0);
+    }
+    if (zmq_connect (*socket, address) != 0) {
+        saker_err_t error = failed ("dial", address);
+        skr_socket_close (socket);
+        return error;
+    }
+    return SAKER_OK;
+}
+
+saker_err_t skr_socket_dealer (void **socket, void *context, const skr_curve_t *own,
+                               const uint8_t server[32], const char *address)
+{
+    return open_connected (socket, context, ZMQ_DEALER, own, server, address,
+                           SKR_WIRE_MESSAGE_BYTES_MAX);
+}
+
+saker_err_t skr_socket_sub (void **socket, void *context, const skr_curve_t *own,
+                            const uint8_t server[32], const char *address)
+{
+    return open_connected (socket, context, ZMQ_SUB, own, server, address,
+                           SKR_WIRE_FRAME_BYTES_MAX);
+}
+
+saker_err_t skr_socket_zap (void **socket)
+{
+    *socket = zmq_socket (skr_sockets_context (), ZMQ_REP);
+    if (!*socket || zmq_bind (*socket, SKR_ZAP_ENDPOINT) != 0) {
+        skr_socket_close (socket);
+        return skr_fail (SAKER_EBUSY, "a daemon runs in this process already");
+    }
+    set_int (*socket, ZMQ_LINGER, 0);
+    return SAKER_OK;
+}
+
+saker_err_t skr_socket_local_name (char *name, size_t size, const char *folder, int *descriptor)
+{
+    struct sockaddr_un address;
+    char path[4096];
+    *descriptor = -1;
+    snprintf (path, sizeof path, "%s/" SKR_API_SOCKET, folder);
+    if (strlen (path) < sizeof address.sun_path) {
+        snprintf (name, size, "ipc://%s", path);
+        return SAKER_OK;
+    }
+    snprintf (path, sizeof path, "%s/run", folder);
+    *descriptor = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*descriptor < 0) {
+        return skr_fail (SAKER_EIO, "open %s: %s", path, strerror (errno));
+    }
+    snprintf (name, size, "ipc:///proc/self/fd/%d/api", *descriptor);
+    return SAKER_OK;
+}
+
+saker_err_t skr_socket_local (void **socket, const char *folder)
+{
+    char path[4096];
+    char name[4200];
+    int descriptor = -1;
+    snprintf (path, sizeof path, "%s/run", folder);
+    if ((mkdir (path, 0700) != 0 && errno != EEXIST) || chmod (path, 0700) != 0) {
+        return skr_fail (SAKER_EIO, "make %s: %s", path, strerror (errno));
+    }
+    SKR_TRY (skr_socket_local_name (name, sizeof name, folder, &descriptor));
+    unlink (name + strlen ("ipc://")); /* of a process that was killed: the store is locked by us */
+    int64_t message_bytes_max = SKR_API_REQUEST_BYTES_MAX;
+    *socket = zmq_socket (skr_sockets_context (), ZMQ_ROUTER);
+    if (*socket) {
+        zmq_setsockopt (*socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max);
+        set_int (*socket, ZMQ_LINGER, 0);
+        set_int (*socket, ZMQ_SNDHWM, HIGH_WATER);
+        set_int (*socket, ZMQ_RCVHWM, HIGH_WATER);
+        set_int (*socket, ZMQ_ROUTER_MANDATORY, 1);
+    }
+    if (!*socket || zmq_bind (*socket, name) != 0) {
+        saker_err_t error = failed ("listen on", name);
+        skr_socket_close (socket);
+        return error;
+    }
+    return SAKER_OK; /* the descriptor stays open: zmq removes the file through it */
+}
+
+void skr_socket_close (void **socket)
+{
+    if (*socket) {
+        zmq_close (*socket);
+        *socket = NULL;
+    }
+}
+
+saker_err_t skr_socket_bound (void *socket, char *address, size_t size)
+{
+    return zmq_getsockopt (socket, ZMQ_LAST_ENDPOINT, address, &size) == 0
+               ? SAKER_OK
+               : failed ("ask for", "the bound address");
+}
+
+bool skr_socket_send (void *socket, skr_span_t routing, skr_span_t body)
+{
+    if (routing.size
+        && zmq_send (socket, routing.data, routing.size, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+        return false;
+    }
+    return zmq_send (socket, body.data, body.size, ZMQ_DONTWAIT) >= 0;
+}
+
+saker_err_t skr_address_split (const char *address, char *host, size_t size, uint16_t *port)
+{
+    const char *start = address + strlen ("tcp://");
+    const char *colon = strrchr (address, ':');
+    char *end = NULL;
+    unsigned long number = 0;
+    bool good = strncmp (address, "tcp://", 6) == 0 && colon > start && colon[1]
+                && strlen (address) <= SKR_WIRE_ADDRESS_BYTES_MAX
+                && (size_t) (colon - start) < size;
+    if (good) {
+        number = strtoul (colon + 1, &end, 10);
+        good = !*end && number <= 65535 && colon[1] != '-' && colon[1] != '+';
+    }
+    if (!good) {
+        return skr_fail (SAKER_EINPUT, "'%.100s' is not tcp://ADDR:PORT", address);
+    }
+    memcpy (host, start, (size_t) (colon - start));
+    host[colon - start] = 0;
+    *port = (uint16_t) number;
+    return SAKER_OK;
+}

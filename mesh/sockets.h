@@ -1,0 +1,52 @@
+/* Sockets: every socket of the mesh is made here, with every option that keeps a stranger from
+   harming us. All speak CURVE but the local API's, which lies in a folder that is ours alone. */
+
+#ifndef SKR_MESH_SOCKETS_H_INCLUDED
+#define SKR_MESH_SOCKETS_H_INCLUDED
+
+#include "crdt/bytes.h"
+#include "crdt/err.h"
+
+#define SKR_ZAP_DOMAIN "saker"
+#define SKR_ZAP_ENDPOINT "inproc://zeromq.zap.01"
+
+/* A CURVE key pair, 32 bytes each. */
+typedef struct skr_curve_t {
+    const uint8_t *public_key;
+    const uint8_t *secret_key;
+} skr_curve_t;
+
+/* The context of this process's daemon: made once, never destroyed before exit. Leaves signals
+   and standard output alone. */
+void *skr_sockets_context (void);
+
+/* Binding sockets; the ZAP handler must be bound before. `address` is tcp://ADDR:PORT; port 0 (or
+   '*'): any. SAKER_EBUSY: in use; SAKER_EINPUT: no such address. */
+saker_err_t skr_socket_router (void **socket, const skr_curve_t *own, const char *address) SKR_MUST_USE;
+saker_err_t skr_socket_pub (void **socket, const skr_curve_t *own, const char *address) SKR_MUST_USE;
+/* Connecting sockets; the server must hold the secret to `server`. */
+saker_err_t skr_socket_dealer (void **socket, void *context, const skr_curve_t *own,
+                               const uint8_t server[32], const char *address) SKR_MUST_USE;
+saker_err_t skr_socket_sub (void **socket, void *context, const skr_curve_t *own,
+                            const uint8_t server[32], const char *address) SKR_MUST_USE;
+/* The ZAP handler's REP socket. */
+saker_err_t skr_socket_zap (void **socket) SKR_MUST_USE;
+/* The local API: a ROUTER on FOLDER/run/api, for any length of path. */
+saker_err_t skr_socket_local (void **socket, const char *folder) SKR_MUST_USE;
+/* How zmq names a Unix socket in a folder, also where the path is longer than sun_path allows: then
+   through an open descriptor of its folder, which *descriptor receives (else -1). */
+saker_err_t skr_socket_local_name (char *name, size_t size, const char *folder,
+                                   int *descriptor) SKR_MUST_USE;
+void skr_socket_close (void **socket);
+
+/* The address that a socket is bound to. */
+saker_err_t skr_socket_bound (void *socket, char *address, size_t size) SKR_MUST_USE;
+
+/* Sends one message of one frame, or of two when routing is not empty, without waiting. */
+bool skr_socket_send (void *socket, skr_span_t routing, skr_span_t body);
+
+/* tcp://HOST:PORT, taken apart. HOST may be '*' or [IPv6]. SAKER_EINPUT. */
+saker_err_t skr_address_split (const char *address, char *host, size_t size,
+                               uint16_t *port) SKR_MUST_USE;
+
+#endif

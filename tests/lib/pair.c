@@ -1,0 +1,111 @@
+#include "tests/lib/pair.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        if ((call) != SAKER_OK) {                                                                  \
+            printf ("%s:%d: %s: %s\n", __FILE__, __LINE__, #call, skr_error ());                   \
+            return false;                                                                          \
+        }                                                                                          \
+    } while (0)
+
+static bool admit (skr_replica_t *founder, const skr_device_t *device, const char *name,
+                   skr_role_t role)
+{
+    static const char *const addresses[] = {"tcp://127.0.0.1:1"};
+    skr_member_t candidate = {.role = role};
+    skr_ticket_t ticket;
+    uint8_t key[32];
+    memcpy (candidate.device, skr_device_key (device), 32);
+    memcpy (candidate.transport, skr_device_transport_key (device), 32);
+    snprintf (candidate.name, sizeof candidate.name, "%s", name);
+    uint64_t expires_ms = skr_world_real ()->wall_ms (NULL) + 60000;
+    TRY (skr_replica_begin (founder));
+    TRY (skr_replica_invite (founder, role, expires_ms, addresses, 1, &ticket));
+    skr_ticket_key (&ticket, key);
+    TRY (skr_replica_admit (founder, key, &candidate));
+    TRY (skr_replica_commit (founder));
+    return true;
+}
+
+bool pair_adopt (skr_replica_t *founder, const char *store, const char *name, skr_role_t role,
+                 skr_replica_t **replica)
+{
+    static const skr_id_t roster_id;
+    skr_device_t *device = NULL;
+    skr_clock_t nothing = {0};
+    skr_buf_t changes = {0};
+    skr_buf_t roster = {0};
+    size_t count = 0;
+    bool more = false;
+    TRY (skr_device_new (&device));
+    if (!admit (founder, device, name, role)) {
+        return false;
+    }
+    TRY (skr_replica_pull (founder, &roster_id, &nothing, 1 << 20, &changes, &count, &more));
+    skr_cbor_put_array (&roster, count);
+    skr_buf_append_span (&roster, skr_span_of (&changes));
+    TRY (skr_replica_adopt (store, device, skr_roster_mesh (skr_replica_roster (founder)),
+                            skr_span_of (&roster), skr_world_real ()));
+    TRY (skr_replica_open (replica, store, skr_world_real ()));
+    skr_buf_free (&roster);
+    skr_buf_free (&changes);
+    skr_device_destroy (&device);
+    return true;
+}
+
+bool pair_open (pair_t *self)
+{
+    memset (self, 0, sizeof *self);
+    snprintf (self->folder, sizeof self->folder, "/tmp/saker-pair-XXXXXX");
+    if (!mkdtemp (self->folder)) {
+        perror ("mkdtemp");
+        return false;
+    }
+    snprintf (self->store_a, sizeof self->store_a, "%s/a", self->folder);
+    snprintf (self->store_b, sizeof self->store_b, "%s/b", self->folder);
+    TRY (skr_replica_found (self->store_a, "test", "alpha", skr_world_real ()));
+    TRY (skr_replica_open (&self->a, self->store_a, skr_world_real ()));
+    return pair_adopt (self->a, self->store_b, "beta", SKR_ROLE_WRITE, &self->b);
+}
+
+static int remove_one (const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void) status, (void) type, (void) walk;
+    return remove (path);
+}
+
+void pair_close (pair_t *self)
+{
+    skr_replica_close (&self->a);
+    skr_replica_close (&self->b);
+    nftw (self->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+saker_err_t pair_set (skr_replica_t *replica, const char *collection, const char *document,
+                      int64_t number)
+{
+    skr_buf_t path = {0};
+    skr_buf_t value = {0};
+    saker_receipt_t receipt;
+    SKR_TRY (skr_path_from_pointer (&path, "/n"));
+    skr_cbor_put_int (&value, number);
+    skr_intent_t intent = {.kind = SKR_INTENT_SET,
+                           .document = skr_span_text (document),
+                           .path = skr_span_of (&path),
+                           .value = skr_span_of (&value)};
+    skr_local_t local = {.collection = collection, .intents = &intent, .count = 1};
+    saker_err_t error = skr_replica_begin (replica);
+    error = error == SAKER_OK ? skr_replica_write (replica, &local, &receipt) : error;
+    error = error == SAKER_OK ? skr_replica_commit (replica) : error;
+    if (error != SAKER_OK) {
+        skr_replica_abort (replica);
+    }
+    skr_buf_free (&path);
+    skr_buf_free (&value);
+    return error;
+}

@@ -1,0 +1,26 @@
+/* Pair: two replicas of one mesh in temporary folders, the first its founder and admin. For tests
+   below the network. */
+
+#ifndef TESTS_LIB_PAIR_H_INCLUDED
+#define TESTS_LIB_PAIR_H_INCLUDED
+
+#include "peer/replica.h"
+
+typedef struct pair_t {
+    char folder[64]; /* holds both stores */
+    char store_a[96], store_b[96];
+    skr_replica_t *a, *b;
+} pair_t;
+
+/* Opens both. On failure prints why and returns false. */
+bool pair_open (pair_t *self);
+/* Closes both and removes the folder. */
+void pair_close (pair_t *self);
+/* Admits one more device to the founder's roster and opens its replica on `store`. */
+bool pair_adopt (skr_replica_t *founder, const char *store, const char *name, skr_role_t role,
+                 skr_replica_t **replica);
+/* One local write of one integer register "/n" in a group of its own. */
+saker_err_t pair_set (skr_replica_t *replica, const char *collection, const char *document,
+                      int64_t number);
+
+#endif

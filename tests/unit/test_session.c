@@ -1,0 +1,410 @@
+/* Sessions without a network: what one replica asks is answered by another, with loss, delay and
+   damage in between, in virtual time. */
+
+#include "mesh/answer.h"
+#include "mesh/session.h"
+#include "tests/check.h"
+#include "tests/lib/pair.h"
+
+#include <sys/stat.h>
+
+#define QUEUE_MAX 64
+
+/* One direction of pulling: `puller` asks, `source` answers. */
+typedef struct wire_t {
+    skr_replica_t *puller, *source;
+    skr_session_t *session;
+    skr_answerer_t *answerer;
+    skr_report_t report;
+    skr_claims_t claims;
+    skr_buf_t queue[QUEUE_MAX]; /* requests on their way */
+    size_t queued;
+    uint64_t now_ms;
+    int hellos, addresses, answers;
+    int lose_every;   /* every n-th answer is lost; 0: none */
+    int damage_every; /* every n-th has a bit flipped */
+    bool full;        /* send refuses */
+} wire_t;
+
+static bool on_send (void *context, skr_span_t request)
+{
+    wire_t *self = context;
+    if (self->full || self->queued == QUEUE_MAX) {
+        return false;
+    }
+    skr_buf_append_span (&self->queue[self->queued++], request);
+    return true;
+}
+
+static void on_hello (void *context, uint16_t pub_port)
+{
+    wire_t *self = context;
+    self->hellos += pub_port == 4242;
+}
+
+static void on_address (void *context, const uint8_t device[32], const char *address)
+{
+    wire_t *self = context;
+    (void) device;
+    self->addresses += strcmp (address, "tcp://10.0.0.1:7") == 0;
+}
+
+static bool wire_open (wire_t *self, skr_replica_t *puller, skr_replica_t *source)
+{
+    static const uint8_t instance[8] = {1};
+    static const char *const addresses[] = {"tcp://10.0.0.2:7"};
+    memset (self, 0, sizeof *self);
+    self->puller = puller;
+    self->source = source;
+    self->now_ms = 1000;
+    skr_session_host_t host = {self, on_send, on_hello, on_address};
+    const uint8_t *device = skr_device_key (skr_replica_device (source));
+    skr_buf_t book = {0};
+    skr_cbor_put_array (&book, 1);
+    skr_cbor_put_array (&book, 2);
+    skr_cbor_put_bytes (&book, device, 32);
+    skr_cbor_put_text (&book, "tcp://10.0.0.1:7", 16);
+    bool good = skr_answerer_new (&self->answerer, source) == SAKER_OK
+                && skr_answerer_set (self->answerer, 4242, instance, skr_span_of (&book)) == SAKER_OK
+                && skr_session_new (&self->session, puller, &self->report, &self->claims, device,
+                                    &host) == SAKER_OK;
+    skr_buf_free (&book);
+    if (good) {
+        skr_session_up (self->session, instance, addresses, 1, self->now_ms);
+    }
+    return good;
+}
+
+static void wire_close (wire_t *self)
+{
+    skr_session_destroy (&self->session);
+    skr_answerer_destroy (&self->answerer);
+    skr_report_free (&self->report);
+    skr_claims_free (&self->claims);
+    for (size_t i = 0; i < QUEUE_MAX; i++) {
+        skr_buf_free (&self->queue[i]);
+    }
+}
+
+static saker_err_t deliver (wire_t *self, skr_span_t request)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->source);
+    skr_asker_t asker = {
+        skr_roster_by_device (roster, skr_device_key (skr_replica_device (self->puller))), NULL};
+    skr_buf_t answer = {0};
+    skr_span_t addresses = {NULL, 0};
+    bool held = false;
+    skr_answer (self->answerer, &asker, request, &answer, &held, &addresses);
+    self->answers++;
+    if (self->damage_every && self->answers % self->damage_every == 0 && answer.size) {
+        answer.data[(size_t) self->answers * 7919u % answer.size] ^= 4;
+    }
+    saker_err_t error = SAKER_OK;
+    if (answer.size && !(self->lose_every && self->answers % self->lose_every == 0)) {
+        error = skr_session_answer (self->session, skr_span_of (&answer), self->now_ms);
+    }
+    if (skr_replica_in_group (self->puller)) {
+        error = error == SAKER_OK ? skr_replica_commit (self->puller) : error;
+    }
+    skr_buf_free (&answer);
+    return error;
+}
+
+/* Moves what is on its way, then lets the session look; time goes on. */
+static saker_err_t turn (wire_t *self, uint64_t step_ms)
+{
+    size_t count = self->queued;
+    skr_buf_t batch[QUEUE_MAX];
+    memcpy (batch, self->queue, sizeof batch);
+    memset (self->queue, 0, sizeof self->queue);
+    self->queued = 0;
+    saker_err_t error = SAKER_OK;
+    for (size_t i = 0; i < count; i++) {
+        error = error == SAKER_OK ? deliver (self, skr_span_of (&batch[i])) : error;
+        skr_buf_free (&batch[i]);
+    }
+    self->now_ms += step_ms;
+    return error == SAKER_OK ? skr_session_turn (self->session, self->now_ms) : error;
+}
+
+static bool equal (const wire_t *self)
+{
+    return skr_wire_state (self->puller) == skr_wire_state (self->source);
+}
+
+static bool pull_until_equal (wire_t *self, int turns_max, uint64_t step_ms)
+{
+    for (int i = 0; i < turns_max && !equal (self); i++) {
+        if (turn (self, step_ms) != SAKER_OK) {
+            printf ("turn: %s\n", skr_error ());
+            return false;
+        }
+    }
+    return equal (self);
+}
+
+/* ---- */
+
+static pair_t pair;
+static wire_t wire;
+
+static void says_hello_and_learns_addresses (void)
+{
+    CHECK (pair_open (&pair));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    CHECK (!skr_session_greeted (wire.session));
+    CHECK_OK (turn (&wire, 1));
+    CHECK (skr_session_greeted (wire.session));
+    CHECK_INT (wire.hellos, 1);
+    CHECK_INT (wire.addresses, 1);
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+static void pulls_what_it_lacks (void)
+{
+    CHECK (pair_open (&pair));
+    for (int i = 0; i < 300; i++) {
+        char document[16];
+        snprintf (document, sizeof document, "d%d", i % 40);
+        CHECK_OK (pair_set (pair.a, i % 3 ? "one" : "two", document, i));
+    }
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    CHECK (pull_until_equal (&wire, 100, 10));
+    wire_close (&wire);
+    /* and the other way round: B's introduction of itself is news to A */
+    CHECK_OK (pair_set (pair.b, "one", "d1", -1));
+    CHECK (wire_open (&wire, pair.a, pair.b));
+    CHECK (pull_until_equal (&wire, 100, 10));
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+static void bears_loss_and_damage (void)
+{
+    skr_session_stats_t stats;
+    CHECK (pair_open (&pair));
+    for (int i = 0; i < 200; i++) {
+        CHECK_OK (pair_set (pair.a, i % 2 ? "one" : "two", "d", i));
+    }
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    wire.lose_every = 3;
+    wire.damage_every = 4;
+    CHECK (pull_until_equal (&wire, 2000, 700));
+    skr_session_stats (wire.session, &stats);
+    CHECK (stats.timeouts > 0);
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+static void asks_again_when_it_could_not_send (void)
+{
+    CHECK (pair_open (&pair));
+    CHECK_OK (pair_set (pair.a, "one", "d", 1));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    CHECK_OK (turn (&wire, 1));
+    wire.full = true;
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK (turn (&wire, 100));
+    }
+    CHECK (!equal (&wire));
+    wire.full = false;
+    CHECK (pull_until_equal (&wire, 200, 100));
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+static bool fill_large (skr_replica_t *replica, int changes)
+{
+    for (int i = 0; i < changes; i++) {
+        char document[16];
+        snprintf (document, sizeof document, "d%d", i % 500);
+        if (pair_set (replica, "large", document, i) != SAKER_OK) {
+            printf ("set: %s\n", skr_error ());
+            return false;
+        }
+    }
+    return true;
+}
+
+static void takes_a_snapshot (void)
+{
+    skr_session_stats_t stats;
+    CHECK (pair_open (&pair));
+    CHECK (fill_large (pair.a, SKR_ANSWER_SNAPSHOT_CHANGES + 100));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    CHECK (pull_until_equal (&wire, 200, 10));
+    skr_session_stats (wire.session, &stats);
+    CHECK_INT (stats.snapshots, 1);
+    wire_close (&wire);
+    /* what came whole can be passed on, one by one and whole */
+    skr_replica_t *third = NULL;
+    char store[96];
+    snprintf (store, sizeof store, "%s/c", pair.folder);
+    CHECK (pair_adopt (pair.a, store, "gamma", SKR_ROLE_WRITE, &third));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    CHECK (pull_until_equal (&wire, 200, 10));
+    wire_close (&wire);
+    CHECK (wire_open (&wire, third, pair.b));
+    for (int i = 0; i < 300; i++) {
+        CHECK_OK (turn (&wire, 10));
+    }
+    const skr_collection_t *large = NULL;
+    const skr_collection_t *source = NULL;
+    CHECK_OK (skr_replica_collection_named (third, "large", &large));
+    CHECK_OK (skr_replica_collection_named (pair.a, "large", &source));
+    CHECK (skr_clock_equal (&large->clock, &source->clock));
+    CHECK (skr_fingerprint_equal (&large->fingerprint, &source->fingerprint));
+    wire_close (&wire);
+    skr_replica_close (&third);
+    pair_close (&pair);
+}
+
+/* A transfer that is cut off goes on where it stood, also after a restart of the puller. */
+static void resumes_a_snapshot (void)
+{
+    skr_session_stats_t stats;
+    CHECK (pair_open (&pair));
+    CHECK (fill_large (pair.a, SKR_ANSWER_SNAPSHOT_CHANGES * 3));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    for (int i = 0; i < 200 && !equal (&wire); i++) {
+        skr_session_stats (wire.session, &stats);
+        if (stats.bytes > 0) {
+            break;
+        }
+        CHECK_OK (turn (&wire, 10));
+    }
+    CHECK (stats.bytes > 0);
+    CHECK (!equal (&wire));
+    uint64_t before = stats.bytes;
+    /* the link is lost, the process too; the answerer lives on */
+    skr_session_destroy (&wire.session);
+    skr_replica_close (&pair.b);
+    CHECK_OK (skr_replica_open (&pair.b, pair.store_b, skr_world_real ()));
+    wire.puller = pair.b;
+    wire.queued = 0;
+    for (size_t i = 0; i < QUEUE_MAX; i++) {
+        skr_buf_free (&wire.queue[i]);
+    }
+    skr_session_host_t host = {&wire, on_send, on_hello, on_address};
+    static const uint8_t instance[8] = {2};
+    CHECK_OK (skr_session_new (&wire.session, pair.b, &wire.report, &wire.claims,
+                               skr_device_key (skr_replica_device (pair.a)), &host));
+    skr_session_up (wire.session, instance, NULL, 0, wire.now_ms);
+    CHECK (pull_until_equal (&wire, 500, 10));
+    skr_session_stats (wire.session, &stats);
+    CHECK_INT (stats.snapshots, 1);
+    printf ("snapshot: %llu bytes before the cut, %llu after\n", (unsigned long long) before,
+            (unsigned long long) stats.bytes);
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+/* A damaged snapshot is not taken; the next one is. */
+static void refuses_a_damaged_snapshot (void)
+{
+    skr_session_stats_t stats;
+    CHECK (pair_open (&pair));
+    CHECK (fill_large (pair.a, SKR_ANSWER_SNAPSHOT_CHANGES + 10));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    wire.damage_every = 5;
+    for (int i = 0; i < 60; i++) {
+        CHECK_OK (turn (&wire, 600));
+    }
+    wire.damage_every = 0;
+    CHECK (pull_until_equal (&wire, 500, 600));
+    skr_session_stats (wire.session, &stats);
+    CHECK (stats.snapshots >= 1);
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+static void survives_random_answers (void)
+{
+    uint64_t random = check_seed ();
+    CHECK (pair_open (&pair));
+    CHECK_OK (pair_set (pair.a, "one", "d", 1));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    for (int i = 0; i < 5000; i++) {
+        uint8_t bytes[200];
+        size_t size = check_random (&random) % sizeof bytes;
+        for (size_t k = 0; k < size; k++) {
+            bytes[k] = (uint8_t) check_random (&random);
+        }
+        CHECK_OK (skr_session_answer (wire.session, skr_span (bytes, size), wire.now_ms));
+    }
+    if (skr_replica_in_group (pair.b)) {
+        CHECK_OK (skr_replica_commit (pair.b));
+    }
+    CHECK (pull_until_equal (&wire, 500, 100));
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+static void refuses_strange_requests (void)
+{
+    uint64_t random = check_seed ();
+    CHECK (pair_open (&pair));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    uint64_t state = skr_wire_state (pair.a);
+    skr_asker_t asker = {skr_replica_self (pair.a), NULL};
+    for (int i = 0; i < 20000; i++) {
+        uint8_t bytes[64] = {0x80 | (uint8_t) (i % 8 + 3), 1, (uint8_t) i, (uint8_t) (i % 9)};
+        skr_buf_t answer = {0};
+        skr_span_t addresses;
+        bool held = false;
+        for (size_t k = 4; k < sizeof bytes; k++) {
+            bytes[k] = (uint8_t) check_random (&random);
+        }
+        skr_answer (wire.answerer, &asker, skr_span (bytes, check_random (&random) % 65), &answer,
+                    &held, &addresses);
+        CHECK (!held);
+        skr_buf_free (&answer);
+    }
+    CHECK (skr_answerer_bad_requests (wire.answerer) > 0);
+    CHECK (skr_wire_state (pair.a) == state);
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+static void a_reader_of_tickets_may_only_join (void)
+{
+    static const uint8_t ticket[32] = {9};
+    skr_buf_t request = {0};
+    skr_buf_t answer = {0};
+    skr_span_t addresses;
+    bool held = false;
+    CHECK (pair_open (&pair));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    skr_asker_t asker = {NULL, ticket};
+    skr_wire_begin (&request, 1, SKR_WIRE_STATE, 1);
+    skr_cbor_put_bytes (&request, "", 0);
+    skr_answer (wire.answerer, &asker, skr_span_of (&request), &answer, &held, &addresses);
+    skr_cbor_t cbor;
+    uint64_t number;
+    skr_wire_kind_t kind;
+    size_t count;
+    CHECK_OK (skr_wire_open (&cbor, skr_span_of (&answer), &number, &kind, &count));
+    CHECK_INT (kind, SKR_WIRE_ERROR);
+    CHECK_INT (skr_cbor_get_uint (&cbor), SAKER_ERIGHT);
+    skr_buf_free (&request);
+    skr_buf_free (&answer);
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+int main (int argc, char **argv)
+{
+    CHECK_BEGIN (argc, argv);
+    RUN (says_hello_and_learns_addresses);
+    RUN (pulls_what_it_lacks);
+    RUN (bears_loss_and_damage);
+    RUN (asks_again_when_it_could_not_send);
+    RUN (takes_a_snapshot);
+    RUN (resumes_a_snapshot);
+    RUN (refuses_a_damaged_snapshot);
+    RUN (survives_random_answers);
+    RUN (refuses_strange_requests);
+    RUN (a_reader_of_tickets_may_only_join);
+    return CHECK_END ();
+}

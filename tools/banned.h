@@ -1,0 +1,12 @@
+/* Included before every source of ours: functions that are not to be used do not compile. */
+
+#ifndef TOOLS_BANNED_H_INCLUDED
+#define TOOLS_BANNED_H_INCLUDED
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#pragma GCC poison strcpy strcat strtok sprintf vsprintf gets atoi atol atoll atof
+
+#endif
