@@ -47,42 +47,50 @@ static void skip (call_t *call, void *argument)
 
 /* ---- what a part says: its id and its data ---- */
 
-static saker_err_t fail_part (import_t *self, const source_part_t *part, const char *format,
-                              const char *word)
-{
-    return jsonin_fail (self->call, &self->source.in, part->offset, format, word);
-}
-
 /* The data of a part that was read. Borrowed. */
 static const json_t *part_data (const import_t *self, const json_t *json)
 {
     return self->key ? json : json_object_get (json, "data");
 }
 
-static saker_err_t take_id (import_t *self, source_part_t *part, const json_t *json)
+/* The value of the field that names the document. Borrowed; NULL: it cannot. */
+static const json_t *find_id (import_t *self, const source_part_t *part, const json_t *json)
 {
     const char *field = self->key ? self->key : "id";
+    const jsonin_t *in = &self->source.in;
     const json_t *id = json_object_get (json, field);
     if (!self->key && (!id || !json_object_get (json, "data"))) {
-        return fail_part (self, part, "no \"id\" and \"data\", as export writes them; say which "
-                          "field names a document%s", ": --key FIELD");
+        jsonin_fail (self->call, in, part->offset,
+                     "no \"id\" and \"data\", as export writes them; say which field names a "
+                     "document: --key FIELD");
+        return NULL;
     }
-    if (!json_is_string (id) && !json_is_integer (id)) {
-        return fail_part (self, part, id ? "the key \"%s\" is neither text nor an integer"
-                                         : "no key \"%s\"", field);
+    if (!id) {
+        jsonin_fail (self->call, in, part->offset, "no key \"%s\"", field);
+        return NULL;
     }
-    if (json_is_integer (id)) {
-        char number[32];
-        snprintf (number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value (id));
-        part->id = strdup (number);
-    } else if (json_string_length (id) == 0
-               || json_string_length (id) > SAKER_DOCUMENT_BYTES_MAX
-               || strlen (json_string_value (id)) != json_string_length (id)) {
-        return fail_part (self, part, "the key \"%s\" is empty, too long (255 bytes) or has a zero",
-                          field);
-    } else {
-        part->id = strdup (json_string_value (id));
+    size_t size = json_string_length (id);
+    bool text = json_is_string (id) && size > 0 && size <= SAKER_DOCUMENT_BYTES_MAX
+                && strlen (json_string_value (id)) == size;
+    if (!text && !json_is_integer (id)) {
+        jsonin_fail (self->call, in, part->offset,
+                     "\"%s\" cannot name a document: it has to be an integer or a text of 1 to %d "
+                     "bytes",
+                     field, SAKER_DOCUMENT_BYTES_MAX);
+        return NULL;
     }
+    return id;
+}
+
+static saker_err_t take_id (import_t *self, source_part_t *part, const json_t *json)
+{
+    const json_t *id = find_id (self, part, json);
+    if (!id) {
+        return SAKER_EINPUT;
+    }
+    char number[32];
+    snprintf (number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value (id));
+    part->id = strdup (json_is_integer (id) ? number : json_string_value (id));
     return part->id ? SAKER_OK : call_memory (self->call);
 }
 
@@ -105,10 +113,11 @@ static saker_err_t try_fill (import_t *self, const source_part_t *part, const js
 
 static saker_err_t check_part (import_t *self, source_part_t *part)
 {
+    call_t *call = self->call;
     json_t *json = NULL;
-    saker_err_t error = source_read (self->call, &self->source, part, &json);
+    saker_err_t error = source_read (call, &self->source, part, &json);
     if (error == SAKER_OK && !json_is_object (json)) {
-        error = fail_part (self, part, "not an object%s", "");
+        error = jsonin_fail (call, &self->source.in, part->offset, "not an object");
     }
     if (error == SAKER_OK) {
         error = take_id (self, part, json);
