@@ -547,13 +547,13 @@ skr_span_t skr_cbor_get_raw (skr_cbor_t *self)
         if (!next (self, &item)) {
             return skr_span (NULL, 0);
         }
-        bool holds = (item.type == SKR_CBOR_ARRAY || item.type == SKR_CBOR_MAP) && item.value;
-        if (holds && depth == SKR_CBOR_DEPTH_MAX) {
+        bool opens = item.type == SKR_CBOR_ARRAY || item.type == SKR_CBOR_MAP;
+        if (opens && depth == SKR_CBOR_DEPTH_MAX) { /* an empty one counts as well */
             skr_cbor_reject (self, "nested too deep");
             return skr_span (NULL, 0);
         }
         self->at += item.size;
-        if (holds) {
+        if (opens && item.value) {
             bool is_map = item.type == SKR_CBOR_MAP;
             levels[depth++] = (level_t){.left = is_map ? 2 * item.value : item.value,
                                         .is_map = is_map};
