@@ -588,12 +588,11 @@ static size_t sequence (uint8_t lead, uint8_t *low, uint8_t *high)
 
 bool skr_utf8_valid (const char *data, size_t size)
 {
-    const uint8_t *at = (const uint8_t *) data;
-    const uint8_t *end = at + size;
-    while (at < end) {
+    const uint8_t *at = (const uint8_t *) data; /* may be NULL when size is 0 */
+    while (size) {
         uint8_t low, high;
         size_t count = sequence (*at, &low, &high);
-        if (count == 0 || count > (size_t) (end - at)) {
+        if (count == 0 || count > size) {
             return false;
         }
         if (count > 1 && (at[1] < low || at[1] > high)) {
@@ -605,6 +604,7 @@ bool skr_utf8_valid (const char *data, size_t size)
             }
         }
         at += count;
+        size -= count;
     }
     return true;
 }
