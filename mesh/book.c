@@ -11,9 +11,11 @@
 
 static void add (skr_book_t *self, const char *host, uint16_t port)
 {
-    if (self->own_count < SKR_BOOK_OWN_MAX) {
+    char text[SKR_WIRE_ADDRESS_BYTES_MAX + 16];
+    int length = snprintf (text, sizeof text, "tcp://%s:%u", host, port);
+    if (self->own_count < SKR_BOOK_OWN_MAX && length <= SKR_WIRE_ADDRESS_BYTES_MAX) {
         char *own = self->own[self->own_count];
-        snprintf (own, sizeof self->own[0], "tcp://%s:%u", host, port);
+        memcpy (own, text, (size_t) length + 1);
         self->own_list[self->own_count++] = own;
     }
 }
@@ -27,7 +29,7 @@ static void add_interfaces (skr_book_t *self, const struct ifaddrs *list, bool l
                     && (list->ifa_flags & IFF_UP)
                     && !(list->ifa_flags & IFF_LOOPBACK) == !loopback;
         if (fits) {
-            const struct sockaddr_in *address = (const struct sockaddr_in *) (const void *) list->ifa_addr;
+            const struct sockaddr_in *address = (const void *) list->ifa_addr;
             inet_ntop (AF_INET, &address->sin_addr, host, sizeof host);
             add (self, host, port);
         }
