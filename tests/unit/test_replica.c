@@ -732,6 +732,12 @@ static void a_clock_far_ahead_does_not_pull_ours (void)
     CHECK (pair.a->hlc < forgery.hlc);
     CHECK_OK (pair_set (pair.a, "forged", "document", 5)); /* and never blocks a later edit */
     CHECK (pair.a->hlc < forgery.hlc);
+    forgery.collection = forgery.name = "near";
+    forgery.hlc -= (uint64_t) 3570000 << 16; /* half a minute ahead: our next change is later */
+    CHECK_OK (forge (&forgery, &raw));
+    CHECK (comes_to (pair.a, &raw, SKR_APPLIED));
+    CHECK_OK (pair_set (pair.a, "near", "document", 5));
+    CHECK (pair.a->hlc > forgery.hlc);
     skr_buf_free (&raw);
     pair_close (&pair);
 }
@@ -840,6 +846,54 @@ static void an_aborted_group_leaves_nothing (void)
     CHECK_INT (stats.applied, 10 + 2); /* and the admission and introduction of b */
     people_free (&guest);
     pool_free (&pool);
+    pair_close (&pair);
+}
+
+/* Writes values of 40 KB in one group until the store has no more room for it. */
+static saker_err_t write_too_much (skr_replica_t *replica)
+{
+    skr_buf_t path = {0}, value = {0};
+    uint8_t *bytes = calloc (1, 40000);
+    saker_receipt_t receipt;
+    saker_err_t error = skr_path_from_pointer (&path, "/a");
+    skr_cbor_put_bytes (&value, bytes, 40000);
+    error = error ? error : skr_replica_begin (replica);
+    for (int i = 0; i < 2000 && error == SAKER_OK; i++) {
+        char document[16];
+        snprintf (document, sizeof document, "big%d", i);
+        const skr_intent_t intent = {SKR_INTENT_SET, skr_span_text (document),
+                                     skr_span_of (&path), skr_span_of (&value)};
+        const skr_local_t local = {.collection = "shots", .intents = &intent, .count = 1};
+        error = skr_replica_write (replica, &local, &receipt);
+    }
+    skr_buf_free (&path);
+    skr_buf_free (&value);
+    free (bytes);
+    return error;
+}
+
+static void a_failed_commit_leaves_nothing (void)
+{
+    pair_t pair;
+    skr_id_t id;
+    CHECK (pair_open (&pair));
+    CHECK_OK (pair_set (pair.a, "shots", "d", 1));
+    skr_replica_made (pair.a, forget_made, NULL);
+    skr_replica_collection_id (pair.a, "shots", &id);
+    state_t before = state_of (pair.a, &id);
+    CHECK_OK (skr_store_room (pair.a->store, 1 << 16));
+    CHECK_INT (write_too_much (pair.a), SAKER_ELIMIT);
+    CHECK_INT (pair_set (pair.a, "shots", "d", 2), SAKER_ELIMIT); /* aborts */
+    state_t after = state_of (pair.a, &id);
+    CHECK (same_state (&before, &after));
+    CHECK (adds_up (pair.a, &id));
+    pool_t pool = {0};
+    skr_replica_made (pair.a, keep_made, &pool);
+    CHECK_INT (pool.count, 0);
+    CHECK_OK (pair_set (pair.a, "shots", "d", 3));
+    CHECK (adds_up (pair.a, &id));
+    CHECK_OK (sync_one (pair.a, pair.b, &id));
+    CHECK (agree (pair.a, pair.b, &id));
     pair_close (&pair);
 }
 
@@ -971,6 +1025,7 @@ int main (int argc, char **argv)
     RUN (a_clock_far_ahead_does_not_pull_ours);
     RUN (the_buffer_is_bounded);
     RUN (an_aborted_group_leaves_nothing);
+    RUN (a_failed_commit_leaves_nothing);
     RUN (reopening_gives_the_same);
     RUN (what_an_unfinished_building_left_is_removed);
     RUN (made_changes_are_told_after_the_commit);
