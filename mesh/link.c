@@ -120,6 +120,7 @@ static void hang_up (skr_links_t *links, skr_link_t *link)
     link->pub_port = 0;
     link->address[0] = 0;
     link->greeted_ms = 0;
+    link->kept = false;
 }
 
 static void destroy (skr_links_t *links, skr_link_t *link)
