@@ -13,7 +13,7 @@ daemon ()
 
 # ---- founding and starting
 
-refuses "no store" 3 "" daemon none
+refuses "no store" 3 "saker init" daemon none
 works "init" on a init studio --as anna
 refuses "init again" 4 "" on a init studio --as anna
 same "the store is private" "$(stat -c %a "$work/a")" 700
@@ -116,7 +116,11 @@ stop a
 
 # ---- what a store can be
 
-chmod 644 "$work"/a/keys/* 2>/dev/null || chmod -R go+r "$work/a"
-refuses "keys that others can read" 5 "" daemon a
-refuses "a folder that is no store" 3 "" bash -c "mkdir '$work/e'; exec timeout 20 '$sakerd' --store '$work/e' --no-beacon"
+mkdir -m 700 "$work/e"
+refuses "a folder that is no store" 3 "is not a store" daemon e
+chmod 755 "$work/a"
+refuses "a store that others can look into" 1 "chmod 700 $work/a" daemon a
+chmod 700 "$work/a"
+chmod 644 "$work/a/device.key"
+refuses "a key that others can read" 5 "device.key" daemon a
 finish
