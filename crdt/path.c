@@ -31,18 +31,12 @@ static saker_err_t take_token (const char *pointer, const char **at, char *key, 
     return SAKER_OK;
 }
 
-saker_err_t skr_path_from_pointer (skr_buf_t *path, const char *pointer)
+static saker_err_t put_keys (skr_buf_t *path, const char *pointer)
 {
     char key[SKR_PATH_BYTES_MAX];
     size_t size;
     size_t start = path->size;
     const char *at = pointer;
-    if (!*at) {
-        return SAKER_OK; /* the whole document */
-    }
-    if (*at != '/') {
-        return bad_pointer (pointer, "it must begin with '/'");
-    }
     while (*at) {
         at++;
         SKR_TRY (take_token (pointer, &at, key, &size));
@@ -55,6 +49,22 @@ saker_err_t skr_path_from_pointer (skr_buf_t *path, const char *pointer)
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
     return skr_path_check (skr_span (path->data + start, path->size - start));
+}
+
+saker_err_t skr_path_from_pointer (skr_buf_t *path, const char *pointer)
+{
+    size_t start = path->size;
+    if (!*pointer) {
+        return SAKER_OK; /* the whole document */
+    }
+    if (*pointer != '/') {
+        return bad_pointer (pointer, "it must begin with '/'");
+    }
+    saker_err_t error = put_keys (path, pointer);
+    if (error != SAKER_OK) {
+        path->size = start;
+    }
+    return error;
 }
 
 bool skr_path_next (skr_span_t *path, skr_span_t *key)
