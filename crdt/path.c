@@ -1,6 +1,7 @@
 #include "crdt/path.h"
 
 #include "crdt/limits.h"
+#include "crdt/value.h"
 
 #include <string.h>
 
@@ -157,7 +158,10 @@ saker_err_t skr_address_parse (skr_span_t address, skr_span_t *path, skr_kind_t 
     *path = skr_span (address.data, size);
     *kind = (skr_kind_t) address.data[size];
     *member = skr_span (address.data + size + 1, address.size - size - 1);
-    if ((*kind == SKR_MEMBER) != (member->size > 0)) {
+    if (*kind == SKR_MEMBER) {
+        saker_value_t value;
+        SKR_TRY (skr_wrap (skr_value_parse (*member, &value), "member"));
+    } else if (member->size) {
         return skr_fail (SAKER_EINPUT, "not the address of a cell");
     }
     return skr_path_check (*path);
