@@ -136,8 +136,8 @@ SAKER_EXPORT saker_err_t saker_batch_set_lww (saker_batch_t *self, const char *d
 
 /* Replace: begins the replacement of everything at and below the place. The saker_batch_set and
    saker_batch_set_map calls on places at and below it that follow, up to saker_batch_replace_end,
-   are its new contents. What is equal already is left untouched, so that it does not rival what others
-   write; what is not named is deleted. */
+   are its new contents. What is equal already is left untouched, so that it does not rival what
+   others write; what is not named is deleted. */
 SAKER_EXPORT saker_err_t saker_batch_replace (saker_batch_t *self, const char *document,
                                               const char *pointer);
 SAKER_EXPORT saker_err_t saker_batch_replace_end (saker_batch_t *self);
@@ -332,11 +332,12 @@ SAKER_EXPORT void saker_config_destroy (saker_config_t **self_p);
 
 /* Sets one key, as a line of the file does. The error names the key.
 
-     listen     tcp://ADDR:PORT that others reach this peer at; port 0: any free one
-     seed       tcp://ADDR:PORT of a peer to call; may be given several times
-     interface  name of a network interface to send beacons on; may be given several times
-     beacon     yes or no: find peers on the local network
-     log-level  error, warning, info or debug */
+     listen       tcp://ADDR:PORT that others reach this peer at; port 0: any free one
+     seed         tcp://ADDR:PORT of a peer to call; may be given several times
+     interface    name of a network interface to send beacons on; may be given several times
+     beacon       yes or no: find peers on the local network
+     beacon-port  UDP port of the beacons
+     log-level    error, warning, info or debug */
 SAKER_EXPORT saker_err_t saker_config_set (saker_config_t *self, const char *key,
                                            const char *value);
 

@@ -120,6 +120,7 @@ static void hang_up (skr_links_t *links, skr_link_t *link)
     link->pub_port = 0;
     link->address[0] = 0;
     link->greeted_ms = 0;
+    link->kept = false;
 }
 
 static void destroy (skr_links_t *links, skr_link_t *link)
@@ -223,6 +224,7 @@ void skr_link_learn (skr_link_t *self, const char *address)
         at -= full;
         self->addresses_count += !full;
         self->next_address = 0; /* news: try it next */
+        self->news = true;
     }
     memmove (self->addresses[1], self->addresses[0], at * sizeof self->addresses[0]);
     snprintf (self->addresses[0], sizeof self->addresses[0], "%s", address);
@@ -298,9 +300,11 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
     bool greeted = skr_session_greeted (self->session);
     bool heard = self->heard_ms && mono_ms - self->heard_ms < SKR_LINK_SLOW_MS;
     bool patient = mono_ms - self->dialled_ms < SKR_LINK_DIAL_MS;
+    bool news = self->news;
+    self->news = false;
     keep_state (links, self, mono_ms);
-    if (!self->dealer) {
-        if (!patient || !self->dialled_ms || self->next_address == 0) {
+    if (!self->dealer || (news && !(greeted && heard))) {
+        if (!patient || !self->dialled_ms || news) {
             dial (links, self, mono_ms);
         }
     } else if (!greeted && !patient) {

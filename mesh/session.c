@@ -11,6 +11,8 @@
 #define STATE_RANDOM_MS 60000 /* and now and then without one */
 #define IDLE_PULL_MS 500      /* a pull that moved nothing: not again at once */
 #define CLAIM_MS (2 * SKR_REQUEST_TIMEOUT_MS)
+#define CREDIT_MIN 4096 /* a slow link: ask for less, and wait for longer */
+#define PATIENCE_MAX_MS 120000
 
 /* A request under way. number 0: free. */
 typedef struct request_t {
@@ -33,6 +35,8 @@ struct skr_session_t {
     skr_buf_t hello; /* arguments of HELLO, to be said again after a time-out */
     request_t requests[SKR_SESSION_REQUESTS_MAX];
     uint64_t numbers;
+    size_t credit;        /* bytes asked for at a time; less after a time-out */
+    uint64_t patience_ms; /* time-out of a request; more after one */
 
     uint64_t report_seen;   /* number of the beat that was looked at last */
     bool look;              /* something changed: look for what is missing */
@@ -196,7 +200,7 @@ static bool ask_pull (skr_session_t *self, const skr_id_t *collection, const skr
     skr_buf_t arguments = {0};
     skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
     skr_clock_put (&arguments, have ? have : &nothing);
-    skr_cbor_put_uint (&arguments, SKR_WIRE_CREDIT_MAX);
+    skr_cbor_put_uint (&arguments, self->credit);
     bool sent = ask (self, SKR_WIRE_PULL, collection, &arguments, 3, mono_ms);
     skr_buf_free (&arguments);
     return sent;
@@ -207,7 +211,7 @@ static bool ask_part (skr_session_t *self, uint64_t mono_ms)
     skr_buf_t arguments = {0};
     skr_cbor_put_bytes (&arguments, self->incoming.hash, 16);
     skr_cbor_put_uint (&arguments, self->incoming.have);
-    skr_cbor_put_uint (&arguments, SKR_WIRE_CREDIT_MAX);
+    skr_cbor_put_uint (&arguments, self->credit);
     bool sent = ask (self, SKR_WIRE_PART, &self->incoming.collection, &arguments, 3, mono_ms);
     skr_buf_free (&arguments);
     return sent;
@@ -316,14 +320,21 @@ static void look (skr_session_t *self, uint64_t mono_ms)
 
 static void expire (skr_session_t *self, uint64_t mono_ms)
 {
+    bool timed_out = false;
     for (size_t i = 0; i < SKR_SESSION_REQUESTS_MAX; i++) {
         request_t *request = &self->requests[i];
-        if (request->number && mono_ms >= request->sent_ms + SKR_REQUEST_TIMEOUT_MS) {
+        if (request->number && mono_ms >= request->sent_ms + self->patience_ms) {
             release (self, &request->collection);
             request->number = 0;
             self->stats.timeouts++;
             self->look = true;
+            timed_out = true;
         }
+    }
+    if (timed_out) {
+        self->credit = self->credit / 4 > CREDIT_MIN ? self->credit / 4 : CREDIT_MIN;
+        self->patience_ms =
+            self->patience_ms * 2 < PATIENCE_MAX_MS ? self->patience_ms * 2 : PATIENCE_MAX_MS;
     }
 }
 
@@ -648,6 +659,10 @@ static saker_err_t take_answer (skr_session_t *self, const request_t *request,
 
 static void note_round_trip (skr_session_t *self, const request_t *request, uint64_t mono_ms)
 {
+    self->credit = self->credit * 2 < SKR_WIRE_CREDIT_MAX ? self->credit * 2 : SKR_WIRE_CREDIT_MAX;
+    if (mono_ms - request->sent_ms < SKR_REQUEST_TIMEOUT_MS / 2) {
+        self->patience_ms = SKR_REQUEST_TIMEOUT_MS;
+    }
     bool small = request->kind != SKR_WIRE_PULL && request->kind != SKR_WIRE_PART
                  && request->kind != SKR_WIRE_SNAPSHOT;
     if (small) {
@@ -770,7 +785,7 @@ uint64_t skr_session_deadline_ms (const skr_session_t *self)
         return deadline;
     }
     for (size_t i = 0; i < SKR_SESSION_REQUESTS_MAX; i++) {
-        uint64_t due = self->requests[i].sent_ms + SKR_REQUEST_TIMEOUT_MS;
+        uint64_t due = self->requests[i].sent_ms + self->patience_ms;
         deadline = self->requests[i].number && due < deadline ? due : deadline;
     }
     if (self->greeted) {
@@ -802,6 +817,8 @@ saker_err_t skr_session_new (skr_session_t **self_p, skr_replica_t *replica, skr
     self->host = *host;
     self->stats.rtt_us = -1;
     self->look_ms = UINT64_MAX;
+    self->credit = SKR_WIRE_CREDIT_MAX;
+    self->patience_ms = SKR_REQUEST_TIMEOUT_MS;
     self->incoming.descriptor = -1;
     *self_p = self;
     return SAKER_OK;

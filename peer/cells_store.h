@@ -1,18 +1,18 @@
 /* Cells in the store: skr_cells_t of one collection over SKR_CELLS.
 
    The live entries of a document are kept sorted by (address, writer no, seq, index), in buckets of
-   about 8 KiB: one record for a small document, so that a document costs one insert; more for a
+   up to 8 KiB: one record for a small document, so that a document costs one insert; more for a
    large one, so that a write never costs the whole document. A bucket's key is the collection and
-   document number and the sort key of its first entry at the time it was made, cut to fit; the
-   first bucket of a document has the empty sort key. Buckets of one document that are being changed
-   are held decoded and are written when another document comes, or at skr_cells_store_flush. */
+   document number, and the shortest bytes that its entries are not below and those of the bucket
+   before are; the first bucket of a document has none of these. The bucket that is being changed is
+   held decoded, and is written when another is needed, or at skr_cells_store_flush. */
 
 #ifndef SKR_PEER_CELLS_STORE_H_INCLUDED
 #define SKR_PEER_CELLS_STORE_H_INCLUDED
 
 #include "crdt/cells.h"
 #include "crdt/limits.h"
-#include "peer/store.h"
+#include "peer/numbers.h"
 
 typedef struct skr_cells_store_t skr_cells_store_t;
 
@@ -22,7 +22,8 @@ void skr_cells_store_destroy (skr_cells_store_t **self_p);
 
 /* The cells of a collection, as the open group sees them (SKR_GROUP), or as committed (then put and
    remove fail). Valid until the next call of this function with the same sight. `documents`, when
-   not NULL, is kept up to date: the number of documents with at least one entry. */
+   not NULL, is kept up to date: the number of documents with at least one entry; it is right after
+   a flush, and must stay until the next call of this function with SKR_GROUP, flush or drop. */
 const skr_cells_t *skr_cells_store_of (skr_cells_store_t *self, skr_sight_t sight,
                                        uint32_t collection_no, uint64_t *documents);
 
@@ -30,14 +31,6 @@ const skr_cells_t *skr_cells_store_of (skr_cells_store_t *self, skr_sight_t sigh
 saker_err_t skr_cells_store_flush (skr_cells_store_t *self) SKR_MUST_USE;
 /* Forgets what is held, after an abort. */
 void skr_cells_store_drop (skr_cells_store_t *self);
-
-/* Local numbers, made on first use (SKR_GROUP), or SAKER_ENOTFOUND (SKR_COMMITTED). */
-saker_err_t skr_store_writer_no (skr_store_t *store, skr_sight_t sight, const skr_id_t *writer,
-                                 uint32_t *no) SKR_MUST_USE;
-saker_err_t skr_store_writer_id (skr_store_t *store, skr_sight_t sight, uint32_t no,
-                                 skr_id_t *writer) SKR_MUST_USE;
-saker_err_t skr_store_document_no (skr_store_t *store, skr_sight_t sight, uint32_t collection_no,
-                                   skr_span_t document, uint64_t *no) SKR_MUST_USE;
 
 /* Visits the ids of documents that hold at least one entry, in byte order, from `from` on. */
 typedef saker_err_t skr_document_fn (skr_span_t document, void *argument);

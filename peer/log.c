@@ -1,3 +1,5 @@
+/* A log record: collection no u32 | size of the change u32 | change | undo. */
+
 #include "peer/log.h"
 
 #include "peer/numbers.h"
@@ -5,29 +7,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A record: collection no u32, size of the change u32, the change, the undo. */
 #define HEAD_BYTES 8
-#define INDEX_KEY_BYTES 16
+#define POSITION_KEY_BYTES 16 /* collection no u32, writer no u32, seq u64 */
 
-static void index_key (uint8_t key[INDEX_KEY_BYTES], uint32_t collection_no, uint32_t writer_no,
-                       uint64_t seq)
+/* ---- one entry */
+
+static skr_span_t position_key (uint8_t bytes[POSITION_KEY_BYTES], uint32_t collection_no,
+                                uint32_t writer_no, uint64_t seq)
 {
-    skr_put_u32 (key, collection_no);
-    skr_put_u32 (key + 4, writer_no);
-    skr_put_u64 (key + 8, seq);
+    skr_put_u32 (bytes, collection_no);
+    skr_put_u32 (bytes + 4, writer_no);
+    skr_put_u64 (bytes + 8, seq);
+    return skr_span (bytes, POSITION_KEY_BYTES);
 }
 
-static saker_err_t put_entry (skr_store_t *store, skr_span_t key, const skr_log_entry_t *entry)
+saker_err_t skr_log_last (skr_store_t *store, skr_sight_t sight, uint64_t *position)
 {
-    uint8_t head[HEAD_BYTES];
+    uint8_t end[8];
+    skr_span_t key, value;
+    skr_put_u64 (end, UINT64_MAX);
+    saker_err_t error = skr_store_last (store, sight, SKR_LOG, skr_span (NULL, 0),
+                                        skr_span (end, sizeof end), &key, &value);
+    *position = error ? 0 : skr_get_u64 (key.data);
+    return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+}
+
+static saker_err_t put_entry (skr_store_t *store, const skr_log_entry_t *entry)
+{
+    uint8_t key[8], head[HEAD_BYTES];
     skr_buf_t record = {0};
+    skr_put_u64 (key, entry->position);
     skr_put_u32 (head, entry->collection_no);
     skr_put_u32 (head + 4, (uint32_t) entry->change.size);
     skr_buf_append (&record, head, sizeof head);
     skr_buf_append_span (&record, entry->change);
     skr_buf_append_span (&record, entry->undo);
-    saker_err_t error = record.failed ? skr_fail (SAKER_ENOMEM, "out of memory")
-                                      : skr_store_put (store, SKR_LOG, key, skr_span_of (&record));
+    saker_err_t error = record.failed
+                            ? skr_fail (SAKER_ENOMEM, "out of memory for a log entry")
+                            : skr_store_put (store, SKR_LOG, skr_span (key, sizeof key),
+                                             skr_span_of (&record));
     skr_buf_free (&record);
     return error;
 }
@@ -35,28 +53,15 @@ static saker_err_t put_entry (skr_store_t *store, skr_span_t key, const skr_log_
 saker_err_t skr_log_append (skr_store_t *store, uint32_t writer_no, uint64_t seq,
                             skr_log_entry_t *entry)
 {
-    uint8_t position[8];
-    uint8_t key[INDEX_KEY_BYTES];
-    uint64_t last = 0;
+    uint8_t key[POSITION_KEY_BYTES], position[8];
+    uint64_t last;
     SKR_TRY (skr_log_last (store, SKR_GROUP, &last));
     entry->position = last + 1;
+    SKR_TRY (put_entry (store, entry));
     skr_put_u64 (position, entry->position);
-    index_key (key, entry->collection_no, writer_no, seq);
-    SKR_TRY (put_entry (store, skr_span (position, sizeof position), entry));
-    return skr_store_put (store, SKR_POSITIONS, skr_span (key, sizeof key),
+    return skr_store_put (store, SKR_POSITIONS,
+                          position_key (key, entry->collection_no, writer_no, seq),
                           skr_span (position, sizeof position));
-}
-
-static saker_err_t parse_entry (skr_span_t record, skr_log_entry_t *entry)
-{
-    uint32_t size = record.size >= HEAD_BYTES ? skr_get_u32 (record.data + 4) : UINT32_MAX;
-    if (size > record.size - HEAD_BYTES || record.size < HEAD_BYTES) {
-        return skr_fail (SAKER_EDAMAGED, "table log: a record is not well-formed");
-    }
-    entry->collection_no = skr_get_u32 (record.data);
-    entry->change = skr_span (record.data + HEAD_BYTES, size);
-    entry->undo = skr_span (record.data + HEAD_BYTES + size, record.size - HEAD_BYTES - size);
-    return SAKER_OK;
 }
 
 saker_err_t skr_log_get (skr_store_t *store, skr_sight_t sight, uint64_t position,
@@ -66,136 +71,162 @@ saker_err_t skr_log_get (skr_store_t *store, skr_sight_t sight, uint64_t positio
     skr_span_t record;
     skr_put_u64 (key, position);
     SKR_TRY (skr_store_get (store, sight, SKR_LOG, skr_span (key, sizeof key), &record));
-    entry->position = position;
-    return parse_entry (record, entry);
+    size_t size = record.size >= HEAD_BYTES ? skr_get_u32 (record.data + 4) : 0;
+    if (record.size < HEAD_BYTES || size > record.size - HEAD_BYTES) {
+        return skr_fail (SAKER_EDAMAGED, "log entry %llu does not decode",
+                         (unsigned long long) position);
+    }
+    *entry = (skr_log_entry_t) {
+        .position = position,
+        .collection_no = skr_get_u32 (record.data),
+        .change = skr_span (record.data + HEAD_BYTES, size),
+        .undo = skr_span (record.data + HEAD_BYTES + size, record.size - HEAD_BYTES - size),
+    };
+    return SAKER_OK;
 }
 
 saker_err_t skr_log_find (skr_store_t *store, skr_sight_t sight, uint32_t collection_no,
                           uint32_t writer_no, uint64_t seq, uint64_t *position)
 {
-    uint8_t key[INDEX_KEY_BYTES];
+    uint8_t key[POSITION_KEY_BYTES];
     skr_span_t value;
-    index_key (key, collection_no, writer_no, seq);
-    SKR_TRY (skr_store_get (store, sight, SKR_POSITIONS, skr_span (key, sizeof key), &value));
+    SKR_TRY (skr_store_get (store, sight, SKR_POSITIONS,
+                            position_key (key, collection_no, writer_no, seq), &value));
     if (value.size != 8) {
-        return skr_fail (SAKER_EDAMAGED, "table positions: a record is not well-formed");
+        return skr_fail (SAKER_EDAMAGED, "position of a change: %zu bytes, not 8", value.size);
     }
     *position = skr_get_u64 (value.data);
     return SAKER_OK;
 }
 
-saker_err_t skr_log_last (skr_store_t *store, skr_sight_t sight, uint64_t *position)
-{
-    uint8_t key[8];
-    skr_span_t found;
-    skr_span_t record;
-    memset (key, 0xff, sizeof key);
-    saker_err_t error = skr_store_last (store, sight, SKR_LOG, skr_span (NULL, 0),
-                                        skr_span (key, sizeof key), &found, &record);
-    if (error == SAKER_ENOTFOUND) {
-        *position = 0;
-        return SAKER_OK;
-    }
-    SKR_TRY (error);
-    *position = skr_get_u64 (found.data);
-    return SAKER_OK;
-}
+/* ---- what is missing */
 
-/* ---- what another lacks: a merge over writers, by position */
-
-/* The next change of one writer that is missing. */
-typedef struct source_t {
+/* One writer of whom something is missing, and the position of its next change. */
+typedef struct strand_t {
     uint64_t position;
-    uint64_t seq, last_seq;
+    uint64_t seq;
+    uint64_t last_seq;
     uint32_t writer_no;
-} source_t;
+} strand_t;
 
+/* A merge of the writers' changes by position: a binary heap, the lowest position first. A writer's
+   changes stand in the log in order of seq, so its strand ascends. */
 typedef struct merge_t {
     skr_store_t *store;
     skr_sight_t sight;
     uint32_t collection_no;
-    source_t *heap; /* smallest position first */
+    strand_t *strands;
     size_t count;
 } merge_t;
 
-static void sift_down (merge_t *merge, size_t at)
+static void sink (merge_t *merge, size_t at)
 {
-    while (true) {
-        size_t least = at;
-        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < merge->count; child++) {
-            least = merge->heap[child].position < merge->heap[least].position ? child : least;
+    for (;;) {
+        size_t least = at, left = 2 * at + 1;
+        for (size_t child = left; child < left + 2 && child < merge->count; child++) {
+            if (merge->strands[child].position < merge->strands[least].position) {
+                least = child;
+            }
         }
         if (least == at) {
             return;
         }
-        source_t moved = merge->heap[at];
-        merge->heap[at] = merge->heap[least];
-        merge->heap[least] = moved;
+        strand_t strand = merge->strands[at];
+        merge->strands[at] = merge->strands[least];
+        merge->strands[least] = strand;
         at = least;
     }
 }
 
-static saker_err_t locate (const merge_t *merge, source_t *source)
+static saker_err_t find_position (const merge_t *merge, strand_t *strand)
 {
     saker_err_t error = skr_log_find (merge->store, merge->sight, merge->collection_no,
-                                      source->writer_no, source->seq, &source->position);
+                                      strand->writer_no, strand->seq, &strand->position);
     if (error == SAKER_ENOTFOUND) {
-        return skr_fail (SAKER_EGAP, "changes before this are no longer kept");
+        return skr_fail (SAKER_EGAP, "change %llu of a writer is no longer in the log",
+                         (unsigned long long) strand->seq);
     }
     return error;
 }
 
-static saker_err_t fill_heap (merge_t *merge, const skr_clock_t *clock, const skr_clock_t *have)
+static saker_err_t add_strand (merge_t *merge, const skr_tick_t *tick, uint64_t have)
+{
+    strand_t *strand = &merge->strands[merge->count];
+    saker_err_t error = skr_store_writer_no (merge->store, merge->sight, &tick->writer,
+                                             &strand->writer_no);
+    if (error == SAKER_ENOTFOUND) {
+        return skr_fail (SAKER_EGAP, "the log has nothing of a writer");
+    }
+    SKR_TRY (error);
+    strand->seq = have + 1;
+    strand->last_seq = tick->seq;
+    SKR_TRY (find_position (merge, strand));
+    merge->count++;
+    return SAKER_OK;
+}
+
+/* A gap shows here, before anything is visited: history is dropped from its beginning. */
+static saker_err_t add_strands (merge_t *merge, const skr_clock_t *clock, const skr_clock_t *have)
 {
     for (size_t i = 0; i < clock->count; i++) {
-        const skr_tick_t *tick = &clock->ticks[i];
-        source_t source = {.seq = skr_clock_get (have, &tick->writer) + 1, .last_seq = tick->seq};
-        if (source.seq <= source.last_seq) {
-            SKR_TRY (skr_store_writer_no (merge->store, merge->sight, &tick->writer,
-                                          &source.writer_no));
-            SKR_TRY (locate (merge, &source));
-            merge->heap[merge->count++] = source;
+        uint64_t seq = skr_clock_get (have, &clock->ticks[i].writer);
+        if (seq < clock->ticks[i].seq) {
+            SKR_TRY (add_strand (merge, &clock->ticks[i], seq));
         }
     }
-    for (size_t i = merge->count / 2; i-- > 0;) {
-        sift_down (merge, i);
+    for (size_t at = merge->count / 2; at-- > 0;) {
+        sink (merge, at);
     }
     return SAKER_OK;
 }
 
-/* Visits the first of the heap and puts its writer's next change in its place. */
 static saker_err_t visit_first (merge_t *merge, skr_log_fn *visit, void *argument)
 {
+    strand_t *first = &merge->strands[0];
     skr_log_entry_t entry;
-    source_t *first = &merge->heap[0];
     saker_err_t error = skr_log_get (merge->store, merge->sight, first->position, &entry);
     if (error == SAKER_ENOTFOUND) {
-        return skr_fail (SAKER_EGAP, "changes before this are no longer kept");
+        return skr_fail (SAKER_EDAMAGED, "log entry %llu is missing",
+                         (unsigned long long) first->position);
     }
     SKR_TRY (error);
     SKR_TRY (visit (&entry, argument));
-    if (first->seq++ == first->last_seq) {
-        *first = merge->heap[--merge->count];
+    if (first->seq == first->last_seq) {
+        *first = merge->strands[--merge->count];
     } else {
-        SKR_TRY (locate (merge, first));
+        first->seq++;
+        SKR_TRY (find_position (merge, first));
     }
-    sift_down (merge, 0);
+    sink (merge, 0);
     return SAKER_OK;
+}
+
+static size_t count_behind (const skr_clock_t *clock, const skr_clock_t *have)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < clock->count; i++) {
+        count += skr_clock_get (have, &clock->ticks[i].writer) < clock->ticks[i].seq;
+    }
+    return count;
 }
 
 saker_err_t skr_log_missing (skr_store_t *store, skr_sight_t sight, uint32_t collection_no,
                              const skr_clock_t *clock, const skr_clock_t *have, skr_log_fn *visit,
                              void *argument)
 {
-    merge_t merge = {store, sight, collection_no, NULL, 0};
-    merge.heap = calloc (clock->count + 1, sizeof *merge.heap);
-    if (!merge.heap) {
-        return skr_fail (SAKER_ENOMEM, "out of memory");
+    merge_t merge = {.store = store, .sight = sight, .collection_no = collection_no};
+    size_t count = count_behind (clock, have);
+    if (count == 0) {
+        return SAKER_OK;
     }
-    saker_err_t error = fill_heap (&merge, clock, have);
-    while (error == SAKER_OK && merge.count) {
+    merge.strands = calloc (count, sizeof *merge.strands);
+    if (!merge.strands) {
+        return skr_fail (SAKER_ENOMEM, "out of memory for %zu writers", count);
+    }
+    saker_err_t error = add_strands (&merge, clock, have);
+    while (!error && merge.count > 0) {
         error = visit_first (&merge, visit, argument);
     }
-    free (merge.heap);
+    free (merge.strands);
     return error == SKR_STOP ? SAKER_OK : error;
 }

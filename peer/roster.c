@@ -666,31 +666,33 @@ static saker_err_t find_author (const skr_roster_t *self, const skr_change_t *ch
 }
 
 static saker_err_t check_admit (const skr_roster_t *self, const statement_t *statement,
-                                const author_t *author)
+                                const author_t *author, size_t ops_count)
 {
     if (author->role != SKR_ROLE_ADMIN) {
         return skr_fail (SAKER_ERIGHT, "only an admin admits");
     }
-    if (self->people_count >= SKR_ROSTER_MEMBERS_MAX
+    if (self->people_count + ops_count > SKR_ROSTER_MEMBERS_MAX
         && !skr_roster_by_device (self, statement->member.device)) {
         return skr_fail (SAKER_ELIMIT, "a mesh has at most %d members", SKR_ROSTER_MEMBERS_MAX);
     }
     return SAKER_OK;
 }
 
-static saker_err_t check_key (const skr_roster_t *self, const author_t *author)
+static saker_err_t check_key (const skr_roster_t *self, const author_t *author, size_t ops_count)
 {
     if (author->role != SKR_ROLE_ADMIN) {
         return skr_fail (SAKER_ERIGHT, "only an admin gives out keys");
     }
-    if (self->keys_count >= SKR_ROSTER_KEYS_MAX) {
+    if (self->keys_count + ops_count > SKR_ROSTER_KEYS_MAX) {
         return skr_fail (SAKER_ELIMIT, "a roster holds at most %d keys", SKR_ROSTER_KEYS_MAX);
     }
     return SAKER_OK;
 }
 
+/* A change is checked before any of it is added, so as if each operation added something. */
 static saker_err_t check_right (const skr_roster_t *self, const skr_change_t *change,
-                                const statement_t *statement, const author_t *author, size_t index)
+                                const statement_t *statement, const author_t *author, size_t index,
+                                size_t ops_count)
 {
     bool self_said = memcmp (statement->member.device, author->device, 32) == 0;
     switch (statement->kind) {
@@ -705,9 +707,9 @@ static saker_err_t check_right (const skr_roster_t *self, const skr_change_t *ch
         }
         return SAKER_OK;
     case STATEMENT_ADMIT:
-        return check_admit (self, statement, author);
+        return check_admit (self, statement, author, ops_count);
     case STATEMENT_KEY:
-        return check_key (self, author);
+        return check_key (self, author, ops_count);
     default:
         return SAKER_OK;
     }
@@ -726,7 +728,7 @@ saker_err_t skr_roster_check (const skr_roster_t *self, const skr_change_t *chan
     for (size_t i = 0; i < content->ops_count; i++) {
         statement_t statement;
         SKR_TRY (read_statement (content->ops[i].argument, &statement));
-        SKR_TRY (check_right (self, change, &statement, &author, i));
+        SKR_TRY (check_right (self, change, &statement, &author, i, content->ops_count));
     }
     return SAKER_OK;
 }

@@ -1,6 +1,7 @@
 /* The store against damage, a second process, a growing map and a full disk. */
 
 #include "tests/check.h"
+#include "tests/lib/temp_folder.h"
 
 #include "crdt/bytes.h"
 #include "peer/folder.h"
@@ -8,24 +9,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char place[PATH_MAX]; /* a temporary folder for this run */
-static char folder[PATH_MAX + 64];
-
-static void remove_folder (const char *path)
-{
-    char command[2 * PATH_MAX];
-    (void) snprintf (command, sizeof command, "rm -rf '%s'", path);
-    if (system (command) != 0) {
-        printf ("%s was not removed\n", path);
-    }
-}
+static char place[TEMP_FOLDER_BYTES];
+static char folder[TEMP_FOLDER_BYTES + 32];
 
 static saker_err_t open_store (skr_store_t **store, skr_store_mode_t mode)
 {
@@ -35,7 +26,7 @@ static saker_err_t open_store (skr_store_t **store, skr_store_mode_t mode)
 static saker_err_t fresh (skr_store_t **store)
 {
     (void) snprintf (folder, sizeof folder, "%s/store", place);
-    remove_folder (folder);
+    temp_folder_remove (folder);
     return open_store (store, SKR_STORE_CREATE);
 }
 
@@ -265,7 +256,7 @@ static void grows_for_a_large_group (void)
 
 static uint8_t *load_data (size_t *size)
 {
-    char path[2 * PATH_MAX];
+    char path[TEMP_FOLDER_BYTES + 64];
     (void) snprintf (path, sizeof path, "%s/data.mdb", folder);
     FILE *file = fopen (path, "rb");
     struct stat status;
@@ -280,7 +271,7 @@ static uint8_t *load_data (size_t *size)
 
 static void flip_bit (size_t offset, int bit)
 {
-    char path[2 * PATH_MAX];
+    char path[TEMP_FOLDER_BYTES + 64];
     uint8_t byte;
     (void) snprintf (path, sizeof path, "%s/data.mdb", folder);
     int file = open (path, O_RDWR | O_CLOEXEC);
@@ -408,7 +399,7 @@ static void never_reads_wrong_after_a_flip (void)
 
 static void finds_a_cut_file (void)
 {
-    char path[2 * PATH_MAX];
+    char path[TEMP_FOLDER_BYTES + 64];
     skr_store_t *store = NULL;
     CHECK_OK (fill_marked ());
     (void) snprintf (path, sizeof path, "%s/data.mdb", folder);
@@ -559,7 +550,7 @@ static void check_group (skr_store_t *store, uint64_t from, uint64_t count)
 
 static void survive_full_disk (const char *mount_point)
 {
-    char filler[PATH_MAX + 32];
+    char filler[TEMP_FOLDER_BYTES + 32];
     skr_store_t *store = NULL;
     skr_store_stats_t stats;
     skr_span_t value;
@@ -604,7 +595,7 @@ static void survive_full_disk (const char *mount_point)
 
 static void survives_a_full_disk (void)
 {
-    char mount_point[PATH_MAX + 16];
+    char mount_point[TEMP_FOLDER_BYTES + 8];
     if (geteuid () != 0) {
         CHECK_SKIP ("only root can mount a small disk");
     }
@@ -623,12 +614,7 @@ static void survives_a_full_disk (void)
 
 int main (int argc, char **argv)
 {
-    const char *temporary = getenv ("TMPDIR");
-    (void) snprintf (place, sizeof place, "%s/saker-store-XXXXXX", temporary ? temporary : "/tmp");
-    if (!mkdtemp (place)) {
-        perror ("mkdtemp");
-        return 1;
-    }
+    temp_folder_make (place);
     CHECK_BEGIN (argc, argv);
     RUN (reads_back);
     RUN (isolates_a_group);
@@ -645,6 +631,6 @@ int main (int argc, char **argv)
     RUN (finds_a_flip_in_its_identity);
     RUN (knows_network_filesystems);
     RUN (survives_a_full_disk);
-    remove_folder (place);
+    temp_folder_remove (place);
     return CHECK_END ();
 }

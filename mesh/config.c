@@ -1,0 +1,269 @@
+#include "mesh/config.h"
+
+#include "mesh/sockets.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_BYTES_MAX 1024
+
+/* ---- one function a key */
+
+static saker_err_t set_listen (saker_config_t *self, const char *value)
+{
+    char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    uint16_t port;
+    SKR_TRY (skr_address_split (value, host, sizeof host, &port));
+    snprintf (self->listen, sizeof self->listen, "%s", value);
+    return SAKER_OK;
+}
+
+static saker_err_t set_seed (saker_config_t *self, const char *value)
+{
+    char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    uint16_t port;
+    SKR_TRY (skr_address_split (value, host, sizeof host, &port));
+    if (!port || strcmp (host, "*") == 0) {
+        return skr_fail (SAKER_EINPUT, "'%s' is not an address that can be called", value);
+    }
+    if (self->seeds_count == SKR_CONFIG_SEEDS_MAX) {
+        return skr_fail (SAKER_ELIMIT, "at most %d seeds", SKR_CONFIG_SEEDS_MAX);
+    }
+    snprintf (self->seeds[self->seeds_count++], sizeof self->seeds[0], "%s", value);
+    return SAKER_OK;
+}
+
+static saker_err_t set_interface (saker_config_t *self, const char *value)
+{
+    size_t size = strlen (value);
+    if (size < 1 || size > SKR_CONFIG_INTERFACE_BYTES_MAX || strpbrk (value, " /")) {
+        return skr_fail (SAKER_EINPUT, "'%.40s' is not the name of a network interface", value);
+    }
+    if (self->interfaces_count == SKR_CONFIG_INTERFACES_MAX) {
+        return skr_fail (SAKER_ELIMIT, "at most %d interfaces", SKR_CONFIG_INTERFACES_MAX);
+    }
+    snprintf (self->interfaces[self->interfaces_count++], sizeof self->interfaces[0], "%s", value);
+    return SAKER_OK;
+}
+
+static saker_err_t set_beacon (saker_config_t *self, const char *value)
+{
+    bool yes = strcmp (value, "yes") == 0;
+    if (!yes && strcmp (value, "no") != 0) {
+        return skr_fail (SAKER_EINPUT, "'%.40s' is neither yes nor no", value);
+    }
+    self->beacon = yes;
+    return SAKER_OK;
+}
+
+static saker_err_t set_beacon_port (saker_config_t *self, const char *value)
+{
+    char *end;
+    unsigned long port = strtoul (value, &end, 10);
+    if (!isdigit ((unsigned char) *value) || *end || port < 1 || port > 65535) {
+        return skr_fail (SAKER_EINPUT, "'%.40s' is not a port (1 to 65535)", value);
+    }
+    self->beacon_port = (uint16_t) port;
+    return SAKER_OK;
+}
+
+static saker_err_t set_log_level (saker_config_t *self, const char *value)
+{
+    static const char *const levels[] = {"error", "warning", "info", "debug"};
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+        if (strcmp (value, levels[i]) == 0) {
+            self->log_level = (skr_level_t) i;
+            return SAKER_OK;
+        }
+    }
+    return skr_fail (SAKER_EINPUT, "'%.40s' is not error, warning, info or debug", value);
+}
+
+static const struct {
+    const char *name;
+    saker_err_t (*set) (saker_config_t *self, const char *value);
+} keys[] = {
+    {"listen", set_listen},       {"seed", set_seed},
+    {"interface", set_interface}, {"beacon", set_beacon},
+    {"beacon-port", set_beacon_port}, {"log-level", set_log_level},
+};
+
+#define KEYS (sizeof keys / sizeof keys[0])
+
+/* Edit distance, small words only. */
+static size_t distance (const char *one, const char *other)
+{
+    size_t row[32];
+    size_t width = strlen (other);
+    if (width >= 32) {
+        return 32;
+    }
+    for (size_t k = 0; k <= width; k++) {
+        row[k] = k;
+    }
+    for (size_t i = 1; one[i - 1]; i++) {
+        size_t corner = row[0];
+        row[0] = i;
+        for (size_t k = 1; k <= width; k++) {
+            size_t change = corner + (one[i - 1] != other[k - 1]);
+            corner = row[k];
+            size_t least = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
+            row[k] = change < least ? change : least;
+        }
+    }
+    return row[width];
+}
+
+static saker_err_t unknown_key (const char *key)
+{
+    for (size_t i = 0; i < KEYS; i++) {
+        if (distance (key, keys[i].name) <= 2) {
+            return skr_fail (SAKER_EINPUT, "unknown key '%.40s': did you mean '%s'?", key,
+                             keys[i].name);
+        }
+    }
+    return skr_fail (SAKER_EINPUT,
+                     "unknown key '%.40s': the keys are listen, seed, interface, beacon, "
+                     "beacon-port, log-level",
+                     key);
+}
+
+saker_err_t saker_config_set (saker_config_t *self, const char *key, const char *value)
+{
+    for (size_t i = 0; i < KEYS; i++) {
+        if (strcmp (key, keys[i].name) == 0) {
+            return skr_wrap (keys[i].set (self, value), "%s", key);
+        }
+    }
+    return unknown_key (key);
+}
+
+saker_config_t *saker_config_new (void)
+{
+    saker_config_t *self = calloc (1, sizeof *self);
+    if (self) {
+        snprintf (self->listen, sizeof self->listen, SKR_LISTEN_DEFAULT);
+        self->beacon = true;
+        self->beacon_port = SKR_BEACON_PORT_DEFAULT;
+        self->log_level = SKR_LOG_INFO;
+    } else {
+        skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    return self;
+}
+
+void saker_config_destroy (saker_config_t **self_p)
+{
+    free (*self_p);
+    *self_p = NULL;
+}
+
+/* ---- files */
+
+static char *trim (char *text)
+{
+    while (isspace ((unsigned char) *text)) {
+        text++;
+    }
+    size_t size = strlen (text);
+    while (size && isspace ((unsigned char) text[size - 1])) {
+        text[--size] = 0;
+    }
+    return text;
+}
+
+/* One line: empty, a comment, or `key = value`. */
+static saker_err_t take_line (saker_config_t *self, char *line)
+{
+    char *key = trim (line);
+    if (!*key || *key == '#') {
+        return SAKER_OK;
+    }
+    char *sign = strchr (key, '=');
+    if (!sign) {
+        return skr_fail (SAKER_EINPUT, "'%.40s' is not 'key = value'", key);
+    }
+    *sign = 0;
+    char *name = trim (key);
+    char *value = trim (sign + 1);
+    if (!*value) {
+        return skr_fail (SAKER_EINPUT, "'%.40s' has no value", name);
+    }
+    return saker_config_set (self, name, value);
+}
+
+typedef struct check_t {
+    saker_problem_fn *problem_fn; /* NULL: stop at the first problem */
+    void *argument;
+    unsigned problems;
+} check_t;
+
+static saker_err_t take_file (saker_config_t *self, const char *name, FILE *file, check_t *check)
+{
+    char line[LINE_BYTES_MAX];
+    unsigned number = 0;
+    while (fgets (line, sizeof line, file)) {
+        number++;
+        bool whole = strchr (line, '\n') || feof (file);
+        saker_err_t error = whole ? take_line (self, line)
+                                  : skr_fail (SAKER_ELIMIT, "a line over %d bytes", LINE_BYTES_MAX);
+        if (error != SAKER_OK && !check->problem_fn) {
+            return skr_wrap (error, "%s:%u", name, number);
+        }
+        if (error != SAKER_OK) {
+            check->problems++;
+            check->problem_fn (number, skr_error (), check->argument);
+        }
+        if (!whole) {
+            return SAKER_EINPUT;
+        }
+    }
+    return ferror (file) ? skr_fail (SAKER_EIO, "read %s: %s", name, strerror (errno)) : SAKER_OK;
+}
+
+static saker_err_t read_file (saker_config_t *self, const char *name, check_t *check)
+{
+    FILE *file = fopen (name, "re");
+    if (!file) {
+        return skr_fail (errno == ENOENT ? SAKER_ENOTFOUND : SAKER_EIO, "open %s: %s", name,
+                         strerror (errno));
+    }
+    saker_err_t error = take_file (self, name, file, check);
+    fclose (file);
+    return error;
+}
+
+saker_err_t saker_config_load (saker_config_t *self, const char *file)
+{
+    saker_config_t *fresh = malloc (sizeof *fresh);
+    check_t check = {0};
+    if (!fresh) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    *fresh = *self;
+    saker_err_t error = read_file (fresh, file, &check);
+    if (error == SAKER_OK) {
+        *self = *fresh;
+    }
+    free (fresh);
+    return error;
+}
+
+saker_err_t saker_config_check (const char *file, saker_problem_fn *problem_fn, void *argument)
+{
+    saker_config_t *scratch = saker_config_new ();
+    check_t check = {problem_fn, argument, 0};
+    if (!scratch) {
+        return SAKER_ENOMEM;
+    }
+    saker_err_t error = read_file (scratch, file, &check);
+    saker_config_destroy (&scratch);
+    if (error == SAKER_OK && check.problems) {
+        return skr_fail (SAKER_EINPUT, "%s: %u wrong line%s", file, check.problems,
+                         check.problems == 1 ? "" : "s");
+    }
+    return error;
+}

@@ -1,0 +1,26 @@
+/* Config: what a daemon is told, by a file of `key = value` lines and by its command line. One table
+   of keys serves the file, the command line and the error messages. */
+
+#ifndef SKR_MESH_CONFIG_H_INCLUDED
+#define SKR_MESH_CONFIG_H_INCLUDED
+
+#include "mesh/wire.h"
+
+#define SKR_CONFIG_SEEDS_MAX 64
+#define SKR_CONFIG_INTERFACES_MAX 16
+#define SKR_CONFIG_INTERFACE_BYTES_MAX 15 /* IFNAMSIZ without its zero */
+#define SKR_LISTEN_DEFAULT "tcp://*:5677"
+#define SKR_BEACON_PORT_DEFAULT 5670
+
+struct saker_config_t {
+    char listen[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    char seeds[SKR_CONFIG_SEEDS_MAX][SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    size_t seeds_count;
+    char interfaces[SKR_CONFIG_INTERFACES_MAX][SKR_CONFIG_INTERFACE_BYTES_MAX + 1];
+    size_t interfaces_count; /* 0: the first that broadcasts */
+    bool beacon;
+    uint16_t beacon_port;
+    skr_level_t log_level;
+};
+
+#endif

@@ -1,0 +1,146 @@
+/* What the local API asks of the mesh: links, reports, addresses, counters. */
+
+#include "mesh/node_internal.h"
+
+#include <string.h>
+
+static bool is_self (const skr_node_t *self, const uint8_t device[32])
+{
+    return memcmp (device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
+}
+
+static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t *neighbour)
+{
+    const skr_node_t *self = context;
+    const skr_link_t *link = skr_links_find (&self->links, device);
+    skr_session_stats_t stats;
+    *neighbour = (skr_neighbour_t){.link = "silent", .address = "", .seen_ms = -1, .rtt_us = -1};
+    if (is_self (self, device)) {
+        neighbour->link = "self";
+        neighbour->address = self->book.own_count ? self->book.own[0] : "";
+        neighbour->seen_ms = 0;
+    } else if (link) {
+        skr_session_stats (link->session, &stats);
+        neighbour->link = skr_link_state_text (link->state);
+        neighbour->address = link->address[0] ? link->address
+                             : link->addresses_count ? link->addresses[0] : "";
+        if (link->report.heard_ms) {
+            neighbour->seen_ms = (int64_t) (skr_node_now (self) - link->report.heard_ms);
+        }
+        neighbour->rtt_us = stats.rtt_us;
+    }
+}
+
+static void reported (void *context, const uint8_t device[32], const skr_id_t *collection,
+                      skr_reported_t *reported)
+{
+    const skr_node_t *self = context;
+    const skr_link_t *link = skr_links_find (&self->links, device);
+    const skr_report_entry_t *entry =
+        link ? skr_report_find (&link->report, collection) : NULL;
+    memset (reported, 0, sizeof *reported);
+    if (entry) {
+        reported->clock = &entry->clock;
+        reported->fingerprint = entry->fingerprint;
+        reported->documents = entry->documents;
+        reported->asked_ms = entry->asked_ms;
+    }
+}
+
+static void ask (void *context, const skr_id_t *collection)
+{
+    skr_node_t *self = context;
+    for (size_t i = 0; i < self->links.count; i++) {
+        skr_session_ask (self->links.links[i]->session, collection, skr_node_now (self));
+    }
+}
+
+static size_t addresses (void *context, const char **addresses, size_t count)
+{
+    const skr_node_t *self = context;
+    size_t given = 0;
+    for (; given < count && given < self->book.own_count; given++) {
+        addresses[given] = self->book.own[given];
+    }
+    return given;
+}
+
+static size_t put_count (skr_buf_t *pairs, const char *pointer, uint64_t value)
+{
+    skr_cbor_put_text (pairs, pointer, strlen (pointer));
+    skr_cbor_put_uint (pairs, value);
+    return 1;
+}
+
+static size_t put_text (skr_buf_t *pairs, const char *pointer, const char *value)
+{
+    skr_cbor_put_text (pairs, pointer, strlen (pointer));
+    skr_cbor_put_text (pairs, value, strlen (value));
+    return 1;
+}
+
+static void add_sessions (const skr_node_t *self, skr_session_stats_t *sum)
+{
+    memset (sum, 0, sizeof *sum);
+    for (size_t i = 0; i < self->links.count; i++) {
+        skr_session_stats_t stats;
+        skr_session_stats (self->links.links[i]->session, &stats);
+        sum->requests += stats.requests;
+        sum->timeouts += stats.timeouts;
+        sum->bad_answers += stats.bad_answers;
+        sum->changes += stats.changes;
+        sum->bytes += stats.bytes;
+        sum->snapshots += stats.snapshots;
+    }
+}
+
+static size_t count_links (const skr_node_t *self, skr_link_state_t state)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->links.count; i++) {
+        count += self->links.links[i]->state == state;
+    }
+    return count;
+}
+
+static size_t status (void *context, skr_buf_t *pairs)
+{
+    const skr_node_t *self = context;
+    const skr_node_stats_t *stats = &self->stats;
+    skr_session_stats_t sessions;
+    size_t count = 0;
+    add_sessions (self, &sessions);
+    count += put_text (pairs, "/mesh/listen", self->address);
+    count += put_count (pairs, "/links/up", count_links (self, SKR_LINK_UP));
+    count += put_count (pairs, "/links/slow", count_links (self, SKR_LINK_SLOW));
+    count += put_count (pairs, "/links/silent", count_links (self, SKR_LINK_SILENT));
+    count += put_count (pairs, "/links/left", count_links (self, SKR_LINK_LEFT));
+    count += put_count (pairs, "/beacon/interfaces", self->beacons_count);
+    count += put_count (pairs, "/beacon/heard", self->beacon_stats.heard);
+    count += put_count (pairs, "/beacon/strange", self->beacon_stats.strange);
+    count += put_count (pairs, "/door/members", self->zap_stats.members);
+    count += put_count (pairs, "/door/tickets", self->zap_stats.tickets);
+    count += put_count (pairs, "/door/refused", self->zap_stats.refused);
+    count += put_count (pairs, "/live/frames_in", stats->frames_in);
+    count += put_count (pairs, "/live/frames_out", stats->frames_out);
+    count += put_count (pairs, "/live/bad_frames", stats->bad_frames);
+    count += put_count (pairs, "/beats/in", stats->beats_in);
+    count += put_count (pairs, "/beats/out", stats->beats_out);
+    count += put_count (pairs, "/beats/passed_on", stats->beats_passed);
+    count += put_count (pairs, "/router/strange", stats->strange_frames);
+    count += put_count (pairs, "/router/bad_requests", skr_answerer_bad_requests (self->answerer));
+    count += put_count (pairs, "/router/unsent", stats->unsent);
+    count += put_count (pairs, "/sessions/requests", sessions.requests);
+    count += put_count (pairs, "/sessions/timeouts", sessions.timeouts);
+    count += put_count (pairs, "/sessions/bad_answers", sessions.bad_answers);
+    count += put_count (pairs, "/sessions/changes", sessions.changes);
+    count += put_count (pairs, "/sessions/bytes", sessions.bytes);
+    count += put_count (pairs, "/sessions/snapshots", sessions.snapshots);
+    count += put_count (pairs, "/store/failed_groups", stats->failed_groups);
+    return count;
+}
+
+void skr_neighbours_of (skr_node_t *self, skr_neighbours_t *neighbours)
+{
+    *neighbours = (skr_neighbours_t){self, neighbour, reported, ask, addresses, status};
+}

@@ -1,0 +1,90 @@
+/* What the parts of a node share: node.c (the loop), tell.c (beats), neighbours.c (what the local API
+   asks of the mesh). */
+
+#ifndef SKR_MESH_NODE_INTERNAL_H_INCLUDED
+#define SKR_MESH_NODE_INTERNAL_H_INCLUDED
+
+#include "mesh/answer.h"
+#include "mesh/beacon.h"
+#include "mesh/book.h"
+#include "mesh/link.h"
+#include "mesh/live.h"
+#include "mesh/node.h"
+#include "mesh/zap.h"
+#include "peer/api.h"
+
+#include <zmq.h>
+
+#define SKR_NODE_JOINS_MAX 16
+
+/* A JOIN whose group is not committed yet. */
+typedef struct skr_join_held_t {
+    skr_buf_t routing;
+    skr_buf_t request;
+} skr_join_held_t;
+
+typedef struct skr_node_stats_t {
+    uint64_t frames_out, frames_in;
+    uint64_t beats_out, beats_in, beats_passed;
+    uint64_t bad_frames;     /* on a SUB: not well-formed, forged */
+    uint64_t strange_frames; /* on the ROUTER: of nobody who may ask, or of several parts */
+    uint64_t unsent;         /* answers that could not be sent */
+    uint64_t failed_groups;
+} skr_node_stats_t;
+
+struct skr_node_t {
+    skr_world_t world; /* with the log level */
+    const skr_world_t *outer;
+    skr_level_t log_level;
+    saker_config_t config;
+    const char *seeds[SKR_CONFIG_SEEDS_MAX];
+    int wake;
+
+    skr_replica_t *replica;
+    skr_answerer_t *answerer;
+    skr_api_t *api;
+    skr_links_t links;
+    uint64_t roster_version; /* that the links follow */
+    skr_book_t book;
+    char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    uint16_t port, pub_port;
+
+    void *zap, *router, *pub, *local;
+    skr_beacon_t *beacons[SKR_BEACON_INTERFACES_MAX];
+    size_t beacons_count;
+    uint8_t beacon_key[32];
+    bool beacon_keyed;
+
+    zmq_pollitem_t *items;
+    size_t items_count, items_capacity;
+    bool items_stale;
+
+    skr_join_held_t joins[SKR_NODE_JOINS_MAX];
+    size_t joins_count;
+    skr_link_t *taking; /* whose socket is being drained */
+
+    /* beats */
+    uint64_t beat_number;
+    uint64_t beat_ms;   /* mono, of the last */
+    bool beat_soon;     /* something changed since */
+    uint64_t *told;     /* per collection index: changes at the last beat */
+    size_t told_count;
+    size_t tell_next;   /* collection to tell in turn */
+
+    uint64_t turn_ms;   /* of the links' last turn */
+    skr_zap_stats_t zap_stats;
+    skr_beacon_stats_t beacon_stats;
+    skr_node_stats_t stats;
+};
+
+uint64_t skr_node_now (const skr_node_t *self);
+
+/* tell.c: sends a beat when one is due; takes a beat that came on a link's SUB. */
+void skr_tell (skr_node_t *self, uint64_t mono_ms);
+uint64_t skr_tell_deadline_ms (const skr_node_t *self);
+void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t beat, uint64_t mono_ms);
+
+/* neighbours.c */
+void skr_neighbours_of (skr_node_t *self, skr_neighbours_t *neighbours);
+
+#endif

@@ -1,0 +1,196 @@
+/* Beats: what this peer has stored, told every second and soon after something changed. */
+
+#include "mesh/node_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BEAT_GAP_MS 20 /* at least, between two beats */
+#define TICK_BYTES 30  /* of a clock's entry, encoded, at most */
+
+static uint64_t short_id (const uint8_t device[32])
+{
+    return skr_get_u64 (device);
+}
+
+static bool make_told (skr_node_t *self)
+{
+    size_t count = skr_replica_collections (self->replica);
+    if (count > self->told_count) {
+        uint64_t *grown = realloc (self->told, count * sizeof *grown);
+        if (!grown) {
+            return false;
+        }
+        memset (grown + self->told_count, 0, (count - self->told_count) * sizeof *grown);
+        self->told = grown;
+        self->told_count = count;
+    }
+    return true;
+}
+
+/* Adds a collection to a beat, unless it is full. Borrows the clock. */
+static bool add_entry (skr_beat_t *beat, const skr_collection_t *collection, size_t *bytes_left)
+{
+    size_t bytes = 64 + collection->clock.count * TICK_BYTES;
+    if (beat->entries_count == SKR_WIRE_BEAT_COLLECTIONS_MAX || bytes > *bytes_left) {
+        return false;
+    }
+    *bytes_left -= bytes;
+    skr_beat_entry_t *entry = &beat->entries[beat->entries_count++];
+    entry->collection = collection->id;
+    entry->fingerprint = collection->fingerprint;
+    entry->clock = collection->clock;
+    return true;
+}
+
+/* First what moved since the last beat, then the others in turn, so that a lost beat is made good. */
+static void add_entries (skr_node_t *self, skr_beat_t *beat)
+{
+    size_t count = skr_replica_collections (self->replica);
+    size_t bytes_left = SKR_WIRE_BEAT_BYTES_MAX;
+    for (size_t i = 0; i < count && i < self->told_count; i++) {
+        const skr_collection_t *collection = skr_replica_collection_at (self->replica, i);
+        if (collection->changes != self->told[i] && add_entry (beat, collection, &bytes_left)) {
+            self->told[i] = collection->changes;
+        }
+    }
+    for (size_t i = 0; i < count && i < 4; i++) {
+        self->tell_next = (self->tell_next + 1) % count;
+        add_entry (beat, skr_replica_collection_at (self->replica, self->tell_next), &bytes_left);
+    }
+}
+
+static void add_links (const skr_node_t *self, skr_beat_t *beat)
+{
+    for (size_t i = 0; i < self->links.count; i++) {
+        const skr_link_t *link = self->links.links[i];
+        if (link->state == SKR_LINK_UP && beat->links_count < SKR_WIRE_BEAT_LINKS_MAX) {
+            beat->links[beat->links_count++] = short_id (link->device);
+        }
+    }
+}
+
+static void send_beat (skr_node_t *self)
+{
+    skr_buf_t frame = {0};
+    skr_beat_t *beat = calloc (1, sizeof *beat);
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    if (!beat || !make_told (self)) {
+        free (beat);
+        return;
+    }
+    beat->writer = *skr_replica_writer (self->replica);
+    memcpy (beat->instance, self->links.instance, sizeof beat->instance);
+    beat->number = ++self->beat_number;
+    beat->wall_ms = self->world.wall_ms (self->world.context);
+    beat->state = skr_wire_state (self->replica);
+    add_links (self, beat);
+    add_entries (self, beat);
+    skr_buf_append_byte (&frame, SKR_FRAME_BEAT);
+    skr_beat_put (&frame, beat, skr_roster_mesh (roster),
+                  skr_device_secret (skr_replica_device (self->replica)));
+    if (!frame.failed && skr_socket_send (self->pub, skr_span (NULL, 0), skr_span_of (&frame))) {
+        self->stats.beats_out++;
+    }
+    skr_buf_free (&frame);
+    free (beat); /* its clocks are the collections' own */
+}
+
+uint64_t skr_tell_deadline_ms (const skr_node_t *self)
+{
+    return self->beat_ms + (self->beat_soon ? BEAT_GAP_MS : SKR_BEAT_EVERY_MS);
+}
+
+void skr_tell (skr_node_t *self, uint64_t mono_ms)
+{
+    if (mono_ms >= skr_tell_deadline_ms (self) || !self->beat_ms) {
+        send_beat (self); /* design 7: every second and after activity */
+        self->beat_ms = mono_ms;
+        self->beat_soon = false;
+    }
+}
+
+/* ---- beats that come */
+
+static bool hears (const skr_report_t *report, uint64_t id)
+{
+    for (size_t i = 0; i < report->links_count; i++) {
+        if (report->links[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Does one of our neighbours not hear the author itself? */
+static bool is_wanted (const skr_node_t *self, const skr_link_t *author, const skr_link_t *from)
+{
+    for (size_t i = 0; i < self->links.count; i++) {
+        const skr_link_t *link = self->links.links[i];
+        if (link != author && link != from && link->state == SKR_LINK_UP
+            && !hears (&link->report, short_id (author->device))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void pass_on (skr_node_t *self, skr_span_t beat)
+{
+    skr_buf_t frame = {0};
+    skr_buf_append_byte (&frame, SKR_FRAME_BEAT);
+    skr_buf_append_span (&frame, beat);
+    if (!frame.failed && skr_socket_send (self->pub, skr_span (NULL, 0), skr_span_of (&frame))) {
+        self->stats.beats_passed++;
+    }
+    skr_buf_free (&frame);
+}
+
+/* Another process answers under the old address: what was asked of the old one is lost. */
+static void greet_anew (skr_node_t *self, skr_link_t *link, uint64_t mono_ms)
+{
+    if (link->dealer && skr_session_greeted (link->session)) {
+        skr_session_up (link->session, self->links.instance, self->links.own_addresses,
+                        self->links.own_addresses_count, mono_ms);
+    }
+}
+
+static void take (skr_node_t *self, skr_link_t *author, skr_link_t *from, skr_beat_t *beat,
+                  skr_span_t bytes, uint64_t mono_ms)
+{
+    bool restarted = author->report.number
+                     && memcmp (author->report.instance, beat->instance, sizeof beat->instance);
+    if (!skr_report_beat (&author->report, beat, mono_ms)) {
+        return;
+    }
+    self->stats.beats_in++;
+    if (author == from && restarted) {
+        greet_anew (self, author, mono_ms);
+    }
+    if (is_wanted (self, author, from)) {
+        pass_on (self, bytes);
+    }
+}
+
+void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t bytes, uint64_t mono_ms)
+{
+    const skr_member_t *author = NULL;
+    skr_beat_t *beat = malloc (sizeof *beat);
+    if (!beat) {
+        return;
+    }
+    saker_err_t error =
+        skr_beat_get (beat, bytes, skr_replica_roster (self->replica), &author);
+    if (error == SAKER_OK) {
+        skr_link_t *link = skr_links_find (&self->links, author->device);
+        if (link) { /* else it is our own, passed on */
+            take (self, link, from, beat, bytes, mono_ms);
+        }
+    } else if (error != SAKER_EWAIT) {
+        self->stats.bad_frames++;
+    } else {
+        from->report.state = 0; /* an unknown writer: the roster has news; the session asks for STATE */
+    }
+    skr_beat_free (beat);
+    free (beat);
+}

@@ -1,0 +1,512 @@
+/* From bytes that somebody sent to a change that is applied, kept waiting, or refused.
+
+     form -> known? -> author -> signature -> role -> order -> chain -> deps -> key -> content
+
+   Nothing of the replica changes before the last of these checks. */
+
+#include "crdt/hlc.h"
+#include "peer/replica_internal.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A change on trial. */
+typedef struct trial_t {
+    skr_change_t change;
+    bool verified;
+    skr_outcome_t outcome;
+    skr_place_t awaits; /* when it has to wait */
+} trial_t;
+
+static const skr_place_t the_roster;
+
+static bool our_trouble (saker_err_t error)
+{
+    return error == SAKER_ENOMEM || error == SAKER_EIO || error == SAKER_EFULL
+           || error == SAKER_EDAMAGED;
+}
+
+/* ---- verdicts. Each answers SAKER_OK: a change that is wrong is no failure of ours. */
+
+static saker_err_t refuse (skr_replica_t *self, trial_t *trial, uint64_t *reason)
+{
+    self->stats.refused++;
+    (*reason)++;
+    trial->outcome = SKR_REFUSED;
+    return SAKER_OK;
+}
+
+static saker_err_t wait_for (trial_t *trial, const skr_place_t *awaits)
+{
+    trial->awaits = *awaits;
+    trial->outcome = SKR_WAITING;
+    return SAKER_OK;
+}
+
+static saker_err_t known (skr_replica_t *self, trial_t *trial)
+{
+    self->stats.repeated++;
+    trial->outcome = SKR_KNOWN;
+    return SAKER_OK;
+}
+
+/* ---- who wrote it */
+
+/* *good is set when the change is signed by the device of its writer. Otherwise the verdict is. */
+static saker_err_t check_signature (skr_replica_t *self, trial_t *trial,
+                                    const skr_member_t *author, bool *good)
+{
+    *good = true;
+    if (trial->verified) {
+        return SAKER_OK;
+    }
+    saker_err_t error = skr_change_verify (&trial->change, &self->mesh, author->device);
+    if (error == SAKER_OK) {
+        trial->verified = true;
+        return SAKER_OK;
+    }
+    *good = false;
+    return our_trouble (error) ? error : refuse (self, trial, &self->stats.refused_signature);
+}
+
+/* design 8: what a member may do is checked on every change, by signature. */
+static saker_err_t check_author (skr_replica_t *self, trial_t *trial, bool *good)
+{
+    const skr_member_t *author = skr_roster_by_writer (self->roster, &trial->change.writer);
+    *good = false;
+    if (!author) {
+        return wait_for (trial, &the_roster);
+    }
+    SKR_TRY (check_signature (self, trial, author, good));
+    if (*good && author->role < SKR_ROLE_WRITE) {
+        *good = false;
+        (void) skr_fail (SAKER_ERIGHT, "%s may not write", author->name);
+        return refuse (self, trial, &self->stats.refused_right);
+    }
+    return SAKER_OK;
+}
+
+/* ---- is it the next of its writer */
+
+/* Somebody with the writer's key made two changes with one seq. */
+static saker_err_t fork_found (skr_replica_t *self, trial_t *trial)
+{
+    char writer[33];
+    bool good;
+    const skr_member_t *author = skr_roster_by_writer (self->roster, &trial->change.writer);
+    if (!author) {
+        return wait_for (trial, &the_roster);
+    }
+    SKR_TRY (check_signature (self, trial, author, &good));
+    if (!good) {
+        return SAKER_OK;
+    }
+    skr_hex (writer, trial->change.writer.bytes, 16);
+    (void) skr_fail (SAKER_EFORGED, "writer %s of %s made two different changes %llu", writer,
+                     author->name, (unsigned long long) trial->change.seq);
+    skr_log (self->world, SKR_LOG_WARNING, "%s", skr_error ());
+    return refuse (self, trial, &self->stats.refused_fork);
+}
+
+/* Is it what we have in the log? What is not kept any more counts as the same. */
+static saker_err_t same_as_logged (skr_replica_t *self, const skr_held_t *held,
+                                   const skr_chain_t *chain, const skr_change_t *change,
+                                   bool *same)
+{
+    uint64_t position;
+    skr_log_entry_t entry;
+    skr_change_t ours;
+    *same = true;
+    saker_err_t error = skr_log_find (self->store, SKR_GROUP, held->live.no, chain->writer_no,
+                                      change->seq, &position);
+    if (error == SAKER_OK) {
+        error = skr_log_get (self->store, SKR_GROUP, position, &entry);
+    }
+    if (error == SAKER_ENOTFOUND) {
+        return SAKER_OK;
+    }
+    SKR_TRY (error);
+    SKR_TRY (skr_change_parse (&ours, entry.change));
+    *same = skr_span_equal (ours.body, change->body);
+    return SAKER_OK;
+}
+
+static saker_err_t compare_known (skr_replica_t *self, const skr_held_t *held,
+                                  const skr_chain_t *chain, trial_t *trial)
+{
+    bool same = true;
+    if (trial->change.seq == chain->seq) {
+        uint8_t hash[SKR_HASH_BYTES];
+        skr_change_hash (&trial->change, hash);
+        same = memcmp (hash, chain->hash, sizeof hash) == 0;
+    } else {
+        SKR_TRY (same_as_logged (self, held, chain, &trial->change, &same));
+    }
+    return same ? known (self, trial) : fork_found (self, trial);
+}
+
+static bool has_gap (const skr_chain_t *chain, const skr_change_t *change, skr_place_t *awaits)
+{
+    uint64_t next = chain ? chain->seq + 1 : 1;
+    if (change->seq == next) {
+        return false;
+    }
+    *awaits = (skr_place_t){change->collection, change->writer, change->seq - 1};
+    return true;
+}
+
+/* design 5: its deps are covered by the clock. The first that is not is what it waits for. */
+static saker_err_t check_deps (const skr_held_t *held, const skr_change_t *change, bool *covered,
+                               skr_place_t *awaits)
+{
+    skr_cbor_t cbor;
+    *covered = true;
+    skr_cbor_open (&cbor, change->deps_raw);
+    size_t count = skr_cbor_get_array (&cbor, SKR_CHANGE_DEPS_MAX);
+    for (size_t i = 0; i < count && cbor.error == SAKER_OK; i++) {
+        skr_id_t writer;
+        (void) skr_cbor_get_array (&cbor, 2);
+        skr_cbor_get_fixed (&cbor, writer.bytes, sizeof writer.bytes);
+        uint64_t seq = skr_cbor_get_uint (&cbor);
+        if (!held || skr_clock_get (&held->live.clock, &writer) < seq) {
+            *covered = false;
+            *awaits = (skr_place_t){change->collection, writer, seq};
+            return SAKER_OK;
+        }
+    }
+    return skr_cbor_close (&cbor);
+}
+
+/* Order, chain, deps. *good when its turn has come. */
+static saker_err_t check_turn (skr_replica_t *self, const skr_held_t *held, trial_t *trial,
+                               bool *good)
+{
+    const skr_change_t *change = &trial->change;
+    const skr_chain_t *chain = held ? skr_held_chain (held, &change->writer) : NULL;
+    skr_place_t awaits;
+    *good = false;
+    if (has_gap (chain, change, &awaits)) {
+        return wait_for (trial, &awaits);
+    }
+    if (chain && memcmp (change->prev, chain->hash, SKR_HASH_BYTES) != 0) {
+        return fork_found (self, trial);
+    }
+    SKR_TRY (check_deps (held, change, good, &awaits));
+    return *good ? SAKER_OK : wait_for (trial, &awaits);
+}
+
+/* ---- what it holds */
+
+static bool only_data (const skr_content_t *content)
+{
+    for (size_t i = 0; i < content->ops_count; i++) {
+        if (content->ops[i].kind == SKR_OP_STATEMENT) {
+            (void) skr_fail (SAKER_EINPUT, "a roster statement outside the roster");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* *good when self->content holds the clear content. */
+static saker_err_t unseal (skr_replica_t *self, trial_t *trial, bool *good)
+{
+    uint8_t key[SKR_SEAL_KEY_BYTES];
+    const skr_change_t *change = &trial->change;
+    *good = false;
+    saker_err_t error = skr_keyring_find (self->keyring, &change->collection, change->key_id, key);
+    if (error == SAKER_ENOTFOUND) {
+        return wait_for (trial, &the_roster);
+    }
+    SKR_TRY (error);
+    skr_buf_clear (&self->content);
+    error = skr_change_unseal (change, key, &self->content);
+    sodium_memzero (key, sizeof key);
+    if (error == SAKER_EFORGED) {
+        return refuse (self, trial, &self->stats.refused_key);
+    }
+    *good = error == SAKER_OK;
+    return error;
+}
+
+static saker_err_t check_roster (skr_replica_t *self, trial_t *trial, const skr_content_t *content,
+                                 bool *good)
+{
+    saker_err_t error = skr_roster_check (self->roster, &trial->change, content);
+    *good = error == SAKER_OK;
+    switch (error) {
+    case SAKER_OK:
+        return SAKER_OK;
+    case SAKER_EWAIT:
+        return wait_for (trial, &the_roster);
+    case SAKER_EFORGED:
+        return refuse (self, trial, &self->stats.refused_signature);
+    case SAKER_ERIGHT:
+    case SAKER_ELIMIT:
+        return refuse (self, trial, &self->stats.refused_right);
+    default:
+        return our_trouble (error) ? error : refuse (self, trial, &self->stats.refused_form);
+    }
+}
+
+/* ---- applying */
+
+void skr_admit_applier (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
+                        skr_applier_t *applier)
+{
+    *applier = (skr_applier_t){
+        .cells = skr_cells_store_of (self->cells, SKR_GROUP, held->live.no, &held->live.documents),
+        .collection = change->collection,
+        .writer = change->writer,
+        .seq = change->seq,
+        .hlc = change->hlc,
+        .fingerprint = &held->live.fingerprint,
+        .undo = &self->undo};
+}
+
+static saker_err_t append_log (skr_replica_t *self, const skr_held_t *held,
+                               const skr_change_t *change, skr_chain_t *chain)
+{
+    const skr_chain_t *before = skr_held_chain (held, &change->writer);
+    skr_log_entry_t entry = {.collection_no = held->live.no,
+                             .change = change->raw,
+                             .undo = skr_span_of (&self->undo)};
+    chain->writer = change->writer;
+    chain->seq = change->seq;
+    skr_change_hash (change, chain->hash);
+    if (before) {
+        chain->writer_no = before->writer_no;
+    } else {
+        SKR_TRY (skr_store_writer_no (self->store, SKR_GROUP, &change->writer,
+                                      &chain->writer_no));
+    }
+    SKR_TRY (skr_log_append (self->store, chain->writer_no, change->seq, &entry));
+    chain->position = entry.position;
+    return SAKER_OK;
+}
+
+/* A name is believed only when it hashes to the id: nobody can name another's collection. */
+static void learn_name (const skr_replica_t *self, skr_held_t *held, skr_span_t name)
+{
+    char text[SKR_COLLECTION_BYTES_MAX + 1] = {0};
+    skr_id_t id;
+    if (name.size == 0 || name.size > SKR_COLLECTION_BYTES_MAX || held->live.name[0]) {
+        return;
+    }
+    memcpy (text, name.data, name.size);
+    skr_replica_collection_id (self, text, &id);
+    if (strlen (text) == name.size && skr_id_equal (&id, &held->live.id)
+        && skr_collection_name_check (text) == SAKER_OK) {
+        memcpy (held->live.name, text, sizeof text);
+    }
+}
+
+static saker_err_t extend_roster (skr_replica_t *self, const skr_change_t *change,
+                                  const skr_content_t *content)
+{
+    self->roster_moved = true;
+    for (size_t i = 0; i < content->ops_count; i++) {
+        const skr_dot_t dot = {change->writer, change->seq, (uint32_t) i};
+        SKR_TRY (skr_roster_add (self->roster, &dot, change->hlc, content->ops[i].argument));
+    }
+    SKR_TRY (skr_keyring_update (self->keyring, self->roster, self->device));
+    self->roster_version++;
+    skr_waiting_wake (self->waiting, &the_roster);
+    return SAKER_OK;
+}
+
+static saker_err_t record (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
+                           const skr_content_t *content)
+{
+    skr_chain_t chain = {.seq = 0};
+    SKR_TRY (append_log (self, held, change, &chain));
+    SKR_TRY (skr_held_advance (held, &chain));
+    learn_name (self, held, content->name);
+    if (skr_change_is_roster (change)) {
+        SKR_TRY (extend_roster (self, change, content));
+    }
+    self->stats.applied++;
+    return SAKER_OK;
+}
+
+saker_err_t skr_admit_record (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
+                              const skr_content_t *content)
+{
+    const skr_place_t place = {change->collection, change->writer, change->seq};
+    saker_err_t error = record (self, held, change, content);
+    if (error != SAKER_OK) {
+        return skr_replica_spoil (self, error);
+    }
+    skr_waiting_remove (self->waiting, &place);
+    skr_waiting_wake (self->waiting, &place);
+    return SAKER_OK;
+}
+
+/* Operation by operation, so that a content that cannot be applied leaves nothing behind. *good
+   when all are. */
+static saker_err_t apply_ops (skr_replica_t *self, skr_held_t *held, trial_t *trial,
+                              const skr_content_t *content, bool *good)
+{
+    skr_applier_t applier;
+    saker_err_t error = SAKER_OK;
+    size_t done = 0;
+    skr_buf_clear (&self->undo);
+    skr_admit_applier (self, held, &trial->change, &applier);
+    while (error == SAKER_OK && done < content->ops_count) {
+        error = skr_apply_op (&applier, &content->ops[done], content->writers,
+                              content->writers_count, (uint32_t) done);
+        done += error == SAKER_OK;
+    }
+    *good = error == SAKER_OK;
+    if (*good) {
+        return SAKER_OK;
+    }
+    if (error != SAKER_EINPUT && error != SAKER_ETYPE) {
+        return skr_replica_spoil (self, error);
+    }
+    error = skr_apply_undo (&applier, content->ops, done, skr_span_of (&self->undo));
+    return error != SAKER_OK ? skr_replica_spoil (self, error)
+                             : refuse (self, trial, &self->stats.refused_form);
+}
+
+/* Everything that may be refused was checked, but for the number of collections. */
+static saker_err_t apply (skr_replica_t *self, trial_t *trial, const skr_content_t *content)
+{
+    const skr_change_t *change = &trial->change;
+    skr_held_t *held = skr_holdings_find (self, &change->collection);
+    bool good;
+    if (!held) {
+        saker_err_t error = skr_holdings_make (self, &change->collection, &held);
+        if (error == SAKER_ELIMIT) {
+            return refuse (self, trial, &self->stats.refused_right);
+        }
+        SKR_TRY (error);
+    }
+    SKR_TRY (skr_holdings_touch (self, held));
+    SKR_TRY (apply_ops (self, held, trial, content, &good));
+    if (!good) {
+        return SAKER_OK;
+    }
+    SKR_TRY (skr_admit_record (self, held, change, content));
+    if (!skr_hlc_seen (&self->hlc, change->hlc, self->world->wall_ms (self->world->context))) {
+        self->stats.future++; /* design 3: applied, but it does not pull our clock */
+    }
+    trial->outcome = SKR_APPLIED;
+    return SAKER_OK;
+}
+
+static saker_err_t try_content (skr_replica_t *self, trial_t *trial, skr_span_t clear)
+{
+    skr_content_t content;
+    bool good = true;
+    saker_err_t error = skr_content_parse (&content, clear);
+    if (error != SAKER_OK) {
+        return our_trouble (error) ? error : refuse (self, trial, &self->stats.refused_form);
+    }
+    if (skr_change_is_roster (&trial->change)) {
+        error = check_roster (self, trial, &content, &good);
+    } else if (!only_data (&content)) {
+        good = false;
+        error = refuse (self, trial, &self->stats.refused_form);
+    }
+    if (error == SAKER_OK && good) {
+        error = apply (self, trial, &content);
+    }
+    skr_content_free (&content);
+    return error;
+}
+
+/* ---- trying */
+
+static saker_err_t try_data (skr_replica_t *self, const skr_held_t *held, trial_t *trial)
+{
+    bool good;
+    SKR_TRY (check_author (self, trial, &good));
+    if (good) {
+        SKR_TRY (check_turn (self, held, trial, &good));
+    }
+    if (good) {
+        SKR_TRY (unseal (self, trial, &good));
+    }
+    return good ? try_content (self, trial, skr_span_of (&self->content)) : SAKER_OK;
+}
+
+/* The author of a roster change may be introduced by the change itself, so the signature is checked
+   with the content, when its turn has come. */
+static saker_err_t try_roster (skr_replica_t *self, const skr_held_t *held, trial_t *trial)
+{
+    bool good;
+    SKR_TRY (check_turn (self, held, trial, &good));
+    return good ? try_content (self, trial, trial->change.sealed) : SAKER_OK;
+}
+
+static saker_err_t try_change (skr_replica_t *self, trial_t *trial)
+{
+    const skr_change_t *change = &trial->change;
+    const skr_held_t *held = skr_holdings_find (self, &change->collection);
+    const skr_chain_t *chain = held ? skr_held_chain (held, &change->writer) : NULL;
+    if (chain && change->seq <= chain->seq) {
+        return compare_known (self, held, chain, trial);
+    }
+    return skr_change_is_roster (change) ? try_roster (self, held, trial)
+                                         : try_data (self, held, trial);
+}
+
+/* ---- waiting */
+
+/* A change whose signature could not be checked yet does not keep another out of its place. */
+static saker_err_t keep_waiting (skr_replica_t *self, const trial_t *trial)
+{
+    const skr_change_t *change = &trial->change;
+    const skr_place_t place = {change->collection, change->writer, change->seq};
+    const skr_waiter_t *there = skr_waiting_find (self->waiting, &place);
+    if (there && (there->verified || skr_span_equal (skr_span (there->change, there->size),
+                                                     change->raw))) {
+        self->stats.repeated++;
+        return SAKER_OK;
+    }
+    skr_waiting_remove (self->waiting, &place);
+    return skr_waiting_add (self->waiting, &place, &trial->awaits, change->raw, trial->verified,
+                            &self->stats.dropped);
+}
+
+static saker_err_t try_waiter (skr_replica_t *self, skr_waiter_t **waiter_p)
+{
+    trial_t trial = {.verified = (*waiter_p)->verified, .outcome = SKR_REFUSED};
+    SKR_TRY (skr_change_parse (&trial.change, skr_span ((*waiter_p)->change, (*waiter_p)->size)));
+    SKR_TRY (try_change (self, &trial));
+    if (trial.outcome == SKR_WAITING) {
+        (*waiter_p)->verified = trial.verified;
+        skr_waiting_return (self->waiting, waiter_p, &trial.awaits);
+    }
+    return SAKER_OK;
+}
+
+saker_err_t skr_admit_ready (skr_replica_t *self)
+{
+    skr_waiter_t *waiter;
+    while ((waiter = skr_waiting_take (self->waiting))) {
+        saker_err_t error = try_waiter (self, &waiter);
+        free (waiter);
+        SKR_TRY (error);
+    }
+    return SAKER_OK;
+}
+
+saker_err_t skr_replica_offer (skr_replica_t *self, skr_span_t bytes, skr_outcome_t *outcome)
+{
+    trial_t trial = {.outcome = SKR_REFUSED};
+    *outcome = SKR_REFUSED;
+    SKR_TRY (skr_replica_check_group (self));
+    saker_err_t error = skr_change_parse (&trial.change, bytes);
+    if (error != SAKER_OK) {
+        return our_trouble (error) ? error : refuse (self, &trial, &self->stats.refused_form);
+    }
+    SKR_TRY (try_change (self, &trial));
+    *outcome = trial.outcome;
+    if (trial.outcome == SKR_WAITING) {
+        SKR_TRY (keep_waiting (self, &trial));
+    }
+    return skr_admit_ready (self);
+}

@@ -1,0 +1,725 @@
+/* Records in SKR_META: "mesh" 16, "incarnation" 16, "epoch" 16, "hlc" u64; see also holdings.c. */
+
+#include "peer/replica_internal.h"
+
+#include "peer/folder.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MADE_BYTES_MAX (8u << 20) /* what is over it is not published, but pulled */
+#define FOUND_CHANGES_MAX (1u << 20)
+
+/* ---- records */
+
+static saker_err_t put_meta (skr_replica_t *self, const char *key, const void *value, size_t size)
+{
+    return skr_store_put (self->store, SKR_META, skr_span_text (key), skr_span (value, size));
+}
+
+static saker_err_t get_meta (skr_replica_t *self, const char *key, void *value, size_t size)
+{
+    skr_span_t found;
+    saker_err_t error = skr_store_get (self->store, SKR_COMMITTED, SKR_META, skr_span_text (key),
+                                       &found);
+    if (error == SAKER_ENOTFOUND || (error == SAKER_OK && found.size != size)) {
+        return skr_fail (SAKER_EDAMAGED,
+                         "store %s was not made to its end (no %s): remove it and begin again",
+                         skr_store_folder (self->store), key);
+    }
+    SKR_TRY (error);
+    memcpy (value, found.data, size);
+    return SAKER_OK;
+}
+
+static saker_err_t put_hlc (skr_replica_t *self)
+{
+    uint8_t value[8];
+    skr_put_u64 (value, self->hlc);
+    return put_meta (self, "hlc", value, sizeof value);
+}
+
+static saker_err_t load_meta (skr_replica_t *self)
+{
+    uint8_t hlc[8];
+    SKR_TRY (get_meta (self, "mesh", self->mesh.bytes, sizeof self->mesh.bytes));
+    SKR_TRY (get_meta (self, "incarnation", self->incarnation, sizeof self->incarnation));
+    SKR_TRY (get_meta (self, "epoch", self->epoch.bytes, sizeof self->epoch.bytes));
+    SKR_TRY (get_meta (self, "hlc", hlc, sizeof hlc));
+    self->hlc = self->hlc_shown = skr_get_u64 (hlc);
+    skr_device_writer (skr_device_key (self->device), self->incarnation, &self->writer);
+    return SAKER_OK;
+}
+
+/* ---- the roster in memory */
+
+static saker_err_t add_entry (const skr_entry_t *entry, void *argument)
+{
+    return skr_roster_add (argument, &entry->dot, entry->hlc, entry->value);
+}
+
+static saker_err_t fill_roster (skr_replica_t *self, skr_roster_t *roster)
+{
+    static const skr_id_t id;
+    const skr_held_t *held = skr_holdings_find (self, &id);
+    if (!held) {
+        return SAKER_OK;
+    }
+    const skr_cells_t *cells = skr_cells_store_of (self->cells, SKR_COMMITTED, held->live.no, NULL);
+    return cells->scan (cells->context, skr_span (NULL, 0), skr_span (NULL, 0), add_entry, roster);
+}
+
+/* Adds the roster up again from what is committed. */
+static saker_err_t read_roster (skr_replica_t *self)
+{
+    skr_roster_t *roster = NULL;
+    SKR_TRY (skr_roster_new (&roster, &self->mesh));
+    saker_err_t error = fill_roster (self, roster);
+    if (error == SAKER_OK) {
+        error = skr_keyring_update (self->keyring, roster, self->device);
+    }
+    if (error != SAKER_OK) {
+        skr_roster_destroy (&roster);
+        return skr_wrap (error, "read the roster");
+    }
+    skr_roster_destroy (&self->roster);
+    self->roster = roster;
+    self->roster_version++;
+    self->roster_unread = false;
+    return SAKER_OK;
+}
+
+/* ---- groups */
+
+saker_err_t skr_replica_check_group (const skr_replica_t *self)
+{
+    assert (skr_store_in_group (self->store));
+    return self->group_error == SAKER_OK
+               ? SAKER_OK
+               : skr_fail (self->group_error, "an earlier failure spoiled this group");
+}
+
+saker_err_t skr_replica_spoil (skr_replica_t *self, saker_err_t error)
+{
+    self->group_error = error;
+    return error;
+}
+
+saker_err_t skr_replica_begin (skr_replica_t *self)
+{
+    if (skr_store_in_group (self->store)) {
+        return SAKER_OK;
+    }
+    if (self->roster_unread) {
+        SKR_TRY (read_roster (self));
+    }
+    SKR_TRY (skr_store_begin (self->store));
+    self->stats_shown = self->stats;
+    return SAKER_OK;
+}
+
+void skr_replica_abort (skr_replica_t *self)
+{
+    if (!skr_store_in_group (self->store) && self->group_error == SAKER_OK) {
+        return;
+    }
+    skr_store_abort (self->store);
+    skr_cells_store_drop (self->cells);
+    skr_store_forget (self->store);
+    skr_holdings_aborted (self);
+    self->hlc = self->hlc_shown;
+    self->made.size = self->made_shown;
+    self->stats.applied = self->stats_shown.applied;
+    self->stats.written = self->stats_shown.written;
+    self->stats.future = self->stats_shown.future;
+    self->group_error = SAKER_OK;
+    if (self->roster_moved) {
+        self->roster_moved = false;
+        self->roster_unread = true;
+        if (read_roster (self) != SAKER_OK) {
+            skr_log (self->world, SKR_LOG_ERROR, "%s", skr_error ());
+        }
+    }
+}
+
+static saker_err_t save_group (skr_replica_t *self)
+{
+    SKR_TRY (skr_replica_check_group (self));
+    SKR_TRY (skr_cells_store_flush (self->cells));
+    SKR_TRY (skr_holdings_save (self));
+    if (self->hlc != self->hlc_shown) {
+        SKR_TRY (put_hlc (self));
+    }
+    return skr_store_commit (self->store);
+}
+
+saker_err_t skr_replica_commit (skr_replica_t *self)
+{
+    if (!skr_store_in_group (self->store)) {
+        return SAKER_OK;
+    }
+    saker_err_t error = save_group (self);
+    if (error != SAKER_OK) {
+        self->group_error = error; /* for the abort: the store's group may be gone already */
+        skr_replica_abort (self);
+        return error;
+    }
+    skr_holdings_committed (self);
+    self->hlc_shown = self->hlc;
+    self->made_shown = self->made.size;
+    self->roster_moved = false;
+    skr_store_forget (self->store);
+    return SAKER_OK;
+}
+
+/* ---- what was made */
+
+void skr_replica_unsent (skr_replica_t *self, const skr_id_t *collection, skr_span_t change)
+{
+    uint8_t head[20];
+    size_t before = self->made.size;
+    if (before + sizeof head + change.size > MADE_BYTES_MAX) {
+        return;
+    }
+    memcpy (head, collection->bytes, 16);
+    skr_put_u32 (head + 16, (uint32_t) change.size);
+    skr_buf_append (&self->made, head, sizeof head);
+    skr_buf_append_span (&self->made, change);
+    if (self->made.failed) {
+        /* Publishing is a courtesy: others pull. */
+        self->made.failed = false;
+        self->made.size = before;
+    }
+}
+
+void skr_replica_made (skr_replica_t *self, skr_made_fn *visit, void *argument)
+{
+    for (size_t at = 0; at < self->made_shown;) {
+        skr_id_t collection;
+        size_t size = skr_get_u32 (self->made.data + at + 16);
+        memcpy (collection.bytes, self->made.data + at, 16);
+        visit (&collection, skr_span (self->made.data + at + 20, size), argument);
+        at += 20 + size;
+    }
+    size_t rest = self->made.size - self->made_shown;
+    if (rest > 0) {
+        memmove (self->made.data, self->made.data + self->made_shown, rest);
+    }
+    self->made.size = rest;
+    self->made_shown = 0;
+}
+
+/* ---- opening and closing */
+
+/* Takes ownership of store and device, also when it fails. */
+static saker_err_t make (skr_replica_t **self_p, skr_store_t **store_p, skr_device_t **device_p,
+                         const skr_world_t *world)
+{
+    skr_replica_t *self = calloc (1, sizeof *self);
+    if (!self) {
+        skr_store_close (store_p);
+        skr_device_destroy (device_p);
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    self->world = world;
+    self->store = *store_p;
+    self->device = *device_p;
+    self->next_no = self->next_no_shown = 1;
+    *store_p = NULL;
+    *device_p = NULL;
+    *self_p = self;
+    SKR_TRY (skr_cells_store_new (&self->cells, self->store));
+    SKR_TRY (skr_keyring_new (&self->keyring));
+    return skr_waiting_new (&self->waiting);
+}
+
+void skr_replica_close (skr_replica_t **self_p)
+{
+    skr_replica_t *self = *self_p;
+    if (!self) {
+        return;
+    }
+    skr_replica_abort (self);
+    skr_cells_store_destroy (&self->cells);
+    skr_store_close (&self->store);
+    skr_holdings_free (self);
+    skr_waiting_destroy (&self->waiting);
+    skr_keyring_destroy (&self->keyring);
+    skr_roster_destroy (&self->roster);
+    skr_device_destroy (&self->device);
+    skr_buf_free (&self->made);
+    skr_buf_wipe (&self->content);
+    skr_buf_wipe (&self->ops);
+    skr_buf_wipe (&self->undo);
+    skr_buf_free (&self->raw);
+    free (self);
+    *self_p = NULL;
+}
+
+static saker_err_t load_all (skr_replica_t *self)
+{
+    SKR_TRY (load_meta (self));
+    SKR_TRY (skr_holdings_sweep (self));
+    skr_store_forget (self->store);
+    SKR_TRY (skr_holdings_load (self));
+    return read_roster (self);
+}
+
+saker_err_t skr_replica_reload (skr_replica_t *self)
+{
+    assert (!skr_store_in_group (self->store));
+    skr_cells_store_drop (self->cells);
+    skr_store_forget (self->store);
+    SKR_TRY (load_all (self));
+    skr_waiting_wake_all (self->waiting);
+    return SAKER_OK;
+}
+
+static saker_err_t state_one (skr_replica_t *self, const skr_buf_t *statement)
+{
+    const skr_span_t span = skr_span_of (statement);
+    SKR_TRY (skr_replica_begin (self));
+    saker_err_t error = statement->failed ? skr_fail (SAKER_ENOMEM, "out of memory")
+                                          : skr_replica_state (self, &span, 1);
+    if (error != SAKER_OK) {
+        skr_replica_abort (self);
+        return error;
+    }
+    return skr_replica_commit (self);
+}
+
+/* The first start of a writer. */
+static saker_err_t introduce (skr_replica_t *self)
+{
+    skr_buf_t statement = {0};
+    if (skr_roster_by_writer (self->roster, &self->writer)) {
+        return SAKER_OK;
+    }
+    skr_statement_incarnate (&statement, skr_device_key (self->device), self->incarnation);
+    saker_err_t error = state_one (self, &statement);
+    skr_buf_free (&statement);
+    return skr_wrap (error, "introduce this device");
+}
+
+static saker_err_t open_loaded (skr_replica_t *self)
+{
+    SKR_TRY (load_all (self));
+    if (!skr_replica_self (self)) {
+        return skr_fail (SAKER_EDAMAGED, "store %s: its device key is not that of a member: put "
+                         "the right device.key back", skr_store_folder (self->store));
+    }
+    return introduce (self);
+}
+
+saker_err_t skr_replica_open (skr_replica_t **self_p, const char *folder, const skr_world_t *world)
+{
+    skr_store_t *store = NULL;
+    skr_device_t *device = NULL;
+    *self_p = NULL;
+    SKR_TRY (skr_store_open (&store, folder, SKR_STORE_OPEN, world));
+    saker_err_t error = skr_device_load (&device, folder);
+    if (error != SAKER_OK) {
+        skr_store_close (&store);
+        return error;
+    }
+    error = make (self_p, &store, &device, world);
+    if (error == SAKER_OK) {
+        error = open_loaded (*self_p);
+    }
+    if (error != SAKER_OK) {
+        skr_replica_close (self_p);
+    }
+    return skr_wrap (error, "open store");
+}
+
+/* ---- making a store */
+
+/* Removes what lies in a folder that was empty, and the folder when it was not there before. */
+static void remove_store (const char *folder, bool was_there)
+{
+    DIR *listing = opendir (folder);
+    struct dirent *entry;
+    while (listing && (entry = readdir (listing))) {
+        if (strcmp (entry->d_name, ".") != 0 && strcmp (entry->d_name, "..") != 0) {
+            (void) unlinkat (dirfd (listing), entry->d_name, 0);
+        }
+    }
+    if (listing) {
+        closedir (listing);
+    }
+    if (!was_there) {
+        (void) rmdir (folder);
+    }
+}
+
+static saker_err_t put_first_meta (skr_replica_t *self)
+{
+    SKR_TRY (put_meta (self, "mesh", self->mesh.bytes, sizeof self->mesh.bytes));
+    SKR_TRY (put_meta (self, "incarnation", self->incarnation, sizeof self->incarnation));
+    SKR_TRY (put_meta (self, "epoch", self->epoch.bytes, sizeof self->epoch.bytes));
+    return put_hlc (self);
+}
+
+/* An empty replica of a mesh, in an open group, with a new incarnation. */
+static saker_err_t begin_store (skr_replica_t *self, const skr_id_t *mesh)
+{
+    self->mesh = *mesh;
+    randombytes_buf (self->incarnation, sizeof self->incarnation);
+    skr_device_writer (skr_device_key (self->device), self->incarnation, &self->writer);
+    self->epoch = self->writer;
+    SKR_TRY (skr_roster_new (&self->roster, mesh));
+    SKR_TRY (skr_replica_begin (self));
+    return put_first_meta (self);
+}
+
+/* What fills a new store, in its first group. */
+typedef saker_err_t fill_fn (skr_replica_t *self, const void *argument);
+
+static saker_err_t fill_and_commit (skr_replica_t *self, const skr_id_t *mesh, fill_fn *fill,
+                                    const void *argument)
+{
+    SKR_TRY (begin_store (self, mesh));
+    SKR_TRY (fill (self, argument));
+    return skr_replica_commit (self);
+}
+
+/* Takes ownership of the device. */
+static saker_err_t make_store (const char *folder, skr_device_t **device_p, const skr_id_t *mesh,
+                               fill_fn *fill, const void *argument, const skr_world_t *world)
+{
+    skr_replica_t *self = NULL;
+    skr_store_t *store = NULL;
+    bool was_there = access (folder, F_OK) == 0;
+    saker_err_t error = skr_store_open (&store, folder, SKR_STORE_CREATE, world);
+    if (error != SAKER_OK) {
+        skr_device_destroy (device_p);
+        return error;
+    }
+    error = skr_device_save (*device_p, folder);
+    if (error == SAKER_OK) {
+        error = make (&self, &store, device_p, world);
+    }
+    if (error == SAKER_OK) {
+        error = fill_and_commit (self, mesh, fill, argument);
+    }
+    skr_replica_close (&self);
+    skr_store_close (&store);
+    skr_device_destroy (device_p);
+    if (error != SAKER_OK) {
+        remove_store (folder, was_there);
+    }
+    return error;
+}
+
+typedef struct founding_t {
+    const char *mesh_name;
+    const char *device_name;
+    const uint8_t *random;
+} founding_t;
+
+static saker_err_t put_first_key (skr_buf_t *statement, const skr_device_t *device)
+{
+    static const skr_id_t mesh;
+    uint8_t key[SKR_SEAL_KEY_BYTES];
+    skr_member_t founder = {.role = SKR_ROLE_ADMIN};
+    const skr_member_t *members[] = {&founder};
+    memcpy (founder.device, skr_device_key (device), sizeof founder.device);
+    memcpy (founder.transport, skr_device_transport_key (device), sizeof founder.transport);
+    randombytes_buf (key, sizeof key);
+    saker_err_t error = skr_statement_key (statement, &mesh, key, members, 1);
+    sodium_memzero (key, sizeof key);
+    return error;
+}
+
+static saker_err_t fill_founded (skr_replica_t *self, const void *argument)
+{
+    const founding_t *founding = argument;
+    skr_buf_t found = {0}, incarnate = {0}, key = {0};
+    skr_statement_found (&found, self->device, founding->random, founding->mesh_name,
+                         founding->device_name);
+    skr_statement_incarnate (&incarnate, skr_device_key (self->device), self->incarnation);
+    saker_err_t error = put_first_key (&key, self->device);
+    if (error == SAKER_OK && (found.failed || incarnate.failed || key.failed)) {
+        error = skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    if (error == SAKER_OK) {
+        const skr_span_t statements[] = {skr_span_of (&found), skr_span_of (&incarnate),
+                                         skr_span_of (&key)};
+        error = skr_replica_state (self, statements, 3);
+    }
+    skr_buf_free (&found);
+    skr_buf_free (&incarnate);
+    skr_buf_free (&key);
+    return error;
+}
+
+saker_err_t skr_replica_found (const char *folder, const char *mesh_name, const char *device_name,
+                               const skr_world_t *world)
+{
+    uint8_t random[32];
+    skr_id_t mesh;
+    skr_device_t *device = NULL;
+    const founding_t founding = {mesh_name, device_name, random};
+    SKR_TRY (skr_roster_name_check ("mesh", mesh_name));
+    SKR_TRY (skr_roster_name_check ("device", device_name));
+    SKR_TRY (skr_device_new (&device));
+    randombytes_buf (random, sizeof random);
+    skr_device_mesh (skr_device_key (device), random, &mesh);
+    return skr_wrap (make_store (folder, &device, &mesh, fill_founded, &founding, world),
+                     "found a mesh");
+}
+
+static saker_err_t adopt_change (skr_replica_t *self, skr_span_t change)
+{
+    skr_outcome_t outcome;
+    SKR_TRY (skr_replica_offer (self, change, &outcome));
+    if (outcome == SKR_WAITING) {
+        return skr_fail (SAKER_EFORGED, "the roster is not of this mesh, or not whole");
+    }
+    return outcome == SKR_REFUSED ? skr_wrap (SAKER_EFORGED, "the roster is not of this mesh")
+                                  : SAKER_OK;
+}
+
+static saker_err_t fill_adopted (skr_replica_t *self, const void *argument)
+{
+    const skr_span_t *roster = argument;
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, *roster);
+    size_t count = skr_cbor_get_array (&cbor, FOUND_CHANGES_MAX);
+    for (size_t i = 0; i < count && cbor.error == SAKER_OK; i++) {
+        skr_span_t change = skr_cbor_get_bytes (&cbor);
+        if (cbor.error == SAKER_OK) {
+            SKR_TRY (adopt_change (self, change));
+        }
+    }
+    SKR_TRY (skr_cbor_close (&cbor));
+    return skr_replica_self (self) ? SAKER_OK
+                                   : skr_fail (SAKER_EFORGED,
+                                               "the roster does not admit this device");
+}
+
+/* A copy of our own, by way of the file that is needed anyway. */
+static saker_err_t copy_device (const skr_device_t *device, const char *folder,
+                                skr_device_t **copy)
+{
+    SKR_TRY (skr_device_save (device, folder));
+    return skr_device_load (copy, folder);
+}
+
+static saker_err_t adopt_into (skr_store_t **store_p, const char *folder,
+                               const skr_device_t *device, const skr_id_t *mesh, skr_span_t roster,
+                               const skr_world_t *world)
+{
+    skr_replica_t *self = NULL;
+    skr_device_t *copy = NULL;
+    SKR_TRY (copy_device (device, folder, &copy));
+    saker_err_t error = make (&self, store_p, &copy, world);
+    if (error == SAKER_OK) {
+        error = fill_and_commit (self, mesh, fill_adopted, &roster);
+    }
+    skr_replica_close (&self);
+    return error;
+}
+
+saker_err_t skr_replica_adopt (const char *folder, const skr_device_t *device, const skr_id_t *mesh,
+                               skr_span_t roster, const skr_world_t *world)
+{
+    skr_store_t *store = NULL;
+    bool was_there = access (folder, F_OK) == 0;
+    SKR_TRY (skr_store_open (&store, folder, SKR_STORE_CREATE, world));
+    saker_err_t error = adopt_into (&store, folder, device, mesh, roster, world);
+    skr_store_close (&store);
+    if (error != SAKER_OK) {
+        remove_store (folder, was_there);
+    }
+    return skr_wrap (error, "join a mesh");
+}
+
+/* ---- what it is */
+
+const skr_device_t *skr_replica_device (const skr_replica_t *self)
+{
+    return self->device;
+}
+
+const skr_roster_t *skr_replica_roster (const skr_replica_t *self)
+{
+    return self->roster;
+}
+
+skr_keyring_t *skr_replica_keyring (skr_replica_t *self)
+{
+    return self->keyring;
+}
+
+skr_store_t *skr_replica_store (skr_replica_t *self)
+{
+    return self->store;
+}
+
+const skr_id_t *skr_replica_writer (const skr_replica_t *self)
+{
+    return &self->writer;
+}
+
+const skr_id_t *skr_replica_epoch (const skr_replica_t *self)
+{
+    return &self->epoch;
+}
+
+const skr_member_t *skr_replica_self (const skr_replica_t *self)
+{
+    return skr_roster_by_device (self->roster, skr_device_key (self->device));
+}
+
+void skr_replica_stats (const skr_replica_t *self, skr_replica_stats_t *stats)
+{
+    *stats = self->stats;
+    stats->waiting = skr_waiting_count (self->waiting);
+    stats->waiting_bytes = skr_waiting_bytes (self->waiting);
+}
+
+uint64_t skr_replica_roster_version (const skr_replica_t *self)
+{
+    return self->roster_version;
+}
+
+/* ---- collections */
+
+size_t skr_replica_collections (const skr_replica_t *self)
+{
+    return self->shown_count;
+}
+
+const skr_collection_t *skr_replica_collection_at (const skr_replica_t *self, size_t index)
+{
+    return index < self->shown_count ? &self->held[index]->shown : NULL;
+}
+
+const skr_collection_t *skr_replica_collection (const skr_replica_t *self, const skr_id_t *id)
+{
+    const skr_held_t *held = skr_holdings_find (self, id);
+    return held && !held->fresh ? &held->shown : NULL;
+}
+
+saker_err_t skr_replica_collection_named (const skr_replica_t *self, const char *name,
+                                          const skr_collection_t **collection)
+{
+    skr_id_t id = {{0}};
+    if (strcmp (name, "@roster") != 0) {
+        SKR_TRY (skr_collection_name_check (name));
+        skr_replica_collection_id (self, name, &id);
+    }
+    *collection = skr_replica_collection (self, &id);
+    return *collection ? SAKER_OK : skr_fail (SAKER_ENOTFOUND, "no collection called %s", name);
+}
+
+void skr_replica_collection_id (const skr_replica_t *self, const char *name, skr_id_t *id)
+{
+    static const char words[] = "saker collection name";
+    crypto_generichash_state state;
+    crypto_generichash_init (&state, NULL, 0, sizeof id->bytes);
+    crypto_generichash_update (&state, (const uint8_t *) words, sizeof words - 1);
+    crypto_generichash_update (&state, self->mesh.bytes, sizeof self->mesh.bytes);
+    crypto_generichash_update (&state, (const uint8_t *) name, strlen (name));
+    crypto_generichash_final (&state, id->bytes, sizeof id->bytes);
+}
+
+static bool has_control (const char *name)
+{
+    const uint8_t *at = (const uint8_t *) name;
+    for (; *at; at++) {
+        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+saker_err_t skr_collection_name_check (const char *name)
+{
+    size_t size = strlen (name);
+    if (size < 1 || size > SKR_COLLECTION_BYTES_MAX || name[0] == '@' || strchr (name, '/')
+        || has_control (name) || !skr_utf8_valid (name, size)) {
+        return skr_fail (SAKER_EINPUT, "the name of a collection is UTF-8 of 1 to %d bytes, without "
+                         "'/' and control characters, and does not start with '@'",
+                         SKR_COLLECTION_BYTES_MAX);
+    }
+    return SAKER_OK;
+}
+
+/* ---- answering */
+
+typedef struct pull_t {
+    skr_buf_t *changes;
+    size_t start, bytes_max, count;
+    bool more;
+} pull_t;
+
+static saker_err_t pull_entry (const skr_log_entry_t *entry, void *argument)
+{
+    pull_t *pull = argument;
+    size_t taken = pull->changes->size - pull->start;
+    if (pull->count > 0 && taken + entry->change.size + 5 > pull->bytes_max) {
+        pull->more = true;
+        return SKR_STOP;
+    }
+    skr_cbor_put_bytes (pull->changes, entry->change.data, entry->change.size);
+    pull->count++;
+    return pull->changes->failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
+}
+
+saker_err_t skr_replica_pull (skr_replica_t *self, const skr_id_t *collection,
+                              const skr_clock_t *have, size_t bytes_max, skr_buf_t *changes,
+                              size_t *count, bool *more)
+{
+    const skr_collection_t *ours = skr_replica_collection (self, collection);
+    pull_t pull = {.changes = changes, .start = changes->size, .bytes_max = bytes_max};
+    if (!ours) {
+        return skr_fail (SAKER_ENOTFOUND, "no such collection here");
+    }
+    saker_err_t error = skr_log_missing (self->store, SKR_COMMITTED, ours->no, &ours->clock, have,
+                                         pull_entry, &pull);
+    *count = pull.count;
+    *more = pull.more;
+    if (error != SAKER_OK) {
+        changes->size = pull.start;
+        *count = 0;
+    }
+    return error;
+}
+
+saker_err_t skr_replica_read (skr_replica_t *self, const skr_collection_t *collection,
+                              skr_span_t document, skr_span_t path, skr_leaf_visit_fn *visit,
+                              void *argument)
+{
+    const skr_cells_t *cells = skr_cells_store_of (self->cells, SKR_COMMITTED, collection->no,
+                                                   NULL);
+    return skr_view_document (cells, document, path, visit, argument, NULL);
+}
+
+saker_err_t skr_replica_documents (skr_replica_t *self, const skr_collection_t *collection,
+                                   skr_span_t from, skr_document_fn *visit, void *argument)
+{
+    return skr_cells_store_documents (self->cells, SKR_COMMITTED, collection->no, from, visit,
+                                      argument);
+}
+
+saker_err_t skr_replica_content (skr_replica_t *self, const skr_change_t *change, skr_buf_t *buf,
+                                 skr_content_t *content)
+{
+    uint8_t key[SKR_SEAL_KEY_BYTES] = {0};
+    skr_buf_clear (buf);
+    if (!skr_change_is_roster (change)) {
+        SKR_TRY (skr_keyring_find (self->keyring, &change->collection, change->key_id, key));
+    }
+    saker_err_t error = skr_change_unseal (change, key, buf);
+    sodium_memzero (key, sizeof key);
+    SKR_TRY (error);
+    return skr_content_parse (content, skr_span_of (buf));
+}

@@ -1,0 +1,134 @@
+/* What replica.c, holdings.c, admit.c, admission.c, write.c, feed.c and snapshot.c share of a
+   replica. Nobody else includes this. */
+
+#ifndef SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
+#define SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
+
+#include "peer/replica.h"
+#include "peer/waiting.h"
+
+/* Where one writer's chain of changes in a collection ends here. */
+typedef struct skr_chain_t {
+    skr_id_t writer;
+    uint32_t writer_no;
+    uint64_t seq;
+    uint8_t hash[SKR_HASH_BYTES]; /* of its last change */
+    uint64_t position;            /* in the log, of its last change; what is above that of our own
+                                     last change, our next change names as deps. After a snapshot:
+                                     the last position at that time */
+    bool moved;                   /* in the open group */
+} skr_chain_t;
+
+typedef struct skr_chains_t {
+    skr_chain_t *list; /* ascending by writer: the same writers as in the clock */
+    size_t count, capacity;
+} skr_chains_t;
+
+/* One collection. `shown` is as committed; `live` and `chains` are as the open group sees them, and
+   the same as committed between groups. */
+typedef struct skr_held_t {
+    skr_collection_t shown;
+    skr_collection_t live;
+    skr_chains_t chains;
+    skr_chains_t before; /* the chains as committed, while `touched` */
+    skr_clock_t saved;   /* the clock that will be shown once the store has committed */
+    bool touched;        /* in the open group */
+    bool fresh;          /* made in the open group */
+} skr_held_t;
+
+struct skr_replica_t {
+    const skr_world_t *world;
+    skr_device_t *device;
+    skr_store_t *store;
+    skr_cells_store_t *cells;
+    skr_roster_t *roster;
+    skr_keyring_t *keyring;
+    skr_waiting_t *waiting;
+    skr_id_t mesh, writer, epoch;
+    uint8_t incarnation[SKR_INCARNATION_BYTES];
+
+    skr_held_t **held; /* the roster first; what was made in the open group last */
+    size_t held_count, held_capacity;
+    skr_held_t **by_id; /* the same, ascending by id */
+    skr_held_t **by_no; /* index: number; NULL where there is none */
+    size_t by_no_size;
+    size_t shown_count; /* committed */
+    skr_held_t **touched;
+    size_t touched_count, touched_capacity;
+    uint32_t next_no, next_no_shown;
+
+    uint64_t hlc, hlc_shown;
+    uint64_t roster_version;
+    bool roster_moved;       /* in the open group */
+    bool roster_unread;      /* it could not be read again after an abort */
+    saker_err_t group_error; /* the open group cannot be committed any more */
+    skr_replica_stats_t stats, stats_shown;
+
+    /* After commit, to be published: id 16, size u32, change. */
+    skr_buf_t made;
+    size_t made_shown;
+
+    /* Kept for their memory. */
+    skr_buf_t content, ops, undo, raw;
+};
+
+/* ---- holdings.c: collections in memory and in the store */
+
+/* Reads all collections from the store, as committed; forgets what was known. */
+saker_err_t skr_holdings_load (skr_replica_t *self) SKR_MUST_USE;
+void skr_holdings_free (skr_replica_t *self);
+/* Either may be of the open group. NULL when there is none. */
+skr_held_t *skr_holdings_find (const skr_replica_t *self, const skr_id_t *id);
+skr_held_t *skr_holdings_by_no (const skr_replica_t *self, uint32_t no);
+/* Makes an empty collection in the open group; it lasts only if a change is applied to it. */
+saker_err_t skr_holdings_make (skr_replica_t *self, const skr_id_t *id,
+                               skr_held_t **held) SKR_MUST_USE;
+/* Before the first change of `live` or `chains` in a group. */
+saker_err_t skr_holdings_touch (skr_replica_t *self, skr_held_t *held) SKR_MUST_USE;
+/* NULL when the writer has no change here. */
+const skr_chain_t *skr_held_chain (const skr_held_t *self, const skr_id_t *writer);
+/* Moves a chain, and the clock, to one change further; the collection was touched. */
+saker_err_t skr_held_advance (skr_held_t *self, const skr_chain_t *chain) SKR_MUST_USE;
+/* Writes what the group touched. */
+saker_err_t skr_holdings_save (skr_replica_t *self) SKR_MUST_USE;
+/* After the store's commit, or abort. */
+void skr_holdings_committed (skr_replica_t *self);
+void skr_holdings_aborted (skr_replica_t *self);
+
+/* For a snapshot (design 5), which is built beside the old state, under a number of its own:
+   1. in a group: a fresh number, noted as unfinished, so that the next open removes what it has;
+   2. in further groups: cells (skr_cells_store_of with that number) and log;
+   3. in the last group: skr_holdings_replace; commit; skr_replica_reload. */
+saker_err_t skr_holdings_number (skr_replica_t *self, uint32_t *no) SKR_MUST_USE;
+/* Puts the records of `fresh` (id, no, name, fingerprint, documents) and its chains (writer_no set)
+   in the place of what the collection had, notes the old number as unfinished, and starts a new
+   epoch of the feed, since its log now lacks changes. */
+saker_err_t skr_holdings_replace (skr_replica_t *self, const skr_collection_t *fresh,
+                                  const skr_chain_t *chains, size_t count) SKR_MUST_USE;
+/* Removes what the numbers noted as unfinished have, in groups of its own. */
+saker_err_t skr_holdings_sweep (skr_replica_t *self) SKR_MUST_USE;
+
+/* ---- replica.c */
+
+/* Reads collections, epoch, roster and keys from the store again, sweeps, and tries what waits with
+   the next offer. Between groups only. */
+saker_err_t skr_replica_reload (skr_replica_t *self) SKR_MUST_USE;
+/* Are we in an open group that still can be committed? */
+saker_err_t skr_replica_check_group (const skr_replica_t *self) SKR_MUST_USE;
+/* Notes that the group cannot be committed any more; returns the error. */
+saker_err_t skr_replica_spoil (skr_replica_t *self, saker_err_t error);
+void skr_replica_unsent (skr_replica_t *self, const skr_id_t *collection, skr_span_t change);
+
+/* ---- admit.c */
+
+/* Where the operations of one change are applied. */
+void skr_admit_applier (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
+                        skr_applier_t *applier);
+/* After its operations were applied (undo in self->undo): log, chain, clock, name, roster. Any
+   error spoils the group. */
+saker_err_t skr_admit_record (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
+                              const skr_content_t *content) SKR_MUST_USE;
+/* Tries what waited for a change that was applied, and what waited for that, and so on. */
+saker_err_t skr_admit_ready (skr_replica_t *self) SKR_MUST_USE;
+
+#endif

@@ -1,0 +1,17 @@
+/* The commands of the saker tool: one constant entry each, in the order in which --help lists them
+   (the table is in saker.c). */
+
+#ifndef TOOLS_COMMANDS_H_INCLUDED
+#define TOOLS_COMMANDS_H_INCLUDED
+
+#include "call.h"
+
+extern const command_t cmd_init, cmd_invite, cmd_join;
+extern const command_t cmd_status, cmd_peers;
+extern const command_t cmd_ls, cmd_get;
+extern const command_t cmd_set, cmd_delete, cmd_incr, cmd_add, cmd_remove;
+extern const command_t cmd_import, cmd_export;
+extern const command_t cmd_watch, cmd_wait, cmd_verify;
+extern const command_t cmd_demo;
+
+#endif

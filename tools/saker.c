@@ -1,0 +1,115 @@
+/* saker: the tool that people use to set up, inspect and repair a mesh. Each command is an entry in
+   the table below and a function in its own file. */
+
+#include "canon.h"
+#include "commands.h"
+#include "help.h"
+#include "paint.h"
+#include "say.h"
+
+#include <string.h>
+
+static const command_t *const commands[] = {
+    &cmd_init,   &cmd_invite, &cmd_join, &cmd_status, &cmd_peers,  &cmd_ls,     &cmd_get,
+    &cmd_set,    &cmd_delete, &cmd_incr, &cmd_add,    &cmd_remove, &cmd_import, &cmd_export,
+    &cmd_watch,  &cmd_wait,   &cmd_verify, &cmd_demo, NULL,
+};
+
+static const command_t *find_command (const char *name)
+{
+    for (size_t i = 0; commands[i]; i++) {
+        if (strcmp (commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+static void print_error (const call_t *call, saker_err_t error)
+{
+    const char *sentence = *call->sentence ? call->sentence : saker_error_name (error);
+    if (!call->json) {
+        paint_text (stderr, PAINT_RED, "saker:");
+        fputc (' ', stderr);
+        paint_text (stderr, PAINT_NONE, sentence);
+        fputc ('\n', stderr);
+        return;
+    }
+    json_t *json = json_pack ("{s:{s:i,s:s,s:s}}", "error", "code", (int) error, "name",
+                              saker_error_name (error), "message", sentence);
+    strbuf_t text = { 0 };
+    canon_add (&text, json);
+    fprintf (stderr, "%s\n", text.data ? text.data : "{}");
+    strbuf_free (&text);
+    json_decref (json);
+}
+
+static saker_err_t run_command (call_t *call, const command_t *command, int argc, char **argv)
+{
+    saker_err_t error = call_parse (call, command, argc, argv);
+    if (error == SAKER_OK && call->help) {
+        help_command (stdout, command);
+    } else if (error == SAKER_OK) {
+        error = command->run (call);
+    }
+    call_close (call);
+    if (error == SAKER_OK) {
+        error = say_end (call);
+    }
+    return error;
+}
+
+/* `saker`, `saker --help`, `saker help`, `saker help COMMAND`. */
+static saker_err_t run_help (call_t *call, const char *name)
+{
+    const command_t *command = name ? find_command (name) : NULL;
+    if (name && !command) {
+        return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help", name);
+    }
+    if (command) {
+        help_command (stdout, command);
+    } else {
+        help_tool (stdout, commands);
+    }
+    return say_end (call);
+}
+
+static saker_err_t run (call_t *call, int argc, char **argv)
+{
+    saker_err_t error = SAKER_OK;
+    int at = 1;
+    while (at < argc && call_take_common (call, argc, argv, &at, &error)) {
+        at++;
+    }
+    if (error != SAKER_OK) {
+        return error;
+    }
+    if (at < argc && strcmp (argv[at], "--version") == 0) {
+        printf ("saker %s\n", saker_version ());
+        return say_end (call);
+    }
+    if (at == argc && !call->help) {
+        help_tool (stderr, commands);
+        return call_fail (call, SAKER_EUSAGE, "no command was given");
+    }
+    if (at == argc || strcmp (argv[at], "help") == 0) {
+        return run_help (call, at + 1 < argc ? argv[at + 1] : NULL);
+    }
+    const command_t *command = find_command (argv[at]);
+    if (!command) {
+        return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help",
+                          argv[at]);
+    }
+    return run_command (call, command, argc - at - 1, argv + at + 1);
+}
+
+int main (int argc, char **argv)
+{
+    static call_t call;
+    saker_err_t error = run (&call, argc, argv);
+    if (error != SAKER_OK) {
+        fflush (stdout);
+        print_error (&call, error);
+    }
+    return (int) error;
+}

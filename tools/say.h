@@ -1,0 +1,21 @@
+/* Say: answers on stdout. */
+
+#ifndef TOOLS_SAY_H_INCLUDED
+#define TOOLS_SAY_H_INCLUDED
+
+#include "call.h"
+
+#include <jansson.h>
+
+/* Prints a value in canonical form and a newline. Takes `json`; NULL is out of memory. */
+saker_err_t say_json (call_t *call, json_t *json);
+/* Prints what a write did, with --json; nothing otherwise. */
+saker_err_t say_receipt (call_t *call, const saker_receipt_t *receipt);
+/* One leaf with its writer, as --json shows it. NULL: out of memory. Owned by the caller. */
+json_t *say_leaf (const saker_leaf_t *leaf);
+/* 32 hexadecimal digits and a zero. */
+void say_hex (const uint8_t writer[16], char text[33]);
+/* What could not be written to stdout is an error too. */
+saker_err_t say_end (call_t *call);
+
+#endif
