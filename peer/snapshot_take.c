@@ -639,7 +639,7 @@ saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection, 
     static const skr_id_t roster;
     skr_span_t bytes;
     taking_t taking = {.replica = self, .hlc = self->hlc};
-    assert (!skr_replica_in_group (self));
+    assert (!skr_store_in_group (self->store));
     if (skr_id_equal (collection, &roster)) {
         return skr_fail (SAKER_EINPUT, "the roster is not taken from a snapshot");
     }
