@@ -267,10 +267,21 @@ void skr_replica_close (skr_replica_t **self_p)
     *self_p = NULL;
 }
 
+/* design 6: a full disk can still be read; what is left there now goes at a later open. */
+static saker_err_t sweep (skr_replica_t *self)
+{
+    saker_err_t error = skr_holdings_sweep (self);
+    if (error == SAKER_EFULL) {
+        skr_log (self->world, SKR_LOG_WARNING, "remove what is left over: %s", skr_error ());
+        return SAKER_OK;
+    }
+    return error;
+}
+
 static saker_err_t load_all (skr_replica_t *self)
 {
     SKR_TRY (load_meta (self));
-    SKR_TRY (skr_holdings_sweep (self));
+    SKR_TRY (sweep (self));
     skr_store_forget (self->store);
     SKR_TRY (skr_holdings_load (self));
     return read_roster (self);
