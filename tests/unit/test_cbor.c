@@ -591,6 +591,9 @@ static void counts_have_a_maximum (void)
     skr_cbor_open (&cbor, skr_span ("\x9a\x07\xff\xff\xff", 5));
     CHECK_INT (skr_cbor_get_array (&cbor, SIZE_MAX), 0);
     CHECK_ERR (skr_cbor_close (&cbor), SAKER_EINPUT, "array longer than what follows");
+    skr_cbor_open (&cbor, skr_span ("\xa2\x01\x02\x03", 4)); /* a pair takes two bytes */
+    CHECK_INT (skr_cbor_get_map (&cbor, 9), 0);
+    CHECK_ERR (skr_cbor_close (&cbor), SAKER_EINPUT, "map longer than what follows");
 }
 
 static saker_err_t read_keys (const char *bytes, size_t size)
@@ -623,7 +626,7 @@ static double half_value (uint16_t half)
     int exponent = half >> 10 & 31;
     double fraction = half & 1023;
     double size = exponent == 0    ? ldexp (fraction, -24)
-                  : exponent == 31 ? (fraction > 0 ? NAN : INFINITY)
+                  : exponent == 31 ? (double) (fraction > 0 ? NAN : INFINITY)
                                    : ldexp (1024 + fraction, exponent - 25);
     return half & 0x8000 ? -size : size;
 }
