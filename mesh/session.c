@@ -508,9 +508,9 @@ static saker_err_t take_hello (skr_session_t *self, skr_cbor_t *cbor)
         return skr_fail (SAKER_EINPUT, "hello: this is another device than was called");
     }
     if (cbor->error == SAKER_OK) {
+        self->look |= !self->greeted;
+        self->state_ms = self->greeted ? self->state_ms : 0;
         self->greeted = true;
-        self->state_ms = 0;
-        self->look = true;
         self->host.hello (self->host.context, (uint16_t) pub_port);
     }
     return take_addresses (self, cbor);
@@ -763,6 +763,13 @@ void skr_session_down (skr_session_t *self)
     self->look = false;
     self->look_ms = UINT64_MAX;
     self->state_ms = 0;
+}
+
+void skr_session_greet (skr_session_t *self, uint64_t mono_ms)
+{
+    if (self->greeted && !under_way (self, SKR_WIRE_HELLO, NULL)) {
+        ask_hello (self, mono_ms);
+    }
 }
 
 bool skr_session_greeted (const skr_session_t *self)

@@ -39,6 +39,7 @@ static bool add_entry (skr_beat_t *beat, const skr_collection_t *collection, siz
     skr_beat_entry_t *entry = &beat->entries[beat->entries_count++];
     entry->collection = collection->id;
     entry->fingerprint = collection->fingerprint;
+    entry->documents = collection->documents;
     entry->clock = collection->clock;
     return true;
 }

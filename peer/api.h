@@ -79,7 +79,8 @@ typedef struct skr_reported_t {
     const skr_clock_t *clock; /* borrowed until the next call; NULL: it never told */
     skr_fingerprint_t fingerprint;
     uint64_t documents;
-    uint64_t asked_ms; /* mono: when the request was sent whose answer this is; 0: from a beat */
+    uint64_t asked_ms; /* mono: when the last request was sent that was answered; 0: none */
+    uint64_t told_ms;  /* mono: when the last beat came that told of it; 0: none */
 } skr_reported_t;
 
 /* The side of the mesh that the API looks at. */

@@ -29,6 +29,7 @@ typedef struct skr_api_waiter_t {
     skr_buf_t client;
     uint64_t number;
     uint64_t since_ms, until_ms; /* mono */
+    uint64_t asked_ms;           /* VERIFY: when members were asked last */
     /* WATCH, VERIFY */
     bool one; /* one collection only */
     skr_id_t collection;

@@ -8,6 +8,7 @@
 
 #define EVENTS_CHANGES_MAX 256
 #define NAMES_BYTES_MAX 4096
+#define ASK_AGAIN_MS 500
 
 /* ---- waiters */
 
@@ -317,25 +318,51 @@ static bool is_chosen (const skr_api_waiter_t *waiter, const skr_collection_t *c
            && (!waiter->one || skr_id_equal (&waiter->collection, &collection->id));
 }
 
-/* Has every member that is linked answered since the question? */
+/* Has a member told of a collection since the question? One that is linked must have been asked;
+   of one that is heard through others, a beat will do. */
+static bool has_told (skr_api_t *self, const skr_api_waiter_t *waiter, const uint8_t device[32],
+                      const skr_reported_t *reported)
+{
+    skr_neighbour_t neighbour;
+    self->neighbours.neighbour (self->neighbours.context, device, &neighbour);
+    if (strcmp (neighbour.link, "self") == 0 || reported->asked_ms >= waiter->since_ms) {
+        return true;
+    }
+    return strcmp (neighbour.link, "up") != 0 && reported->clock
+           && reported->told_ms >= waiter->since_ms;
+}
+
 static bool all_told (skr_api_t *self, const skr_api_waiter_t *waiter)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
-    for (size_t i = 0; i < skr_roster_count (roster); i++) {
-        const uint8_t *device = skr_roster_at (roster, i)->device;
-        skr_neighbour_t neighbour;
-        self->neighbours.neighbour (self->neighbours.context, device, &neighbour);
-        for (size_t k = 0; k < skr_replica_collections (self->replica); k++) {
-            const skr_collection_t *own = skr_replica_collection_at (self->replica, k);
+    for (size_t k = 0; k < skr_replica_collections (self->replica); k++) {
+        const skr_collection_t *own = skr_replica_collection_at (self->replica, k);
+        for (size_t i = 0; is_chosen (waiter, own) && i < skr_roster_count (roster); i++) {
+            const uint8_t *device = skr_roster_at (roster, i)->device;
             skr_reported_t reported;
             self->neighbours.reported (self->neighbours.context, device, &own->id, &reported);
-            if (is_chosen (waiter, own) && strcmp (neighbour.link, "self") != 0
-                && reported.asked_ms < waiter->since_ms) {
+            if (!has_told (self, waiter, device, &reported)) {
                 return false;
             }
         }
     }
     return true;
+}
+
+/* Asks, and asks again: a link may come up while we wait. */
+static void ask_members (skr_api_t *self, skr_api_waiter_t *waiter)
+{
+    uint64_t now_ms = skr_api_mono (self);
+    if (waiter->asked_ms && now_ms < waiter->asked_ms + ASK_AGAIN_MS) {
+        return;
+    }
+    waiter->asked_ms = now_ms;
+    for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
+        const skr_collection_t *own = skr_replica_collection_at (self->replica, i);
+        if (is_chosen (waiter, own)) {
+            self->neighbours.ask (self->neighbours.context, &own->id);
+        }
+    }
 }
 
 typedef struct verdicts_t {
@@ -374,7 +401,7 @@ static void judge_member (skr_api_t *self, const skr_api_waiter_t *waiter, verdi
 {
     skr_reported_t reported;
     self->neighbours.reported (self->neighbours.context, member->device, &own->id, &reported);
-    bool reached = reported.clock && reported.asked_ms >= waiter->since_ms;
+    bool reached = reported.clock && has_told (self, waiter, member->device, &reported);
     bool same_clock = reached && skr_clock_equal (reported.clock, &own->clock);
     bool same_data =
         reached && skr_fingerprint_equal (&reported.fingerprint, &own->fingerprint);
@@ -415,6 +442,7 @@ static bool look_at_verify (skr_api_t *self, skr_api_waiter_t *waiter, bool late
     verdicts_t verdicts = {0};
     skr_buf_t results = {0};
     if (!late && !all_told (self, waiter)) {
+        ask_members (self, waiter);
         return false;
     }
     for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
@@ -450,12 +478,7 @@ saker_err_t skr_api_verify (skr_api_request_t *request)
     if (one) {
         waiter->collection = collection->id;
     }
-    for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
-        const skr_collection_t *own = skr_replica_collection_at (self->replica, i);
-        if (is_chosen (waiter, own)) {
-            self->neighbours.ask (self->neighbours.context, &own->id);
-        }
-    }
+    ask_members (self, waiter);
     return SAKER_OK;
 }
 
@@ -495,7 +518,11 @@ uint64_t skr_api_deadline_ms (const skr_api_t *self)
 {
     uint64_t deadline = UINT64_MAX;
     for (size_t i = 0; i < self->waiters_count; i++) {
-        uint64_t until_ms = self->waiters[i].until_ms;
+        const skr_api_waiter_t *waiter = &self->waiters[i];
+        uint64_t until_ms = waiter->until_ms;
+        if (waiter->command == SKR_COMMAND_VERIFY && waiter->asked_ms + ASK_AGAIN_MS < until_ms) {
+            until_ms = waiter->asked_ms + ASK_AGAIN_MS;
+        }
         deadline = until_ms < deadline ? until_ms : deadline;
     }
     return deadline;

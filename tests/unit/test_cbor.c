@@ -626,7 +626,7 @@ static double half_value (uint16_t half)
     int exponent = half >> 10 & 31;
     double fraction = half & 1023;
     double size = exponent == 0    ? ldexp (fraction, -24)
-                  : exponent == 31 ? (fraction > 0 ? NAN : INFINITY)
+                  : exponent == 31 ? (double) (fraction > 0 ? NAN : INFINITY)
                                    : ldexp (1024 + fraction, exponent - 25);
     return half & 0x8000 ? -size : size;
 }
