@@ -119,7 +119,8 @@ static saker_err_t read_ticket (call_t *call, char **ticket)
     const char *file = call_option (call, "ticket-file"), *word = call_word (call, 0);
     if (!file == !word) {
         return call_fail (call, SAKER_EUSAGE,
-                          "join: give one ticket: as a word, as - for stdin, or with --ticket-file");
+                          "join: give one ticket: as a word, as - for stdin, or with "
+                          "--ticket-file");
     }
     if (word && strcmp (word, "-") != 0) {
         *ticket = strdup (word);

@@ -344,7 +344,8 @@ static saker_err_t print_result (import_t *self)
     if (self->call->json) {
         return say_json (self->call,
                          json_pack ("{s:s,s:I,s:I,s:I,s:I,s:I,s:O}", "collection",
-                                    self->collection, "documents", (json_int_t) (self->written + self->unchanged),
+                                    self->collection, "documents",
+                                    (json_int_t) (self->written + self->unchanged),
                                     "written", (json_int_t) self->written, "unchanged",
                                     (json_int_t) self->unchanged, "skipped",
                                     (json_int_t) self->skipped, "changes",
