@@ -750,7 +750,6 @@ static void shows_what_is_committed (void)
     CHECK_ERR (committed->put (committed->context, skr_span_text ("a"), &entry), SAKER_EUSAGE,
                "committed");
     const skr_cells_t *cells = group_cells (0);
-    CHECK_OK (cells->put (cells->context, skr_span_text ("a"), &entry));
     CHECK_ERR (cells->put (cells->context, skr_span_text ("a"), &entry), SAKER_EDAMAGED,
                "there already");
     CHECK_ERR (cells->remove (cells->context, skr_span_text ("b"), &entry), SAKER_EDAMAGED,
