@@ -351,8 +351,10 @@ static saker_err_t print_result (import_t *self)
                                     (json_int_t) self->skipped, "changes",
                                     (json_int_t) self->changes, "problems", self->problems));
     }
-    printf ("imported %" PRIu64 " documents into %s (%" PRIu64 " written, %" PRIu64 " unchanged",
-            self->written + self->unchanged, self->collection, self->written, self->unchanged);
+    uint64_t documents = self->written + self->unchanged;
+    printf ("imported %" PRIu64 " document%s into %s (%" PRIu64 " written, %" PRIu64 " unchanged",
+            documents, documents == 1 ? "" : "s", self->collection, self->written,
+            self->unchanged);
     if (self->skipped) {
         printf (", %" PRIu64 " skipped", self->skipped);
     }
@@ -399,7 +401,8 @@ static saker_err_t run_import (call_t *call)
     }
     saker_err_t error = import_file (&self, call_option (call, "keep-going"));
     if (error == SAKER_OK && self.skipped) {
-        error = call_fail (call, SAKER_EINPUT, "%" PRIu64 " documents were skipped", self.skipped);
+        error = call_fail (call, SAKER_EINPUT, "%" PRIu64 " of the documents skipped",
+                           self.skipped);
     }
     free (self.order);
     free (self.document);
