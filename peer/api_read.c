@@ -4,6 +4,7 @@
 
 #include "crdt/value.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define FLAG_RIVAL 1
@@ -165,28 +166,51 @@ saker_err_t skr_api_iterate (skr_api_request_t *request)
     return error;
 }
 
-saker_err_t skr_api_collections (skr_api_request_t *request)
+static int compare_names (const void *one, const void *other)
 {
-    skr_replica_t *replica = request->api->replica;
-    size_t first = (size_t) skr_cbor_get_uint (&request->cbor) + 1; /* after the roster */
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    size_t total = skr_replica_collections (replica);
-    size_t count = first < total ? total - first : 0;
-    bool more = count > NAMES_MAX;
-    count = more ? NAMES_MAX : count;
-    skr_cbor_put_array (&request->results, count);
-    for (size_t i = first; i < first + count; i++) {
-        const skr_collection_t *collection = skr_replica_collection_at (replica, i);
+    const skr_collection_t *const *a = one;
+    const skr_collection_t *const *b = other;
+    return strcmp ((*a)->name, (*b)->name);
+}
+
+static void put_collections (skr_api_request_t *request, const skr_collection_t **sorted,
+                             size_t first, size_t total)
+{
+    size_t end = total - first > NAMES_MAX ? first + NAMES_MAX : total;
+    skr_cbor_put_array (&request->results, end - first);
+    for (size_t i = first; i < end; i++) {
         skr_cbor_put_array (&request->results, 2);
-        skr_api_put_text (&request->results, collection->name);
-        skr_cbor_put_uint (&request->results, collection->documents);
+        skr_api_put_text (&request->results, sorted[i]->name);
+        skr_cbor_put_uint (&request->results, sorted[i]->documents);
     }
-    if (more) {
-        skr_cbor_put_uint (&request->results, first + count - 1);
+    if (end < total) {
+        skr_cbor_put_uint (&request->results, end);
     } else {
         skr_cbor_put_null (&request->results);
     }
     request->results_count = 2;
+}
+
+saker_err_t skr_api_collections (skr_api_request_t *request)
+{
+    skr_replica_t *replica = request->api->replica;
+    size_t first = (size_t) skr_cbor_get_uint (&request->cbor);
+    SKR_TRY (skr_cbor_close (&request->cbor));
+    size_t all = skr_replica_collections (replica);
+    size_t total = 0;
+    const skr_collection_t **sorted = calloc (all, sizeof *sorted);
+    if (!sorted) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    for (size_t i = 1; i < all; i++) { /* 0 is the roster */
+        const skr_collection_t *collection = skr_replica_collection_at (replica, i);
+        if (collection->clock.count) {
+            sorted[total++] = collection;
+        }
+    }
+    qsort (sorted, total, sizeof *sorted, compare_names);
+    put_collections (request, sorted, first < total ? first : total, total);
+    free (sorted);
     return SAKER_OK;
 }
 
