@@ -314,7 +314,8 @@ SAKER_EXPORT saker_err_t saker_invite (saker_t *self, const char *role, int64_t 
                                        char ticket[SAKER_TICKET_MAX]);
 
 /* ------------------------------------------------------------------------------------------------
-   Stores and the daemon. These work on a store that no daemon has open (SAKER_EBUSY). */
+   Stores and the daemon. These work on a store that no daemon has open (SAKER_EBUSY), and want its
+   folder by name (no NULL). */
 
 /* Founds a mesh called `mesh`: makes the store, with a new device called `device` as its founder. */
 SAKER_EXPORT saker_err_t saker_init (const char *store, const char *mesh, const char *device);
