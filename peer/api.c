@@ -243,7 +243,7 @@ static saker_err_t get_intents (skr_cbor_t *cbor, writing_t *writing)
 static saker_err_t get_writing (skr_api_call_t *call, writing_t *writing)
 {
     skr_fields_need (&call->fields, 0);
-    skr_fields_text (&call->fields, writing->collection, sizeof writing->collection);
+    skr_fields_text (&call->cbor, writing->collection, sizeof writing->collection);
     writing->local.collection = writing->collection;
     skr_fields_need (&call->fields, 1);
     SKR_TRY (get_intents (&call->cbor, writing));
@@ -308,7 +308,7 @@ static saker_err_t invite (skr_api_t *self, skr_api_call_t *call)
 {
     char role_text[16], text[SAKER_TICKET_MAX];
     skr_fields_need (&call->fields, 0);
-    skr_fields_text (&call->fields, role_text, sizeof role_text);
+    skr_fields_text (&call->cbor, role_text, sizeof role_text);
     skr_fields_need (&call->fields, 1);
     int64_t expires_ms = skr_cbor_get_int (&call->cbor);
     SKR_TRY (skr_api_arguments_end (call));

@@ -171,7 +171,7 @@ static void put_page (page_t *page, skr_buf_t *body, skr_span_t next)
 static saker_err_t get_asked (skr_api_t *self, skr_api_call_t *call, asked_t *asked, bool path)
 {
     skr_fields_need (&call->fields, 0);
-    skr_fields_text (&call->fields, asked->name, sizeof asked->name);
+    skr_fields_text (&call->cbor, asked->name, sizeof asked->name);
     skr_fields_need (&call->fields, 1);
     asked->document = skr_cbor_get_text (&call->cbor);
     if (path) {
@@ -387,7 +387,7 @@ saker_err_t skr_api_collections (skr_api_t *self, skr_api_call_t *call)
     const skr_collection_t **list = NULL;
     size_t count = 0;
     skr_fields_need (&call->fields, 0);
-    skr_fields_text (&call->fields, from, sizeof from);
+    skr_fields_text (&call->cbor, from, sizeof from);
     SKR_TRY (skr_api_arguments_end (call));
     SKR_TRY (list_collections (self, from, &list, &count));
     put_collections (list, count, call->body);
@@ -426,7 +426,7 @@ saker_err_t skr_api_now (skr_api_t *self, skr_api_call_t *call)
 static void get_name (skr_api_call_t *call, char name[CURSOR_NAME_BYTES])
 {
     skr_fields_need (&call->fields, 0);
-    skr_fields_text (&call->fields, name, CURSOR_NAME_BYTES);
+    skr_fields_text (&call->cbor, name, CURSOR_NAME_BYTES);
 }
 
 saker_err_t skr_api_cursor_save (skr_api_t *self, skr_api_call_t *call)

@@ -255,7 +255,7 @@ static saker_err_t get_watch (skr_api_t *self, skr_api_call_t *call, skr_waiter_
 {
     bool named = skr_fields_has (&call->fields, 0);
     if (named) {
-        skr_fields_text (&call->fields, waiter->collection, sizeof waiter->collection);
+        skr_fields_text (&call->cbor, waiter->collection, sizeof waiter->collection);
     }
     skr_api_get_cursor (call, &waiter->cursor);
     get_deadline (self, call, 3, SKR_API_WATCH_MS_MAX, waiter);
@@ -400,7 +400,7 @@ static saker_err_t get_named (skr_api_t *self, skr_api_call_t *call, skr_waiter_
     for (size_t i = 0; i < count && call->cbor.error == SAKER_OK; i++) {
         char name[SKR_NAME_BYTES_MAX + 1];
         const skr_member_t *member;
-        skr_fields_text (&call->fields, name, sizeof name);
+        skr_fields_text (&call->cbor, name, sizeof name);
         if (call->cbor.error == SAKER_OK) {
             SKR_TRY (skr_roster_by_name (skr_replica_roster (self->replica), name, &member));
             add_member (self, waiter, member);
@@ -618,7 +618,7 @@ static saker_err_t get_verify (skr_api_t *self, skr_api_call_t *call, skr_waiter
     char name[SKR_COLLECTION_BYTES_MAX + 1];
     bool named = skr_fields_has (&call->fields, 0);
     if (named) {
-        skr_fields_text (&call->fields, name, sizeof name);
+        skr_fields_text (&call->cbor, name, sizeof name);
     }
     get_deadline (self, call, 1, SKR_API_WAIT_MS_MAX, waiter);
     skr_fields_need (&call->fields, 2);

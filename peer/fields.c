@@ -36,14 +36,14 @@ void skr_fields_end (skr_fields_t *self)
     }
 }
 
-void skr_fields_text (skr_fields_t *self, char *text, size_t size)
+void skr_fields_text (skr_cbor_t *cbor, char *text, size_t size)
 {
-    skr_span_t got = skr_cbor_get_text (self->cbor);
+    skr_span_t got = skr_cbor_get_text (cbor);
     text[0] = 0;
     if (got.size >= size) {
-        skr_cbor_reject (self->cbor, "a text is too long");
+        skr_cbor_reject (cbor, "a text is too long");
     } else if (got.size > 0 && memchr (got.data, 0, got.size)) {
-        skr_cbor_reject (self->cbor, "a text holds a zero byte");
+        skr_cbor_reject (cbor, "a text holds a zero byte");
     } else if (got.size > 0) {
         memcpy (text, got.data, got.size);
         text[got.size] = 0;

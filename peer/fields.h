@@ -27,6 +27,6 @@ void skr_fields_need (skr_fields_t *self, uint64_t key);
 void skr_fields_end (skr_fields_t *self);
 
 /* Takes a text of less than `size` bytes without zero bytes; ended by a zero. */
-void skr_fields_text (skr_fields_t *self, char *text, size_t size);
+void skr_fields_text (skr_cbor_t *cbor, char *text, size_t size);
 
 #endif
