@@ -547,13 +547,13 @@ skr_span_t skr_cbor_get_raw (skr_cbor_t *self)
         if (!next (self, &item)) {
             return skr_span (NULL, 0);
         }
-        bool holds = (item.type == SKR_CBOR_ARRAY || item.type == SKR_CBOR_MAP) && item.value;
-        if (holds && depth == SKR_CBOR_DEPTH_MAX) {
+        bool opens = item.type == SKR_CBOR_ARRAY || item.type == SKR_CBOR_MAP;
+        if (opens && depth == SKR_CBOR_DEPTH_MAX) { /* an empty one counts as well */
             skr_cbor_reject (self, "nested too deep");
             return skr_span (NULL, 0);
         }
         self->at += item.size;
-        if (holds) {
+        if (opens && item.value) {
             bool is_map = item.type == SKR_CBOR_MAP;
             levels[depth++] = (level_t){.left = is_map ? 2 * item.value : item.value,
                                         .is_map = is_map};
@@ -588,12 +588,11 @@ static size_t sequence (uint8_t lead, uint8_t *low, uint8_t *high)
 
 bool skr_utf8_valid (const char *data, size_t size)
 {
-    const uint8_t *at = (const uint8_t *) data;
-    const uint8_t *end = at + size;
-    while (at < end) {
+    const uint8_t *at = (const uint8_t *) data; /* may be NULL when size is 0 */
+    while (size) {
         uint8_t low, high;
         size_t count = sequence (*at, &low, &high);
-        if (count == 0 || count > (size_t) (end - at)) {
+        if (count == 0 || count > size) {
             return false;
         }
         if (count > 1 && (at[1] < low || at[1] > high)) {
@@ -605,6 +604,7 @@ bool skr_utf8_valid (const char *data, size_t size)
             }
         }
         at += count;
+        size -= count;
     }
     return true;
 }

@@ -140,7 +140,8 @@ uint64_t skr_clock_missing (const skr_clock_t *self, const skr_clock_t *other)
     uint64_t missing = 0;
     for (size_t i = 0; i < self->count; i++) {
         uint64_t seq = skr_clock_get (other, &self->ticks[i].writer);
-        missing += self->ticks[i].seq > seq ? self->ticks[i].seq - seq : 0;
+        uint64_t more = self->ticks[i].seq > seq ? self->ticks[i].seq - seq : 0;
+        missing = more < UINT64_MAX - missing ? missing + more : UINT64_MAX;
     }
     return missing;
 }

@@ -39,9 +39,10 @@ saker_err_t skr_clock_copy (skr_clock_t *self, const skr_clock_t *other) SKR_MUS
 /* Is every entry of other <= ours? */
 bool skr_clock_covers (const skr_clock_t *self, const skr_clock_t *other);
 bool skr_clock_equal (const skr_clock_t *self, const skr_clock_t *other);
-/* Sum over all writers of what other lacks of ours. */
+/* Sum over all writers of what other lacks of ours; UINT64_MAX when it is more than that. */
 uint64_t skr_clock_missing (const skr_clock_t *self, const skr_clock_t *other);
-/* First 8 bytes of BLAKE2b over the encoding: equal clocks, equal digests. 0 only when empty. */
+/* First 8 bytes of BLAKE2b over the entries (writer, seq in 8 bytes): equal clocks, equal digests.
+   0 only when empty. */
 uint64_t skr_clock_digest (const skr_clock_t *self);
 /* As [* [bstr .size 16, uint]], ascending. */
 void skr_clock_put (skr_buf_t *buf, const skr_clock_t *self);

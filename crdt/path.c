@@ -1,6 +1,7 @@
 #include "crdt/path.h"
 
 #include "crdt/limits.h"
+#include "crdt/value.h"
 
 #include <string.h>
 
@@ -31,18 +32,12 @@ static saker_err_t take_token (const char *pointer, const char **at, char *key, 
     return SAKER_OK;
 }
 
-saker_err_t skr_path_from_pointer (skr_buf_t *path, const char *pointer)
+static saker_err_t put_keys (skr_buf_t *path, const char *pointer)
 {
     char key[SKR_PATH_BYTES_MAX];
     size_t size;
     size_t start = path->size;
     const char *at = pointer;
-    if (!*at) {
-        return SAKER_OK; /* the whole document */
-    }
-    if (*at != '/') {
-        return bad_pointer (pointer, "it must begin with '/'");
-    }
     while (*at) {
         at++;
         SKR_TRY (take_token (pointer, &at, key, &size));
@@ -55,6 +50,22 @@ saker_err_t skr_path_from_pointer (skr_buf_t *path, const char *pointer)
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
     return skr_path_check (skr_span (path->data + start, path->size - start));
+}
+
+saker_err_t skr_path_from_pointer (skr_buf_t *path, const char *pointer)
+{
+    size_t start = path->size;
+    if (!*pointer) {
+        return SAKER_OK; /* the whole document */
+    }
+    if (*pointer != '/') {
+        return bad_pointer (pointer, "it must begin with '/'");
+    }
+    saker_err_t error = put_keys (path, pointer);
+    if (error != SAKER_OK) {
+        path->size = start;
+    }
+    return error;
 }
 
 bool skr_path_next (skr_span_t *path, skr_span_t *key)
@@ -147,7 +158,10 @@ saker_err_t skr_address_parse (skr_span_t address, skr_span_t *path, skr_kind_t 
     *path = skr_span (address.data, size);
     *kind = (skr_kind_t) address.data[size];
     *member = skr_span (address.data + size + 1, address.size - size - 1);
-    if ((*kind == SKR_MEMBER) != (member->size > 0)) {
+    if (*kind == SKR_MEMBER) {
+        saker_value_t value;
+        SKR_TRY (skr_wrap (skr_value_parse (*member, &value), "member"));
+    } else if (member->size) {
         return skr_fail (SAKER_EINPUT, "not the address of a cell");
     }
     return skr_path_check (*path);

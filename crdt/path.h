@@ -23,7 +23,7 @@ typedef enum skr_kind_t {
     SKR_STATEMENT = 6,
 } skr_kind_t;
 
-/* From a JSON Pointer. SAKER_EINPUT, SAKER_ELIMIT. Appends. */
+/* From a JSON Pointer. SAKER_EINPUT, SAKER_ELIMIT. Appends; on an error nothing. */
 saker_err_t skr_path_from_pointer (skr_buf_t *path, const char *pointer) SKR_MUST_USE;
 /* To a JSON Pointer ('~' and '/' escaped). Appends, without an ending zero. */
 void skr_path_to_pointer (skr_buf_t *pointer, skr_span_t path);

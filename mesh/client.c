@@ -64,10 +64,10 @@ static bool is_ready (saker_t *self, short events, uint64_t deadline_ms)
     return items[0].revents & events;
 }
 
-static saker_err_t no_daemon (const saker_t *self)
+static saker_err_t no_daemon (const char *store)
 {
     return skr_fail (SAKER_EUNREACHABLE, "no daemon answers on %s: start it with: sakerd --store %s",
-                     self->store, self->store);
+                     store, store);
 }
 
 static saker_err_t send_request (skr_question_t *question, uint64_t deadline_ms)
@@ -83,7 +83,7 @@ static saker_err_t send_request (skr_question_t *question, uint64_t deadline_ms)
             return skr_fail (SAKER_EIO, "send to the daemon: %s", zmq_strerror (errno));
         }
         if (left_ms (deadline_ms) == 0) {
-            return no_daemon (self);
+            return no_daemon (self->store);
         }
         if (!is_ready (self, ZMQ_POLLOUT, deadline_ms)) {
             (void) has_lost (self);
@@ -249,19 +249,21 @@ static saker_err_t find_store (const char *store, char *folder, size_t size)
                : skr_fail (SAKER_EINPUT, "the name of a store has 1 to %zu bytes", size - 1);
 }
 
+/* Is it a store, and did a daemon ever run on it? Where none did, there is nothing to wait for. */
 static saker_err_t check_store (const char *folder)
 {
     char file[STORE_BYTES_MAX + 16];
     struct stat status;
     snprintf (file, sizeof file, "%s/device.key", folder);
-    if (stat (file, &status) == 0) {
-        return SAKER_OK;
+    if (stat (file, &status) != 0) {
+        return errno == EACCES
+                   ? skr_fail (SAKER_ERIGHT, "%s belongs to somebody else: a store is private",
+                               folder)
+                   : skr_fail (SAKER_ENOTFOUND, "%s is not a saker store: make one with `saker "
+                               "init` or `saker join`", folder);
     }
-    if (errno == EACCES) {
-        return skr_fail (SAKER_ERIGHT, "%s belongs to somebody else: a store is private", folder);
-    }
-    return skr_fail (SAKER_ENOTFOUND, "%s is not a saker store: make one with `saker init` or "
-                     "`saker join`", folder);
+    snprintf (file, sizeof file, "%s/" SKR_API_SOCKET, folder);
+    return stat (file, &status) == 0 ? SAKER_OK : no_daemon (folder);
 }
 
 static void set_option (void *socket, int option, int value)
@@ -305,7 +307,7 @@ static saker_err_t connect_socket (saker_t *self)
                                : SAKER_EIO;
     free (folder);
     if (error != SAKER_OK) {
-        return no_daemon (self);
+        return no_daemon (self->store);
     }
     return zmq_connect (self->socket, name) == 0
                ? SAKER_OK
@@ -320,7 +322,7 @@ static saker_err_t say_hello (saker_t *self, int timeout_ms)
         error = skr_question_ask (&question, timeout_ms);
     }
     skr_question_end (&question);
-    return error == SAKER_ETIMEOUT || error == SAKER_EUNREACHABLE ? no_daemon (self) : error;
+    return error == SAKER_ETIMEOUT || error == SAKER_EUNREACHABLE ? no_daemon (self->store) : error;
 }
 
 static saker_err_t connect_all (saker_t *self, int timeout_ms)

@@ -6,6 +6,7 @@
 
 #define SEED_DIALS_MAX 8      /* members looked for at seeds at the same time */
 #define HELLO_AGAIN_MS 3000   /* greeted, but not heard: say HELLO again */
+#define GOSSIP_AGAIN_MS 1000  /* some member is not reached: ask those that are for its address */
 
 /* Allowed moves; a row is where a link is. */
 static const struct {
@@ -120,6 +121,7 @@ static void hang_up (skr_links_t *links, skr_link_t *link)
     link->pub_port = 0;
     link->address[0] = 0;
     link->greeted_ms = 0;
+    link->kept = false;
 }
 
 static void destroy (skr_links_t *links, skr_link_t *link)
@@ -292,6 +294,16 @@ static void keep_state (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
     }
 }
 
+static bool all_up (const skr_links_t *links)
+{
+    for (size_t i = 0; i < links->count; i++) {
+        if (links->links[i]->state != SKR_LINK_UP) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Greeted and heard is what a link is for; anything else is tried again, elsewhere if there is an
    elsewhere. */
 void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
@@ -314,6 +326,10 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
         } else {
             self->dialled_ms = mono_ms; /* zmq goes on trying this one by itself */
         }
+    } else if (greeted && heard && mono_ms - self->greeted_ms >= GOSSIP_AGAIN_MS
+               && !all_up (links)) {
+        self->greeted_ms = mono_ms;
+        skr_session_greet (self->session, mono_ms);
     } else if (greeted && !heard && mono_ms - self->greeted_ms >= HELLO_AGAIN_MS
                && !patient) {
         self->dialled_ms = mono_ms; /* it may have been restarted: greet again, then dial again */

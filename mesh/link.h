@@ -38,6 +38,7 @@ typedef struct skr_link_t {
     uint64_t dialled_ms;  /* mono */
     uint64_t heard_ms;    /* mono, last frame on the SUB; 0: never */
     uint64_t greeted_ms;  /* mono, of the last HELLO's answer */
+    bool kept;            /* the address that answered is in the store */
     bool news;            /* an address was learned since the last turn */
 } skr_link_t;
 

@@ -44,6 +44,7 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
         reported->fingerprint = entry->fingerprint;
         reported->documents = entry->documents;
         reported->asked_ms = entry->asked_ms;
+        reported->told_ms = entry->told_ms;
     }
 }
 

@@ -61,8 +61,7 @@ struct skr_node_t {
 
     skr_join_held_t joins[SKR_NODE_JOINS_MAX];
     size_t joins_count;
-    uint8_t addresses_due[SKR_NODE_JOINS_MAX][SKR_DEVICE_KEY_BYTES]; /* addresses to be kept */
-    size_t addresses_due_count;
+    skr_link_t *taking; /* whose socket is being drained */
 
     /* beats */
     uint64_t beat_number;

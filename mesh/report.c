@@ -93,6 +93,8 @@ bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms)
         if (entry) {
             take_clock (entry, &beat->entries[i].clock);
             entry->fingerprint = beat->entries[i].fingerprint;
+            entry->documents = beat->entries[i].documents;
+            entry->told_ms = mono_ms;
         }
     }
     return true;

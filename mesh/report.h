@@ -10,8 +10,9 @@ typedef struct skr_report_entry_t {
     skr_id_t collection;
     skr_clock_t clock;
     skr_fingerprint_t fingerprint;
-    uint64_t documents; /* 0 when only beats told */
-    uint64_t asked_ms;  /* see skr_reported_t */
+    uint64_t documents;
+    uint64_t asked_ms; /* see skr_reported_t */
+    uint64_t told_ms;
 } skr_report_entry_t;
 
 typedef struct skr_report_t {

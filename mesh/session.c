@@ -39,6 +39,7 @@ struct skr_session_t {
     uint64_t patience_ms; /* time-out of a request; more after one */
 
     uint64_t report_seen;   /* number of the beat that was looked at last */
+    bool roster_stuck;      /* its report names more of the roster than it hands out: go on without */
     bool look;              /* something changed: look for what is missing */
     uint64_t look_ms;       /* or at this time */
     uint64_t state_ms;      /* not before this time is STATE asked */
@@ -290,10 +291,10 @@ static bool pull_what_lacks (skr_session_t *self, uint64_t mono_ms)
 {
     static const skr_id_t roster;
     const skr_report_entry_t *first = skr_report_find (self->report, &roster);
-    if (first && pull_entry (self, first, mono_ms)) {
+    bool missing = first && pull_entry (self, first, mono_ms);
+    if (missing && !self->roster_stuck) {
         return true; /* the roster tells who may write the rest */
     }
-    bool missing = false;
     for (size_t i = 0; i < self->report->entries_count; i++) {
         missing |= pull_entry (self, &self->report->entries[i], mono_ms);
     }
@@ -307,14 +308,14 @@ static void look (skr_session_t *self, uint64_t mono_ms)
     self->report_seen = self->report->number;
     if (pull_what_lacks (self, mono_ms)) {
         self->look_ms = mono_ms + IDLE_PULL_MS; /* a claim may become free, or a send possible */
-        return;
     }
     bool differs = self->report->state != skr_wire_state (self->replica);
-    if ((differs || self->state_more) && !under_way (self, SKR_WIRE_STATE, NULL)) {
+    if ((differs || self->state_more) && !under_way (self, SKR_WIRE_STATE, NULL)
+        && !under_way (self, SKR_WIRE_PULL, NULL)) {
         if (mono_ms >= self->state_ms) {
             ask_state (self, mono_ms);
         }
-        self->look_ms = self->state_ms;
+        self->look_ms = self->state_ms < self->look_ms ? self->state_ms : self->look_ms;
     }
 }
 
@@ -408,6 +409,12 @@ static void start_taking (skr_session_t *self, const skr_id_t *collection, uint6
 
 /* ---- answers */
 
+static bool is_roster (const skr_id_t *collection)
+{
+    static const skr_id_t roster;
+    return skr_id_equal (collection, &roster);
+}
+
 /* The clock that we shall have once these changes are applied. */
 static saker_err_t foresee (skr_cbor_t changes, size_t count, skr_clock_t *clock)
 {
@@ -454,6 +461,9 @@ static saker_err_t take_changes (skr_session_t *self, const request_t *request, 
     skr_cbor_get_uint (cbor); /* digest of its clock: its next beat tells the clock itself */
     uint64_t more = skr_cbor_get_uint (cbor);
     size_t count = skr_cbor_get_array (cbor, SKR_WIRE_PULL_MAX);
+    if (is_roster (&request->collection)) {
+        self->roster_stuck = !count;
+    }
     if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT) {
         start_taking (self, &request->collection, mono_ms);
         return skr_cbor_close (cbor);
@@ -508,9 +518,9 @@ static saker_err_t take_hello (skr_session_t *self, skr_cbor_t *cbor)
         return skr_fail (SAKER_EINPUT, "hello: this is another device than was called");
     }
     if (cbor->error == SAKER_OK) {
+        self->look |= !self->greeted;
+        self->state_ms = self->greeted ? self->state_ms : 0;
         self->greeted = true;
-        self->state_ms = 0;
-        self->look = true;
         self->host.hello (self->host.context, (uint16_t) pub_port);
     }
     return take_addresses (self, cbor);
@@ -763,6 +773,13 @@ void skr_session_down (skr_session_t *self)
     self->look = false;
     self->look_ms = UINT64_MAX;
     self->state_ms = 0;
+}
+
+void skr_session_greet (skr_session_t *self, uint64_t mono_ms)
+{
+    if (self->greeted && !under_way (self, SKR_WIRE_HELLO, NULL)) {
+        ask_hello (self, mono_ms);
+    }
 }
 
 bool skr_session_greeted (const skr_session_t *self)

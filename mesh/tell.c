@@ -39,6 +39,7 @@ static bool add_entry (skr_beat_t *beat, const skr_collection_t *collection, siz
     skr_beat_entry_t *entry = &beat->entries[beat->entries_count++];
     entry->collection = collection->id;
     entry->fingerprint = collection->fingerprint;
+    entry->documents = collection->documents;
     entry->clock = collection->clock;
     return true;
 }
@@ -188,8 +189,8 @@ void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t bytes, uint64
         }
     } else if (error != SAKER_EWAIT) {
         self->stats.bad_frames++;
-    } else if (memcmp (from->report.instance, beat->instance, sizeof beat->instance) != 0) {
-        from->report.state++; /* a writer that we do not know: the roster has news; ask for STATE */
+    } else {
+        from->report.state = 0; /* an unknown writer: the roster has news; the session asks for STATE */
     }
     skr_beat_free (beat);
     free (beat);

@@ -56,9 +56,10 @@ static void put_entries (skr_buf_t *buf, const skr_beat_t *beat)
         const skr_beat_entry_t *entry = &beat->entries[i];
         uint8_t fingerprint[16];
         skr_fingerprint_bytes (&entry->fingerprint, fingerprint);
-        skr_cbor_put_array (buf, 3);
+        skr_cbor_put_array (buf, 4);
         skr_cbor_put_bytes (buf, entry->collection.bytes, sizeof entry->collection.bytes);
         skr_cbor_put_bytes (buf, fingerprint, sizeof fingerprint);
+        skr_cbor_put_uint (buf, entry->documents);
         skr_clock_put (buf, &entry->clock);
     }
 }
@@ -114,12 +115,13 @@ static void get_entries (skr_cbor_t *cbor, skr_beat_t *beat)
         skr_beat_entry_t *entry = &beat->entries[i];
         uint8_t fingerprint[16];
         beat->entries_count = i + 1;
-        if (skr_cbor_get_array (cbor, 3) != 3) {
-            skr_cbor_reject (cbor, "an entry of a beat has three parts");
+        if (skr_cbor_get_array (cbor, 4) != 4) {
+            skr_cbor_reject (cbor, "an entry of a beat has four parts");
         }
         skr_cbor_get_fixed (cbor, entry->collection.bytes, sizeof entry->collection.bytes);
         skr_cbor_get_fixed (cbor, fingerprint, sizeof fingerprint);
         skr_fingerprint_from_bytes (&entry->fingerprint, fingerprint);
+        entry->documents = skr_cbor_get_uint (cbor);
         if (skr_clock_read (cbor, &entry->clock, SKR_CLOCK_WRITERS_MAX) != SAKER_OK) {
             skr_cbor_reject (cbor, "a clock in a beat");
         }

@@ -77,6 +77,7 @@ saker_err_t skr_wire_open (skr_cbor_t *cbor, skr_span_t message, uint64_t *numbe
 typedef struct skr_beat_entry_t {
     skr_id_t collection;
     skr_fingerprint_t fingerprint;
+    uint64_t documents;
     skr_clock_t clock;
 } skr_beat_entry_t;
 

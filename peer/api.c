@@ -465,6 +465,7 @@ saker_err_t skr_api_new (skr_api_t **self_p, skr_replica_t *replica,
     self->send = send;
     self->context = context;
     self->world = world;
+    self->since_ms = skr_api_now_ms (self);
     return SAKER_OK;
 }
 

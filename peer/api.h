@@ -4,7 +4,7 @@
    A request is one CBOR map {0: version, 1: request number, 2: command, 3: arguments map}; it has
    exactly one answer {0: version, 1: request number, 2: error (saker_err_t), 3: body map, or on an
    error the sentence}. Lists are paged: a body of at most about 256 KiB, and what to ask with for
-   the rest. Argument and body keys: see the table in api.c.
+   the rest. Argument and body keys: see the table in api_internal.h.
 
    Answers to writes are held until the group they were in is committed. Watching, waiting and
    verifying are answered when there is something to say or their time is up; at most
@@ -53,7 +53,8 @@ typedef struct skr_reported_t {
     const skr_clock_t *clock; /* borrowed until the next call; NULL: it never told */
     skr_fingerprint_t fingerprint;
     uint64_t documents;
-    uint64_t asked_ms; /* mono: when the request was sent whose answer this is; 0: from a beat */
+    uint64_t asked_ms; /* mono: when the last request was sent that was answered; 0: none */
+    uint64_t told_ms;  /* mono: when the last beat came that told of it; 0: none */
 } skr_reported_t;
 
 /* The side of the mesh that the API looks at. */

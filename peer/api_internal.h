@@ -70,6 +70,7 @@ struct skr_api_t {
     size_t waiters_count;
     size_t waiters_bytes;
 
+    uint64_t since_ms; /* mono: when it was made */
     uint64_t requests, bad_requests, refused, clients, full;
 
     skr_buf_t body, answer, scratch; /* kept for their memory */

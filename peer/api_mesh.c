@@ -117,6 +117,8 @@ static size_t put_store (skr_api_t *self, skr_buf_t *pairs)
     skr_store_stats_t stats;
     size_t count = 0;
     skr_store_stats (skr_replica_store (self->replica), &stats);
+    count += put_text (pairs, "/store/folder",
+                       skr_store_folder (skr_replica_store (self->replica)));
     count += put_count (pairs, "/store/file_bytes", stats.file_bytes);
     count += put_count (pairs, "/store/used_bytes", stats.used_bytes);
     count += put_count (pairs, "/store/map_bytes", stats.map_bytes);
@@ -138,12 +140,12 @@ static size_t put_changes (skr_api_t *self, skr_buf_t *pairs)
     count += put_count (pairs, "/changes/waiting_bytes", stats.waiting_bytes);
     count += put_count (pairs, "/changes/dropped", stats.dropped);
     count += put_count (pairs, "/changes/future", stats.future);
-    count += put_count (pairs, "/changes/refused/total", stats.refused);
-    count += put_count (pairs, "/changes/refused/form", stats.refused_form);
-    count += put_count (pairs, "/changes/refused/signature", stats.refused_signature);
-    count += put_count (pairs, "/changes/refused/right", stats.refused_right);
-    count += put_count (pairs, "/changes/refused/fork", stats.refused_fork);
-    count += put_count (pairs, "/changes/refused/key", stats.refused_key);
+    count += put_count (pairs, "/refused/all", stats.refused);
+    count += put_count (pairs, "/refused/form", stats.refused_form);
+    count += put_count (pairs, "/refused/signature", stats.refused_signature);
+    count += put_count (pairs, "/refused/right", stats.refused_right);
+    count += put_count (pairs, "/refused/fork", stats.refused_fork);
+    count += put_count (pairs, "/refused/key", stats.refused_key);
     return count;
 }
 
@@ -168,9 +170,9 @@ static size_t put_totals (skr_api_t *self, skr_buf_t *pairs)
         documents += collection->documents;
         changes += collection->changes;
     }
-    count += put_count (pairs, "/total/collections", all > 0 ? all - 1 : 0);
-    count += put_count (pairs, "/total/documents", documents);
-    count += put_count (pairs, "/total/changes", changes);
+    count += put_count (pairs, "/data/collections", all > 0 ? all - 1 : 0);
+    count += put_count (pairs, "/data/documents", documents);
+    count += put_count (pairs, "/data/changes", changes);
     return count;
 }
 

@@ -10,6 +10,7 @@
 #define WAIT_NAMES_MAX 4096
 #define VERIFY_ROWS_MAX 2048 /* verdicts in one answer */
 #define ASK_AGAIN_MS 500
+#define AWAY_MS 10000
 #define BEHIND_WORDS_BYTES 900
 
 /* Looks at a waiter; true when it was answered. `late`: its time is up. */
@@ -451,31 +452,48 @@ static bool is_own (skr_api_t *self, const skr_member_t *member)
                    SKR_DEVICE_KEY_BYTES) == 0;
 }
 
-/* Has the member answered about the collection since the request came? */
-static bool has_answered (skr_api_t *self, const skr_waiter_t *waiter, const skr_member_t *member,
-                          const skr_id_t *collection, skr_reported_t *reported)
+static void look_up (skr_api_t *self, const skr_member_t *member, skr_neighbour_t *neighbour)
 {
+    *neighbour = (skr_neighbour_t){.link = "silent", .seen_ms = -1};
+    self->neighbours.neighbour (self->neighbours.context, member->device, neighbour);
+}
+
+/* Has the member told of the collection since the request came? Of one that we have no link to, a
+   beat that others passed on will do. */
+static bool has_told (skr_api_t *self, const skr_waiter_t *waiter, const skr_member_t *member,
+                      const skr_id_t *collection, skr_reported_t *reported)
+{
+    skr_neighbour_t neighbour;
     memset (reported, 0, sizeof *reported);
+    look_up (self, member, &neighbour);
     self->neighbours.reported (self->neighbours.context, member->device, collection, reported);
-    return reported->clock && reported->asked_ms >= waiter->start_ms;
+    if (!reported->clock) {
+        return false;
+    }
+    return reported->asked_ms >= waiter->start_ms
+           || (strcmp (neighbour.link, "up") != 0 && reported->told_ms >= waiter->start_ms);
 }
 
-static bool is_linked (skr_api_t *self, const skr_member_t *member)
+/* Nobody waits for machines that have been away for long; but just after the start, links may come
+   up yet. */
+static bool is_expected (skr_api_t *self, const skr_member_t *member)
 {
-    skr_neighbour_t neighbour = {.link = "silent"};
-    self->neighbours.neighbour (self->neighbours.context, member->device, &neighbour);
-    return strcmp (neighbour.link, "up") == 0 || strcmp (neighbour.link, "slow") == 0;
+    skr_neighbour_t neighbour;
+    look_up (self, member, &neighbour);
+    bool linked = strcmp (neighbour.link, "up") == 0 || strcmp (neighbour.link, "slow") == 0;
+    bool lately = neighbour.seen_ms >= 0 && neighbour.seen_ms < AWAY_MS;
+    return linked || lately || skr_api_now_ms (self) < self->since_ms + AWAY_MS;
 }
 
-static bool all_answered (skr_api_t *self, const skr_waiter_t *waiter)
+static bool all_told (skr_api_t *self, const skr_waiter_t *waiter)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
     skr_reported_t reported;
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
         const skr_member_t *member = skr_roster_at (roster, i);
-        bool asked = !is_own (self, member) && is_linked (self, member);
-        for (size_t at = 0; asked && at < waiter->collections_count; at++) {
-            if (!has_answered (self, waiter, member, &waiter->collections[at], &reported)) {
+        bool expected = !is_own (self, member) && is_expected (self, member);
+        for (size_t at = 0; expected && at < waiter->collections_count; at++) {
+            if (!has_told (self, waiter, member, &waiter->collections[at], &reported)) {
                 return false;
             }
         }
@@ -542,7 +560,7 @@ static size_t put_verdicts (skr_api_t *self, const skr_waiter_t *waiter,
         if (is_own (self, member)) {
             continue;
         }
-        if (has_answered (self, waiter, member, &ours->id, &theirs)) {
+        if (has_told (self, waiter, member, &ours->id, &theirs)) {
             put_verdict (rows, ours, member, &theirs);
         } else {
             put_absent (rows, ours, member);
@@ -555,7 +573,7 @@ static bool look_answers (skr_api_t *self, skr_waiter_t *waiter, bool late)
 {
     skr_buf_t *body = &self->body, *rows = skr_api_scratch (self);
     size_t count = 0;
-    if (!late && !all_answered (self, waiter)) {
+    if (!late && !all_told (self, waiter)) {
         /* An earlier question may have been on its way already: its answer does not count. */
         if (skr_api_now_ms (self) >= waiter->asked_ms + ASK_AGAIN_MS) {
             ask (self, waiter);

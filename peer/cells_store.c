@@ -270,6 +270,15 @@ static size_t place_of (const held_t *held, const skr_item_t *item)
     return low;
 }
 
+static bool is_at (const held_t *held, size_t at, const skr_item_t *item)
+{
+    if (at == held->count) {
+        return false;
+    }
+    skr_item_t found = item_at (held, at);
+    return skr_item_compare (&found, item) == 0;
+}
+
 static saker_err_t insert (held_t *held, size_t at, const skr_item_t *item)
 {
     if (held->count == held->capacity) {
@@ -639,6 +648,9 @@ static saker_err_t put_entry (void *context, skr_span_t document, const skr_entr
     SKR_TRY (item_of (view, entry, &item));
     SKR_TRY (hold (self, view, document, &item));
     size_t at = place_of (held, &item);
+    if (is_at (held, at, &item)) {
+        return skr_fail (SAKER_EDAMAGED, "an entry that is to be added is there already");
+    }
     SKR_TRY (insert (held, at, &item));
     held->dirty = true;
     held->appended = at + 1 == held->count;
@@ -659,15 +671,12 @@ static saker_err_t remove_entry (void *context, skr_span_t document, const skr_e
     SKR_TRY (item_of (view, entry, &item));
     SKR_TRY (hold (self, view, document, &item));
     size_t at = place_of (held, &item);
-    if (at < held->count) {
-        skr_item_t found = item_at (held, at);
-        if (skr_item_compare (&found, &item) == 0) {
-            take_out (held, at);
-            held->dirty = true;
-            return SAKER_OK;
-        }
+    if (!is_at (held, at, &item)) {
+        return skr_fail (SAKER_EDAMAGED, "an entry that is to be removed is not there");
     }
-    return skr_fail (SAKER_EDAMAGED, "an entry that is to be removed is not there");
+    take_out (held, at);
+    held->dirty = true;
+    return SAKER_OK;
 }
 
 /* ---- the interface: scanning */

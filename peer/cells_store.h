@@ -23,7 +23,8 @@ void skr_cells_store_destroy (skr_cells_store_t **self_p);
 /* The cells of a collection, as the open group sees them (SKR_GROUP), or as committed (then put and
    remove fail). Valid until the next call of this function with the same sight. `documents`, when
    not NULL, is kept up to date: the number of documents with at least one entry; it is right after
-   a flush, and must stay until the next call of this function with SKR_GROUP, flush or drop. */
+   a flush, and must stay until the next call of this function with SKR_GROUP, flush or drop.
+   SAKER_EDAMAGED: what is put is there already, or what is removed is not. */
 const skr_cells_t *skr_cells_store_of (skr_cells_store_t *self, skr_sight_t sight,
                                        uint32_t collection_no, uint64_t *documents);
 

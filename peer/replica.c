@@ -123,6 +123,11 @@ saker_err_t skr_replica_begin (skr_replica_t *self)
     return SAKER_OK;
 }
 
+bool skr_replica_in_group (const skr_replica_t *self)
+{
+    return skr_store_in_group (self->store);
+}
+
 void skr_replica_abort (skr_replica_t *self)
 {
     if (!skr_store_in_group (self->store) && self->group_error == SAKER_OK) {

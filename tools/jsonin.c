@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define READ_BYTES 65536
+#define NUMBER_SHOWN_MAX 60
 
 void jsonin_position (const jsonin_t *in, size_t offset, unsigned *line, unsigned *column)
 {
@@ -34,24 +35,43 @@ saker_err_t jsonin_fail (call_t *call, const jsonin_t *in, size_t offset, const 
     return SAKER_EINPUT;
 }
 
-/* jansson's words "too big integer near '123'" in ours. */
-static saker_err_t fail_parse (call_t *call, const jsonin_t *in, size_t offset,
+/* jansson tells where the token ends that it stopped at, and quotes it: "... near 'TOKEN'". */
+static size_t token_size (const json_error_t *error)
+{
+    const char *near = strstr (error->text, " near '");
+    size_t size = near ? strlen (near + 7) : 0;
+    return size > 0 && json_error_code (error) != json_error_invalid_utf8 ? size - 1 : 0;
+}
+
+/* Of a number beyond bounds jansson tells only short ones. */
+static size_t number_size (const char *text, size_t end)
+{
+    size_t size = 0;
+    while (size < end && strchr ("0123456789+-.eE", text[end - size - 1])) {
+        size++;
+    }
+    return size;
+}
+
+/* jansson's words in ours. `from` and `end`: of the token that it stopped at. */
+static saker_err_t fail_parse (call_t *call, const jsonin_t *in, size_t from, size_t end,
                                const json_error_t *error)
 {
-    const char *near = strstr (error->text, " near ");
-    const char *what = near ? near + 6 : "the number";
     if (error->text[0] == 0) {
-        return jsonin_fail (call, in, offset, "no JSON value");
+        return jsonin_fail (call, in, from, "no JSON value");
     }
+    if (json_error_code (error) != json_error_numeric_overflow) {
+        return jsonin_fail (call, in, from, "%s", error->text);
+    }
+    int size = (int) (end - from < NUMBER_SHOWN_MAX ? end - from : NUMBER_SHOWN_MAX);
     if (strncmp (error->text, "too big", 7) == 0) {
-        return jsonin_fail (call, in, offset,
-                            "the integer %s does not fit in 64 bits; write it as a text, in quotes",
-                            what);
+        return jsonin_fail (call, in, from,
+                            "the integer %.*s does not fit in 64 bits; write it as a text, in "
+                            "quotes",
+                            size, in->text + from);
     }
-    if (strncmp (error->text, "real number overflow", 20) == 0) {
-        return jsonin_fail (call, in, offset, "the number %s does not fit in a double", what);
-    }
-    return jsonin_fail (call, in, offset, "%s", error->text);
+    return jsonin_fail (call, in, from, "the number %.*s does not fit in a double", size,
+                        in->text + from);
 }
 
 saker_err_t jsonin_read (call_t *call, const jsonin_t *in, size_t from, size_t size, json_t **json)
@@ -66,7 +86,11 @@ saker_err_t jsonin_read (call_t *call, const jsonin_t *in, size_t from, size_t s
         return call_memory (call);
     }
     size_t at = error.position > 0 ? (size_t) error.position : 0;
-    return fail_parse (call, in, from + (at > size ? size : at), &error);
+    at = at > size ? size : at;
+    size_t token = json_error_code (&error) == json_error_numeric_overflow
+                       ? number_size (in->text + from, at)
+                       : token_size (&error);
+    return fail_parse (call, in, from + at - (token < at ? token : at), from + at, &error);
 }
 
 saker_err_t jsonin_load (call_t *call, const char *name, char **text, size_t *size)

@@ -103,9 +103,21 @@ static saker_err_t run (call_t *call, int argc, char **argv)
     return run_command (call, command, argc - at - 1, argv + at + 1);
 }
 
+/* Known before anything is parsed, so that even a wrong command line is answered in JSON. */
+static bool wants_json (int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp (argv[i], "--") != 0; i++) {
+        if (strcmp (argv[i], "--json") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int main (int argc, char **argv)
 {
     static call_t call;
+    call.json = wants_json (argc, argv);
     saker_err_t error = run (&call, argc, argv);
     if (error != SAKER_OK) {
         fflush (stdout);

@@ -297,17 +297,33 @@ static int run (options_t *options, saker_daemon_t *daemon)
     return status;
 }
 
-static int start (options_t *options)
+/* Opens the store and binds the sockets. */
+static saker_err_t make_daemon (const options_t *options, saker_daemon_t **daemon)
 {
     saker_config_t *config = saker_config_new ();
-    saker_daemon_t *daemon = NULL;
     saker_err_t error = config ? fill_config (options, config) : SAKER_ENOMEM;
-    if (error == SAKER_OK) {
-        error = saker_daemon_new (&daemon, options->store, config, log_line, NULL);
+    if (error != SAKER_OK) {
+        fail_library (error);
+        saker_config_destroy (&config);
+        return error;
+    }
+    error = saker_daemon_new (daemon, options->store, config, log_line, NULL);
+    if (error != SAKER_OK) {
+        fail_library (error);
+    }
+    if (error == SAKER_ENOTFOUND) {
+        fail (error, "a store is made with saker init NAME or saker join TICKET");
     }
     saker_config_destroy (&config);
+    return error;
+}
+
+static int start (options_t *options)
+{
+    saker_daemon_t *daemon = NULL;
+    saker_err_t error = make_daemon (options, &daemon);
     if (error != SAKER_OK) {
-        return fail_library (error);
+        return (int) error;
     }
     int status = run (options, daemon);
     saker_daemon_destroy (&daemon);

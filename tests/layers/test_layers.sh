@@ -70,9 +70,8 @@ if nm "$crdt" | grep -qE '__(asan|tsan)_'; then
 else
     # shellcheck disable=SC2046
     if links_alone "$crdt" $(libraries libsodium libcbor) -lm; then ok; else not_ok "crdt does not link alone"; head -5 "$work/link.log"; fi
-    # a static library of one layer holds those below, too: libtool merges convenience libraries
     # shellcheck disable=SC2046
-    if links_alone ".libs/libpeer.a" $(libraries libsodium libcbor lmdb) -lm; then ok; else not_ok "peer does not link without mesh"; head -5 "$work/link.log"; fi
+    if links_alone "$crdt .libs/libpeer.a" $(libraries libsodium libcbor lmdb) -lm; then ok; else not_ok "peer does not link without mesh"; head -5 "$work/link.log"; fi
     echo 'int zmq_ctx_new (void); int planted (void); int planted (void) { return zmq_ctx_new (); }' >"$work/planted.c"
     $CC -fPIC -c "$work/planted.c" -o "$work/planted.o"
     # shellcheck disable=SC2046

@@ -109,3 +109,32 @@ saker_err_t pair_set (skr_replica_t *replica, const char *collection, const char
     skr_buf_free (&value);
     return error;
 }
+
+static saker_err_t offer_all (skr_replica_t *to, skr_span_t changes, size_t count)
+{
+    skr_cbor_t cbor;
+    SKR_TRY (skr_replica_begin (to));
+    skr_cbor_open (&cbor, changes);
+    for (size_t i = 0; i < count; i++) {
+        skr_outcome_t outcome;
+        SKR_TRY (skr_replica_offer (to, skr_cbor_get_bytes (&cbor), &outcome));
+    }
+    return skr_replica_commit (to);
+}
+
+saker_err_t pair_sync (skr_replica_t *from, skr_replica_t *to, const skr_id_t *collection)
+{
+    static const skr_clock_t nothing;
+    bool more = true;
+    saker_err_t error = SAKER_OK;
+    while (more && !error) {
+        const skr_collection_t *have = skr_replica_collection (to, collection);
+        skr_buf_t changes = {0};
+        size_t count;
+        error = skr_replica_pull (from, collection, have ? &have->clock : &nothing, 65536,
+                                  &changes, &count, &more);
+        error = error ? error : offer_all (to, skr_span_of (&changes), count);
+        skr_buf_free (&changes);
+    }
+    return error;
+}

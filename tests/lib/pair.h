@@ -22,5 +22,7 @@ bool pair_adopt (skr_replica_t *founder, const char *store, const char *name, sk
 /* One local write of one integer register "/n" in a group of its own. */
 saker_err_t pair_set (skr_replica_t *replica, const char *collection, const char *document,
                       int64_t number);
+/* Offers `to` what it lacks of one collection of `from`, in groups of its own. */
+saker_err_t pair_sync (skr_replica_t *from, skr_replica_t *to, const skr_id_t *collection);
 
 #endif

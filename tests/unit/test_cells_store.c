@@ -629,33 +629,83 @@ static void holds_many_long_addresses (void)
     fill_and_empty (500, false, long_text (1000));
 }
 
-/* One counter of a long path with many increments: all addresses are the same. */
-static void holds_a_long_counter (void)
+static saker_err_t put_increment (skr_span_t address, uint32_t number, skr_span_t value)
 {
-    enum { INCREMENTS = 3000 };
+    skr_entry_t entry = {
+        .dot = {writers[number % WRITERS], 1 + number, 3},
+        .hlc = number,
+        .address = address,
+        .value = value,
+    };
+    return put_both (0, 0, &entry);
+}
+
+static void counter_address (skr_buf_t *address, size_t size)
+{
+    skr_buf_t path = {0};
+    skr_cbor_put_text (&path, long_text (size), size);
+    skr_buf_clear (address);
+    skr_address_put (address, skr_span_of (&path), SKR_COUNTER, NOTHING);
+    skr_buf_free (&path);
+}
+
+/* One counter with many increments: all addresses are the same. */
+static void count_much (size_t path_bytes, uint32_t increments)
+{
+    static const uint8_t one[] = {1};
     uint64_t random = check_seed ();
-    uint32_t numbers[INCREMENTS];
-    skr_buf_t address = {0}, path = {0};
+    uint32_t *numbers = calloc (increments, sizeof *numbers);
+    skr_buf_t address = {0};
+    CHECK (numbers);
     CHECK_OK (open_both ());
-    shuffle (numbers, INCREMENTS, &random);
-    skr_cbor_put_text (&path, long_text (900), 900);
-    skr_address_put (&address, skr_span_of (&path), SKR_COUNTER, NOTHING);
+    shuffle (numbers, increments, &random);
+    counter_address (&address, path_bytes);
     CHECK_OK (begin_both ());
-    for (int i = 0; i < INCREMENTS; i++) {
-        static const uint8_t one[] = {1};
-        skr_entry_t entry = {
-            .dot = {writers[numbers[i] % WRITERS], 1 + numbers[i], 3},
-            .hlc = numbers[i],
-            .address = skr_span_of (&address),
-            .value = skr_span (one, 1),
-        };
-        CHECK_OK (put_both (0, 0, &entry));
+    for (uint32_t i = 0; i < increments; i++) {
+        CHECK_OK (put_increment (skr_span_of (&address), numbers[i], skr_span (one, 1)));
     }
     CHECK_OK (commit_both ());
     CHECK_SAME (SKR_COMMITTED, 0, 0, NOTHING);
     CHECK_SAME (SKR_COMMITTED, 0, 0, skr_span_of (&address));
     skr_buf_free (&address);
-    skr_buf_free (&path);
+    free (numbers);
+    close_both ();
+}
+
+static void holds_long_counters (void)
+{
+    count_much (900, 3000);
+    /* Where a key ends, and the dot begins. */
+    for (size_t size = 482; size < 492; size++) {
+        count_much (size, 300);
+    }
+}
+
+/* Always between the first and the second: the ordinals between two buckets run out. */
+static void splits_without_room (void)
+{
+    static uint8_t large[9000];
+    skr_buf_t address = {0};
+    CHECK_OK (open_both ());
+    counter_address (&address, 800);
+    CHECK_OK (begin_both ());
+    for (uint32_t number = WRITERS << 20; number >= WRITERS; number -= WRITERS) {
+        large[0]++;
+        CHECK_OK (put_increment (skr_span_of (&address), number, skr_span (large, sizeof large)));
+        if (number > WRITERS * 60) {
+            number = WRITERS * 60;
+        }
+    }
+    CHECK_OK (put_increment (skr_span_of (&address), 0, skr_span (large, sizeof large)));
+    CHECK_OK (commit_both ());
+    CHECK_SAME (SKR_COMMITTED, 0, 0, NOTHING);
+    CHECK_OK (begin_both ());
+    while (model[0][0].count > 0) {
+        CHECK_OK (remove_both (0, 0, model[0][0].count / 2));
+    }
+    CHECK_OK (commit_both ());
+    CHECK_INT (counts[0], 0);
+    skr_buf_free (&address);
     close_both ();
 }
 
@@ -700,10 +750,38 @@ static void shows_what_is_committed (void)
     CHECK_ERR (committed->put (committed->context, skr_span_text ("a"), &entry), SAKER_EUSAGE,
                "committed");
     const skr_cells_t *cells = group_cells (0);
+    CHECK_ERR (cells->put (cells->context, skr_span_text ("a"), &entry), SAKER_EDAMAGED,
+               "there already");
     CHECK_ERR (cells->remove (cells->context, skr_span_text ("b"), &entry), SAKER_EDAMAGED,
                "not there");
     abort_both ();
     CHECK_SAME (SKR_COMMITTED, 0, 2, NOTHING);
+    skr_buf_free (&address);
+    close_both ();
+}
+
+/* Numbers that were given in an aborted group are given again, to others. */
+static void forgets_numbers_of_an_abort (void)
+{
+    skr_entry_t entry;
+    skr_buf_t address = {0};
+    CHECK_OK (open_both ());
+    field_entry (&entry, &address, "", 1, 7);
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK (begin_both ());
+        entry.dot.writer = writers[i == 1 ? 6 : 5];
+        CHECK_OK (put_both (0, i + 1, &entry));
+        if (i == 0) {
+            abort_both ();
+        } else {
+            CHECK_OK (commit_both ());
+        }
+    }
+    skr_cells_store_destroy (&cells_store);
+    CHECK_OK (skr_cells_store_new (&cells_store, store));
+    for (int i = 0; i < DOCUMENTS; i++) {
+        CHECK_SAME (SKR_COMMITTED, 0, i, NOTHING);
+    }
     skr_buf_free (&address);
     close_both ();
 }
@@ -737,6 +815,44 @@ static void visits_a_whole_collection (void)
     CHECK_OK (skr_cells_store_all (cells_store, SKR_COMMITTED, 2, see_cell, &sum));
     CHECK_INT (sum, wanted);
     close_both ();
+}
+
+static void encodes_any_items (void)
+{
+    enum { ITEMS = 500 };
+    uint64_t random = check_seed ();
+    skr_item_t items[ITEMS];
+    uint8_t bytes[ITEMS + 64];
+    skr_bucket_writer_t writer = {0};
+    skr_bucket_reader_t reader = {0};
+    memset (bytes, 'b', sizeof bytes);
+    for (size_t i = 0; i < ITEMS; i++) {
+        skr_item_t last = i > 0 ? items[i - 1] : (skr_item_t) {0};
+        uint64_t same = check_random (&random);
+        bytes[i] = (uint8_t) check_random (&random);
+        items[i] = (skr_item_t) {
+            .writer = same & 1 ? last.writer : (uint32_t) check_random (&random),
+            .seq = same & 2 ? last.seq : check_random (&random),
+            .hlc = same & 4 ? last.hlc : check_random (&random),
+            .index = (uint32_t) check_random (&random),
+            .address = skr_span (bytes + i, 1 + check_random (&random) % 60),
+            .value = skr_span (bytes + i, check_random (&random) % 60),
+        };
+    }
+    for (size_t i = 0; i < ITEMS; i++) {
+        skr_bucket_put (&writer, &items[i]);
+    }
+    skr_bucket_open (&reader, skr_span_of (&writer.bytes));
+    for (size_t i = 0; i < ITEMS; i++) {
+        CHECK (skr_bucket_next (&reader));
+        CHECK_INT (skr_item_compare (&reader.item, &items[i]), 0);
+        CHECK (reader.item.hlc == items[i].hlc);
+        CHECK (skr_span_equal (reader.item.value, items[i].value));
+    }
+    CHECK (!skr_bucket_next (&reader));
+    CHECK_OK (reader.error);
+    skr_bucket_free (&reader);
+    skr_buf_free (&writer.bytes);
 }
 
 static void refuses_a_broken_bucket (void)
@@ -822,9 +938,12 @@ int main (int argc, char **argv)
     RUN (agrees_with_a_model);
     RUN (holds_documents_of_any_size);
     RUN (holds_many_long_addresses);
-    RUN (holds_a_long_counter);
+    RUN (holds_long_counters);
+    RUN (splits_without_room);
     RUN (shows_what_is_committed);
+    RUN (forgets_numbers_of_an_abort);
     RUN (visits_a_whole_collection);
+    RUN (encodes_any_items);
     RUN (refuses_a_broken_bucket);
     RUN (imports_in_bulk);
     temp_folder_remove (place);

@@ -21,8 +21,9 @@ typedef struct wire_t {
     size_t queued;
     uint64_t now_ms;
     int hellos, addresses, answers;
-    int lose_every;   /* every n-th answer is lost; 0: none */
-    int damage_every; /* every n-th has a bit flipped */
+    unsigned lose_one_in;   /* answers, at random; 0: none */
+    unsigned damage_one_in; /* have a bit flipped */
+    uint64_t random;
     bool full;        /* send refuses */
 } wire_t;
 
@@ -57,6 +58,7 @@ static bool wire_open (wire_t *self, skr_replica_t *puller, skr_replica_t *sourc
     self->puller = puller;
     self->source = source;
     self->now_ms = 1000;
+    self->random = check_seed ();
     skr_session_host_t host = {self, on_send, on_hello, on_address};
     const uint8_t *device = skr_device_key (skr_replica_device (source));
     skr_buf_t book = {0};
@@ -86,6 +88,11 @@ static void wire_close (wire_t *self)
     }
 }
 
+static bool hits (wire_t *self, unsigned one_in)
+{
+    return one_in && check_random (&self->random) % one_in == 0;
+}
+
 static saker_err_t deliver (wire_t *self, skr_span_t request)
 {
     const skr_roster_t *roster = skr_replica_roster (self->source);
@@ -96,11 +103,11 @@ static saker_err_t deliver (wire_t *self, skr_span_t request)
     bool held = false;
     skr_answer (self->answerer, &asker, request, &answer, &held, &addresses);
     self->answers++;
-    if (self->damage_every && self->answers % self->damage_every == 0 && answer.size) {
-        answer.data[(size_t) self->answers * 7919u % answer.size] ^= 4;
+    if (hits (self, self->damage_one_in) && answer.size) {
+        answer.data[check_random (&self->random) % answer.size] ^= 4;
     }
     saker_err_t error = SAKER_OK;
-    if (answer.size && !(self->lose_every && self->answers % self->lose_every == 0)) {
+    if (answer.size && !hits (self, self->lose_one_in)) {
         error = skr_session_answer (self->session, skr_span_of (&answer), self->now_ms);
     }
     if (skr_replica_in_group (self->puller)) {
@@ -127,9 +134,22 @@ static saker_err_t turn (wire_t *self, uint64_t step_ms)
     return error == SAKER_OK ? skr_session_turn (self->session, self->now_ms) : error;
 }
 
+/* Has the puller all that the source has? (Of its own it may have more.) */
 static bool equal (const wire_t *self)
 {
-    return skr_wire_state (self->puller) == skr_wire_state (self->source);
+    for (size_t i = 0; i < skr_replica_collections (self->source); i++) {
+        const skr_collection_t *theirs = skr_replica_collection_at (self->source, i);
+        const skr_collection_t *ours = skr_replica_collection (self->puller, &theirs->id);
+        if (theirs->clock.count && (!ours || !skr_clock_covers (&ours->clock, &theirs->clock))) {
+            return false;
+        }
+        if (theirs->clock.count && skr_clock_equal (&ours->clock, &theirs->clock)
+            && !skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint)) {
+            printf ("equal clocks, unequal fingerprints\n");
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool pull_until_equal (wire_t *self, int turns_max, uint64_t step_ms)
@@ -188,11 +208,10 @@ static void bears_loss_and_damage (void)
         CHECK_OK (pair_set (pair.a, i % 2 ? "one" : "two", "d", i));
     }
     CHECK (wire_open (&wire, pair.b, pair.a));
-    wire.lose_every = 3;
-    wire.damage_every = 4;
-    CHECK (pull_until_equal (&wire, 2000, 700));
+    wire.lose_one_in = 3;
+    wire.damage_one_in = 4;
+    CHECK (pull_until_equal (&wire, 5000, 700));
     skr_session_stats (wire.session, &stats);
-    CHECK (stats.timeouts > 0);
     wire_close (&wire);
     pair_close (&pair);
 }
@@ -307,11 +326,11 @@ static void refuses_a_damaged_snapshot (void)
     CHECK (pair_open (&pair));
     CHECK (fill_large (pair.a, SKR_ANSWER_SNAPSHOT_CHANGES + 10));
     CHECK (wire_open (&wire, pair.b, pair.a));
-    wire.damage_every = 5;
+    wire.damage_one_in = 5;
     for (int i = 0; i < 60; i++) {
         CHECK_OK (turn (&wire, 600));
     }
-    wire.damage_every = 0;
+    wire.damage_one_in = 0;
     CHECK (pull_until_equal (&wire, 500, 600));
     skr_session_stats (wire.session, &stats);
     CHECK (stats.snapshots >= 1);

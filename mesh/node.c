@@ -1,0 +1,664 @@
+#include "mesh/node_internal.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MESSAGES_MAX 256          /* taken of one socket in one round */
+#define ROUND_BYTES_MAX (4u << 20) /* taken of all sockets in one round */
+#define TURN_EVERY_MS 200         /* links look at themselves */
+#define WAIT_MAX_MS 1000
+
+uint64_t skr_node_now (const skr_node_t *self)
+{
+    return self->world.mono_ms (self->world.context);
+}
+
+static void filter_log (void *context, skr_level_t level, const char *message)
+{
+    const skr_node_t *self = context;
+    if (level <= self->log_level && self->outer->log) {
+        self->outer->log (self->outer->context, level, message);
+    }
+}
+
+static uint64_t outer_wall (void *context)
+{
+    const skr_node_t *self = context;
+    return self->outer->wall_ms (self->outer->context);
+}
+
+static uint64_t outer_mono (void *context)
+{
+    const skr_node_t *self = context;
+    return self->outer->mono_ms (self->outer->context);
+}
+
+/* ---- what one message is handled with */
+
+typedef void message_fn (skr_node_t *self, skr_span_t routing, const char *user_id,
+                         skr_span_t body);
+
+/* Takes what waits on a socket, up to the bound of a round. A message is one body frame, after the
+   routing id of a ROUTER; anything with more parts is dropped and counted. */
+static bool take_one (skr_node_t *self, void *socket, bool routed, message_fn *handle,
+                      size_t *bytes_left)
+{
+    zmq_msg_t routing, body;
+    zmq_msg_init (&routing);
+    zmq_msg_init (&body);
+    bool got = !routed || zmq_msg_recv (&routing, socket, ZMQ_DONTWAIT) >= 0;
+    bool whole = got && (!routed || zmq_msg_more (&routing));
+    got = got && (!whole || zmq_msg_recv (&body, socket, ZMQ_DONTWAIT) >= 0);
+    bool single = got && whole && !zmq_msg_more (&body);
+    if (single) {
+        size_t size = zmq_msg_size (&body);
+        *bytes_left -= size < *bytes_left ? size : *bytes_left;
+        /* of the body: 4.3.4 loses the properties of a ROUTER's first frame after a poll */
+        handle (self, skr_span (zmq_msg_data (&routing), zmq_msg_size (&routing)),
+                routed ? zmq_msg_gets (&body, "User-Id") : NULL,
+                skr_span (zmq_msg_data (&body), size));
+    } else if (got) {
+        self->stats.strange_frames++;
+        while (zmq_msg_more (&body) && zmq_msg_recv (&body, socket, ZMQ_DONTWAIT) >= 0) {
+        }
+    }
+    zmq_msg_close (&body);
+    zmq_msg_close (&routing);
+    return got;
+}
+
+static void drain (skr_node_t *self, void *socket, bool routed, message_fn *handle,
+                   size_t *bytes_left)
+{
+    for (int i = 0; i < MESSAGES_MAX && *bytes_left; i++) {
+        if (!take_one (self, socket, routed, handle, bytes_left)) {
+            return;
+        }
+    }
+}
+
+/* A store that failed in the middle of a group: nothing of the group counts. */
+static void fail_group (skr_node_t *self, saker_err_t error)
+{
+    if (error == SAKER_OK) {
+        return;
+    }
+    self->stats.failed_groups++;
+    skr_log (&self->world, SKR_LOG_ERROR, "%s", skr_error ());
+    skr_replica_abort (self->replica);
+    skr_api_committed (self->api, error);
+}
+
+/* ---- the ROUTER: other members ask */
+
+/* Keeps addresses that a member says it can be reached at. */
+static void learn_own_addresses (skr_node_t *self, const skr_member_t *member, skr_span_t raw)
+{
+    skr_link_t *link = skr_links_find (&self->links, member->device);
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, raw);
+    size_t count = link && raw.size ? skr_cbor_get_array (&cbor, SKR_LINK_ADDRESSES_MAX) : 0;
+    for (size_t i = 0; i < count; i++) {
+        char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1] = {0};
+        skr_span_t text = skr_cbor_get_text (&cbor);
+        if (text.size && text.size < sizeof address && !memchr (text.data, 0, text.size)) {
+            memcpy (address, text.data, text.size);
+            skr_link_learn (link, address);
+        }
+    }
+}
+
+static void hold_join (skr_node_t *self, skr_span_t routing, skr_span_t request)
+{
+    if (self->joins_count < SKR_NODE_JOINS_MAX) {
+        skr_join_held_t *join = &self->joins[self->joins_count++];
+        skr_buf_append_span (&join->routing, routing);
+        skr_buf_append_span (&join->request, request);
+    }
+}
+
+static void on_request (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
+{
+    skr_asker_t asker;
+    uint8_t ticket[32];
+    skr_buf_t answer = {0};
+    skr_span_t addresses = {NULL, 0};
+    bool held = false;
+    /* design 7: ZAP runs only at the handshake, so membership is looked at for each message */
+    if (!skr_zap_asker (user_id, skr_replica_roster (self->replica), &asker, ticket)) {
+        self->stats.strange_frames++;
+        return;
+    }
+    skr_answer (self->answerer, &asker, body, &answer, &held, &addresses);
+    if (held) {
+        hold_join (self, routing, body);
+    } else if (answer.size && !answer.failed
+               && !skr_socket_send (self->router, routing, skr_span_of (&answer))) {
+        self->stats.unsent++;
+    }
+    if (asker.member && addresses.size) {
+        learn_own_addresses (self, asker.member, addresses);
+    }
+    skr_buf_free (&answer);
+}
+
+static void answer_joins (skr_node_t *self, saker_err_t error)
+{
+    for (size_t i = 0; i < self->joins_count; i++) {
+        skr_join_held_t *join = &self->joins[i];
+        skr_buf_t answer = {0};
+        if (error == SAKER_OK && !join->request.failed && !join->routing.failed) {
+            skr_answer_joined (self->answerer, skr_span_of (&join->request), &answer);
+            skr_socket_send (self->router, skr_span_of (&join->routing), skr_span_of (&answer));
+        } /* else no answer: the joining side asks again */
+        skr_buf_free (&answer);
+        skr_buf_free (&join->routing);
+        skr_buf_free (&join->request);
+    }
+    self->joins_count = 0;
+}
+
+/* ---- local clients */
+
+static void on_local (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
+{
+    (void) user_id;
+    skr_api_request (self->api, routing, body);
+}
+
+static void send_local (void *context, skr_span_t client, skr_span_t answer)
+{
+    skr_node_t *self = context;
+    if (!skr_socket_send (self->local, client, answer)) {
+        self->stats.unsent++; /* the client is gone, or does not read */
+    }
+}
+
+/* ---- links: answers to what we asked, and what members publish */
+
+static void on_answer (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
+{
+    (void) routing, (void) user_id;
+    fail_group (self, skr_session_answer (self->taking->session, body, skr_node_now (self)));
+}
+
+static void on_frame (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
+{
+    skr_link_t *link = self->taking;
+    bool bad = false;
+    (void) routing, (void) user_id;
+    self->stats.frames_in++;
+    uint8_t kind = body.size ? body.data[0] : 0;
+    skr_span_t rest = skr_span (body.data + 1, body.size ? body.size - 1 : 0);
+    uint64_t mono_ms = skr_node_now (self);
+    if (kind == SKR_FRAME_QUIT && body.size == 1) {
+        skr_link_left (link);
+        return;
+    }
+    skr_link_heard (link, mono_ms);
+    if (kind == SKR_FRAME_LIVE) {
+        fail_group (self, skr_live_take (self->replica, rest, &bad));
+    } else if (kind == SKR_FRAME_BEAT) {
+        skr_tell_take (self, link, rest, mono_ms);
+    } else {
+        bad = true;
+    }
+    self->stats.bad_frames += bad;
+}
+
+static void drain_link (skr_node_t *self, skr_link_t *link, size_t *bytes_left)
+{
+    self->taking = link;
+    if (link->sub) {
+        drain (self, link->sub, false, on_frame, bytes_left);
+    }
+    if (link->dealer) {
+        drain (self, link->dealer, false, on_answer, bytes_left);
+    }
+}
+
+/* A member's address became known, by gossip. */
+static void on_address (void *context, const uint8_t device[32], const char *address)
+{
+    skr_node_t *self = context;
+    skr_link_t *link = skr_links_find (&self->links, device);
+    if (link && !skr_session_greeted (link->session)) {
+        skr_link_learn (link, address);
+    }
+}
+
+/* ---- beacons */
+
+static void drain_beacon (skr_node_t *self, skr_beacon_t *beacon)
+{
+    char host[64];
+    char address[96];
+    uint8_t bytes[256];
+    size_t size = 0;
+    uint16_t port = 0;
+    for (int i = 0; i < MESSAGES_MAX
+                    && skr_beacon_receive (beacon, host, sizeof host, bytes, &size, sizeof bytes);
+         i++) {
+        const skr_member_t *member =
+            self->beacon_keyed
+                ? skr_beacon_whose (skr_span (bytes, size), self->beacon_key,
+                                    skr_replica_roster (self->replica), self->links.instance, &port)
+                : NULL;
+        skr_link_t *link = member ? skr_links_find (&self->links, member->device) : NULL;
+        if (link) {
+            snprintf (address, sizeof address, "tcp://%s:%u", host, port);
+            skr_link_learn (link, address);
+            self->beacon_stats.heard++;
+        } else {
+            self->beacon_stats.strange++;
+        }
+    }
+}
+
+static void publish_beacons (skr_node_t *self)
+{
+    uint8_t bytes[SKR_BEACON_BYTES];
+    self->beacon_keyed =
+        skr_keyring_beacon (skr_replica_keyring (self->replica), self->beacon_key) == SAKER_OK;
+    if (!self->beacon_keyed) {
+        return;
+    }
+    skr_beacon_make (bytes, self->port, self->links.instance, self->beacon_key,
+                     skr_device_key (skr_replica_device (self->replica)));
+    for (size_t i = 0; i < self->beacons_count; i++) {
+        skr_beacon_publish (self->beacons[i], skr_span (bytes, sizeof bytes));
+    }
+}
+
+static void start_beacon (skr_node_t *self, const char *interface)
+{
+    skr_beacon_t *beacon = NULL;
+    if (skr_beacon_new (&beacon, interface, self->config.beacon_port, &self->world) == SAKER_OK) {
+        self->beacons[self->beacons_count++] = beacon;
+    } else {
+        skr_log (&self->world, SKR_LOG_WARNING, "beacon: %s; going on with seeds", skr_error ());
+    }
+}
+
+static void stop_beacons (skr_node_t *self)
+{
+    while (self->beacons_count) {
+        skr_beacon_destroy (&self->beacons[--self->beacons_count]);
+    }
+    self->items_stale = true;
+}
+
+static void start_beacons (skr_node_t *self)
+{
+    stop_beacons (self);
+    if (!self->config.beacon) {
+        return;
+    }
+    if (!self->config.interfaces_count) {
+        start_beacon (self, "");
+    }
+    for (size_t i = 0; i < self->config.interfaces_count; i++) {
+        start_beacon (self, self->config.interfaces[i]);
+    }
+    publish_beacons (self);
+}
+
+/* ---- polling */
+
+static void add_item (skr_node_t *self, void *socket, int descriptor)
+{
+    self->items[self->items_count++] =
+        (zmq_pollitem_t){.socket = socket, .fd = descriptor, .events = ZMQ_POLLIN};
+}
+
+static bool list_items (skr_node_t *self)
+{
+    size_t count = 4 + self->beacons_count + 2 * self->links.count;
+    if (count > self->items_capacity) {
+        zmq_pollitem_t *grown = realloc (self->items, 2 * count * sizeof *grown);
+        if (!grown) {
+            return false;
+        }
+        self->items = grown;
+        self->items_capacity = 2 * count;
+    }
+    self->items_count = 0;
+    add_item (self, NULL, self->wake);
+    add_item (self, self->zap, 0);
+    add_item (self, self->router, 0);
+    add_item (self, self->local, 0);
+    for (size_t i = 0; i < self->beacons_count; i++) {
+        add_item (self, skr_beacon_socket (self->beacons[i]), 0);
+    }
+    for (size_t i = 0; i < self->links.count; i++) {
+        if (self->links.links[i]->sub) {
+            add_item (self, self->links.links[i]->sub, 0);
+        }
+        if (self->links.links[i]->dealer) {
+            add_item (self, self->links.links[i]->dealer, 0);
+        }
+    }
+    self->items_stale = false;
+    self->links.changed = false;
+    return true;
+}
+
+static uint64_t deadline_ms (const skr_node_t *self)
+{
+    uint64_t deadline = skr_tell_deadline_ms (self);
+    uint64_t due = skr_api_deadline_ms (self->api);
+    deadline = due < deadline ? due : deadline;
+    due = self->turn_ms + TURN_EVERY_MS;
+    deadline = due < deadline ? due : deadline;
+    for (size_t i = 0; i < self->links.count; i++) {
+        due = skr_session_deadline_ms (self->links.links[i]->session);
+        deadline = due < deadline ? due : deadline;
+    }
+    return deadline;
+}
+
+static void wait_for_work (skr_node_t *self)
+{
+    uint64_t now_ms = skr_node_now (self);
+    uint64_t until_ms = deadline_ms (self);
+    uint64_t wait_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+    wait_ms = wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS;
+    if ((self->items_stale || self->links.changed) && !list_items (self)) {
+        return;
+    }
+    zmq_poll (self->items, (int) self->items_count, (long) wait_ms);
+}
+
+/* ---- a round */
+
+static void take_work (skr_node_t *self)
+{
+    size_t bytes_left = ROUND_BYTES_MAX;
+    while (skr_zap_serve (self->zap, self->replica, &self->zap_stats)) {
+    }
+    drain (self, self->local, true, on_local, &bytes_left);
+    for (size_t i = 0; i < self->links.count; i++) {
+        drain_link (self, self->links.links[i], &bytes_left);
+    }
+    drain (self, self->router, true, on_request, &bytes_left);
+    for (size_t i = 0; i < self->beacons_count; i++) {
+        drain_beacon (self, self->beacons[i]);
+    }
+}
+
+/* The addresses of members that answered: found again after a restart. */
+static void keep_address (skr_node_t *self, skr_link_t *link)
+{
+    skr_store_t *store = skr_replica_store (self->replica);
+    skr_span_t key = skr_span (link->device, sizeof link->device);
+    skr_span_t address = skr_span_text (link->address);
+    skr_span_t kept;
+    if (skr_store_get (store, SKR_COMMITTED, SKR_ADDRESSES, key, &kept) == SAKER_OK
+        && skr_span_equal (kept, address)) {
+        return;
+    }
+    saker_err_t error = skr_replica_begin (self->replica);
+    error = error == SAKER_OK ? skr_store_put (store, SKR_ADDRESSES, key, address) : error;
+    fail_group (self, error);
+}
+
+static void keep_addresses (skr_node_t *self)
+{
+    for (size_t i = 0; i < self->links.count; i++) {
+        skr_link_t *link = self->links.links[i];
+        if (link->greeted_ms && !link->kept && link->address[0]) {
+            link->kept = true;
+            keep_address (self, link);
+        }
+    }
+}
+
+/* design 5: nothing of a group is told before it is durable. */
+static void commit (skr_node_t *self)
+{
+    if (!skr_replica_in_group (self->replica)) {
+        return;
+    }
+    saker_err_t error = skr_replica_commit (self->replica);
+    if (error != SAKER_OK) {
+        self->stats.failed_groups++;
+        skr_log (&self->world, SKR_LOG_ERROR, "commit: %s", skr_error ());
+        skr_replica_abort (self->replica);
+    } else {
+        skr_live_publish (self->replica, self->pub, &self->stats.frames_out);
+        self->beat_soon = true;
+    }
+    skr_api_committed (self->api, error);
+    answer_joins (self, error);
+}
+
+/* HELLO's answer tells where members are: ourselves and whom we reach. */
+static void write_book (skr_node_t *self)
+{
+    skr_buf_t pairs = {0};
+    skr_buf_t book = {0};
+    size_t count = 0;
+    const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
+    for (size_t i = 0; i < self->book.own_count && count < SKR_WIRE_ADDRESSES_MAX; i++, count++) {
+        skr_cbor_put_array (&pairs, 2);
+        skr_cbor_put_bytes (&pairs, own, 32);
+        skr_cbor_put_text (&pairs, self->book.own[i], strlen (self->book.own[i]));
+    }
+    for (size_t i = 0; i < self->links.count && count < SKR_WIRE_ADDRESSES_MAX; i++) {
+        const skr_link_t *link = self->links.links[i];
+        const char *address = link->greeted_ms ? link->address : link->addresses[0];
+        if (*address) {
+            skr_cbor_put_array (&pairs, 2);
+            skr_cbor_put_bytes (&pairs, link->device, 32);
+            skr_cbor_put_text (&pairs, address, strlen (address));
+            count++;
+        }
+    }
+    skr_cbor_put_array (&book, count);
+    skr_buf_append_span (&book, skr_span_of (&pairs));
+    if (book.failed || skr_answerer_set (self->answerer, self->pub_port, self->links.instance,
+                                         skr_span_of (&book)) != SAKER_OK) {
+        skr_log (&self->world, SKR_LOG_WARNING, "out of memory");
+    }
+    skr_buf_free (&pairs);
+    skr_buf_free (&book);
+}
+
+static void follow_roster (skr_node_t *self)
+{
+    uint64_t version = skr_replica_roster_version (self->replica);
+    if (version == self->roster_version) {
+        return;
+    }
+    self->roster_version = version;
+    if (skr_links_follow (&self->links) != SAKER_OK) {
+        skr_log (&self->world, SKR_LOG_ERROR, "%s", skr_error ());
+    }
+    self->items_stale = true;
+    self->turn_ms = 0;
+    publish_beacons (self); /* its key may be another */
+}
+
+static void turn (skr_node_t *self)
+{
+    uint64_t now_ms = skr_node_now (self);
+    bool links_due = now_ms >= self->turn_ms + TURN_EVERY_MS;
+    follow_roster (self);
+    for (size_t i = 0; i < self->links.count; i++) {
+        skr_link_t *link = self->links.links[i];
+        if (links_due || link->news) {
+            skr_link_turn (&self->links, link, now_ms);
+        }
+        saker_err_t error = skr_session_turn (link->session, now_ms);
+        if (error != SAKER_OK) {
+            fail_group (self, error);
+        }
+    }
+    if (links_due) {
+        self->turn_ms = now_ms;
+        write_book (self);
+    }
+}
+
+void skr_node_round (skr_node_t *self)
+{
+    wait_for_work (self);
+    take_work (self);
+    keep_addresses (self);
+    commit (self);
+    turn (self);
+    commit (self); /* what the turn began: snapshots use groups of their own */
+    skr_tell (self, skr_node_now (self));
+    skr_api_turn (self->api);
+    skr_store_forget (skr_replica_store (self->replica));
+}
+
+/* ---- life */
+
+static void take_seeds (skr_node_t *self)
+{
+    for (size_t i = 0; i < self->config.seeds_count; i++) {
+        self->seeds[i] = self->config.seeds[i];
+    }
+    self->links.seeds = self->seeds;
+    self->links.seeds_count = self->config.seeds_count;
+}
+
+/* The PUB sits on the next port, so that a firewall can be told; on any other if that is taken. */
+static saker_err_t bind_pub (skr_node_t *self, const skr_curve_t *own)
+{
+    char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    char address[SKR_WIRE_ADDRESS_BYTES_MAX + 16];
+    char bound[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    uint16_t asked = 0;
+    saker_err_t error = SAKER_EBUSY;
+    SKR_TRY (skr_address_split (self->config.listen, host, sizeof host, &asked));
+    if (asked && self->port < 65535) {
+        snprintf (address, sizeof address, "tcp://%s:%u", host, self->port + 1);
+        error = skr_socket_pub (&self->pub, own, address);
+    }
+    if (error != SAKER_OK) {
+        snprintf (address, sizeof address, "tcp://%s:0", host);
+        SKR_TRY (skr_socket_pub (&self->pub, own, address));
+    }
+    SKR_TRY (skr_socket_bound (self->pub, bound, sizeof bound));
+    return skr_address_split (bound, host, sizeof host, &self->pub_port);
+}
+
+static saker_err_t bind_all (skr_node_t *self, const char *store)
+{
+    const skr_device_t *device = skr_replica_device (self->replica);
+    skr_curve_t own = {skr_device_transport_key (device), skr_device_transport_secret (device)};
+    char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    SKR_TRY (skr_socket_zap (&self->zap)); /* before any other: CURVE fails open without it */
+    SKR_TRY (skr_socket_router (&self->router, &own, self->config.listen));
+    SKR_TRY (skr_socket_bound (self->router, self->address, sizeof self->address));
+    SKR_TRY (skr_address_split (self->address, host, sizeof host, &self->port));
+    SKR_TRY (bind_pub (self, &own));
+    SKR_TRY (skr_book_fill (&self->book, self->address));
+    return skr_socket_local (&self->local, store);
+}
+
+static saker_err_t start (skr_node_t *self, const char *store)
+{
+    skr_neighbours_t neighbours;
+    SKR_TRY (skr_replica_open (&self->replica, store, &self->world));
+    SKR_TRY (bind_all (self, store));
+    SKR_TRY (skr_answerer_new (&self->answerer, self->replica));
+    skr_neighbours_of (self, &neighbours);
+    SKR_TRY (skr_api_new (&self->api, self->replica, &neighbours, send_local, self, &self->world));
+    self->links.replica = self->replica;
+    self->links.world = &self->world;
+    self->links.context = self;
+    self->links.address = on_address;
+    self->links.own_addresses = self->book.own_list;
+    self->links.own_addresses_count = self->book.own_count;
+    randombytes_buf (self->links.instance, sizeof self->links.instance);
+    take_seeds (self);
+    SKR_TRY (skr_links_follow (&self->links));
+    self->roster_version = skr_replica_roster_version (self->replica);
+    write_book (self);
+    start_beacons (self);
+    self->items_stale = true;
+    return SAKER_OK;
+}
+
+saker_err_t skr_node_new (skr_node_t **self_p, const char *store, const saker_config_t *config,
+                          const skr_world_t *world, int wake)
+{
+    skr_node_t *self = calloc (1, sizeof *self);
+    if (!self) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    self->outer = world;
+    self->world = (skr_world_t){self, outer_wall, outer_mono, filter_log};
+    self->config = *config;
+    self->log_level = config->log_level;
+    self->wake = wake;
+    saker_err_t error = start (self, store);
+    if (error != SAKER_OK) {
+        skr_node_destroy (&self);
+        return error;
+    }
+    *self_p = self;
+    return SAKER_OK;
+}
+
+static void say_goodbye (skr_node_t *self)
+{
+    static const uint8_t quit = SKR_FRAME_QUIT;
+    if (self->pub) {
+        skr_socket_send (self->pub, skr_span (NULL, 0), skr_span (&quit, 1));
+    }
+}
+
+void skr_node_destroy (skr_node_t **self_p)
+{
+    skr_node_t *self = *self_p;
+    if (!self) {
+        return;
+    }
+    say_goodbye (self);
+    skr_links_free (&self->links);
+    skr_api_destroy (&self->api);
+    skr_answerer_destroy (&self->answerer);
+    stop_beacons (self);
+    answer_joins (self, SAKER_EIO);
+    skr_socket_close (&self->local);
+    skr_socket_close (&self->router);
+    skr_socket_close (&self->pub);
+    skr_socket_close (&self->zap);
+    skr_replica_close (&self->replica);
+    free (self->items);
+    free (self->told);
+    free (self);
+    *self_p = NULL;
+}
+
+void skr_node_configure (skr_node_t *self, const saker_config_t *config)
+{
+    bool beacons = self->config.beacon != config->beacon
+                   || self->config.beacon_port != config->beacon_port
+                   || self->config.interfaces_count != config->interfaces_count
+                   || memcmp (self->config.interfaces, config->interfaces,
+                              sizeof config->interfaces) != 0;
+    if (strcmp (self->config.listen, config->listen) != 0) {
+        skr_log (&self->world, SKR_LOG_WARNING, "listen: counts from the next start on");
+    }
+    self->config = *config;
+    self->log_level = config->log_level;
+    take_seeds (self);
+    if (beacons) {
+        start_beacons (self);
+    }
+    skr_log (&self->world, SKR_LOG_INFO, "configuration read anew");
+}
+
+const char *skr_node_address (const skr_node_t *self)
+{
+    return self->address;
+}

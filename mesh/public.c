@@ -1,0 +1,182 @@
+/* The public calls that make stores and run a daemon. The calls of a client are in client.c. */
+
+#include "mesh/join.h"
+#include "mesh/node.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct saker_daemon_t {
+    skr_node_t *node;
+    skr_world_t world;
+    saker_log_fn *log_fn;
+    void *log_argument;
+    saker_reload_fn *reload_fn;
+    void *reload_argument;
+    int wake;
+    atomic_bool stop;
+    atomic_bool reload;
+};
+
+const char *saker_version (void)
+{
+    return "0.1.0";
+}
+
+static saker_err_t start_sodium (void)
+{
+    return sodium_init () < 0 ? skr_fail (SAKER_EIO, "libsodium does not start") : SAKER_OK;
+}
+
+saker_err_t saker_init (const char *store, const char *mesh, const char *device)
+{
+    SKR_TRY (start_sodium ());
+    return skr_replica_found (store, mesh, device, skr_world_real ());
+}
+
+saker_err_t saker_join (const char *store, const char *text, const char *device, int timeout_ms)
+{
+    skr_ticket_t ticket;
+    SKR_TRY (start_sodium ());
+    saker_err_t error = skr_ticket_parse (&ticket, text);
+    error = error == SAKER_OK
+                ? skr_join (store, &ticket, device, timeout_ms, skr_world_real ())
+                : error;
+    sodium_memzero (&ticket, sizeof ticket);
+    return error;
+}
+
+/* ---- the daemon */
+
+static uint64_t wall_ms (void *context)
+{
+    (void) context;
+    return skr_world_real ()->wall_ms (NULL);
+}
+
+static uint64_t mono_ms (void *context)
+{
+    (void) context;
+    return skr_world_real ()->mono_ms (NULL);
+}
+
+static void hand_over (void *context, skr_level_t level, const char *message)
+{
+    const saker_daemon_t *self = context;
+    if (self->log_fn) {
+        self->log_fn ((int) level, message, self->log_argument);
+    }
+}
+
+/* Keys are in memory: no core files, no debugger of another process. */
+static void keep_secrets (void)
+{
+    const struct rlimit none = {0, 0};
+    setrlimit (RLIMIT_CORE, &none);
+    prctl (PR_SET_DUMPABLE, 0);
+}
+
+saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
+                              const saker_config_t *config, saker_log_fn *log_fn, void *argument)
+{
+    SKR_TRY (start_sodium ());
+    saker_daemon_t *self = calloc (1, sizeof *self);
+    if (!self) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    self->log_fn = log_fn;
+    self->log_argument = argument;
+    self->world = (skr_world_t){self, wall_ms, mono_ms, hand_over};
+    self->wake = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
+    saker_err_t error = self->wake < 0
+                            ? skr_fail (SAKER_EIO, "make an eventfd: %s", strerror (errno))
+                            : skr_node_new (&self->node, store, config, &self->world, self->wake);
+    if (error != SAKER_OK) {
+        saker_daemon_destroy (&self);
+        return error;
+    }
+    keep_secrets ();
+    *self_p = self;
+    return SAKER_OK;
+}
+
+static void reload (saker_daemon_t *self)
+{
+    saker_config_t *fresh = saker_config_new ();
+    if (fresh && self->reload_fn
+        && self->reload_fn (fresh, self->reload_argument) == SAKER_OK) {
+        skr_node_configure (self->node, fresh);
+    } else {
+        skr_log (&self->world, SKR_LOG_ERROR, "the old configuration stays: %s", skr_error ());
+    }
+    saker_config_destroy (&fresh);
+}
+
+saker_err_t saker_daemon_run (saker_daemon_t *self)
+{
+    uint64_t count;
+    while (!atomic_load (&self->stop)) {
+        skr_node_round (self->node);
+        if (read (self->wake, &count, sizeof count) < 0) {
+            /* nobody woke us */
+        }
+        if (atomic_exchange (&self->reload, false)) {
+            reload (self);
+        }
+    }
+    return SAKER_OK;
+}
+
+/* Only what may be called in a signal handler. */
+static void wake_up (saker_daemon_t *self)
+{
+    const uint64_t one = 1;
+    int saved = errno;
+    if (write (self->wake, &one, sizeof one) < 0) {
+        /* full: it is awake already */
+    }
+    errno = saved;
+}
+
+void saker_daemon_stop (saker_daemon_t *self)
+{
+    atomic_store (&self->stop, true);
+    wake_up (self);
+}
+
+void saker_daemon_reload (saker_daemon_t *self)
+{
+    atomic_store (&self->reload, true);
+    wake_up (self);
+}
+
+void saker_daemon_on_reload (saker_daemon_t *self, saker_reload_fn *reload_fn, void *argument)
+{
+    self->reload_fn = reload_fn;
+    self->reload_argument = argument;
+}
+
+const char *saker_daemon_address (const saker_daemon_t *self)
+{
+    return skr_node_address (self->node);
+}
+
+void saker_daemon_destroy (saker_daemon_t **self_p)
+{
+    saker_daemon_t *self = *self_p;
+    if (self) {
+        skr_node_destroy (&self->node);
+        if (self->wake >= 0) {
+            close (self->wake);
+        }
+        free (self);
+        *self_p = NULL;
+    }
+}

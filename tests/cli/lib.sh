@@ -1,0 +1,168 @@
+# shellcheck shell=bash disable=SC2034
+# What the tests of the tools share: a folder of their own, daemons on 127.0.0.1 at free ports, counting.
+# A test sources this file from the build folder and ends with `finish`. Whatever happens, its
+# daemons are stopped by their process ids and its folder is removed.
+
+set -u
+export LC_ALL=C.UTF-8
+unset SAKER_STORE NO_COLOR NOTIFY_SOCKET JOURNAL_STREAM
+top=$(cd "${srcdir:-.}" && pwd)
+build=${SAKER_BUILD:-$PWD}
+export LD_LIBRARY_PATH="$build/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+saker=$build/.libs/saker
+sakerd=$build/.libs/sakerd
+ready_s=20 # the longest that a daemon may take
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/saker-cli-XXXXXX")
+declare -A pids=() pipes=() addresses=()
+passed=0 failed=0 skipped=0
+
+clean_up ()
+{
+    local name
+    for name in "${!pids[@]}"; do
+        kill -KILL "${pids[$name]}" 2>/dev/null
+    done
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+
+ok () { passed=$((passed + 1)); }
+not_ok ()
+{
+    failed=$((failed + 1))
+    echo "not ok: $*"
+}
+skip ()
+{
+    skipped=$((skipped + 1))
+    echo "skipped: $*"
+}
+
+finish ()
+{
+    local log
+    if [ "$failed" -gt 0 ]; then
+        for log in "$work"/*.log; do
+            [ -s "$log" ] && { echo "---- ${log##*/}"; tail -n 20 "$log"; }
+        done
+    fi
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -gt 0 ] && exit 1
+    [ "$passed" -gt 0 ] && exit 0
+    exit 77
+}
+
+# start NAME [OPTION]...: a daemon on the store NAME; waits until it can be reached.
+start ()
+{
+    local name=$1 line fd
+    shift
+    exec {fd}< <(exec "$sakerd" --store "$work/$name" --listen tcp://127.0.0.1:0 --no-beacon "$@" \
+        2>>"$work/$name.log")
+    pids[$name]=$!
+    pipes[$name]=$fd
+    if ! read -r -t "$ready_s" -u "$fd" line || [[ $line != "sakerd: ready on tcp://127.0.0.1:"* ]]; then
+        not_ok "the daemon of $name does not start"
+        finish
+    fi
+    addresses[$name]=${line#sakerd: ready on }
+}
+
+# stop NAME...: ends daemons and waits until they are gone.
+stop ()
+{
+    local name fd
+    for name in "$@"; do
+        kill -TERM "${pids[$name]}" 2>/dev/null
+        fd=${pipes[$name]}
+        # its stdout is closed when it has ended
+        if read -r -t 10 -u "$fd" _ || [ $? -gt 128 ]; then
+            not_ok "the daemon of $name does not stop"
+            kill -KILL "${pids[$name]}" 2>/dev/null
+        fi
+        exec {fd}<&-
+        unset "pids[$name]" "pipes[$name]"
+    done
+}
+
+# on NAME WORD...: the tool, on a store.
+on ()
+{
+    local name=$1
+    shift
+    "$saker" --store "$work/$name" "$@"
+}
+
+# found NAME: a mesh of one, running.
+found ()
+{
+    on "$1" init studio --as "$1" >/dev/null || not_ok "init"
+    start "$1"
+}
+
+# admit NAME BY: NAME joins by a ticket of BY, and runs.
+admit ()
+{
+    on "$2" invite | on "$1" join - --as "$1" >/dev/null || not_ok "join of $1"
+    start "$1"
+}
+
+# works WHAT COMMAND...: exit status 0.
+works ()
+{
+    local what=$1 status
+    shift
+    "$@" >"$work/out" 2>"$work/err"
+    status=$?
+    if [ "$status" = 0 ]; then ok; else
+        not_ok "$what: exit status $status: $(head -c 400 "$work/err")"
+    fi
+}
+
+# prints WHAT WANTED COMMAND...: exit status 0 and exactly this output.
+prints ()
+{
+    local what=$1 wanted=$2 got status
+    shift 2
+    got=$("$@" 2>"$work/err")
+    status=$?
+    if [ "$status" = 0 ] && [ "$got" = "$wanted" ]; then ok; else
+        not_ok "$what: exit status $status: \"${got:0:400}\", not \"${wanted:0:400}\" $(head -c 400 "$work/err")"
+    fi
+}
+
+# refuses WHAT STATUS WORDS COMMAND...: this exit status, and a sentence with these words on stderr.
+refuses ()
+{
+    local what=$1 wanted=$2 words=$3 status
+    shift 3
+    "$@" >"$work/out" 2>"$work/err"
+    status=$?
+    if [ "$status" = "$wanted" ] && grep -qF -- "$words" "$work/err"; then ok; else
+        not_ok "$what: exit status $status, not $wanted; stderr: $(head -c 400 "$work/err")"
+    fi
+}
+
+# same WHAT GOT WANTED
+same ()
+{
+    if [ "$2" = "$3" ]; then ok; else not_ok "$1: \"${2:0:400}\", not \"${3:0:400}\""; fi
+}
+
+# json EXPRESSION: a part of the JSON on stdin, by a Python expression on `j`.
+json ()
+{
+    python3 -c 'import json, sys
+j = json.load (sys.stdin)
+print (eval (sys.argv[1]))' "$1"
+}
+
+# json_lines: every line on stdin is JSON.
+json_lines ()
+{
+    python3 -c 'import json, sys
+for line in sys.stdin:
+    json.loads (line)'
+}

@@ -1,0 +1,521 @@
+/* Snapshots: what is taken equals what was made, damage and lies are not taken, nothing is left of
+   what was not finished. */
+
+#include "peer/replica_internal.h"
+#include "peer/snapshot.h"
+
+#include "tests/check.h"
+#include "tests/lib/pair.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sodium.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const skr_id_t roster_id;
+static const char *const collection = "shots";
+
+/* Two members with data, and a third that is to take it. */
+typedef struct trio_t {
+    pair_t pair;
+    char store_c[96];
+    char file[96];
+    skr_replica_t *c;
+    skr_id_t id;
+    int joined;
+} trio_t;
+
+static bool join_c (trio_t *trio)
+{
+    char name[32];
+    skr_replica_close (&trio->c);
+    trio->joined++;
+    (void) snprintf (name, sizeof name, "gamma%d", trio->joined);
+    (void) snprintf (trio->store_c, sizeof trio->store_c, "%s/c%d", trio->pair.folder,
+                     trio->joined);
+    return pair_adopt (trio->pair.a, trio->store_c, name, SKR_ROLE_WRITE, &trio->c)
+           && pair_sync (trio->pair.b, trio->c, &roster_id) == SAKER_OK
+           && pair_sync (trio->c, trio->pair.a, &roster_id) == SAKER_OK
+           && pair_sync (trio->pair.a, trio->pair.b, &roster_id) == SAKER_OK;
+}
+
+static bool open_trio (trio_t *trio)
+{
+    memset (trio, 0, sizeof *trio);
+    if (!pair_open (&trio->pair)
+        || pair_sync (trio->pair.b, trio->pair.a, &roster_id) != SAKER_OK) {
+        return false;
+    }
+    (void) snprintf (trio->file, sizeof trio->file, "%s/snapshot", trio->pair.folder);
+    skr_replica_collection_id (trio->pair.a, collection, &trio->id);
+    return join_c (trio);
+}
+
+static void close_trio (trio_t *trio)
+{
+    skr_replica_close (&trio->c);
+    pair_close (&trio->pair);
+}
+
+/* ---- writing */
+
+static saker_err_t write_one (skr_replica_t *replica, skr_intent_kind_t kind, const char *document,
+                              const char *pointer, int64_t number)
+{
+    skr_buf_t path = {0}, value = {0};
+    saker_receipt_t receipt;
+    saker_err_t error = skr_path_from_pointer (&path, pointer);
+    skr_cbor_put_int (&value, number);
+    skr_intent_t intent = {.kind = kind,
+                           .document = skr_span_text (document),
+                           .path = skr_span_of (&path),
+                           .value = skr_span_of (&value)};
+    if (kind == SKR_INTENT_DELETE || kind == SKR_INTENT_SET_MAP) {
+        intent.value = skr_span (NULL, 0);
+    }
+    skr_local_t local = {.collection = collection, .intents = &intent, .count = 1};
+    error = error ? error : skr_replica_write (replica, &local, &receipt);
+    skr_buf_free (&path);
+    skr_buf_free (&value);
+    return error;
+}
+
+static saker_err_t write_some (skr_replica_t *replica, int count, uint64_t *random)
+{
+    static const skr_intent_kind_t kinds[] = {SKR_INTENT_SET, SKR_INTENT_SET_LWW, SKR_INTENT_INCR,
+                                              SKR_INTENT_ADD, SKR_INTENT_SET_MAP,
+                                              SKR_INTENT_DELETE};
+    static const char *const places[] = {"/a", "/b", "/n", "/s", "/m", "/a"};
+    SKR_TRY (skr_replica_begin (replica));
+    for (int i = 0; i < count; i++) {
+        char document[16];
+        size_t kind = check_random (random) % 6;
+        (void) snprintf (document, sizeof document, "d%d", (int) (check_random (random) % 40));
+        saker_err_t error = write_one (replica, kinds[kind], document, places[kind],
+                                       1 + (int64_t) (check_random (random) % 99));
+        if (error && error != SAKER_ENOTFOUND) {
+            return error;
+        }
+    }
+    return skr_replica_commit (replica);
+}
+
+static saker_err_t write_everywhere (trio_t *trio, int rounds, uint64_t *random)
+{
+    for (int i = 0; i < rounds; i++) {
+        SKR_TRY (write_some (trio->pair.a, 40, random));
+        SKR_TRY (write_some (trio->pair.b, 20, random));
+        SKR_TRY (pair_sync (trio->pair.a, trio->pair.b, &trio->id));
+        SKR_TRY (pair_sync (trio->pair.b, trio->pair.a, &trio->id));
+    }
+    return SAKER_OK;
+}
+
+/* ---- comparing */
+
+typedef struct sum_t {
+    const skr_id_t *id;
+    skr_fingerprint_t fingerprint;
+} sum_t;
+
+static saker_err_t add_cell (skr_span_t document, const skr_entry_t *entry, void *argument)
+{
+    sum_t *sum = argument;
+    skr_fingerprint_add (&sum->fingerprint, sum->id, document, entry);
+    return SAKER_OK;
+}
+
+static bool adds_up (skr_replica_t *replica, const skr_collection_t *held)
+{
+    sum_t sum = {.id = &held->id};
+    return skr_cells_store_all (replica->cells, SKR_COMMITTED, held->no, add_cell, &sum) == SAKER_OK
+           && skr_fingerprint_equal (&sum.fingerprint, &held->fingerprint);
+}
+
+static bool agree (skr_replica_t *one, skr_replica_t *other, const skr_id_t *id)
+{
+    const skr_collection_t *first = skr_replica_collection (one, id);
+    const skr_collection_t *second = skr_replica_collection (other, id);
+    return first && second && skr_clock_equal (&first->clock, &second->clock)
+           && skr_fingerprint_equal (&first->fingerprint, &second->fingerprint)
+           && first->documents == second->documents && first->changes == second->changes
+           && strcmp (first->name, second->name) == 0 && adds_up (one, first)
+           && adds_up (other, second);
+}
+
+/* What a pull from nothing answers. */
+static saker_err_t whole_log (skr_replica_t *replica, const skr_id_t *id, skr_buf_t *changes)
+{
+    static const skr_clock_t nothing;
+    size_t count;
+    bool more;
+    return skr_replica_pull (replica, id, &nothing, 1u << 30, changes, &count, &more);
+}
+
+typedef struct strays_t {
+    skr_replica_t *replica;
+    size_t count;
+} strays_t;
+
+static saker_err_t see_numbered (skr_span_t key, skr_span_t value, void *argument)
+{
+    strays_t *strays = argument;
+    (void) value;
+    strays->count += skr_holdings_by_no (strays->replica, skr_get_u32 (key.data)) == NULL;
+    return SAKER_OK;
+}
+
+static saker_err_t see_noted (skr_span_t key, skr_span_t value, void *argument)
+{
+    strays_t *strays = argument;
+    (void) key;
+    (void) value;
+    strays->count++;
+    return SAKER_OK;
+}
+
+/* Records that belong to no collection. */
+static size_t count_strays (skr_replica_t *replica)
+{
+    static const skr_table_t tables[] = {SKR_CELLS, SKR_DOCUMENTS, SKR_DOCUMENT_IDS, SKR_TICKS,
+                                         SKR_POSITIONS};
+    strays_t strays = {replica, 0};
+    skr_span_t none = skr_span (NULL, 0), noted = skr_span_text ("unfinished");
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        if (skr_store_scan (replica->store, SKR_COMMITTED, tables[i], none, none, see_numbered,
+                            &strays)) {
+            return SIZE_MAX;
+        }
+    }
+    return skr_store_scan (replica->store, SKR_COMMITTED, SKR_META, noted, none, see_noted, &strays)
+               ? SIZE_MAX
+               : strays.count;
+}
+
+/* ---- making and taking */
+
+static saker_err_t make_file (skr_replica_t *replica, trio_t *trio)
+{
+    uint64_t size;
+    uint8_t hash[32];
+    (void) unlink (trio->file);
+    return skr_snapshot_make (replica, &trio->id, trio->file, &size, hash);
+}
+
+static uint8_t *load (const char *file, size_t *size)
+{
+    struct stat status;
+    FILE *in = fopen (file, "rb");
+    uint8_t *data = NULL;
+    if (in && fstat (fileno (in), &status) == 0 && (data = malloc ((size_t) status.st_size))) {
+        *size = fread (data, 1, (size_t) status.st_size, in);
+    }
+    if (in) {
+        (void) fclose (in);
+    }
+    return data;
+}
+
+static bool save (const char *file, const uint8_t *data, size_t size)
+{
+    FILE *out = fopen (file, "wb");
+    bool good = out && fwrite (data, 1, size, out) == size;
+    return out && fclose (out) == 0 && good;
+}
+
+static void tells_size_and_hash (void)
+{
+    trio_t trio;
+    uint64_t random = check_seed (), size = 0;
+    uint8_t hash[32], wanted[32];
+    size_t loaded = 0;
+    struct stat status;
+    CHECK (open_trio (&trio));
+    CHECK_ERR (make_file (trio.pair.a, &trio), SAKER_ENOTFOUND, "no such collection");
+    CHECK_OK (write_everywhere (&trio, 3, &random));
+    CHECK_OK (skr_snapshot_make (trio.pair.a, &trio.id, trio.file, &size, hash));
+    uint8_t *data = load (trio.file, &loaded);
+    CHECK (data);
+    CHECK_INT (loaded, size);
+    crypto_generichash (wanted, sizeof wanted, data, loaded, NULL, 0);
+    CHECK (memcmp (hash, wanted, sizeof hash) == 0);
+    CHECK (stat (trio.file, &status) == 0);
+    CHECK_INT (status.st_mode & 0777, 0600);
+    CHECK_ERR (skr_snapshot_make (trio.pair.a, &trio.id, trio.file, &size, hash), SAKER_EEXIST,
+               "there already");
+    (void) unlink (trio.file);
+    CHECK_ERR (skr_snapshot_make (trio.pair.a, &roster_id, trio.file, &size, hash), SAKER_EINPUT,
+               "roster");
+    free (data);
+    close_trio (&trio);
+}
+
+static void takes_into_nothing (void)
+{
+    trio_t trio;
+    uint64_t random = check_seed ();
+    skr_buf_t ours = {0}, theirs = {0};
+    CHECK (open_trio (&trio));
+    CHECK_OK (write_everywhere (&trio, 20, &random));
+    CHECK_OK (make_file (trio.pair.a, &trio));
+    skr_id_t epoch = *skr_replica_epoch (trio.c);
+    CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    CHECK_INT (count_strays (trio.c), 0);
+    CHECK (!skr_id_equal (&epoch, skr_replica_epoch (trio.c)));
+    CHECK_OK (whole_log (trio.pair.a, &trio.id, &ours));
+    CHECK_OK (whole_log (trio.c, &trio.id, &theirs));
+    CHECK (skr_span_equal (skr_span_of (&ours), skr_span_of (&theirs)));
+
+    /* It goes on, both ways, and after it was closed. */
+    skr_replica_close (&trio.c);
+    CHECK_OK (skr_replica_open (&trio.c, trio.store_c, skr_world_real ()));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    CHECK_OK (write_some (trio.c, 30, &random));
+    CHECK_OK (pair_sync (trio.c, trio.pair.a, &trio.id));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    CHECK_OK (write_some (trio.pair.b, 30, &random));
+    CHECK_OK (pair_sync (trio.pair.b, trio.c, &trio.id));
+    CHECK_OK (pair_sync (trio.c, trio.pair.b, &trio.id));
+    CHECK (agree (trio.pair.b, trio.c, &trio.id));
+
+    /* And it can be handed on. */
+    CHECK_OK (make_file (trio.c, &trio));
+    CHECK_OK (skr_snapshot_take (trio.pair.a, &trio.id, trio.file));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    skr_buf_free (&ours);
+    skr_buf_free (&theirs);
+    close_trio (&trio);
+}
+
+/* A member that has some of it, and changes of its own that nobody else has. */
+static void keeps_what_is_beyond (void)
+{
+    trio_t trio;
+    uint64_t random = check_seed ();
+    CHECK (open_trio (&trio));
+    CHECK_OK (write_everywhere (&trio, 4, &random));
+    CHECK_OK (write_some (trio.pair.b, 50, &random));
+    CHECK_OK (pair_sync (trio.pair.a, trio.c, &trio.id));
+    CHECK_OK (write_some (trio.c, 20, &random));
+    CHECK_OK (pair_sync (trio.c, trio.pair.b, &trio.id));
+    CHECK_OK (write_some (trio.pair.b, 50, &random));
+    CHECK_OK (write_some (trio.pair.a, 50, &random));
+    CHECK_OK (make_file (trio.pair.a, &trio));
+
+    CHECK_OK (skr_snapshot_take (trio.pair.b, &trio.id, trio.file));
+    CHECK_INT (count_strays (trio.pair.b), 0);
+    const skr_collection_t *held = skr_replica_collection (trio.pair.b, &trio.id);
+    CHECK (held && adds_up (trio.pair.b, held));
+    CHECK_OK (write_some (trio.pair.b, 5, &random));
+    CHECK_OK (pair_sync (trio.pair.b, trio.pair.a, &trio.id));
+    CHECK (agree (trio.pair.a, trio.pair.b, &trio.id));
+    CHECK_OK (pair_sync (trio.pair.a, trio.c, &trio.id));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+
+    /* It would bring nothing now, and changes nothing. */
+    uint32_t no = skr_replica_collection (trio.pair.b, &trio.id)->no;
+    CHECK_OK (skr_snapshot_take (trio.pair.b, &trio.id, trio.file));
+    CHECK_INT (skr_replica_collection (trio.pair.b, &trio.id)->no, no);
+    close_trio (&trio);
+}
+
+/* The first change after a snapshot names it: whoever has not got it yet must wait. */
+static void names_what_it_brought (void)
+{
+    trio_t trio;
+    uint64_t random = check_seed ();
+    skr_outcome_t outcome;
+    skr_buf_t changes = {0};
+    size_t count;
+    bool more;
+    CHECK (open_trio (&trio));
+    CHECK_OK (write_some (trio.c, 3, &random));
+    CHECK_OK (pair_sync (trio.c, trio.pair.a, &trio.id));
+    CHECK_OK (pair_sync (trio.c, trio.pair.b, &trio.id));
+    CHECK_OK (write_some (trio.pair.a, 10, &random));
+    CHECK_OK (make_file (trio.pair.a, &trio));
+    CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
+    skr_clock_t had = {0};
+    CHECK_OK (skr_clock_copy (&had, &skr_replica_collection (trio.c, &trio.id)->clock));
+    CHECK_OK (skr_replica_begin (trio.c));
+    CHECK_OK (write_one (trio.c, SKR_INTENT_SET, "new", "/new", 1));
+    CHECK_OK (skr_replica_commit (trio.c));
+    CHECK_OK (skr_replica_pull (trio.c, &trio.id, &had, 1 << 20, &changes, &count, &more));
+    CHECK_INT (count, 1);
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, skr_span_of (&changes));
+    CHECK_OK (skr_replica_begin (trio.pair.b));
+    CHECK_OK (skr_replica_offer (trio.pair.b, skr_cbor_get_bytes (&cbor), &outcome));
+    CHECK_INT (outcome, SKR_WAITING);
+    CHECK_OK (skr_replica_commit (trio.pair.b));
+    CHECK_OK (pair_sync (trio.pair.a, trio.pair.b, &trio.id));
+    CHECK (agree (trio.c, trio.pair.b, &trio.id));
+    skr_clock_free (&had);
+    skr_buf_free (&changes);
+    close_trio (&trio);
+}
+
+/* ---- what is not taken */
+
+/* A flip may hit the undo, which nothing vouches for but the hash of the file: then it is taken. */
+static void take_flipped (trio_t *trio, const uint8_t *data, size_t size, uint64_t *random,
+                          int *refused)
+{
+    uint8_t *copy = malloc (size);
+    CHECK (copy);
+    memcpy (copy, data, size);
+    copy[check_random (random) % size] ^= (uint8_t) (1 << check_random (random) % 8);
+    CHECK (save (trio->file, copy, size));
+    free (copy);
+    saker_err_t error = skr_snapshot_take (trio->c, &trio->id, trio->file);
+    if (error) {
+        ++*refused;
+        CHECK (skr_replica_collection (trio->c, &trio->id) == NULL);
+        CHECK (strstr (skr_error (), "take a snapshot: "));
+    } else {
+        const skr_collection_t *ours = skr_replica_collection (trio->pair.a, &trio->id);
+        const skr_collection_t *theirs = skr_replica_collection (trio->c, &trio->id);
+        CHECK (ours && theirs && skr_clock_equal (&ours->clock, &theirs->clock));
+        CHECK (skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint));
+        CHECK (join_c (trio));
+    }
+    CHECK_INT (count_strays (trio->c), 0);
+}
+
+static void refuses_flipped_files (void)
+{
+    trio_t trio;
+    uint64_t random = check_seed ();
+    size_t size = 0;
+    int refused = 0;
+    CHECK (open_trio (&trio));
+    CHECK_OK (write_everywhere (&trio, 1, &random));
+    CHECK_OK (make_file (trio.pair.a, &trio));
+    uint8_t *data = load (trio.file, &size);
+    CHECK (data);
+    for (int i = 0; i < 150 && !check_bad; i++) {
+        take_flipped (&trio, data, size, &random, &refused);
+    }
+    CHECK (refused > 100);
+    CHECK (save (trio.file, data, size));
+    CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    free (data);
+    close_trio (&trio);
+}
+
+static void refuses_other_files (void)
+{
+    trio_t trio;
+    uint64_t random = check_seed ();
+    size_t size = 0;
+    skr_id_t other = {{1}};
+    CHECK (open_trio (&trio));
+    CHECK_OK (write_everywhere (&trio, 1, &random));
+    CHECK_OK (make_file (trio.pair.a, &trio));
+    CHECK_ERR (skr_snapshot_take (trio.c, &other, trio.file), SAKER_EINPUT, "another collection");
+    CHECK_ERR (skr_snapshot_take (trio.c, &roster_id, trio.file), SAKER_EINPUT, "roster");
+    CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, "/does/not/exist"), SAKER_EIO, "No such file");
+    uint8_t *data = load (trio.file, &size);
+    CHECK (data);
+    for (size_t cut = 1; cut < size; cut += 1 + size / 40) {
+        CHECK (save (trio.file, data, size - cut));
+        CHECK_INT (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EINPUT);
+        CHECK_INT (count_strays (trio.c), 0);
+    }
+    uint8_t *longer = calloc (1, size + 1);
+    CHECK (longer);
+    memcpy (longer, data, size);
+    CHECK (save (trio.file, longer, size + 1));
+    CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EINPUT, "at its end");
+    longer[2] = 2; /* map, key 0, version */
+    CHECK (save (trio.file, longer, size));
+    CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EVERSION, "version 2");
+    CHECK (skr_replica_collection (trio.c, &trio.id) == NULL);
+    free (longer);
+    free (data);
+    close_trio (&trio);
+}
+
+/* A writer that the receiver's roster does not name yet. */
+static void waits_for_the_roster (void)
+{
+    trio_t trio;
+    uint64_t random = check_seed ();
+    skr_replica_t *d = NULL;
+    char store_d[96];
+    CHECK (open_trio (&trio));
+    (void) snprintf (store_d, sizeof store_d, "%s/d", trio.pair.folder);
+    CHECK (pair_adopt (trio.pair.a, store_d, "delta", SKR_ROLE_WRITE, &d));
+    CHECK_OK (pair_sync (d, trio.pair.a, &roster_id));
+    CHECK_OK (write_some (d, 5, &random));
+    CHECK_OK (pair_sync (d, trio.pair.a, &trio.id));
+    CHECK_OK (make_file (trio.pair.a, &trio));
+    CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EWAIT, "roster");
+    CHECK_OK (pair_sync (trio.pair.a, trio.c, &roster_id));
+    CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    skr_replica_close (&d);
+    close_trio (&trio);
+}
+
+/* ---- killed while it is taken */
+
+static saker_err_t take_in_child (const trio_t *trio)
+{
+    skr_replica_t *replica = NULL;
+    SKR_TRY (skr_replica_open (&replica, trio->store_c, skr_world_real ()));
+    return skr_snapshot_take (replica, &trio->id, trio->file);
+}
+
+static void survives_a_kill (void)
+{
+    trio_t trio;
+    uint64_t random = check_seed ();
+    int old = 0, taken = 0;
+    CHECK (open_trio (&trio));
+    CHECK_OK (write_everywhere (&trio, 60, &random));
+    CHECK_OK (make_file (trio.pair.a, &trio));
+    for (int i = 0; i < 15; i++) {
+        skr_replica_close (&trio.c);
+        (void) fflush (stdout);
+        pid_t child = fork ();
+        if (child == 0) {
+            _exit (take_in_child (&trio) == SAKER_OK ? 0 : 1);
+        }
+        struct timespec delay = {0, (long) (check_random (&random) % 300) * 1000000};
+        (void) nanosleep (&delay, NULL);
+        (void) kill (child, SIGKILL);
+        CHECK (waitpid (child, NULL, 0) == child);
+        CHECK_OK (skr_replica_open (&trio.c, trio.store_c, skr_world_real ()));
+        CHECK_INT (count_strays (trio.c), 0);
+        if (skr_replica_collection (trio.c, &trio.id)) {
+            CHECK (agree (trio.pair.a, trio.c, &trio.id));
+            taken++;
+            CHECK (join_c (&trio));
+        } else {
+            old++;
+        }
+    }
+    CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    printf ("killed: %d times before it was taken, %d after\n", old, taken);
+    close_trio (&trio);
+}
+
+int main (int argc, char **argv)
+{
+    CHECK_BEGIN (argc, argv);
+    RUN (tells_size_and_hash);
+    RUN (takes_into_nothing);
+    RUN (keeps_what_is_beyond);
+    RUN (names_what_it_brought);
+    RUN (refuses_flipped_files);
+    RUN (refuses_other_files);
+    RUN (waits_for_the_roster);
+    RUN (survives_a_kill);
+    return CHECK_END ();
+}
