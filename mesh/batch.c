@@ -37,9 +37,12 @@ void saker_batch_destroy (saker_batch_t **self_p)
 static saker_err_t check_document (const char *document)
 {
     size_t size = strlen (document);
-    if (size < 1 || size > SKR_DOCUMENT_BYTES_MAX) {
-        return skr_fail (SAKER_EINPUT, "a document id of %zu bytes: it has 1 to %d", size,
-                         SKR_DOCUMENT_BYTES_MAX);
+    if (size < 1) {
+        return skr_fail (SAKER_EINPUT, "a document id without a byte");
+    }
+    if (size > SKR_DOCUMENT_BYTES_MAX) {
+        return skr_fail (SAKER_ELIMIT, "a document id of %zu bytes: at most %d are allowed "
+                         "(SAKER_DOCUMENT_BYTES_MAX)", size, SKR_DOCUMENT_BYTES_MAX);
     }
     return skr_utf8_valid (document, size)
                ? SAKER_OK

@@ -314,7 +314,7 @@ static saker_err_t invite (skr_api_t *self, skr_api_call_t *call)
     SKR_TRY (skr_api_arguments_end (call));
     skr_role_t role = skr_role_parse (role_text);
     if (role == SKR_ROLE_NONE) {
-        return skr_fail (SAKER_EINPUT, "no role is called %s: it is relay, read, write or admin",
+        return skr_fail (SAKER_EUSAGE, "no role is called %s: it is relay, read, write or admin",
                          role_text);
     }
     if (expires_ms < 1 || expires_ms > EXPIRES_MS_MAX) {
