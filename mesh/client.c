@@ -192,7 +192,9 @@ saker_err_t skr_question_ask (skr_question_t *question, int timeout_ms)
         return skr_fail (SAKER_ELIMIT, "a request of %zu bytes: at most %u (SKR_API_REQUEST_BYTES_"
                          "MAX)", question->request.size, SKR_API_REQUEST_BYTES_MAX);
     }
-    SKR_TRY (send_request (question, deadline_ms));
+    uint64_t connect_ms = skr_client_now_ms () + SKR_CLIENT_CONNECT_MS;
+    bool hello = question->command == SKR_COMMAND_HELLO;
+    SKR_TRY (send_request (question, hello ? deadline_ms : connect_ms));
     return receive (question, deadline_ms, timeout_ms);
 }
 

@@ -11,6 +11,7 @@
 #include <zmq.h>
 
 #define SKR_CLIENT_ANSWER_MS 30000 /* for what the daemon answers at once */
+#define SKR_CLIENT_CONNECT_MS 3000 /* for a daemon that went away to come back */
 #define SKR_CLIENT_GRACE_MS 5000   /* beyond the time-out that the daemon was told */
 
 struct saker_t {
