@@ -183,7 +183,9 @@ typedef struct saker_receipt_t {
     bool repeated;      /* the operation id was known: this is the receipt of the first time */
 } saker_receipt_t;
 
-/* Writes the batch. When it returns, the change is on the local disk. `receipt` may be NULL. */
+/* Writes the batch. When it returns, the change is on the local disk. `receipt` may be NULL.
+   SAKER_EUNREACHABLE when the daemon ended before it answered: the change may have been written;
+   the same batch with an operation id can be sent again, to its successor on the same handle, too. */
 SAKER_EXPORT saker_err_t saker_write (saker_t *self, const saker_batch_t *batch,
                                       saker_receipt_t *receipt);
 

@@ -18,11 +18,15 @@
 
 #define ANSWER_MS 60000 /* a commit may take its time */
 #define GRACE_MS 10000  /* after the time-out of a request that waits at the daemon */
+#define AGAIN_MS 2000   /* for a daemon that was restarted to answer */
+#define MONITOR_ENDPOINT "inproc://monitor"
 #define ANSWER_BYTES_MAX (16u << 20)
 
 struct saker_t {
     void *context;
     void *socket;
+    void *monitor; /* tells when the daemon went */
+    bool lost;     /* it went: what was asked of it is not answered any more */
     int descriptor; /* of the folder, where the path is long; -1 */
     pid_t process;
     uint64_t number;
@@ -75,16 +79,34 @@ static saker_err_t no_answer (const saker_t *self)
                      self->store);
 }
 
+static bool is_lost (saker_t *self)
+{
+    zmq_msg_t event;
+    zmq_msg_init (&event);
+    while (zmq_msg_recv (&event, self->monitor, ZMQ_DONTWAIT) >= 0) {
+        self->lost = true;
+    }
+    zmq_msg_close (&event);
+    return self->lost;
+}
+
 /* Waits for the answer to the last request; older ones, given up, are dropped. */
 static saker_err_t receive (saker_t *self, int64_t until_ms, answer_t *answer)
 {
     while (true) {
         int64_t left_ms = until_ms - mono_ms ();
-        zmq_pollitem_t item = {.socket = self->socket, .events = ZMQ_POLLIN};
-        if (zmq_poll (&item, 1, left_ms > 0 ? (long) left_ms : 0) == 0 && left_ms <= 0) {
+        zmq_pollitem_t items[] = {{.socket = self->socket, .events = ZMQ_POLLIN},
+                                  {.socket = self->monitor, .events = ZMQ_POLLIN}};
+        if (zmq_poll (items, 2, left_ms > 0 ? (long) left_ms : 0) == 0 && left_ms <= 0) {
             return no_answer (self);
         }
+        bool lost = is_lost (self); /* what it answered before it went is there by now */
         if (zmq_msg_recv (&self->message, self->socket, ZMQ_DONTWAIT) < 0) {
+            if (lost) {
+                return skr_fail (SAKER_EUNREACHABLE,
+                                 "the daemon on %s ended before it answered: whether it did what "
+                                 "was asked is not known", self->store);
+            }
             continue;
         }
         skr_cbor_open (&answer->cbor,
@@ -102,6 +124,8 @@ static saker_err_t receive (saker_t *self, int64_t until_ms, answer_t *answer)
     }
 }
 
+static saker_err_t connect_again (saker_t *self);
+
 /* Sends the request, frees it, and opens the answer at its first result. The daemon's error becomes
    ours. */
 static saker_err_t call (saker_t *self, skr_buf_t *request, int timeout_ms, answer_t *answer)
@@ -113,6 +137,9 @@ static saker_err_t call (saker_t *self, skr_buf_t *request, int timeout_ms, answ
     if (error == SAKER_OK && request->size > SKR_API_REQUEST_BYTES_MAX) {
         error = skr_fail (SAKER_ELIMIT, "a request of %zu bytes: at most %u are allowed",
                           request->size, SKR_API_REQUEST_BYTES_MAX);
+    }
+    if (error == SAKER_OK && is_lost (self)) {
+        error = connect_again (self);
     }
     if (error == SAKER_OK
         && zmq_send (self->socket, request->data, request->size, ZMQ_DONTWAIT) < 0) {
@@ -179,6 +206,30 @@ static saker_err_t look_for_store (const char *store)
     return SAKER_OK;
 }
 
+/* A request to a daemon that is killed is lost, and zmq would connect again without a word. */
+static bool monitor (saker_t *self)
+{
+    self->lost = false;
+    self->monitor = zmq_socket (self->context, ZMQ_PAIR);
+    return self->monitor
+           && zmq_socket_monitor (self->socket, MONITOR_ENDPOINT, ZMQ_EVENT_DISCONNECTED) == 0
+           && zmq_connect (self->monitor, MONITOR_ENDPOINT) == 0;
+}
+
+static void disconnect (saker_t *self)
+{
+    skr_socket_close (&self->socket);
+    skr_socket_close (&self->monitor);
+    if (self->context) {
+        zmq_ctx_term (self->context);
+        self->context = NULL;
+    }
+    if (self->descriptor >= 0) {
+        close (self->descriptor);
+        self->descriptor = -1;
+    }
+}
+
 static saker_err_t connect_to (saker_t *self)
 {
     char name[4200];
@@ -187,7 +238,7 @@ static saker_err_t connect_to (saker_t *self)
     SKR_TRY (skr_socket_local_name (name, sizeof name, self->store, &self->descriptor));
     self->context = zmq_ctx_new ();
     self->socket = self->context ? zmq_socket (self->context, ZMQ_DEALER) : NULL;
-    if (!self->socket) {
+    if (!self->socket || !monitor (self)) {
         return skr_fail (SAKER_EIO, "make a socket: %s", zmq_strerror (zmq_errno ()));
     }
     zmq_setsockopt (self->socket, ZMQ_LINGER, &linger, sizeof linger);
@@ -203,6 +254,18 @@ static saker_err_t say_hello (saker_t *self, int timeout_ms)
     answer_t answer;
     begin (self, &request, SKR_COMMAND_HELLO, 0);
     return call (self, &request, timeout_ms, &answer);
+}
+
+/* With sockets of their own, so that nothing given up is sent after all. */
+static saker_err_t connect_again (saker_t *self)
+{
+    uint64_t number = self->number; /* of the request that is about to be sent */
+    disconnect (self);
+    saker_err_t error = connect_to (self);
+    error = error == SAKER_OK ? say_hello (self, AGAIN_MS) : error;
+    self->number = number;
+    self->lost |= error != SAKER_OK;
+    return error;
 }
 
 saker_err_t saker_open (saker_t **self_p, const char *store, int timeout_ms)
@@ -235,12 +298,8 @@ void saker_close (saker_t **self_p)
     }
     zmq_msg_close (&self->message);
     if (self->process == getpid ()) { /* after a fork, zmq's threads are the parent's */
-        skr_socket_close (&self->socket);
-        if (self->context) {
-            zmq_ctx_term (self->context);
-        }
-    }
-    if (self->descriptor >= 0) {
+        disconnect (self);
+    } else if (self->descriptor >= 0) {
         close (self->descriptor);
     }
     skr_buf_free (&self->document);
