@@ -188,13 +188,8 @@ typedef struct saker_receipt_t {
 } saker_receipt_t;
 
 /* Writes the batch. When it returns, the change is on the local disk. `receipt` may be NULL.
-<<<<<<< HEAD
    SAKER_ETIMEOUT and SAKER_EUNREACHABLE leave open whether it was written: with an operation id it
    can be written again without harm. */
-=======
-   SAKER_EUNREACHABLE when the daemon ended before it answered: the change may have been written;
-   the same batch with an operation id can be sent again, to its successor on the same handle, too. */
->>>>>>> net
 SAKER_EXPORT saker_err_t saker_write (saker_t *self, const saker_batch_t *batch,
                                       saker_receipt_t *receipt);
 

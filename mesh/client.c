@@ -18,42 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-<<<<<<< HEAD
 #define MONITOR_NAME "inproc://saker-monitor"
 #define SOCKETS_MAX 4
 #define STORE_BYTES_MAX 4000 /* PATH_MAX less what is in a store */
 
 uint64_t skr_client_now_ms (void)
-=======
-#define ANSWER_MS 60000 /* a commit may take its time */
-#define GRACE_MS 10000  /* after the time-out of a request that waits at the daemon */
-#define AGAIN_MS 2000   /* for a daemon that was restarted to answer */
-#define MONITOR_ENDPOINT "inproc://monitor"
-#define ANSWER_BYTES_MAX (16u << 20)
-
-struct saker_t {
-    void *context;
-    void *socket;
-    void *monitor; /* tells when the daemon went */
-    bool lost;     /* it went: what was asked of it is not answered any more */
-    int descriptor; /* of the folder, where the path is long; -1 */
-    pid_t process;
-    uint64_t number;
-    char *store;
-    zmq_msg_t message; /* the last answer: what is handed over is borrowed from it */
-    skr_buf_t document, pointer, author, spare; /* texts with their ending zeros */
-};
-
-/* What a page of an answer is read with. */
-typedef struct answer_t {
-    skr_cbor_t cbor;
-    saker_err_t error;
-} answer_t;
-
-/* ---- one request */
-
-static saker_err_t check_process (const saker_t *self)
->>>>>>> net
 {
     struct timespec now;
     clock_gettime (CLOCK_MONOTONIC, &now);
@@ -101,7 +70,6 @@ static saker_err_t no_daemon (const char *store)
                      store, store);
 }
 
-<<<<<<< HEAD
 static saker_err_t send_request (skr_question_t *question, uint64_t deadline_ms)
 {
     saker_t *self = question->self;
@@ -109,48 +77,6 @@ static saker_err_t send_request (skr_question_t *question, uint64_t deadline_ms)
     for (;;) {
         if (zmq_send (self->socket, question->request.data, question->request.size, ZMQ_DONTWAIT)
             >= 0) {
-=======
-static bool is_lost (saker_t *self)
-{
-    zmq_msg_t event;
-    zmq_msg_init (&event);
-    while (zmq_msg_recv (&event, self->monitor, ZMQ_DONTWAIT) >= 0) {
-        self->lost = true;
-    }
-    zmq_msg_close (&event);
-    return self->lost;
-}
-
-/* Waits for the answer to the last request; older ones, given up, are dropped. */
-static saker_err_t receive (saker_t *self, int64_t until_ms, answer_t *answer)
-{
-    while (true) {
-        int64_t left_ms = until_ms - mono_ms ();
-        zmq_pollitem_t items[] = {{.socket = self->socket, .events = ZMQ_POLLIN},
-                                  {.socket = self->monitor, .events = ZMQ_POLLIN}};
-        if (zmq_poll (items, 2, left_ms > 0 ? (long) left_ms : 0) == 0 && left_ms <= 0) {
-            return no_answer (self);
-        }
-        bool lost = is_lost (self); /* what it answered before it went is there by now */
-        if (zmq_msg_recv (&self->message, self->socket, ZMQ_DONTWAIT) < 0) {
-            if (lost) {
-                return skr_fail (SAKER_EUNREACHABLE,
-                                 "the daemon on %s ended before it answered: whether it did what "
-                                 "was asked is not known", self->store);
-            }
-            continue;
-        }
-        skr_cbor_open (&answer->cbor,
-                       skr_span (zmq_msg_data (&self->message), zmq_msg_size (&self->message)));
-        skr_cbor_get_array (&answer->cbor, 64);
-        uint64_t version = skr_cbor_get_uint (&answer->cbor);
-        uint64_t number = skr_cbor_get_uint (&answer->cbor);
-        if (answer->cbor.error == SAKER_OK && version != SKR_API_VERSION) {
-            return skr_fail (SAKER_EVERSION, "the daemon speaks version %llu, this library %d",
-                             (unsigned long long) version, SKR_API_VERSION);
-        }
-        if (answer->cbor.error != SAKER_OK || number == self->number) {
->>>>>>> net
             return SAKER_OK;
         }
         if (errno != EAGAIN && errno != EINTR) {
@@ -165,7 +91,6 @@ static saker_err_t receive (saker_t *self, int64_t until_ms, answer_t *answer)
     }
 }
 
-<<<<<<< HEAD
 static saker_err_t lost_or_late (const skr_question_t *question, bool lost, int timeout_ms)
 {
     bool writes = question->command == SKR_COMMAND_WRITE;
@@ -176,41 +101,6 @@ static saker_err_t lost_or_late (const skr_question_t *question, bool lost, int 
                             question->self->store, doubt)
                 : skr_fail (SAKER_ETIMEOUT, "the daemon on %s did not answer within %d ms%s",
                             question->self->store, timeout_ms, doubt);
-=======
-static saker_err_t connect_again (saker_t *self);
-
-/* Sends the request, frees it, and opens the answer at its first result. The daemon's error becomes
-   ours. */
-static saker_err_t call (saker_t *self, skr_buf_t *request, int timeout_ms, answer_t *answer)
-{
-    saker_err_t error = check_process (self);
-    if (error == SAKER_OK && request->failed) {
-        error = skr_fail (SAKER_ENOMEM, "out of memory");
-    }
-    if (error == SAKER_OK && request->size > SKR_API_REQUEST_BYTES_MAX) {
-        error = skr_fail (SAKER_ELIMIT, "a request of %zu bytes: at most %u are allowed",
-                          request->size, SKR_API_REQUEST_BYTES_MAX);
-    }
-    if (error == SAKER_OK && is_lost (self)) {
-        error = connect_again (self);
-    }
-    if (error == SAKER_OK
-        && zmq_send (self->socket, request->data, request->size, ZMQ_DONTWAIT) < 0) {
-        error = no_answer (self);
-    }
-    skr_buf_free (request);
-    error = error == SAKER_OK ? receive (self, mono_ms () + timeout_ms, answer) : error;
-    SKR_TRY (error);
-    uint64_t code = skr_cbor_get_uint (&answer->cbor);
-    skr_span_t sentence = skr_cbor_get_text (&answer->cbor);
-    if (answer->cbor.error != SAKER_OK) {
-        return skr_wrap (skr_cbor_close (&answer->cbor), "the daemon's answer");
-    }
-    answer->error = (saker_err_t) code;
-    return code ? skr_fail (answer->error, "%.*s", (int) sentence.size,
-                            (const char *) sentence.data)
-                : SAKER_OK;
->>>>>>> net
 }
 
 /* ---- one question */
@@ -409,7 +299,6 @@ static saker_err_t make_socket (saker_t *self)
     return SAKER_OK;
 }
 
-<<<<<<< HEAD
 /* The folder of the socket is made by the daemon: it may be missing until one has run. */
 static saker_err_t connect_socket (saker_t *self)
 {
@@ -421,42 +310,6 @@ static saker_err_t connect_socket (saker_t *self)
     free (folder);
     if (error != SAKER_OK) {
         return no_daemon (self->store);
-=======
-/* A request to a daemon that is killed is lost, and zmq would connect again without a word. */
-static bool monitor (saker_t *self)
-{
-    self->lost = false;
-    self->monitor = zmq_socket (self->context, ZMQ_PAIR);
-    return self->monitor
-           && zmq_socket_monitor (self->socket, MONITOR_ENDPOINT, ZMQ_EVENT_DISCONNECTED) == 0
-           && zmq_connect (self->monitor, MONITOR_ENDPOINT) == 0;
-}
-
-static void disconnect (saker_t *self)
-{
-    skr_socket_close (&self->socket);
-    skr_socket_close (&self->monitor);
-    if (self->context) {
-        zmq_ctx_term (self->context);
-        self->context = NULL;
-    }
-    if (self->descriptor >= 0) {
-        close (self->descriptor);
-        self->descriptor = -1;
-    }
-}
-
-static saker_err_t connect_to (saker_t *self)
-{
-    char name[4200];
-    int linger = 0;
-    int64_t bytes_max = ANSWER_BYTES_MAX;
-    SKR_TRY (skr_socket_local_name (name, sizeof name, self->store, &self->descriptor));
-    self->context = zmq_ctx_new ();
-    self->socket = self->context ? zmq_socket (self->context, ZMQ_DEALER) : NULL;
-    if (!self->socket || !monitor (self)) {
-        return skr_fail (SAKER_EIO, "make a socket: %s", zmq_strerror (zmq_errno ()));
->>>>>>> net
     }
     return zmq_connect (self->socket, name) == 0
                ? SAKER_OK
@@ -484,18 +337,6 @@ static saker_err_t connect_all (saker_t *self, int timeout_ms)
     SKR_TRY (make_socket (self));
     SKR_TRY (connect_socket (self));
     return say_hello (self, timeout_ms);
-}
-
-/* With sockets of their own, so that nothing given up is sent after all. */
-static saker_err_t connect_again (saker_t *self)
-{
-    uint64_t number = self->number; /* of the request that is about to be sent */
-    disconnect (self);
-    saker_err_t error = connect_to (self);
-    error = error == SAKER_OK ? say_hello (self, AGAIN_MS) : error;
-    self->number = number;
-    self->lost |= error != SAKER_OK;
-    return error;
 }
 
 saker_err_t saker_open (saker_t **self_p, const char *store, int timeout_ms)
@@ -538,18 +379,11 @@ void saker_close (saker_t **self_p)
     if (!self) {
         return;
     }
-<<<<<<< HEAD
     /* In a forked child the context's thread does not exist: closing would wait for it for ever. */
     if (self->process == getpid ()) {
         close_sockets (self);
     }
     if (self->descriptor >= 0) {
-=======
-    zmq_msg_close (&self->message);
-    if (self->process == getpid ()) { /* after a fork, zmq's threads are the parent's */
-        disconnect (self);
-    } else if (self->descriptor >= 0) {
->>>>>>> net
         close (self->descriptor);
     }
     free (self->store);
