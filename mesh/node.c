@@ -538,7 +538,7 @@ static saker_err_t bind_pub (skr_node_t *self, const skr_curve_t *own)
     saker_err_t error = SAKER_EBUSY;
     SKR_TRY (skr_address_split (self->config.listen, host, sizeof host, &asked));
     if (asked && self->port < 65535) {
-        snprintf (address, sizeof address, "tcp://%s:%u", host, self->port + 1);
+        snprintf (address, sizeof address, "tcp://%s:%u", host, self->port + 1u);
         error = skr_socket_pub (&self->pub, own, address);
     }
     if (error != SAKER_OK) {

@@ -7,9 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* some are macros in glibc's headers, which clang does not let poison: gcc watches for both */
-#ifndef __clang__
+/* Fortified headers make macros of some, and clang warns of a macro that is poisoned. */
+#undef strcpy
+#undef strcat
+#undef strtok
+#undef sprintf
+#undef vsprintf
+#undef gets
+#undef atoi
+#undef atol
+#undef atoll
+#undef atof
 #pragma GCC poison strcpy strcat strtok sprintf vsprintf gets atoi atol atoll atof
-#endif
 
 #endif

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# The built programs have what configure promises: PIE, full RELRO, no executable stack, stack protector,
-# fortified calls, and no library path of the build folder.
+# The built programs have what configure promises: PIE, full RELRO, no executable stack, no library path
+# of the build folder, stack protector, fortified calls. Each check is first seen to fail on a program
+# that lacks just that.
 set -u
 passed=0 failed=0
+CC=${CC:-gcc}
 ok () { passed=$((passed + 1)); }
 not_ok () { failed=$((failed + 1)); echo "not ok: $*"; }
 if readelf -Ws .libs/libsaker.so 2>/dev/null | grep -qE '__(asan|tsan)_|gcov'; then
@@ -10,14 +12,55 @@ if readelf -Ws .libs/libsaker.so 2>/dev/null | grep -qE '__(asan|tsan)_|gcov'; t
     echo "0 passed, 0 failed, 1 skipped"
     exit 77
 fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+position_independent () { readelf -hW "$1" | grep -q 'Type: *DYN'; }
+relocations_read_only () { readelf -lW "$1" | grep -q GNU_RELRO; }
+bound_at_start () { readelf -dW "$1" | grep -qE '\(BIND_NOW\)|\(FLAGS\).*BIND_NOW|\(FLAGS_1\).*NOW'; }
+stack_not_executable () { readelf -lW "$1" | grep GNU_STACK | grep -q 'RW '; }
+no_library_path () { ! readelf -dW "$1" | grep -qE '\((RPATH|RUNPATH)\)'; }
+stack_protected () { readelf -Ws "$1" | grep -q __stack_chk_fail; }
+fortified () { readelf -Ws "$1" | grep -q '_chk@'; }
+
+of_every_file='position_independent relocations_read_only bound_at_start stack_not_executable no_library_path'
 for file in .libs/saker .libs/sakerd .libs/libsaker.so; do
     [ -f "$file" ] || { not_ok "$file is missing"; continue; }
-    if readelf -hW "$file" | grep -q 'Type: *DYN'; then ok; else not_ok "$file: not position independent"; fi
-    if readelf -lW "$file" | grep -q GNU_RELRO; then ok; else not_ok "$file: no RELRO"; fi
-    if readelf -dW "$file" | grep -qE 'BIND_NOW|NOW'; then ok; else not_ok "$file: not bound at start"; fi
-    if readelf -lW "$file" | grep GNU_STACK | grep -q 'RW '; then ok; else not_ok "$file: executable stack"; fi
+    for property in $of_every_file stack_protected fortified; do
+        if $property "$file"; then ok; else not_ok "$file: not $property"; fi
+    done
 done
-if readelf -Ws .libs/libsaker.so | grep -q __stack_chk_fail; then ok; else not_ok "no stack protector"; fi
-if readelf -Ws .libs/libsaker.so | grep -q '_chk@'; then ok; else not_ok "no fortified calls"; fi
+
+# ---- planted: a program with all of it, then one without each
+
+cat >"$work/p.c" <<'C'
+#include <stdio.h>
+int main (int argc, char **argv)
+{
+    char text[64];
+    snprintf (text, (size_t) argc * 8, "%s", argv[0]);
+    return puts (text) < 0;
+}
+C
+good='-O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack'
+# shellcheck disable=SC2086
+$CC $good "$work/p.c" -o "$work/p" || not_ok "the planted program does not build"
+for property in $of_every_file stack_protected fortified; do
+    if $property "$work/p"; then ok; else not_ok "a good program seems not $property"; fi
+done
+while read -r property without; do
+    # shellcheck disable=SC2086
+    $CC $good $without "$work/p.c" -o "$work/p" || { not_ok "does not build with $without"; continue; }
+    if $property "$work/p"; then not_ok "not noticed: not $property"; else ok; fi
+done <<'PLANTS'
+position_independent -fno-pie -no-pie
+relocations_read_only -Wl,-z,norelro
+bound_at_start -Wl,-z,lazy
+stack_not_executable -Wl,-z,execstack
+no_library_path -Wl,-rpath,/tmp
+stack_protected -fno-stack-protector
+fortified -U_FORTIFY_SOURCE
+PLANTS
+
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ]

@@ -2,7 +2,7 @@
 # The layers hold: tools -> mesh -> peer -> crdt. Each check is first seen to fail on a planted violation.
 set -u
 top=$(cd "${srcdir:-.}" && pwd)
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 CC=${CC:-gcc}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -66,16 +66,30 @@ if [ ! -f "$crdt" ]; then
 fi
 libraries () { pkg-config --libs "$@"; }
 if nm "$crdt" | grep -qE '__(asan|tsan)_'; then
-    echo "sanitized build: links are not checked"
+    echo "skipped: layers: links of a sanitized build are not checked"
+    skipped=1
 else
     # shellcheck disable=SC2046
     if links_alone "$crdt" $(libraries libsodium libcbor) -lm; then ok; else not_ok "crdt does not link alone"; head -5 "$work/link.log"; fi
     # shellcheck disable=SC2046
     if links_alone "$crdt .libs/libpeer.a" $(libraries libsodium libcbor lmdb) -lm; then ok; else not_ok "peer does not link without mesh"; head -5 "$work/link.log"; fi
-    echo 'int zmq_ctx_new (void); int planted (void); int planted (void) { return zmq_ctx_new (); }' >"$work/planted.c"
-    $CC -fPIC -c "$work/planted.c" -o "$work/planted.o"
     # shellcheck disable=SC2046
-    if links_alone "$crdt $work/planted.o" $(libraries libsodium libcbor) -lm; then not_ok "a call of zmq in crdt is not noticed"; else ok; fi
+    if links_alone "$crdt .libs/libpeer.a .libs/libmesh.a" $(libraries libsodium libcbor lmdb libczmq libzmq) -lm; then ok; else not_ok "mesh does not link without tools"; head -5 "$work/link.log"; fi
+
+    plant_call () # NAME: an object that calls it
+    {
+        echo "int $1 (void); int planted (void); int planted (void) { return $1 (); }" >"$work/planted.c"
+        $CC -w -fPIC -c "$work/planted.c" -o "$work/planted.o"
+    }
+    plant_call mdb_env_create
+    # shellcheck disable=SC2046
+    if links_alone "$crdt $work/planted.o" $(libraries libsodium libcbor) -lm; then not_ok "a call of lmdb in crdt is not noticed"; else ok; fi
+    plant_call zmq_ctx_new
+    # shellcheck disable=SC2046
+    if links_alone "$crdt .libs/libpeer.a $work/planted.o" $(libraries libsodium libcbor lmdb) -lm; then not_ok "a call of zmq in peer is not noticed"; else ok; fi
+    plant_call json_loads
+    # shellcheck disable=SC2046
+    if links_alone "$crdt .libs/libpeer.a .libs/libmesh.a $work/planted.o" $(libraries libsodium libcbor lmdb libczmq libzmq) -lm; then not_ok "a call of jansson in mesh is not noticed"; else ok; fi
 
     # ---- 3. crdt calls nothing of the outside world
 
@@ -84,8 +98,7 @@ else
     found=$(strangers "$crdt")
     if [ -z "$found" ]; then ok; else not_ok "crdt calls:" $found; fi
     for call in time open socket pthread_create randombytes_buf; do
-        echo "int $call (void); int planted (void); int planted (void) { return $call (); }" >"$work/planted.c"
-        $CC -w -c "$work/planted.c" -o "$work/planted.o"
+        plant_call "$call"
         if [ -n "$(strangers "$work/planted.o")" ]; then ok; else not_ok "a call of $call is not noticed"; fi
     done
 fi
@@ -96,6 +109,11 @@ echo '#include "crdt/clock.h"' >"$work/tool.c"
 if $CC -I"$top/include" -fsyntax-only "$work/tool.c" 2>/dev/null; then not_ok "a tool can see crdt/"; else ok; fi
 echo '#include "saker.h"' >"$work/tool.c"
 if $CC -I"$top/include" -fsyntax-only "$work/tool.c"; then ok; else not_ok "saker.h does not stand alone"; fi
+
+# automake adds no include path of its own: the tools' compile line has the public header's folder alone
+if grep -q '^DEFAULT_INCLUDES = *$' Makefile || ! grep -q '^DEFAULT_INCLUDES' Makefile; then ok; else not_ok "automake adds include paths"; fi
+paths=$(sed -n 's/^tool_cppflags = *//p' Makefile | grep -oE -- '-I *[^ ]+' | sort -u)
+if [ "$paths" = '-I$(top_srcdir)/include' ]; then ok; else not_ok "tools are compiled with" $paths; fi
 
 # ---- 5. no two files share a base name; none is called util, common or manager
 
@@ -109,5 +127,5 @@ if [ -z "$vague" ]; then ok; else not_ok "vague names:" $vague; fi
 shown=$(nm -D --defined-only .libs/libsaker.so 2>/dev/null | awk '{ print $3 }' | sed 's/@.*//' | grep -v '^saker_')
 if [ -f .libs/libsaker.so ] && [ -z "$shown" ]; then ok; else not_ok "libsaker shows:" $shown; fi
 
-echo "$passed passed, $failed failed, 0 skipped"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
