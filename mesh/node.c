@@ -11,6 +11,8 @@
 #define ROUND_BYTES_MAX (4u << 20) /* taken of all sockets in one round */
 #define TURN_EVERY_MS 200         /* links look at themselves */
 #define WAIT_MAX_MS 1000
+#define PAUSE_MIN_MS 1000 /* nothing is pulled after a group that could not be stored */
+#define PAUSE_MAX_MS 10000
 
 uint64_t skr_node_now (const skr_node_t *self)
 {
@@ -81,14 +83,40 @@ static void drain (skr_node_t *self, void *socket, bool routed, message_fn *hand
     }
 }
 
+/* A disk that is full stays full for a while: what others hold is pulled again later, less and less
+   often, and a failure is told once. */
+static void note_failure (skr_node_t *self, saker_err_t error)
+{
+    uint64_t now_ms = skr_node_now (self);
+    bool passing = error == SAKER_EFULL || error == SAKER_EIO || error == SAKER_ENOMEM;
+    self->stats.failed_groups++;
+    skr_log (&self->world, error == self->ailing ? SKR_LOG_DEBUG : SKR_LOG_ERROR, "%s",
+             skr_error ());
+    self->ailing = error;
+    if (passing && now_ms >= self->links.claims.not_before_ms) {
+        self->pause_ms = self->pause_ms ? 2 * self->pause_ms : PAUSE_MIN_MS;
+        self->pause_ms = self->pause_ms < PAUSE_MAX_MS ? self->pause_ms : PAUSE_MAX_MS;
+        self->links.claims.not_before_ms = now_ms + self->pause_ms;
+    }
+}
+
+/* During a pause, small writes may succeed where large ones do not: that says nothing. */
+static void note_success (skr_node_t *self)
+{
+    if (self->ailing != SAKER_OK && skr_node_now (self) >= self->links.claims.not_before_ms) {
+        skr_log (&self->world, SKR_LOG_INFO, "the store takes writes again");
+        self->ailing = SAKER_OK;
+        self->pause_ms = 0;
+    }
+}
+
 /* A store that failed in the middle of a group: nothing of the group counts. */
 static void fail_group (skr_node_t *self, saker_err_t error)
 {
     if (error == SAKER_OK) {
         return;
     }
-    self->stats.failed_groups++;
-    skr_log (&self->world, SKR_LOG_ERROR, "%s", skr_error ());
+    note_failure (self, error);
     skr_replica_abort (self->replica);
     skr_api_committed (self->api, error);
 }
@@ -425,10 +453,10 @@ static void commit (skr_node_t *self)
     }
     saker_err_t error = skr_replica_commit (self->replica);
     if (error != SAKER_OK) {
-        self->stats.failed_groups++;
-        skr_log (&self->world, SKR_LOG_ERROR, "commit: %s", skr_error ());
+        note_failure (self, error);
         skr_replica_abort (self->replica);
     } else {
+        note_success (self);
         skr_live_publish (self->replica, self->pub, &self->stats.frames_out);
         self->beat_soon = true;
     }
