@@ -7,7 +7,11 @@
    Every function that can fail returns a saker_err_t; 0 is success. After a failure
    saker_error_text () tells, for the calling thread, in one sentence what was wrong and what to do.
    Text is UTF-8. Sizes are in bytes, times in milliseconds. A saker_t belongs to one thread at a
-   time; several threads open one each. Nothing here forks, installs signal handlers or prints. */
+   time; several threads open one each. Nothing here forks, installs signal handlers or prints.
+   After a fork the child opens its own saker_t: it may only close the parent's, which then frees
+   the child's memory of it; every other call fails with SAKER_EUSAGE. After a time-out, or when the
+   daemon went away and came back, a saker_t goes on to work. A callback may use the saker_t that
+   called it. */
 
 #ifndef SAKER_H_INCLUDED
 #define SAKER_H_INCLUDED
@@ -134,9 +138,9 @@ SAKER_EXPORT saker_err_t saker_batch_set (saker_batch_t *self, const char *docum
 SAKER_EXPORT saker_err_t saker_batch_set_lww (saker_batch_t *self, const char *document,
                                               const char *pointer, const saker_value_t *value);
 
-/* Replace: begins the replacement of everything at and below the place. The saker_batch_set and
-   saker_batch_set_map calls on places at and below it that follow, up to saker_batch_replace_end,
-   are its new contents. What is equal already is left untouched, so that it does not rival what
+/* Replace: begins the replacement of everything at and below the place. The saker_batch_set,
+   saker_batch_set_lww and saker_batch_set_map calls on places at and below it that follow, up to
+   saker_batch_replace_end, are its new contents. What is equal already is left untouched, so that it does not rival what
    others write; what is not named is deleted. */
 SAKER_EXPORT saker_err_t saker_batch_replace (saker_batch_t *self, const char *document,
                                               const char *pointer);
@@ -164,8 +168,8 @@ SAKER_EXPORT saker_err_t saker_batch_remove (saker_batch_t *self, const char *do
    and answers with the receipt of the first. */
 SAKER_EXPORT saker_err_t saker_batch_operation (saker_batch_t *self, const void *id, size_t size);
 
-/* Operations and encoded bytes in the batch so far; one change takes SAKER_CHANGE_OPS_MAX and
-   SAKER_CHANGE_BYTES_MAX of them. */
+/* Operations and encoded bytes in the batch so far (of a replacement: what it may cost at least);
+   one change takes SAKER_CHANGE_OPS_MAX and SAKER_CHANGE_BYTES_MAX of them. */
 SAKER_EXPORT size_t saker_batch_count (const saker_batch_t *self);
 SAKER_EXPORT size_t saker_batch_bytes (const saker_batch_t *self);
 
@@ -184,8 +188,8 @@ typedef struct saker_receipt_t {
 } saker_receipt_t;
 
 /* Writes the batch. When it returns, the change is on the local disk. `receipt` may be NULL.
-   SAKER_EUNREACHABLE when the daemon ended before it answered: the change may have been written;
-   the same batch with an operation id can be sent again, to its successor on the same handle, too. */
+   SAKER_ETIMEOUT and SAKER_EUNREACHABLE leave open whether it was written: with an operation id it
+   can be written again without harm. */
 SAKER_EXPORT saker_err_t saker_write (saker_t *self, const saker_batch_t *batch,
                                       saker_receipt_t *receipt);
 
@@ -207,15 +211,16 @@ typedef struct saker_leaf_t {
 } saker_leaf_t;
 
 /* Called once a leaf; borrowed until it returns. A value other than 0 ends the read, which then
-   returns SAKER_OK. */
+   returns SAKER_OK. This goes for all callbacks below. */
 typedef int saker_leaf_fn (const saker_leaf_t *leaf, void *argument);
 
-/* Reads one document, or the part of it at and below `pointer`, rivals included.
+/* Reads one document, or the part of it at and below `pointer`, rivals included, as of one moment.
    SAKER_ENOTFOUND when nothing is there. */
 SAKER_EXPORT saker_err_t saker_read (saker_t *self, const char *collection, const char *document,
                                      const char *pointer, saker_leaf_fn *leaf_fn, void *argument);
 
-/* Reads every document of a collection, in byte order of the ids, as of successive moments. */
+/* Reads every document of a collection, in byte order of the ids: each as of one moment, these
+   moments one after the other. */
 SAKER_EXPORT saker_err_t saker_iterate (saker_t *self, const char *collection,
                                         saker_leaf_fn *leaf_fn, void *argument);
 
@@ -255,7 +260,8 @@ SAKER_EXPORT saker_err_t saker_now (saker_t *self, saker_cursor_t *cursor);
 /* Hands over the events after the cursor (of one collection, or of all with NULL) and moves it;
    waits up to `timeout_ms` for the first. SAKER_ETIMEOUT when none came, SAKER_EGAP when the
    cursor is of another epoch or older than what is kept: then read anew and start from
-   saker_now (). */
+   saker_now (). A callback that ends it leaves the cursor before the change that its last event
+   belongs to, so that all events of that change come again. */
 SAKER_EXPORT saker_err_t saker_watch (saker_t *self, const char *collection, saker_cursor_t *cursor,
                                       int timeout_ms, saker_event_fn *event_fn, void *argument);
 
@@ -270,7 +276,7 @@ SAKER_EXPORT saker_err_t saker_cursor_load (saker_t *self, const char *name,
 
 /* Waits until everything that this peer has written so far is on the disk of each named peer
    (names or ids, separated by commas; NULL: all members). A peer reports only what it has stored.
-   SAKER_ETIMEOUT names the peers that are behind. */
+   SAKER_ETIMEOUT names the peers that are behind. An hour at most. */
 SAKER_EXPORT saker_err_t saker_wait (saker_t *self, const char *peers, int timeout_ms);
 
 typedef struct saker_peer_t {

@@ -1,29 +1,35 @@
-#include "mesh/batch.h"
+/* Batches: intents, encoded as they come, so that a batch is as large as what will be sent. */
 
+#include "mesh/client_internal.h"
+
+#include "crdt/limits.h"
+#include "crdt/path.h"
 #include "crdt/value.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define ROOM_BYTES 1024 /* of a request, around the intents */
+
 saker_batch_t *saker_batch_new (const char *collection)
 {
-    if (skr_collection_name_check (collection) != SAKER_OK) {
-        return NULL;
-    }
     saker_batch_t *self = calloc (1, sizeof *self);
-    if (!self) {
-        skr_fail (SAKER_ENOMEM, "out of memory");
-        return NULL;
+    if (self && !(self->collection = strdup (collection))) {
+        free (self);
+        self = NULL;
     }
-    memcpy (self->collection, collection, strlen (collection) + 1);
     return self;
 }
 
 void saker_batch_destroy (saker_batch_t **self_p)
 {
-    if (*self_p) {
-        skr_buf_free (&(*self_p)->intents);
-        free (*self_p);
+    saker_batch_t *self = *self_p;
+    if (self) {
+        free (self->collection);
+        skr_buf_free (&self->intents);
+        skr_buf_free (&self->path);
+        skr_buf_free (&self->value);
+        free (self);
         *self_p = NULL;
     }
 }
@@ -31,46 +37,82 @@ void saker_batch_destroy (saker_batch_t **self_p)
 static saker_err_t check_document (const char *document)
 {
     size_t size = strlen (document);
-    if (size < 1 || size > SKR_DOCUMENT_BYTES_MAX) {
-        return skr_fail (SAKER_ELIMIT, "a document id has 1 to %d bytes", SKR_DOCUMENT_BYTES_MAX);
+    if (size < 1) {
+        return skr_fail (SAKER_EINPUT, "a document id without a byte");
+    }
+    if (size > SKR_DOCUMENT_BYTES_MAX) {
+        return skr_fail (SAKER_ELIMIT, "a document id of %zu bytes: at most %d are allowed "
+                         "(SAKER_DOCUMENT_BYTES_MAX)", size, SKR_DOCUMENT_BYTES_MAX);
     }
     return skr_utf8_valid (document, size)
                ? SAKER_OK
                : skr_fail (SAKER_EINPUT, "a document id that is not UTF-8");
 }
 
-/* Appends one operation; `value` is encoded, or empty. Nothing is left of it when it fails. */
-static saker_err_t add (saker_batch_t *self, skr_intent_kind_t kind, const char *document,
-                        const char *pointer, skr_span_t value)
+static saker_err_t set_path (saker_batch_t *self, const char *document, const char *pointer)
 {
-    skr_buf_t path = {0};
     SKR_TRY (check_document (document));
-    saker_err_t error = skr_path_from_pointer (&path, pointer);
-    if (error == SAKER_OK) {
-        skr_cbor_put_array (&self->intents, 4);
-        skr_cbor_put_uint (&self->intents, (uint64_t) kind);
-        skr_cbor_put_text (&self->intents, document, strlen (document));
-        skr_cbor_put_bytes (&self->intents, path.data, path.size);
-        skr_cbor_put_bytes (&self->intents, value.data, value.size);
-        self->intents_count++;
-        self->operations += kind != SKR_INTENT_REPLACE && kind != SKR_INTENT_REPLACE_END;
-        error = self->intents.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
+    skr_buf_clear (&self->path);
+    return skr_path_from_pointer (&self->path, pointer);
+}
+
+static void put_intent (saker_batch_t *self, skr_intent_kind_t kind, const char *document,
+                        bool with_value)
+{
+    skr_cbor_put_array (&self->intents, with_value ? 4 : 3);
+    skr_cbor_put_uint (&self->intents, kind);
+    skr_cbor_put_text (&self->intents, document, strlen (document));
+    skr_cbor_put_bytes (&self->intents, self->path.data, self->path.size);
+    if (with_value) {
+        skr_buf_append_span (&self->intents, skr_span_of (&self->value));
     }
-    skr_buf_free (&path);
-    return error;
+}
+
+/* Keeps what was put, unless it does not fit. */
+static saker_err_t keep (saker_batch_t *self, size_t before, size_t count)
+{
+    if (self->intents.failed || self->path.failed || self->value.failed) {
+        self->intents.failed = false;
+        self->intents.size = before;
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    if (self->intents.size > SKR_API_REQUEST_BYTES_MAX - ROOM_BYTES) {
+        self->intents.size = before;
+        return skr_fail (SAKER_ELIMIT, "a batch holds at most %u bytes: write it and begin another",
+                         SKR_API_REQUEST_BYTES_MAX - ROOM_BYTES);
+    }
+    self->intents_count++;
+    self->count += count;
+    return SAKER_OK;
+}
+
+static saker_err_t add_plain (saker_batch_t *self, skr_intent_kind_t kind, const char *document,
+                              const char *pointer)
+{
+    size_t before = self->intents.size;
+    SKR_TRY (set_path (self, document, pointer));
+    put_intent (self, kind, document, false);
+    return keep (self, before, 1);
 }
 
 static saker_err_t add_value (saker_batch_t *self, skr_intent_kind_t kind, const char *document,
                               const char *pointer, const saker_value_t *value)
 {
-    skr_buf_t encoded = {0};
-    SKR_TRY (skr_wrap (skr_value_check (value), "%s", *pointer ? pointer : document));
-    skr_value_put (&encoded, value);
-    saker_err_t error = encoded.failed
-                            ? skr_fail (SAKER_ENOMEM, "out of memory")
-                            : add (self, kind, document, pointer, skr_span_of (&encoded));
-    skr_buf_free (&encoded);
-    return error;
+    size_t before = self->intents.size;
+    SKR_TRY (set_path (self, document, pointer));
+    SKR_TRY (skr_value_check (value));
+    skr_buf_clear (&self->value);
+    skr_value_put (&self->value, value);
+    put_intent (self, kind, document, true);
+    return keep (self, before, 1);
+}
+
+static saker_err_t check_outside (const saker_batch_t *self)
+{
+    return self->replacing
+               ? skr_fail (SAKER_EUSAGE, "a replacement holds values and maps only: end it "
+                                         "first with saker_batch_replace_end")
+               : SAKER_OK;
 }
 
 saker_err_t saker_batch_set (saker_batch_t *self, const char *document, const char *pointer,
@@ -87,66 +129,63 @@ saker_err_t saker_batch_set_lww (saker_batch_t *self, const char *document, cons
 
 saker_err_t saker_batch_set_map (saker_batch_t *self, const char *document, const char *pointer)
 {
-    return add (self, SKR_INTENT_SET_MAP, document, pointer, skr_span (NULL, 0));
+    return add_plain (self, SKR_INTENT_SET_MAP, document, pointer);
 }
 
 saker_err_t saker_batch_delete (saker_batch_t *self, const char *document, const char *pointer)
 {
-    return add (self, SKR_INTENT_DELETE, document, pointer, skr_span (NULL, 0));
+    SKR_TRY (check_outside (self));
+    return add_plain (self, SKR_INTENT_DELETE, document, pointer);
 }
 
 saker_err_t saker_batch_incr (saker_batch_t *self, const char *document, const char *pointer,
                               int64_t amount)
 {
-    saker_value_t value = {.type = SAKER_INT, .as.integer = amount};
-    if (!amount) {
-        return skr_fail (SAKER_EINPUT, "an increment by 0 does nothing");
-    }
+    const saker_value_t value = {.type = SAKER_INT, .as.integer = amount};
+    SKR_TRY (check_outside (self));
     return add_value (self, SKR_INTENT_INCR, document, pointer, &value);
 }
 
 saker_err_t saker_batch_add (saker_batch_t *self, const char *document, const char *pointer,
                              const saker_value_t *value)
 {
+    SKR_TRY (check_outside (self));
     return add_value (self, SKR_INTENT_ADD, document, pointer, value);
 }
 
 saker_err_t saker_batch_remove (saker_batch_t *self, const char *document, const char *pointer,
                                 const saker_value_t *value)
 {
+    SKR_TRY (check_outside (self));
     return add_value (self, SKR_INTENT_REMOVE, document, pointer, value);
 }
 
 saker_err_t saker_batch_replace (saker_batch_t *self, const char *document, const char *pointer)
 {
-    if (self->replacing) {
-        return skr_fail (SAKER_EUSAGE, "a replacement inside a replacement");
-    }
-    SKR_TRY (add (self, SKR_INTENT_REPLACE, document, pointer, skr_span (NULL, 0)));
+    SKR_TRY (check_outside (self));
+    SKR_TRY (add_plain (self, SKR_INTENT_REPLACE, document, pointer));
     self->replacing = true;
     return SAKER_OK;
 }
 
 saker_err_t saker_batch_replace_end (saker_batch_t *self)
 {
+    size_t before = self->intents.size;
     if (!self->replacing) {
-        return skr_fail (SAKER_EUSAGE, "the end of a replacement that was not begun");
+        return skr_fail (SAKER_EUSAGE, "no replacement was begun");
     }
-    self->replacing = false;
-    skr_cbor_put_array (&self->intents, 4);
+    skr_cbor_put_array (&self->intents, 1);
     skr_cbor_put_uint (&self->intents, SKR_INTENT_REPLACE_END);
-    skr_cbor_put_text (&self->intents, "", 0);
-    skr_cbor_put_bytes (&self->intents, NULL, 0);
-    skr_cbor_put_bytes (&self->intents, NULL, 0);
-    self->intents_count++;
-    return self->intents.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
+    SKR_TRY (keep (self, before, 0));
+    self->replacing = false;
+    return SAKER_OK;
 }
 
 saker_err_t saker_batch_operation (saker_batch_t *self, const void *id, size_t size)
 {
     if (size < 1 || size > sizeof self->operation_id) {
-        return skr_fail (SAKER_ELIMIT, "an operation id has 1 to %d bytes",
-                         SKR_OPERATION_ID_BYTES_MAX);
+        return skr_fail (SAKER_EINPUT, "an operation id of %zu bytes: it has 1 to %zu", size,
+                         sizeof self->operation_id);
     }
     memcpy (self->operation_id, id, size);
     self->operation_id_size = size;
@@ -155,10 +194,62 @@ saker_err_t saker_batch_operation (saker_batch_t *self, const void *id, size_t s
 
 size_t saker_batch_count (const saker_batch_t *self)
 {
-    return self->operations;
+    return self->count;
 }
 
 size_t saker_batch_bytes (const saker_batch_t *self)
 {
     return self->intents.size;
+}
+
+/* ---- writing */
+
+static void put_batch (skr_question_t *question, const saker_batch_t *batch)
+{
+    skr_question_text (question, 0, batch->collection);
+    skr_cbor_put_uint (&question->request, 1);
+    skr_cbor_put_array (&question->request, batch->intents_count);
+    skr_buf_append_span (&question->request, skr_span_of (&batch->intents));
+    if (batch->operation_id_size > 0) {
+        skr_question_bytes (question, 2, batch->operation_id, batch->operation_id_size);
+    }
+}
+
+static saker_err_t get_receipt (skr_question_t *question, saker_receipt_t *receipt)
+{
+    skr_fields_need (&question->fields, 0);
+    skr_cbor_get_fixed (&question->cbor, receipt->writer, sizeof receipt->writer);
+    skr_fields_need (&question->fields, 1);
+    receipt->seq = skr_cbor_get_uint (&question->cbor);
+    skr_fields_need (&question->fields, 2);
+    receipt->repeated = skr_cbor_get_bool (&question->cbor);
+    return skr_question_check (question);
+}
+
+static saker_err_t check_batch (const saker_batch_t *batch)
+{
+    if (batch->replacing) {
+        return skr_fail (SAKER_EUSAGE, "a replacement was not ended: call saker_batch_replace_end");
+    }
+    return skr_utf8_valid (batch->collection, strlen (batch->collection))
+               ? SAKER_OK
+               : skr_fail (SAKER_EINPUT, "the name of the collection is not UTF-8");
+}
+
+saker_err_t saker_write (saker_t *self, const saker_batch_t *batch, saker_receipt_t *receipt)
+{
+    skr_question_t question;
+    saker_receipt_t unwanted;
+    SKR_TRY (check_batch (batch));
+    size_t arguments = batch->operation_id_size > 0 ? 3 : 2;
+    saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_WRITE, arguments);
+    if (error == SAKER_OK) {
+        put_batch (&question, batch);
+        error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
+    }
+    if (error == SAKER_OK) {
+        error = get_receipt (&question, receipt ? receipt : &unwanted);
+    }
+    skr_question_end (&question);
+    return error;
 }

@@ -1,36 +1,29 @@
+/* The table of commands, requests in, answers out; and the commands that write. */
+
 #include "peer/api_internal.h"
 
+#include "crdt/limits.h"
+#include "crdt/value.h"
+
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define INTENTS_MAX (4 * SKR_CHANGE_OPS_MAX) /* replacing writes fewer operations than it names */
+#define EXPIRES_MS_MAX INT64_C (31622400000) /* a year */
+#define COUNT_MAX ((size_t) 1 << 20)
 
-uint64_t skr_api_mono (const skr_api_t *self)
+/* ---- shorthands */
+
+uint64_t skr_api_now_ms (const skr_api_t *self)
 {
     return self->world->mono_ms (self->world->context);
 }
 
-void skr_api_get_text (skr_cbor_t *cbor, char *text, size_t size)
+skr_buf_t *skr_api_scratch (skr_api_t *self)
 {
-    skr_span_t span = skr_cbor_get_text (cbor);
-    *text = 0;
-    if (span.size >= size || (span.size && memchr (span.data, 0, span.size))) {
-        skr_cbor_reject (cbor, "a text that is too long, or holds a zero byte");
-    } else if (span.size) {
-        memcpy (text, span.data, span.size);
-        text[span.size] = 0;
-    }
-}
-
-bool skr_api_get_optional (skr_cbor_t *cbor, char *text, size_t size)
-{
-    if (skr_cbor_peek (cbor) == SKR_CBOR_NULL) {
-        skr_cbor_get_null (cbor);
-        *text = 0;
-        return false;
-    }
-    skr_api_get_text (cbor, text, size);
-    return true;
+    skr_buf_clear (&self->scratch);
+    return &self->scratch;
 }
 
 void skr_api_put_text (skr_buf_t *buf, const char *text)
@@ -38,438 +31,432 @@ void skr_api_put_text (skr_buf_t *buf, const char *text)
     skr_cbor_put_text (buf, text, strlen (text));
 }
 
-const char *skr_api_author (const skr_api_t *self, const skr_id_t *writer)
+void skr_api_put_fingerprint (skr_buf_t *buf, const skr_fingerprint_t *fingerprint)
 {
-    const skr_member_t *member =
-        skr_roster_by_writer (skr_replica_roster (self->replica), writer);
-    return member ? member->name : "?";
+    uint8_t bytes[16];
+    char text[33];
+    skr_fingerprint_bytes (fingerprint, bytes);
+    skr_hex (text, bytes, sizeof bytes);
+    skr_api_put_text (buf, text);
+}
+
+const char *skr_api_collection_name (const skr_collection_t *collection, char text[64])
+{
+    if (collection->name[0]) {
+        return collection->name;
+    }
+    text[0] = '#';
+    skr_hex (text + 1, collection->id.bytes, sizeof collection->id.bytes);
+    return text;
+}
+
+saker_err_t skr_api_arguments_end (skr_api_call_t *call)
+{
+    skr_fields_end (&call->fields);
+    return skr_wrap (skr_cbor_close (&call->cbor), "request");
 }
 
 /* ---- answers */
 
-static void put_answer (skr_buf_t *answer, uint64_t number, saker_err_t error,
-                        const skr_buf_t *results, size_t count)
+/* A sentence may quote what was asked, cut anywhere: but an answer's texts are UTF-8. */
+static void put_sentence (skr_buf_t *answer, const char *sentence)
 {
-    bool failed = results && results->failed;
-    error = failed ? SAKER_ENOMEM : error;
-    skr_cbor_put_array (answer, 4 + (failed ? 0 : count));
+    size_t size = strlen (sentence);
+    while (size > 0 && !skr_utf8_valid (sentence, size)) {
+        size--;
+    }
+    skr_cbor_put_text (answer, sentence, size);
+}
+
+static void put_answer (skr_buf_t *answer, uint64_t number, saker_err_t error, skr_span_t body,
+                        const char *sentence)
+{
+    skr_cbor_put_map (answer, 4);
+    skr_cbor_put_uint (answer, 0);
     skr_cbor_put_uint (answer, SKR_API_VERSION);
+    skr_cbor_put_uint (answer, 1);
     skr_cbor_put_uint (answer, number);
+    skr_cbor_put_uint (answer, 2);
     skr_cbor_put_uint (answer, (uint64_t) error);
-    skr_api_put_text (answer, failed ? "out of memory" : error != SAKER_OK ? skr_error () : "");
-    if (results && !failed) {
-        skr_buf_append_span (answer, skr_span_of (results));
+    skr_cbor_put_uint (answer, 3);
+    if (error == SAKER_OK) {
+        skr_buf_append_span (answer, body);
+    } else {
+        put_sentence (answer, sentence);
     }
 }
 
 void skr_api_answer (skr_api_t *self, skr_span_t client, uint64_t number, saker_err_t error,
-                     const skr_buf_t *results, size_t count)
+                     skr_span_t body, const char *sentence)
 {
-    skr_buf_t answer = {0};
-    put_answer (&answer, number, error, results, count);
-    if (!answer.failed) {
-        self->send (self->context, client, skr_span_of (&answer));
+    static const skr_span_t nothing;
+    skr_buf_clear (&self->answer);
+    put_answer (&self->answer, number, error, body, sentence);
+    if (self->answer.failed) {
+        skr_buf_free (&self->answer);
+        put_answer (&self->answer, number, SAKER_ENOMEM, nothing, "the daemon is out of memory");
     }
-    skr_buf_free (&answer);
+    if (!self->answer.failed) {
+        self->send (self->context, client, skr_span_of (&self->answer));
+    }
 }
 
-/* ---- commands that write: their answers wait for the commit */
-
-static saker_err_t hold (skr_api_request_t *request)
+static void answer_error (skr_api_t *self, const skr_api_call_t *call, saker_err_t error)
 {
-    skr_api_t *self = request->api;
-    if (self->held_count == SKR_API_HELD_MAX) {
-        return skr_fail (SAKER_ELIMIT, "too many writes at once: try again");
+    static const skr_span_t nothing;
+    skr_api_answer (self, call->client, call->number, error, nothing, skr_error ());
+}
+
+/* ---- answers that are held until the commit */
+
+static void put_u64 (skr_buf_t *buf, uint64_t value)
+{
+    uint8_t bytes[8];
+    skr_put_u64 (bytes, value);
+    skr_buf_append (buf, bytes, sizeof bytes);
+}
+
+static void hold (skr_api_t *self, const skr_api_call_t *call)
+{
+    size_t before = self->held.size;
+    put_u64 (&self->held, (uint64_t) call->client.size << 32 | call->body->size);
+    put_u64 (&self->held, call->number);
+    skr_buf_append_span (&self->held, call->client);
+    skr_buf_append_span (&self->held, skr_span_of (call->body));
+    if (self->held.failed) {
+        /* The change will be there, but its receipt cannot be kept. */
+        self->held.failed = false;
+        self->held.size = before;
+        answer_error (self, call, skr_fail (SAKER_ENOMEM, "the daemon is out of memory"));
     }
-    if (self->held_count == self->held_capacity) {
-        size_t capacity = self->held_capacity ? 2 * self->held_capacity : 16;
-        skr_api_held_t *grown = realloc (self->held, capacity * sizeof *grown);
-        if (!grown) {
-            return skr_fail (SAKER_ENOMEM, "out of memory");
-        }
-        self->held = grown;
-        self->held_capacity = capacity;
-    }
-    skr_api_held_t *held = &self->held[self->held_count++];
-    memset (held, 0, sizeof *held);
-    skr_buf_append_span (&held->client, request->client);
-    held->number = request->number;
-    put_answer (&held->answer, request->number, SAKER_OK, &request->results,
-                request->results_count);
-    request->later = true;
-    return SAKER_OK;
 }
 
 void skr_api_committed (skr_api_t *self, saker_err_t error)
 {
-    for (size_t i = 0; i < self->held_count; i++) {
-        skr_api_held_t *held = &self->held[i];
-        if (error != SAKER_OK || held->answer.failed) {
-            skr_api_answer (self, skr_span_of (&held->client), held->number,
-                            error == SAKER_OK ? SAKER_ENOMEM : error, NULL, 0);
-        } else if (!held->client.failed) {
-            self->send (self->context, skr_span_of (&held->client), skr_span_of (&held->answer));
-        }
-        skr_buf_free (&held->client);
-        skr_buf_free (&held->answer);
+    char sentence[1024];
+    snprintf (sentence, sizeof sentence, "%s", error == SAKER_OK ? "" : skr_error ());
+    for (size_t at = 0; at < self->held.size;) {
+        uint64_t sizes = skr_get_u64 (self->held.data + at);
+        uint64_t number = skr_get_u64 (self->held.data + at + 8);
+        size_t client = (size_t) (sizes >> 32), body = (size_t) (sizes & UINT32_MAX);
+        const uint8_t *start = self->held.data + at + 16;
+        skr_api_answer (self, skr_span (start, client), number, error,
+                        skr_span (start + client, body), sentence);
+        at += 16 + client + body;
     }
-    self->held_count = 0;
+    skr_buf_clear (&self->held);
 }
 
-/* Errors of the store end the whole group; what is wrong with one request ends that request. */
-static bool is_of_store (saker_err_t error)
+/* ---- HELLO */
+
+static saker_err_t hello (skr_api_t *self, skr_api_call_t *call)
 {
-    return error == SAKER_EFULL || error == SAKER_EIO || error == SAKER_EDAMAGED
-           || error == SAKER_ENOMEM;
+    const skr_member_t *member = skr_replica_self (self->replica);
+    SKR_TRY (skr_api_arguments_end (call));
+    self->clients++;
+    skr_cbor_put_map (call->body, 3);
+    skr_cbor_put_uint (call->body, 0);
+    skr_api_put_text (call->body, member->name);
+    skr_cbor_put_uint (call->body, 1);
+    skr_api_put_text (call->body, skr_role_text (member->role));
+    skr_cbor_put_uint (call->body, 2);
+    skr_api_put_text (call->body, skr_roster_mesh_name (skr_replica_roster (self->replica)));
+    return SAKER_OK;
 }
 
-static saker_err_t group_failed (skr_api_t *self, saker_err_t error)
+/* ---- WRITE */
+
+typedef struct writing_t {
+    char collection[SKR_COLLECTION_BYTES_MAX + 1];
+    skr_intent_t *intents; /* allocated */
+    skr_local_t local;
+} writing_t;
+
+static bool has_value (skr_intent_kind_t kind)
 {
-    if (is_of_store (error)) {
-        skr_replica_abort (self->replica);
-        skr_api_committed (self, error);
+    return kind == SKR_INTENT_SET || kind == SKR_INTENT_SET_LWW || kind == SKR_INTENT_INCR
+           || kind == SKR_INTENT_ADD || kind == SKR_INTENT_REMOVE;
+}
+
+static void get_value (skr_cbor_t *cbor, skr_intent_t *intent)
+{
+    saker_value_t value;
+    const uint8_t *start = cbor->at;
+    skr_value_get (cbor, &value);
+    if (intent->kind == SKR_INTENT_INCR && value.type != SAKER_INT) {
+        skr_cbor_reject (cbor, "a counter is incremented by an integer");
     }
-    return error;
+    intent->value = skr_span (start, (size_t) (cbor->at - start));
+}
+
+static void get_document (skr_cbor_t *cbor, skr_span_t *document)
+{
+    *document = skr_cbor_get_text (cbor);
+    if (document->size < 1 || document->size > SKR_DOCUMENT_BYTES_MAX) {
+        skr_cbor_reject (cbor, "a document id has 1 to 255 bytes");
+    } else if (memchr (document->data, 0, document->size)) {
+        skr_cbor_reject (cbor, "a document id holds a zero byte");
+    }
 }
 
 static void get_intent (skr_cbor_t *cbor, skr_intent_t *intent)
 {
-    if (skr_cbor_get_array (cbor, 4) != 4) {
-        skr_cbor_reject (cbor, "an operation has four parts");
-    }
+    size_t count = skr_cbor_get_array (cbor, 4);
     uint64_t kind = skr_cbor_get_uint (cbor);
     if (kind < SKR_INTENT_SET || kind > SKR_INTENT_REPLACE_END) {
-        skr_cbor_reject (cbor, "unknown operation");
+        skr_cbor_reject (cbor, "an intent of unknown kind");
+        return;
     }
     intent->kind = (skr_intent_kind_t) kind;
-    intent->document = skr_cbor_get_text (cbor);
-    intent->path = skr_cbor_get_bytes (cbor);
-    intent->value = skr_cbor_get_bytes (cbor);
+    size_t wanted = intent->kind == SKR_INTENT_REPLACE_END ? 1 : has_value (intent->kind) ? 4 : 3;
+    if (count != wanted) {
+        skr_cbor_reject (cbor, "an intent has too few or too many parts");
+    }
+    if (wanted > 1) {
+        get_document (cbor, &intent->document);
+        intent->path = skr_cbor_get_bytes (cbor);
+    }
+    if (wanted > 3) {
+        get_value (cbor, intent);
+    }
 }
 
-static saker_err_t get_intents (skr_cbor_t *cbor, skr_intent_t **intents, size_t *count)
+static saker_err_t get_intents (skr_cbor_t *cbor, writing_t *writing)
 {
-    *count = skr_cbor_get_array (cbor, INTENTS_MAX);
-    *intents = calloc (*count + 1, sizeof **intents);
-    if (!*intents) {
-        return skr_fail (SAKER_ENOMEM, "out of memory");
+    size_t count = skr_cbor_get_array (cbor, COUNT_MAX);
+    if (count > SKR_API_INTENTS_MAX) {
+        return skr_fail (SAKER_ELIMIT, "a batch holds at most %d operations (SKR_API_INTENTS_MAX): "
+                         "write less at once", SKR_API_INTENTS_MAX);
     }
-    for (size_t i = 0; i < *count && cbor->error == SAKER_OK; i++) {
-        get_intent (cbor, &(*intents)[i]);
+    writing->intents = calloc (count + 1, sizeof *writing->intents);
+    if (!writing->intents) {
+        return skr_fail (SAKER_ENOMEM, "the daemon is out of memory");
     }
-    return skr_cbor_close (cbor);
+    for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
+        get_intent (cbor, &writing->intents[i]);
+    }
+    writing->local.intents = writing->intents;
+    writing->local.count = count;
+    return SAKER_OK;
 }
 
-static saker_err_t write_local (skr_api_request_t *request, const skr_local_t *local)
+static saker_err_t get_writing (skr_api_call_t *call, writing_t *writing)
+{
+    skr_fields_need (&call->fields, 0);
+    skr_fields_text (&call->cbor, writing->collection, sizeof writing->collection);
+    writing->local.collection = writing->collection;
+    skr_fields_need (&call->fields, 1);
+    SKR_TRY (get_intents (&call->cbor, writing));
+    if (skr_fields_has (&call->fields, 2)) {
+        writing->local.operation_id = skr_cbor_get_bytes (&call->cbor);
+        size_t size = writing->local.operation_id.size;
+        if (size < 1 || size > SKR_OPERATION_ID_BYTES_MAX) {
+            skr_cbor_reject (&call->cbor, "an operation id has 1 to 64 bytes");
+        }
+    }
+    return skr_api_arguments_end (call);
+}
+
+static saker_err_t write_it (skr_api_t *self, skr_api_call_t *call, const skr_local_t *local)
 {
     saker_receipt_t receipt;
-    skr_replica_t *replica = request->api->replica;
-    saker_err_t error = skr_replica_begin (replica);
-    error = error == SAKER_OK ? skr_replica_write (replica, local, &receipt) : error;
-    if (error != SAKER_OK) {
-        return group_failed (request->api, error);
-    }
-    skr_cbor_put_bytes (&request->results, receipt.writer, sizeof receipt.writer);
-    skr_cbor_put_uint (&request->results, receipt.seq);
-    skr_cbor_put_bool (&request->results, receipt.repeated);
-    request->results_count = 3;
-    return hold (request);
+    SKR_TRY (skr_replica_begin (self->replica));
+    SKR_TRY (skr_replica_write (self->replica, local, &receipt));
+    skr_cbor_put_map (call->body, 3);
+    skr_cbor_put_uint (call->body, 0);
+    skr_cbor_put_bytes (call->body, receipt.writer, sizeof receipt.writer);
+    skr_cbor_put_uint (call->body, 1);
+    skr_cbor_put_uint (call->body, receipt.seq);
+    skr_cbor_put_uint (call->body, 2);
+    skr_cbor_put_bool (call->body, receipt.repeated);
+    call->when = SKR_API_HELD;
+    return SAKER_OK;
 }
 
-static saker_err_t api_write (skr_api_request_t *request)
+static saker_err_t write_batch (skr_api_t *self, skr_api_call_t *call)
 {
-    char collection[SKR_COLLECTION_BYTES_MAX + 1];
-    skr_intent_t *intents = NULL;
-    skr_local_t local = {.collection = collection};
-    skr_api_get_text (&request->cbor, collection, sizeof collection);
-    if (skr_cbor_peek (&request->cbor) == SKR_CBOR_NULL) {
-        skr_cbor_get_null (&request->cbor);
-    } else {
-        local.operation_id = skr_cbor_get_bytes (&request->cbor);
+    writing_t writing = {.local = {.collection = NULL}};
+    saker_err_t error = get_writing (call, &writing);
+    if (error == SAKER_OK) {
+        error = write_it (self, call, &writing.local);
     }
-    saker_err_t error = get_intents (&request->cbor, &intents, &local.count);
-    local.intents = intents;
-    error = error == SAKER_OK ? write_local (request, &local) : error;
-    free (intents);
+    free (writing.intents);
     return error;
 }
 
-saker_err_t skr_api_cursor_save (skr_api_request_t *request)
-{
-    char name[SKR_NAME_BYTES_MAX + 1];
-    saker_cursor_t cursor;
-    skr_api_get_text (&request->cbor, name, sizeof name);
-    skr_cbor_get_fixed (&request->cbor, cursor.epoch, sizeof cursor.epoch);
-    cursor.position = skr_cbor_get_uint (&request->cbor);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    saker_err_t error = skr_replica_begin (request->api->replica);
-    error = error == SAKER_OK ? skr_feed_save (request->api->replica, name, &cursor) : error;
-    return error == SAKER_OK ? hold (request) : group_failed (request->api, error);
-}
+/* ---- INVITE */
 
-static saker_err_t put_ticket (skr_api_request_t *request, const skr_ticket_t *ticket)
+static saker_err_t make_ticket (skr_api_t *self, skr_role_t role, uint64_t expires_ms,
+                                char text[SAKER_TICKET_MAX])
 {
-    char text[SAKER_TICKET_MAX];
-    SKR_TRY (skr_ticket_text (ticket, text));
-    skr_api_put_text (&request->results, text);
-    request->results_count = 1;
-    return hold (request);
-}
-
-static saker_err_t api_invite (skr_api_request_t *request)
-{
-    skr_api_t *self = request->api;
     const char *addresses[SKR_TICKET_ADDRESSES_MAX];
-    char role[16];
     skr_ticket_t ticket;
-    skr_api_get_text (&request->cbor, role, sizeof role);
-    uint64_t expires_ms = skr_cbor_get_uint (&request->cbor);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    if (skr_role_parse (role) == SKR_ROLE_NONE) {
-        return skr_fail (SAKER_EINPUT, "role '%s': choose relay, read, write or admin", role);
-    }
-    if (expires_ms < 1000 || expires_ms > (uint64_t) 366 * 24 * 3600 * 1000) {
-        return skr_fail (SAKER_EINPUT, "a ticket is good for one second to one year");
-    }
     size_t count = self->neighbours.addresses (self->neighbours.context, addresses,
                                                SKR_TICKET_ADDRESSES_MAX);
-    if (!count) {
-        return skr_fail (SAKER_EUNREACHABLE,
-                         "this machine has no address that another could call: connect it to a "
-                         "network, or start sakerd with --listen");
+    if (count == 0) {
+        return skr_fail (SAKER_EUNREACHABLE, "this daemon has no address that others can dial: "
+                         "start it with --listen tcp://ADDR:PORT");
     }
-    expires_ms += self->world->wall_ms (self->world->context);
-    saker_err_t error = skr_replica_begin (self->replica);
-    error = error == SAKER_OK ? skr_replica_invite (self->replica, skr_role_parse (role),
-                                                    expires_ms, addresses, count, &ticket)
-                              : error;
-    return error == SAKER_OK ? put_ticket (request, &ticket) : group_failed (self, error);
+    SKR_TRY (skr_replica_begin (self->replica));
+    SKR_TRY (skr_replica_invite (self->replica, role, expires_ms, addresses, count, &ticket));
+    saker_err_t error = skr_ticket_text (&ticket, text);
+    sodium_memzero (&ticket, sizeof ticket);
+    return error;
 }
 
-/* ---- hello, peers, status */
-
-static saker_err_t api_hello (skr_api_request_t *request)
+static saker_err_t invite (skr_api_t *self, skr_api_call_t *call)
 {
-    skr_replica_t *replica = request->api->replica;
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    skr_api_put_text (&request->results, skr_roster_mesh_name (skr_replica_roster (replica)));
-    skr_api_put_text (&request->results, skr_replica_self (replica)->name);
-    skr_cbor_put_bytes (&request->results, skr_replica_writer (replica)->bytes, 16);
-    skr_api_put_text (&request->results, PACKAGE_VERSION);
-    request->results_count = 4;
+    char role_text[16], text[SAKER_TICKET_MAX];
+    skr_fields_need (&call->fields, 0);
+    skr_fields_text (&call->cbor, role_text, sizeof role_text);
+    skr_fields_need (&call->fields, 1);
+    int64_t expires_ms = skr_cbor_get_int (&call->cbor);
+    SKR_TRY (skr_api_arguments_end (call));
+    skr_role_t role = skr_role_parse (role_text);
+    if (role == SKR_ROLE_NONE) {
+        return skr_fail (SAKER_EUSAGE, "no role is called %s: it is relay, read, write or admin",
+                         role_text);
+    }
+    if (expires_ms < 1 || expires_ms > EXPIRES_MS_MAX) {
+        return skr_fail (SAKER_EINPUT, "a ticket expires after 1 ms at least and a year at most");
+    }
+    uint64_t wall_ms = self->world->wall_ms (self->world->context);
+    SKR_TRY (make_ticket (self, role, wall_ms + (uint64_t) expires_ms, text));
+    skr_cbor_put_map (call->body, 1);
+    skr_cbor_put_uint (call->body, 0);
+    skr_api_put_text (call->body, text);
+    sodium_memzero (text, sizeof text);
+    call->when = SKR_API_HELD;
     return SAKER_OK;
 }
 
-static void put_peer (skr_api_t *self, skr_buf_t *buf, const skr_member_t *member)
-{
-    skr_neighbour_t neighbour;
-    char id[17];
-    const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
-    bool is_self = memcmp (member->device, own, 32) == 0;
-    self->neighbours.neighbour (self->neighbours.context, member->device, &neighbour);
-    skr_device_text (member->device, id);
-    skr_cbor_put_array (buf, 8);
-    skr_api_put_text (buf, member->name);
-    skr_api_put_text (buf, id);
-    skr_api_put_text (buf, skr_role_text (member->role));
-    skr_api_put_text (buf, neighbour.link);
-    skr_api_put_text (buf, neighbour.address);
-    skr_cbor_put_int (buf, neighbour.seen_ms);
-    skr_cbor_put_int (buf, is_self ? 0 : skr_api_behind (self, member->device));
-    skr_cbor_put_int (buf, neighbour.rtt_us);
-}
+/* ---- requests */
 
-saker_err_t skr_api_peers (skr_api_request_t *request)
-{
-    const skr_roster_t *roster = skr_replica_roster (request->api->replica);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    skr_cbor_put_array (&request->results, skr_roster_count (roster));
-    for (size_t i = 0; i < skr_roster_count (roster); i++) {
-        put_peer (request->api, &request->results, skr_roster_at (roster, i));
-    }
-    request->results_count = 1;
-    return SAKER_OK;
-}
-
-static size_t put_count (skr_buf_t *pairs, const char *pointer, uint64_t value)
-{
-    skr_api_put_text (pairs, pointer);
-    skr_cbor_put_uint (pairs, value);
-    return 1;
-}
-
-static size_t put_word (skr_buf_t *pairs, const char *pointer, const char *value)
-{
-    skr_api_put_text (pairs, pointer);
-    skr_api_put_text (pairs, value);
-    return 1;
-}
-
-static size_t put_identity (const skr_api_t *self, skr_buf_t *pairs)
-{
-    const skr_roster_t *roster = skr_replica_roster (self->replica);
-    const skr_member_t *own = skr_replica_self (self->replica);
-    char text[33];
-    size_t count = put_word (pairs, "/mesh/name", skr_roster_mesh_name (roster));
-    skr_hex (text, skr_roster_mesh (roster)->bytes, 16);
-    count += put_word (pairs, "/mesh/id", text);
-    count += put_count (pairs, "/mesh/members", skr_roster_count (roster));
-    count += put_word (pairs, "/device/name", own->name);
-    skr_device_text (own->device, text);
-    count += put_word (pairs, "/device/id", text);
-    count += put_word (pairs, "/device/role", skr_role_text (own->role));
-    skr_hex (text, skr_replica_writer (self->replica)->bytes, 16);
-    count += put_word (pairs, "/writer", text);
-    return count;
-}
-
-static size_t put_store (const skr_api_t *self, skr_buf_t *pairs)
-{
-    skr_store_stats_t stats;
-    skr_store_stats (skr_replica_store (self->replica), &stats);
-    size_t count = put_word (pairs, "/store/folder",
-                             skr_store_folder (skr_replica_store (self->replica)));
-    count += put_count (pairs, "/store/file_bytes", stats.file_bytes);
-    count += put_count (pairs, "/store/used_bytes", stats.used_bytes);
-    count += put_count (pairs, "/store/commits", stats.commits);
-    count += put_count (pairs, "/store/failed_commits", stats.failed_commits);
-    count += put_count (pairs, "/store/damaged_records", stats.damaged_records);
-    return count;
-}
-
-static size_t put_changes (const skr_api_t *self, skr_buf_t *pairs)
-{
-    skr_replica_stats_t stats;
-    skr_replica_stats (self->replica, &stats);
-    size_t count = put_count (pairs, "/changes/applied", stats.applied);
-    count += put_count (pairs, "/changes/written", stats.written);
-    count += put_count (pairs, "/changes/repeated", stats.repeated);
-    count += put_count (pairs, "/changes/waiting", stats.waiting);
-    count += put_count (pairs, "/changes/dropped", stats.dropped);
-    count += put_count (pairs, "/changes/future", stats.future);
-    count += put_count (pairs, "/refused/all", stats.refused);
-    count += put_count (pairs, "/refused/form", stats.refused_form);
-    count += put_count (pairs, "/refused/signature", stats.refused_signature);
-    count += put_count (pairs, "/refused/right", stats.refused_right);
-    count += put_count (pairs, "/refused/fork", stats.refused_fork);
-    count += put_count (pairs, "/refused/key", stats.refused_key);
-    return count;
-}
-
-static size_t put_totals (const skr_api_t *self, skr_buf_t *pairs)
-{
-    uint64_t documents = 0;
-    size_t collections = skr_replica_collections (self->replica);
-    for (size_t i = 1; i < collections; i++) {
-        documents += skr_replica_collection_at (self->replica, i)->documents;
-    }
-    size_t count = put_count (pairs, "/data/collections", collections - 1);
-    count += put_count (pairs, "/data/documents", documents);
-    count += put_count (pairs, "/api/requests", self->requests);
-    count += put_count (pairs, "/api/bad_requests", self->bad_requests);
-    count += put_count (pairs, "/api/waiting", self->waiters_count);
-    return count;
-}
-
-saker_err_t skr_api_status (skr_api_request_t *request)
-{
-    skr_api_t *self = request->api;
-    skr_buf_t pairs = {0};
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    size_t count = put_identity (self, &pairs);
-    count += put_totals (self, &pairs);
-    count += put_changes (self, &pairs);
-    count += put_store (self, &pairs);
-    count += self->neighbours.status (self->neighbours.context, &pairs);
-    skr_cbor_put_array (&request->results, 2 * count);
-    skr_buf_append_span (&request->results, skr_span_of (&pairs));
-    request->results.failed |= pairs.failed;
-    request->results_count = 1;
-    skr_buf_free (&pairs);
-    return SAKER_OK;
-}
-
-/* ---- the table, and the whole */
-
-static const struct {
+typedef struct command_t {
     const char *name;
     skr_role_t role; /* that this device needs */
-    skr_api_fn *handle;
-} commands[SKR_COMMANDS] = {
-    [SKR_COMMAND_HELLO] = {"hello", SKR_ROLE_RELAY, api_hello},
-    [SKR_COMMAND_WRITE] = {"write", SKR_ROLE_WRITE, api_write},
-    [SKR_COMMAND_READ] = {"read", SKR_ROLE_READ, skr_api_read},
-    [SKR_COMMAND_ITERATE] = {"iterate", SKR_ROLE_READ, skr_api_iterate},
-    [SKR_COMMAND_COLLECTIONS] = {"collections", SKR_ROLE_READ, skr_api_collections},
-    [SKR_COMMAND_DOCUMENTS] = {"documents", SKR_ROLE_READ, skr_api_documents},
-    [SKR_COMMAND_NOW] = {"now", SKR_ROLE_READ, skr_api_now},
-    [SKR_COMMAND_WATCH] = {"watch", SKR_ROLE_READ, skr_api_watch},
-    [SKR_COMMAND_CURSOR_SAVE] = {"save cursor", SKR_ROLE_READ, skr_api_cursor_save},
-    [SKR_COMMAND_CURSOR_LOAD] = {"load cursor", SKR_ROLE_READ, skr_api_cursor_load},
-    [SKR_COMMAND_WAIT] = {"wait", SKR_ROLE_RELAY, skr_api_wait},
-    [SKR_COMMAND_PEERS] = {"peers", SKR_ROLE_RELAY, skr_api_peers},
-    [SKR_COMMAND_STATUS] = {"status", SKR_ROLE_RELAY, skr_api_status},
-    [SKR_COMMAND_VERIFY] = {"verify", SKR_ROLE_RELAY, skr_api_verify},
-    [SKR_COMMAND_INVITE] = {"invite", SKR_ROLE_ADMIN, api_invite},
+    skr_api_handler_t *handler;
+    bool writes; /* it needs room for an answer to be held */
+} command_t;
+
+static const command_t commands[SKR_COMMANDS] = {
+    [SKR_COMMAND_HELLO] = {"hello", SKR_ROLE_RELAY, hello, false},
+    [SKR_COMMAND_WRITE] = {"write", SKR_ROLE_WRITE, write_batch, true},
+    [SKR_COMMAND_READ] = {"read", SKR_ROLE_READ, skr_api_read, false},
+    [SKR_COMMAND_ITERATE] = {"iterate", SKR_ROLE_READ, skr_api_iterate, false},
+    [SKR_COMMAND_COLLECTIONS] = {"collections", SKR_ROLE_READ, skr_api_collections, false},
+    [SKR_COMMAND_DOCUMENTS] = {"documents", SKR_ROLE_READ, skr_api_documents, false},
+    [SKR_COMMAND_NOW] = {"now", SKR_ROLE_READ, skr_api_now, false},
+    [SKR_COMMAND_WATCH] = {"watch", SKR_ROLE_READ, skr_api_watch, false},
+    [SKR_COMMAND_CURSOR_SAVE] = {"save a cursor", SKR_ROLE_READ, skr_api_cursor_save, true},
+    [SKR_COMMAND_CURSOR_LOAD] = {"load a cursor", SKR_ROLE_READ, skr_api_cursor_load, false},
+    [SKR_COMMAND_WAIT] = {"wait", SKR_ROLE_RELAY, skr_api_wait, false},
+    [SKR_COMMAND_PEERS] = {"list peers", SKR_ROLE_RELAY, skr_api_peers, false},
+    [SKR_COMMAND_STATUS] = {"ask for the status", SKR_ROLE_RELAY, skr_api_status, false},
+    [SKR_COMMAND_VERIFY] = {"verify", SKR_ROLE_RELAY, skr_api_verify, false},
+    [SKR_COMMAND_INVITE] = {"invite", SKR_ROLE_ADMIN, invite, true},
 };
 
-static saker_err_t handle (skr_api_request_t *request)
+static saker_err_t check_call (skr_api_t *self, const command_t *command)
 {
-    skr_role_t role = skr_replica_self (request->api->replica)->role;
-    if (request->command >= SKR_COMMANDS || !commands[request->command].handle) {
-        return skr_fail (SAKER_EVERSION, "unknown command %d: update the daemon",
-                         (int) request->command);
+    const skr_member_t *member = skr_replica_self (self->replica);
+    if (!member || member->role < command->role) {
+        return skr_fail (SAKER_ERIGHT, "this device is %s here, and only %s may %s: ask an admin",
+                         member && member->role ? skr_role_text (member->role) : "not a member",
+                         skr_role_text (command->role), command->name);
     }
-    if (role < commands[request->command].role) {
-        return skr_fail (SAKER_ERIGHT, "%s needs the role %s; this device has %s",
-                         commands[request->command].name,
-                         skr_role_text (commands[request->command].role), skr_role_text (role));
+    if (command->writes && self->held.size > SKR_API_HELD_BYTES_MAX) {
+        self->full++;
+        return skr_fail (SAKER_EBUSY, "too many answers are held (SKR_API_HELD_BYTES_MAX): try "
+                                      "again");
     }
-    return skr_wrap (commands[request->command].handle (request), "%s",
-                     commands[request->command].name);
+    return SAKER_OK;
 }
 
-/* Reads the head. False when it is not even a request. */
-static bool open_request (skr_api_request_t *request, skr_span_t bytes, uint64_t *version)
+static saker_err_t handle (skr_api_t *self, skr_api_call_t *call, uint64_t number)
 {
-    skr_cbor_open (&request->cbor, bytes);
-    size_t count = skr_cbor_get_array (&request->cbor, 16);
-    *version = skr_cbor_get_uint (&request->cbor);
-    request->number = skr_cbor_get_uint (&request->cbor);
-    uint64_t command = skr_cbor_get_uint (&request->cbor);
-    request->command = (skr_command_t) (command < SKR_COMMANDS ? command : SKR_COMMANDS);
-    return request->cbor.error == SAKER_OK && count >= 3;
+    if (number < 1 || number >= SKR_COMMANDS) {
+        self->bad_requests++;
+        return skr_fail (SAKER_EVERSION, "the daemon does not know command %llu: update it",
+                         (unsigned long long) number);
+    }
+    const command_t *command = &commands[number];
+    SKR_TRY (check_call (self, command));
+    skr_fields_open (&call->fields, &call->cbor);
+    skr_buf_clear (call->body);
+    saker_err_t error = command->handler (self, call);
+    if (call->cbor.error != SAKER_OK) {
+        self->bad_requests++;
+    }
+    if (error == SAKER_OK && call->body->failed) {
+        skr_buf_free (call->body);
+        error = skr_fail (SAKER_ENOMEM, "the daemon is out of memory");
+    }
+    return error;
 }
 
-void skr_api_request (skr_api_t *self, skr_span_t client, skr_span_t bytes)
+/* Reads the head of a request. False when it is not one. */
+static bool open_request (skr_api_call_t *call, skr_span_t request, uint64_t *version,
+                          uint64_t *command)
 {
-    skr_api_request_t request = {.api = self, .client = client};
-    uint64_t version = 0;
+    skr_fields_t head;
+    skr_cbor_open (&call->cbor, request);
+    skr_fields_open (&head, &call->cbor);
+    skr_fields_need (&head, 0);
+    *version = skr_cbor_get_uint (&call->cbor);
+    skr_fields_need (&head, 1);
+    call->number = skr_cbor_get_uint (&call->cbor);
+    if (*version != SKR_API_VERSION) {
+        return call->cbor.error == SAKER_OK; /* the rest may have another form */
+    }
+    skr_fields_need (&head, 2);
+    *command = skr_cbor_get_uint (&call->cbor);
+    skr_fields_need (&head, 3);
+    return call->cbor.error == SAKER_OK && head.left == 0;
+}
+
+static saker_err_t open_and_handle (skr_api_t *self, skr_api_call_t *call, uint64_t version,
+                                    uint64_t command)
+{
+    if (version != SKR_API_VERSION) {
+        self->bad_requests++;
+        return skr_fail (SAKER_EVERSION, "the daemon speaks version %d of the local API, the "
+                         "program version %llu: update the older one", SKR_API_VERSION,
+                         (unsigned long long) version);
+    }
+    return handle (self, call, command);
+}
+
+void skr_api_request (skr_api_t *self, skr_span_t client, skr_span_t request)
+{
+    uint64_t version = 0, command = 0;
+    skr_api_call_t call = {.client = client, .body = &self->body};
     self->requests++;
-    if (!open_request (&request, bytes, &version)) {
+    if (client.size > SKR_API_CLIENT_BYTES_MAX || request.size > SKR_API_REQUEST_BYTES_MAX
+        || !open_request (&call, request, &version, &command)) {
         self->bad_requests++;
         return;
     }
-    saker_err_t error = version == SKR_API_VERSION
-                            ? handle (&request)
-                            : skr_fail (SAKER_EVERSION,
-                                        "this daemon speaks version %d: use its own tools",
-                                        SKR_API_VERSION);
+    skr_api_forget_waiter (self, client);
+    saker_err_t error = open_and_handle (self, &call, version, command);
     if (error != SAKER_OK) {
-        self->bad_requests += request.cbor.error != SAKER_OK;
-        skr_api_answer (self, client, request.number, error, NULL, 0);
-    } else if (!request.later) {
-        skr_api_answer (self, client, request.number, SAKER_OK, &request.results,
-                        request.results_count);
+        self->refused++;
+        answer_error (self, &call, error);
+    } else if (call.when == SKR_API_HELD) {
+        hold (self, &call);
+    } else if (call.when == SKR_API_NOW) {
+        skr_api_answer (self, client, call.number, SAKER_OK, skr_span_of (call.body), "");
     }
-    skr_buf_free (&request.results);
 }
+
+/* ---- making one */
 
 saker_err_t skr_api_new (skr_api_t **self_p, skr_replica_t *replica,
                          const skr_neighbours_t *neighbours, skr_api_send_fn *send, void *context,
                          const skr_world_t *world)
 {
     skr_api_t *self = calloc (1, sizeof *self);
+    *self_p = self;
     if (!self) {
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
@@ -478,21 +465,21 @@ saker_err_t skr_api_new (skr_api_t **self_p, skr_replica_t *replica,
     self->send = send;
     self->context = context;
     self->world = world;
-    *self_p = self;
+    self->since_ms = skr_api_now_ms (self);
     return SAKER_OK;
 }
 
 void skr_api_destroy (skr_api_t **self_p)
 {
     skr_api_t *self = *self_p;
-    if (self) {
-        for (size_t i = 0; i < self->held_count; i++) {
-            skr_buf_free (&self->held[i].client);
-            skr_buf_free (&self->held[i].answer);
-        }
-        free (self->held);
-        skr_api_waiters_free (self);
-        free (self);
-        *self_p = NULL;
+    if (!self) {
+        return;
     }
+    skr_api_free_waiters (self);
+    skr_buf_free (&self->held);
+    skr_buf_free (&self->body);
+    skr_buf_wipe (&self->answer); /* it may have held a ticket */
+    skr_buf_free (&self->scratch);
+    free (self);
+    *self_p = NULL;
 }

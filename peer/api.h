@@ -1,36 +1,10 @@
 /* Local API: what the daemon answers to applications and tools on this machine. Bytes in, bytes
    out; the socket belongs to mesh/. One table lists the commands with the role each needs.
 
-   A request is one CBOR array [version, number, command, argument ...]; it has exactly one answer
-   [version, number, error (saker_err_t), sentence, result ...]; the sentence is empty without an
-   error. Lists are paged: an answer holds at most about 256 KiB, and what to ask with for the rest.
-   Paths are as in crdt/path.h, values encoded, ids and epochs 16 bytes, absent things null.
-
-     command      arguments                               results
-     HELLO                                                mesh, device, writer, version of the daemon
-     WRITE        collection, operation id or null,       writer, seq, repeated
-                  [+ [kind, document, path, value]]
-     READ         collection, document, path, skip        [* leaf], skip of the next page or null
-     ITERATE      collection, document or null, skip      [* leaf], document or null, skip
-     COLLECTIONS  first index                             [* [name, documents]], next index or null
-     DOCUMENTS    collection, document or null            [* document], document or null
-     NOW                                                  epoch, position
-     WATCH        collection or null, epoch, position,    epoch, position, [* [position, collection,
-                  timeout ms                              document, author, writer, seq, ms]]
-     CURSOR_SAVE  name, epoch, position
-     CURSOR_LOAD  name                                    epoch, position
-     WAIT         peers or null, timeout ms
-     PEERS                                                [* [name, id, role, link, address, seen ms,
-                                                          behind, round trip us]]
-     STATUS                                               [* [JSON Pointer, value]]
-     VERIFY       collection or null, timeout ms          [* [collection, peer, reached, same clock,
-                                                          same data, fingerprint, documents, ahead,
-                                                          behind]]; with SAKER_EDIFFER and
-                                                          SAKER_EUNREACHABLE, too
-     INVITE       role, expires ms                        ticket
-
-   leaf: [document, path, cell, value, flags (1 rival, 2 shown), ms, author, writer, seq]
-   A document to go on from is the last one that was seen (skip 0), or one seen in part (skip > 0).
+   A request is one CBOR map {0: version, 1: request number, 2: command, 3: arguments map}; it has
+   exactly one answer {0: version, 1: request number, 2: error (saker_err_t), 3: body map, or on an
+   error the sentence}. Lists are paged: a body of at most about 256 KiB, and what to ask with for
+   the rest. Argument and body keys: see the table in api_internal.h.
 
    Answers to writes are held until the group they were in is committed. Watching, waiting and
    verifying are answered when there is something to say or their time is up; at most

@@ -1,46 +1,62 @@
-/* What the parts of the local API share: api.c (requests and writes), api_read.c (reading),
-   api_wait.c (watching, waiting, verifying). */
+/* What api.c, api_read.c, api_mesh.c and api_wait.c share. Nobody else includes this.
+
+   Every command takes a map of arguments and answers with a map; `?` marks what may be absent.
+   Names, ids and pointers are texts; paths are the bytes of crdt/path.h; times are milliseconds.
+
+     command      arguments                                  answer
+     HELLO                                                   0 device's name, 1 role, 2 mesh's name
+     WRITE        0 collection, 1 intents, ?2 operation id   0 writer, 1 seq, 2 repeated
+     READ         0 collection, 1 document, 2 path,          ?0 rest, 1 leaves
+                  ?3 skip, ?4 digest
+     ITERATE      0 collection, 1 first document,            ?0 rest, 1 leaves
+                  ?3 skip, ?4 digest
+     COLLECTIONS  0 first name                               0 [[name, documents]], ?1 next name
+     DOCUMENTS    0 collection, 1 first document             0 [document], ?1 next document
+     NOW                                                     0 epoch, 1 position
+     WATCH        ?0 collection, 1 epoch, 2 position,        0 events, 1 position
+                  3 timeout
+     CURSOR_SAVE  0 name, 1 epoch, 2 position
+     CURSOR_LOAD  0 name                                     0 epoch, 1 position
+     WAIT         ?0 [name or id], 1 timeout
+     PEERS        ?0 first device                            0 peers, ?1 next device
+     STATUS       0 number of the first collection           0 [pointer, value, ...], ?1 next number
+     VERIFY       ?0 collection, 1 timeout, 2 number of the  0 verdicts, ?1 next number
+                  first collection
+     INVITE       0 role, 1 time until it expires            0 ticket
+
+     intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
+     leaf    = [document, path, cell, value, flags, time, writer, seq, author]
+     event   = [position, collection, document, author, writer, seq, time]
+     peer    = [name, id, role, link, address, seen, behind, rtt]
+     verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
+                behind]
+     rest    = [document, skip, digest]: what to ask with for the next page. When `skip` is not 0
+               the page ended inside that document, and the digest is of its leaves so far: if they
+               have changed by then, SAKER_EWAIT is answered, and the reader begins the document
+               again. So every document is seen as of one moment. */
 
 #ifndef SKR_PEER_API_INTERNAL_H_INCLUDED
 #define SKR_PEER_API_INTERNAL_H_INCLUDED
 
 #include "peer/api.h"
+#include "peer/fields.h"
 
 #define SKR_API_PAGE_BYTES (256u << 10)
-#define SKR_API_HELD_MAX 4096
-#define SKR_API_TIMEOUT_MS_MAX (24u * 3600 * 1000)
+#define SKR_API_DIGEST_BYTES 16
+#define SKR_API_INTENTS_MAX 16384
+#define SKR_API_CLIENT_BYTES_MAX 256
+#define SKR_API_HELD_BYTES_MAX (16u << 20)    /* answers that wait for a commit */
+#define SKR_API_WAITERS_BYTES_MAX (16u << 20) /* what waits in all */
+#define SKR_API_WATCH_MS_MAX 60000            /* clients ask again */
+#define SKR_API_WAIT_MS_MAX 3600000
+#define SKR_API_VERIFY_COLLECTIONS 32         /* in one request */
+#define SKR_API_EVENT_CHANGES 1024            /* in one answer */
 
-/* An answer that waits for the commit. */
-typedef struct skr_api_held_t {
-    skr_buf_t client;
-    skr_buf_t answer;
-    uint64_t number;
-} skr_api_held_t;
+/* Bits of a leaf's flags. */
+#define SKR_API_RIVAL 1u
+#define SKR_API_SHOWN 2u
 
-/* What a writer had written of a collection when it began to wait. */
-typedef struct skr_api_target_t {
-    skr_id_t collection;
-    uint64_t seq;
-} skr_api_target_t;
-
-/* A request that is answered later. */
-typedef struct skr_api_waiter_t {
-    skr_command_t command;
-    skr_buf_t client;
-    uint64_t number;
-    uint64_t since_ms, until_ms; /* mono */
-    uint64_t asked_ms;           /* VERIFY: when members were asked last */
-    /* WATCH, VERIFY */
-    bool one; /* one collection only */
-    skr_id_t collection;
-    char name[SKR_COLLECTION_BYTES_MAX + 1];
-    saker_cursor_t cursor;
-    /* WAIT */
-    skr_api_target_t *targets;
-    size_t targets_count;
-    uint8_t (*devices)[SKR_DEVICE_KEY_BYTES];
-    size_t devices_count;
-} skr_api_waiter_t;
+typedef struct skr_waiter_t skr_waiter_t;
 
 struct skr_api_t {
     skr_replica_t *replica;
@@ -48,46 +64,60 @@ struct skr_api_t {
     skr_api_send_fn *send;
     void *context;
     const skr_world_t *world;
-    skr_api_held_t *held;
-    size_t held_count, held_capacity;
-    skr_api_waiter_t *waiters;
-    size_t waiters_count, waiters_capacity;
-    uint64_t requests, bad_requests;
+
+    skr_buf_t held; /* client size u32, answer size u32, number u64, client, answer; repeated */
+    skr_waiter_t *waiters[SKR_API_WAITERS_MAX];
+    size_t waiters_count;
+    size_t waiters_bytes;
+
+    uint64_t since_ms; /* mono: when it was made */
+    uint64_t requests, bad_requests, refused, clients, full;
+
+    skr_buf_t body, answer, scratch; /* kept for their memory */
 };
 
-/* One request being handled: the reader stands at the first argument; results are appended to
-   `results`, *count of them. */
-typedef struct skr_api_request_t {
-    skr_api_t *api;
+/* What becomes of a request whose handler succeeded. */
+typedef enum skr_api_when_t {
+    SKR_API_NOW = 0,
+    SKR_API_HELD,     /* answered after the commit */
+    SKR_API_DEFERRED, /* a waiter has it */
+} skr_api_when_t;
+
+typedef struct skr_api_call_t {
     skr_span_t client;
     uint64_t number;
-    skr_command_t command;
     skr_cbor_t cbor;
-    skr_buf_t results;
-    size_t results_count;
-    bool later; /* a waiter was made: no answer now */
-} skr_api_request_t;
+    skr_fields_t fields; /* the arguments */
+    skr_buf_t *body;     /* receives one map */
+    skr_api_when_t when;
+} skr_api_call_t;
 
-typedef saker_err_t skr_api_fn (skr_api_request_t *request);
+typedef saker_err_t skr_api_handler_t (skr_api_t *self, skr_api_call_t *call);
 
-skr_api_fn skr_api_read, skr_api_iterate, skr_api_collections, skr_api_documents;
-skr_api_fn skr_api_now, skr_api_cursor_save, skr_api_cursor_load;
-skr_api_fn skr_api_watch, skr_api_wait, skr_api_verify;
-skr_api_fn skr_api_peers, skr_api_status;
-
-uint64_t skr_api_mono (const skr_api_t *self);
-/* A text argument, copied and ended; an error when it does not fit or holds a zero byte. */
-void skr_api_get_text (skr_cbor_t *cbor, char *text, size_t size);
-/* The same for one that may be null: false then. */
-bool skr_api_get_optional (skr_cbor_t *cbor, char *text, size_t size);
-void skr_api_put_text (skr_buf_t *buf, const char *text);
-/* The name of a writer's device, or "?". */
-const char *skr_api_author (const skr_api_t *self, const skr_id_t *writer);
-/* Sends one answer. */
+/* After the last argument: nothing must be left. */
+saker_err_t skr_api_arguments_end (skr_api_call_t *call) SKR_MUST_USE;
+/* Sends an answer: the body on SAKER_OK, else the sentence. */
 void skr_api_answer (skr_api_t *self, skr_span_t client, uint64_t number, saker_err_t error,
-                     const skr_buf_t *results, size_t count);
-void skr_api_waiters_free (skr_api_t *self);
-/* How many changes of ours a member has not reported, over all collections; -1: it never told. */
-int64_t skr_api_behind (skr_api_t *self, const uint8_t device[32]);
+                     skr_span_t body, const char *sentence);
+uint64_t skr_api_now_ms (const skr_api_t *self);
+
+/* Shorthands. The scratch is empty, and good until the next call. */
+skr_buf_t *skr_api_scratch (skr_api_t *self);
+void skr_api_put_text (skr_buf_t *buf, const char *text);
+void skr_api_put_fingerprint (skr_buf_t *buf, const skr_fingerprint_t *fingerprint);
+void skr_api_get_cursor (skr_api_call_t *call, saker_cursor_t *cursor);
+/* The name of a collection, or when it is not known yet, its id in digits after a '#'. */
+const char *skr_api_collection_name (const skr_collection_t *collection, char text[64]);
+
+/* api_read.c */
+skr_api_handler_t skr_api_read, skr_api_iterate, skr_api_collections, skr_api_documents,
+    skr_api_now, skr_api_cursor_save, skr_api_cursor_load;
+/* api_mesh.c */
+skr_api_handler_t skr_api_peers, skr_api_status;
+/* api_wait.c */
+skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify;
+/* The client asks something else: it has given up what it waited for. */
+void skr_api_forget_waiter (skr_api_t *self, skr_span_t client);
+void skr_api_free_waiters (skr_api_t *self);
 
 #endif

@@ -1,284 +1,455 @@
-/* The local API's reading commands. */
+/* Commands that read: documents as pages of leaves, lists of names, cursors. */
 
 #include "peer/api_internal.h"
 
+#include "crdt/hlc.h"
 #include "crdt/value.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FLAG_RIVAL 1
-#define FLAG_SHOWN 2
-#define NAMES_MAX 4096
+#define IDS_MAX 1024 /* documents in one page */
+#define CURSOR_NAME_BYTES 65
 
-/* A page of leaves being filled. */
+/* ---- a page of leaves */
+
 typedef struct page_t {
     skr_api_t *api;
-    const skr_collection_t *collection;
-    skr_buf_t leaves;
+    skr_buf_t *leaves;
     size_t count;
-    skr_span_t document;
-    uint64_t skip;    /* leaves of the document that earlier pages had */
-    uint64_t seen;    /* leaves of the document so far */
-    bool full;        /* in the middle of the document */
-    char from[SKR_DOCUMENT_BYTES_MAX + 1]; /* ITERATE: where this page began */
-    bool from_partly;                      /* and that document goes on */
-    bool any;
-    char last[SKR_DOCUMENT_BYTES_MAX + 1]; /* the document that is, or was, visited last */
-    bool more;
+
+    skr_span_t document; /* the one being read */
+    size_t skip;         /* leaves of it that an earlier page had */
+    size_t seen;         /* leaves of it so far */
+    size_t start;        /* offset of its first leaf in this page */
+    bool cut;            /* the page was full in the midst of it */
+    bool moved;          /* it is not what the earlier page was of */
+    uint8_t wanted[SKR_API_DIGEST_BYTES];
+    crypto_generichash_state digest; /* of the leaves that were skipped */
+
+    skr_id_t writer; /* whose name was looked up last */
+    const char *author;
 } page_t;
 
-static saker_err_t put_leaf (const skr_leaf_t *leaf, void *argument)
+/* What a request for a page asks for. */
+typedef struct asked_t {
+    char name[SKR_COLLECTION_BYTES_MAX + 1];
+    const skr_collection_t *collection;
+    skr_span_t document;
+    skr_span_t path;
+    size_t skip;
+    uint8_t digest[SKR_API_DIGEST_BYTES];
+} asked_t;
+
+static const char *author_of (page_t *page, const skr_id_t *writer)
 {
-    page_t *page = argument;
-    if (page->seen < page->skip) {
-        page->seen++;
-        return SAKER_OK;
+    if (!page->author || !skr_id_equal (&page->writer, writer)) {
+        const skr_member_t *member =
+            skr_roster_by_writer (skr_replica_roster (page->api->replica), writer);
+        page->writer = *writer;
+        page->author = member ? member->name : "";
     }
-    if (page->leaves.size >= SKR_API_PAGE_BYTES) {
-        page->full = true;
-        return SKR_STOP;
-    }
-    skr_buf_t *buf = &page->leaves;
+    return page->author;
+}
+
+static void put_leaf (page_t *page, const skr_leaf_t *leaf)
+{
+    skr_buf_t *buf = page->leaves;
     skr_cbor_put_array (buf, 9);
     skr_cbor_put_text (buf, (const char *) page->document.data, page->document.size);
     skr_cbor_put_bytes (buf, leaf->path.data, leaf->path.size);
-    skr_cbor_put_uint (buf, (uint64_t) leaf->kind);
+    skr_cbor_put_uint (buf, leaf->kind);
     skr_value_put (buf, &leaf->value);
-    skr_cbor_put_uint (buf, (leaf->rival ? FLAG_RIVAL : 0u) | (leaf->shown ? FLAG_SHOWN : 0u));
-    skr_cbor_put_uint (buf, leaf->hlc >> 16);
-    skr_api_put_text (buf, skr_api_author (page->api, &leaf->dot.writer));
+    skr_cbor_put_uint (buf, (leaf->rival ? SKR_API_RIVAL : 0) | (leaf->shown ? SKR_API_SHOWN : 0));
+    skr_cbor_put_uint (buf, skr_hlc_ms (leaf->hlc));
     skr_cbor_put_bytes (buf, leaf->dot.writer.bytes, sizeof leaf->dot.writer.bytes);
     skr_cbor_put_uint (buf, leaf->dot.seq);
+    skr_api_put_text (buf, author_of (page, &leaf->dot.writer));
+}
+
+static void finish_digest (page_t *page, uint8_t digest[SKR_API_DIGEST_BYTES])
+{
+    crypto_generichash_state state = page->digest; /* it may go on */
+    crypto_generichash_final (&state, digest, SKR_API_DIGEST_BYTES);
+}
+
+/* A leaf that an earlier page had only counts for the digest. */
+static saker_err_t skip_leaf (page_t *page, size_t before)
+{
+    uint8_t digest[SKR_API_DIGEST_BYTES];
+    crypto_generichash_update (&page->digest, page->leaves->data + before,
+                               page->leaves->size - before);
+    page->leaves->size = before;
+    if (page->seen == page->skip) {
+        finish_digest (page, digest);
+        page->moved = memcmp (digest, page->wanted, sizeof digest) != 0;
+    }
+    return page->moved ? SKR_STOP : SAKER_OK;
+}
+
+static saker_err_t visit_leaf (const skr_leaf_t *leaf, void *argument)
+{
+    page_t *page = argument;
+    size_t before = page->leaves->size;
+    if (before >= SKR_API_PAGE_BYTES) {
+        page->cut = true;
+        return SKR_STOP;
+    }
+    put_leaf (page, leaf);
+    if (page->leaves->failed) {
+        return skr_fail (SAKER_ENOMEM, "the daemon is out of memory");
+    }
     page->seen++;
+    if (page->seen <= page->skip) {
+        return skip_leaf (page, before);
+    }
     page->count++;
     return SAKER_OK;
 }
 
-static void put_page (skr_api_request_t *request, page_t *page)
+static saker_err_t has_moved (const page_t *page)
 {
-    skr_cbor_put_array (&request->results, page->count);
-    skr_buf_append_span (&request->results, skr_span_of (&page->leaves));
-    request->results.failed |= page->leaves.failed;
-    request->results_count++;
+    return skr_fail (SAKER_EWAIT, "document %.*s changed while it was read",
+                     (int) page->document.size, (const char *) page->document.data);
 }
 
-/* Stopping early is how a page ends. */
-static saker_err_t unless_stopped (saker_err_t error)
+/* Adds a document, or as much of it as there is room for. SAKER_ENOTFOUND sets no sentence. */
+static saker_err_t read_document (page_t *page, const asked_t *asked, skr_span_t document,
+                                  size_t skip)
 {
+    page->document = document;
+    page->skip = skip;
+    page->seen = 0;
+    page->start = page->leaves->size;
+    memcpy (page->wanted, asked->digest, sizeof page->wanted);
+    crypto_generichash_init (&page->digest, NULL, 0, SKR_API_DIGEST_BYTES);
+    saker_err_t error = skr_replica_read (page->api->replica, asked->collection, document,
+                                          asked->path, visit_leaf, page);
+    bool gone = error == SAKER_ENOTFOUND && skip > 0;
+    if (error == SKR_STOP) {
+        error = SAKER_OK;
+    }
+    if (gone || (error == SAKER_OK && (page->moved || page->seen < skip))) {
+        return has_moved (page);
+    }
+    return error;
+}
+
+/* Where the next page begins: inside the document at hand when it was cut, else at `document`. */
+static void put_rest (page_t *page, skr_buf_t *body, skr_span_t document)
+{
+    uint8_t digest[SKR_API_DIGEST_BYTES] = {0};
+    size_t skip = 0;
+    if (page->cut) {
+        document = page->document;
+        skip = page->seen;
+        crypto_generichash_update (&page->digest, page->leaves->data + page->start,
+                                   page->leaves->size - page->start);
+        finish_digest (page, digest);
+    }
+    skr_cbor_put_uint (body, 0);
+    skr_cbor_put_array (body, 3);
+    skr_cbor_put_text (body, (const char *) document.data, document.size);
+    skr_cbor_put_uint (body, skip);
+    skr_cbor_put_bytes (body, digest, sizeof digest);
+}
+
+/* `next`: the first document that is not in the page, empty when there is none. */
+static void put_page (page_t *page, skr_buf_t *body, skr_span_t next)
+{
+    bool more = page->cut || next.size > 0;
+    skr_cbor_put_map (body, more ? 2 : 1);
+    if (more) {
+        put_rest (page, body, next);
+    }
+    skr_cbor_put_uint (body, 1);
+    skr_cbor_put_array (body, page->count);
+    skr_buf_append_span (body, skr_span_of (page->leaves));
+}
+
+static saker_err_t get_asked (skr_api_t *self, skr_api_call_t *call, asked_t *asked, bool path)
+{
+    skr_fields_need (&call->fields, 0);
+    skr_fields_text (&call->cbor, asked->name, sizeof asked->name);
+    skr_fields_need (&call->fields, 1);
+    asked->document = skr_cbor_get_text (&call->cbor);
+    if (path) {
+        skr_fields_need (&call->fields, 2);
+        asked->path = skr_cbor_get_bytes (&call->cbor);
+    }
+    if (skr_fields_has (&call->fields, 3)) {
+        asked->skip = skr_cbor_get_uint (&call->cbor);
+        skr_fields_need (&call->fields, 4);
+        skr_cbor_get_fixed (&call->cbor, asked->digest, sizeof asked->digest);
+    }
+    SKR_TRY (skr_api_arguments_end (call));
+    if (asked->document.size > SKR_DOCUMENT_BYTES_MAX) {
+        return skr_fail (SAKER_EINPUT, "a document id has 1 to %d bytes", SKR_DOCUMENT_BYTES_MAX);
+    }
+    SKR_TRY (skr_path_check (asked->path));
+    return skr_replica_collection_named (self->replica, asked->name, &asked->collection);
+}
+
+static void open_page (skr_api_t *self, page_t *page)
+{
+    memset (page, 0, sizeof *page);
+    page->api = self;
+    page->leaves = skr_api_scratch (self);
+}
+
+/* ---- READ */
+
+static saker_err_t nothing_there (const asked_t *asked)
+{
+    skr_buf_t pointer = {0};
+    skr_path_to_pointer (&pointer, asked->path);
+    saker_err_t error = skr_fail (SAKER_ENOTFOUND, "nothing at %s/%.*s%s%.*s", asked->name,
+                                  (int) asked->document.size, (const char *) asked->document.data,
+                                  pointer.size > 0 ? " " : "", (int) pointer.size,
+                                  (const char *) pointer.data);
+    skr_buf_free (&pointer);
+    return error;
+}
+
+saker_err_t skr_api_read (skr_api_t *self, skr_api_call_t *call)
+{
+    static const skr_span_t none;
+    asked_t asked = {.collection = NULL};
+    page_t page;
+    SKR_TRY (get_asked (self, call, &asked, true));
+    open_page (self, &page);
+    saker_err_t error = read_document (&page, &asked, asked.document, asked.skip);
+    if (error == SAKER_ENOTFOUND) {
+        return nothing_there (&asked);
+    }
+    SKR_TRY (error);
+    put_page (&page, call->body, none);
+    return SAKER_OK;
+}
+
+/* ---- lists of documents: at most IDS_MAX, and the one after them */
+
+typedef struct ids_t {
+    skr_buf_t bytes;
+    size_t ends[IDS_MAX + 1];
+    size_t count;
+} ids_t;
+
+static skr_span_t id_at (const ids_t *ids, size_t index)
+{
+    size_t start = index > 0 ? ids->ends[index - 1] : 0;
+    return skr_span (ids->bytes.data + start, ids->ends[index] - start);
+}
+
+static saker_err_t visit_id (skr_span_t document, void *argument)
+{
+    ids_t *ids = argument;
+    skr_buf_append_span (&ids->bytes, document);
+    if (ids->bytes.failed) {
+        return skr_fail (SAKER_ENOMEM, "the daemon is out of memory");
+    }
+    ids->ends[ids->count++] = ids->bytes.size;
+    return ids->count <= IDS_MAX ? SAKER_OK : SKR_STOP;
+}
+
+static saker_err_t list_ids (skr_api_t *self, const asked_t *asked, ids_t *ids)
+{
+    saker_err_t error = skr_replica_documents (self->replica, asked->collection, asked->document,
+                                               visit_id, ids);
     return error == SKR_STOP ? SAKER_OK : error;
 }
 
-static saker_err_t find_collection (skr_api_request_t *request, const skr_collection_t **collection)
+/* ---- ITERATE */
+
+static saker_err_t read_ids (page_t *page, const asked_t *asked, const ids_t *ids, size_t *next)
 {
-    char name[SKR_COLLECTION_BYTES_MAX + 1];
-    skr_api_get_text (&request->cbor, name, sizeof name);
-    if (request->cbor.error != SAKER_OK) {
-        return skr_cbor_close (&request->cbor);
+    bool there = ids->count > 0 && skr_span_equal (id_at (ids, 0), asked->document);
+    if (asked->skip > 0 && !there) {
+        page->document = asked->document;
+        return has_moved (page);
     }
-    return skr_replica_collection_named (request->api->replica, name, collection);
+    for (*next = 0; *next < ids->count && *next < IDS_MAX; ++*next) {
+        if (page->leaves->size >= SKR_API_PAGE_BYTES || page->cut) {
+            return SAKER_OK;
+        }
+        saker_err_t error = read_document (page, asked, id_at (ids, *next),
+                                           *next == 0 ? asked->skip : 0);
+        if (error != SAKER_ENOTFOUND) { /* roster statements are not part of a view */
+            SKR_TRY (error);
+        }
+    }
+    return SAKER_OK;
 }
 
-saker_err_t skr_api_read (skr_api_request_t *request)
+static saker_err_t iterate (skr_api_t *self, skr_api_call_t *call, const asked_t *asked, ids_t *ids)
 {
-    page_t page = {.api = request->api};
-    SKR_TRY (find_collection (request, &page.collection));
-    page.document = skr_cbor_get_text (&request->cbor);
-    skr_span_t path = skr_cbor_get_bytes (&request->cbor);
-    page.skip = skr_cbor_get_uint (&request->cbor);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    SKR_TRY (skr_path_check (path));
-    saker_err_t error = unless_stopped (skr_replica_read (
-        request->api->replica, page.collection, page.document, path, put_leaf, &page));
-    if (error == SAKER_OK) {
-        put_page (request, &page);
-        if (page.full) {
-            skr_cbor_put_uint (&request->results, page.seen);
-        } else {
-            skr_cbor_put_null (&request->results);
-        }
-        request->results_count++;
-    } else if (error == SAKER_ENOTFOUND) {
-        error = skr_fail (SAKER_ENOTFOUND, "nothing is at this place of document '%.*s' in '%s'",
-                          (int) page.document.size, (const char *) page.document.data,
-                          page.collection->name);
-    }
-    skr_buf_free (&page.leaves);
+    static const skr_span_t none;
+    page_t page;
+    size_t next = 0;
+    SKR_TRY (list_ids (self, asked, ids));
+    open_page (self, &page);
+    SKR_TRY (read_ids (&page, asked, ids, &next));
+    put_page (&page, call->body, next < ids->count ? id_at (ids, next) : none);
+    return SAKER_OK;
+}
+
+saker_err_t skr_api_iterate (skr_api_t *self, skr_api_call_t *call)
+{
+    asked_t asked = {.collection = NULL};
+    ids_t ids = {.count = 0};
+    SKR_TRY (get_asked (self, call, &asked, false));
+    saker_err_t error = iterate (self, call, &asked, &ids);
+    skr_buf_free (&ids.bytes);
     return error;
 }
 
-static bool is_from (const page_t *page, skr_span_t document)
+/* ---- DOCUMENTS */
+
+static void put_ids (const ids_t *ids, skr_buf_t *body)
 {
-    return page->any && skr_span_equal (document, skr_span_text (page->from));
+    size_t count = ids->count < IDS_MAX ? ids->count : IDS_MAX;
+    skr_cbor_put_map (body, ids->count > IDS_MAX ? 2 : 1);
+    skr_cbor_put_uint (body, 0);
+    skr_cbor_put_array (body, count);
+    for (size_t i = 0; i < count; i++) {
+        skr_cbor_put_text (body, (const char *) id_at (ids, i).data, id_at (ids, i).size);
+    }
+    if (ids->count > IDS_MAX) {
+        skr_cbor_put_uint (body, 1);
+        skr_cbor_put_text (body, (const char *) id_at (ids, IDS_MAX).data,
+                           id_at (ids, IDS_MAX).size);
+    }
 }
 
-static void note_last (page_t *page, skr_span_t document)
+saker_err_t skr_api_documents (skr_api_t *self, skr_api_call_t *call)
 {
-    memcpy (page->last, document.data, document.size);
-    page->last[document.size] = 0;
-}
-
-static saker_err_t read_one (skr_span_t document, void *argument)
-{
-    page_t *page = argument;
-    static const skr_span_t whole;
-    if (is_from (page, document) && !page->from_partly) {
-        return SAKER_OK;
-    }
-    if (page->leaves.size >= SKR_API_PAGE_BYTES) {
-        page->more = true;
-        return SKR_STOP;
-    }
-    note_last (page, document);
-    page->document = document;
-    page->seen = 0;
-    if (!is_from (page, document)) {
-        page->skip = 0;
-    }
-    saker_err_t error = skr_replica_read (page->api->replica, page->collection, document, whole,
-                                          put_leaf, page);
-    page->more = page->full;
-    return error == SAKER_ENOTFOUND ? SAKER_OK : error; /* deleted since the list was made */
-}
-
-saker_err_t skr_api_iterate (skr_api_request_t *request)
-{
-    page_t page = {.api = request->api};
-    SKR_TRY (find_collection (request, &page.collection));
-    page.any = skr_api_get_optional (&request->cbor, page.from, sizeof page.from);
-    page.skip = skr_cbor_get_uint (&request->cbor);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    page.from_partly = page.skip > 0;
-    saker_err_t error = unless_stopped (
-        skr_replica_documents (request->api->replica, page.collection, skr_span_text (page.from),
-                               read_one, &page));
+    asked_t asked = {.collection = NULL};
+    ids_t ids = {.count = 0};
+    SKR_TRY (get_asked (self, call, &asked, false));
+    saker_err_t error = list_ids (self, &asked, &ids);
     if (error == SAKER_OK) {
-        put_page (request, &page);
-        if (page.more) {
-            skr_api_put_text (&request->results, page.last);
-        } else {
-            skr_cbor_put_null (&request->results);
-        }
-        skr_cbor_put_uint (&request->results, page.full ? page.seen : 0);
-        request->results_count += 2;
+        put_ids (&ids, call->body);
     }
-    skr_buf_free (&page.leaves);
+    skr_buf_free (&ids.bytes);
     return error;
 }
+
+/* ---- COLLECTIONS */
 
 static int compare_names (const void *one, const void *other)
 {
-    const skr_collection_t *const *a = one;
-    const skr_collection_t *const *b = other;
+    const skr_collection_t *const *a = one, *const *b = other;
     return strcmp ((*a)->name, (*b)->name);
 }
 
-static void put_collections (skr_api_request_t *request, const skr_collection_t **sorted,
-                             size_t first, size_t total)
+/* The named collections but the roster, from `from` on, sorted. *list is allocated. */
+static saker_err_t list_collections (const skr_api_t *self, const char *from,
+                                     const skr_collection_t ***list, size_t *count)
 {
-    size_t end = total - first > NAMES_MAX ? first + NAMES_MAX : total;
-    skr_cbor_put_array (&request->results, end - first);
-    for (size_t i = first; i < end; i++) {
-        skr_cbor_put_array (&request->results, 2);
-        skr_api_put_text (&request->results, sorted[i]->name);
-        skr_cbor_put_uint (&request->results, sorted[i]->documents);
+    size_t all = skr_replica_collections (self->replica);
+    const skr_collection_t **found = calloc (all + 1, sizeof (const skr_collection_t *));
+    *count = 0;
+    if (!found) {
+        return skr_fail (SAKER_ENOMEM, "the daemon is out of memory");
     }
-    if (end < total) {
-        skr_cbor_put_uint (&request->results, end);
-    } else {
-        skr_cbor_put_null (&request->results);
-    }
-    request->results_count = 2;
-}
-
-saker_err_t skr_api_collections (skr_api_request_t *request)
-{
-    skr_replica_t *replica = request->api->replica;
-    size_t first = (size_t) skr_cbor_get_uint (&request->cbor);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    size_t all = skr_replica_collections (replica);
-    size_t total = 0;
-    const skr_collection_t **sorted = calloc (all, sizeof *sorted);
-    if (!sorted) {
-        return skr_fail (SAKER_ENOMEM, "out of memory");
-    }
-    for (size_t i = 1; i < all; i++) { /* 0 is the roster */
-        const skr_collection_t *collection = skr_replica_collection_at (replica, i);
-        if (collection->clock.count) {
-            sorted[total++] = collection;
+    for (size_t i = 1; i < all; i++) {
+        const skr_collection_t *collection = skr_replica_collection_at (self->replica, i);
+        if (collection->name[0] && strcmp (collection->name, from) >= 0) {
+            found[(*count)++] = collection;
         }
     }
-    qsort (sorted, total, sizeof *sorted, compare_names);
-    put_collections (request, sorted, first < total ? first : total, total);
-    free (sorted);
+    qsort (found, *count, sizeof (const skr_collection_t *), compare_names);
+    *list = found;
     return SAKER_OK;
 }
 
-static saker_err_t list_one (skr_span_t document, void *argument)
+static void put_collections (const skr_collection_t *const *list, size_t count, skr_buf_t *body)
 {
-    page_t *page = argument;
-    if (is_from (page, document)) {
-        return SAKER_OK;
+    size_t shown = count < IDS_MAX ? count : IDS_MAX;
+    skr_cbor_put_map (body, count > shown ? 2 : 1);
+    skr_cbor_put_uint (body, 0);
+    skr_cbor_put_array (body, shown);
+    for (size_t i = 0; i < shown; i++) {
+        skr_cbor_put_array (body, 2);
+        skr_api_put_text (body, list[i]->name);
+        skr_cbor_put_uint (body, list[i]->documents);
     }
-    if (page->leaves.size >= SKR_API_PAGE_BYTES) {
-        page->more = true;
-        return SKR_STOP;
+    if (count > shown) {
+        skr_cbor_put_uint (body, 1);
+        skr_api_put_text (body, list[shown]->name);
     }
-    note_last (page, document);
-    skr_cbor_put_text (&page->leaves, (const char *) document.data, document.size);
-    page->count++;
+}
+
+saker_err_t skr_api_collections (skr_api_t *self, skr_api_call_t *call)
+{
+    char from[SKR_COLLECTION_BYTES_MAX + 1];
+    const skr_collection_t **list = NULL;
+    size_t count = 0;
+    skr_fields_need (&call->fields, 0);
+    skr_fields_text (&call->cbor, from, sizeof from);
+    SKR_TRY (skr_api_arguments_end (call));
+    SKR_TRY (list_collections (self, from, &list, &count));
+    put_collections (list, count, call->body);
+    free (list);
     return SAKER_OK;
 }
 
-saker_err_t skr_api_documents (skr_api_request_t *request)
+/* ---- cursors */
+
+void skr_api_get_cursor (skr_api_call_t *call, saker_cursor_t *cursor)
 {
-    page_t page = {.api = request->api};
-    SKR_TRY (find_collection (request, &page.collection));
-    page.any = skr_api_get_optional (&request->cbor, page.from, sizeof page.from);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    saker_err_t error = unless_stopped (
-        skr_replica_documents (request->api->replica, page.collection, skr_span_text (page.from),
-                               list_one, &page));
-    if (error == SAKER_OK) {
-        put_page (request, &page);
-        if (page.more) {
-            skr_api_put_text (&request->results, page.last);
-        } else {
-            skr_cbor_put_null (&request->results);
-        }
-        request->results_count++;
-    }
-    skr_buf_free (&page.leaves);
-    return error;
+    skr_fields_need (&call->fields, 1);
+    skr_cbor_get_fixed (&call->cbor, cursor->epoch, sizeof cursor->epoch);
+    skr_fields_need (&call->fields, 2);
+    cursor->position = skr_cbor_get_uint (&call->cbor);
 }
 
-static void put_cursor (skr_api_request_t *request, const saker_cursor_t *cursor)
+static void put_cursor (skr_buf_t *body, const saker_cursor_t *cursor)
 {
-    skr_cbor_put_bytes (&request->results, cursor->epoch, sizeof cursor->epoch);
-    skr_cbor_put_uint (&request->results, cursor->position);
-    request->results_count += 2;
+    skr_cbor_put_map (body, 2);
+    skr_cbor_put_uint (body, 0);
+    skr_cbor_put_bytes (body, cursor->epoch, sizeof cursor->epoch);
+    skr_cbor_put_uint (body, 1);
+    skr_cbor_put_uint (body, cursor->position);
 }
 
-saker_err_t skr_api_now (skr_api_request_t *request)
+saker_err_t skr_api_now (skr_api_t *self, skr_api_call_t *call)
 {
     saker_cursor_t cursor;
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    SKR_TRY (skr_feed_now (request->api->replica, &cursor));
-    put_cursor (request, &cursor);
+    SKR_TRY (skr_api_arguments_end (call));
+    SKR_TRY (skr_feed_now (self->replica, &cursor));
+    put_cursor (call->body, &cursor);
     return SAKER_OK;
 }
 
-saker_err_t skr_api_cursor_load (skr_api_request_t *request)
+static void get_name (skr_api_call_t *call, char name[CURSOR_NAME_BYTES])
 {
-    char name[SKR_NAME_BYTES_MAX + 1];
+    skr_fields_need (&call->fields, 0);
+    skr_fields_text (&call->cbor, name, CURSOR_NAME_BYTES);
+}
+
+saker_err_t skr_api_cursor_save (skr_api_t *self, skr_api_call_t *call)
+{
+    char name[CURSOR_NAME_BYTES];
     saker_cursor_t cursor;
-    skr_api_get_text (&request->cbor, name, sizeof name);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    saker_err_t error = skr_feed_load (request->api->replica, name, &cursor);
-    if (error == SAKER_ENOTFOUND) {
-        return skr_fail (error, "no cursor called '%s'", name);
-    }
-    SKR_TRY (error);
-    put_cursor (request, &cursor);
+    get_name (call, name);
+    skr_api_get_cursor (call, &cursor);
+    SKR_TRY (skr_api_arguments_end (call));
+    SKR_TRY (skr_replica_begin (self->replica));
+    SKR_TRY (skr_feed_save (self->replica, name, &cursor));
+    skr_cbor_put_map (call->body, 0);
+    call->when = SKR_API_HELD;
+    return SAKER_OK;
+}
+
+saker_err_t skr_api_cursor_load (skr_api_t *self, skr_api_call_t *call)
+{
+    char name[CURSOR_NAME_BYTES];
+    saker_cursor_t cursor;
+    get_name (call, name);
+    SKR_TRY (skr_api_arguments_end (call));
+    SKR_TRY (skr_feed_load (self->replica, name, &cursor));
+    put_cursor (call->body, &cursor);
     return SAKER_OK;
 }

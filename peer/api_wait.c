@@ -1,4 +1,5 @@
-/* The local API's commands that are answered later: watch, wait, verify. */
+/* Commands that are answered later: WATCH when something came, WAIT when everybody has what we
+   wrote, VERIFY when everybody answered; and all of them when their time is up. */
 
 #include "peer/api_internal.h"
 
@@ -6,342 +7,493 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENTS_CHANGES_MAX 256
-#define NAMES_BYTES_MAX 4096
+#define WAIT_NAMES_MAX 4096
+#define VERIFY_ROWS_MAX 2048 /* verdicts in one answer */
 #define ASK_AGAIN_MS 500
+#define AWAY_MS 10000
+#define BEHIND_WORDS_BYTES 900
+
+/* Looks at a waiter; true when it was answered. `late`: its time is up. */
+typedef bool look_fn (skr_api_t *self, skr_waiter_t *waiter, bool late);
+
+/* What one member must have of one collection: our changes up to seq. */
+typedef struct target_t {
+    skr_id_t collection;
+    uint64_t seq;
+} target_t;
+
+/* A member that is waited for; it has the first `reached` targets. */
+typedef struct waited_t {
+    uint8_t device[SKR_DEVICE_KEY_BYTES];
+    size_t reached;
+} waited_t;
+
+struct skr_waiter_t {
+    look_fn *look;
+    skr_buf_t client;
+    uint64_t number;
+    uint64_t deadline_ms;
+    size_t bytes;
+
+    /* WATCH */
+    char collection[SKR_COLLECTION_BYTES_MAX + 1]; /* "": all */
+    saker_cursor_t cursor;
+
+    /* WAIT */
+    target_t *targets;
+    size_t targets_count;
+    waited_t *members;
+    size_t members_count;
+
+    /* VERIFY */
+    skr_id_t *collections;
+    size_t collections_count;
+    size_t next; /* number of the first collection of the next request; 0: none */
+    uint64_t start_ms, asked_ms;
+};
 
 /* ---- waiters */
 
-static saker_err_t add_waiter (skr_api_request_t *request, uint64_t timeout_ms,
-                               skr_api_waiter_t **waiter)
-{
-    skr_api_t *self = request->api;
-    if (self->waiters_count == SKR_API_WAITERS_MAX) {
-        return skr_fail (SAKER_ELIMIT, "%d requests wait already: try again later",
-                         SKR_API_WAITERS_MAX);
-    }
-    if (self->waiters_count == self->waiters_capacity) {
-        size_t capacity = self->waiters_capacity ? 2 * self->waiters_capacity : 16;
-        skr_api_waiter_t *grown = realloc (self->waiters, capacity * sizeof *grown);
-        if (!grown) {
-            return skr_fail (SAKER_ENOMEM, "out of memory");
-        }
-        self->waiters = grown;
-        self->waiters_capacity = capacity;
-    }
-    *waiter = &self->waiters[self->waiters_count++];
-    memset (*waiter, 0, sizeof **waiter);
-    timeout_ms = timeout_ms < SKR_API_TIMEOUT_MS_MAX ? timeout_ms : SKR_API_TIMEOUT_MS_MAX;
-    (*waiter)->command = request->command;
-    (*waiter)->number = request->number;
-    (*waiter)->since_ms = skr_api_mono (self);
-    (*waiter)->until_ms = (*waiter)->since_ms + timeout_ms;
-    skr_buf_append_span (&(*waiter)->client, request->client);
-    request->later = true;
-    return SAKER_OK;
-}
-
-static void free_waiter (skr_api_waiter_t *waiter)
+static void free_waiter (skr_waiter_t *waiter)
 {
     skr_buf_free (&waiter->client);
     free (waiter->targets);
-    free (waiter->devices);
+    free (waiter->members);
+    free (waiter->collections);
+    free (waiter);
 }
 
-static void drop_last (skr_api_t *self)
+static void remove_waiter (skr_api_t *self, size_t index)
 {
-    free_waiter (&self->waiters[--self->waiters_count]);
+    self->waiters_bytes -= self->waiters[index]->bytes;
+    free_waiter (self->waiters[index]);
+    self->waiters[index] = self->waiters[--self->waiters_count];
 }
 
-void skr_api_waiters_free (skr_api_t *self)
+void skr_api_forget_waiter (skr_api_t *self, skr_span_t client)
 {
-    while (self->waiters_count) {
-        drop_last (self);
+    for (size_t i = self->waiters_count; i-- > 0;) {
+        if (skr_span_equal (skr_span_of (&self->waiters[i]->client), client)) {
+            remove_waiter (self, i);
+        }
     }
-    free (self->waiters);
-    self->waiters = NULL;
 }
 
-/* ---- watch */
+void skr_api_free_waiters (skr_api_t *self)
+{
+    while (self->waiters_count > 0) {
+        remove_waiter (self, self->waiters_count - 1);
+    }
+}
+
+static saker_err_t no_memory (void)
+{
+    return skr_fail (SAKER_ENOMEM, "the daemon is out of memory");
+}
+
+/* Reads the time-out, under the given key. */
+static void get_deadline (skr_api_t *self, skr_api_call_t *call, uint64_t key, uint64_t ms_max,
+                          skr_waiter_t *waiter)
+{
+    skr_fields_need (&call->fields, key);
+    uint64_t timeout_ms = skr_cbor_get_uint (&call->cbor);
+    waiter->start_ms = skr_api_now_ms (self);
+    waiter->deadline_ms = waiter->start_ms + (timeout_ms < ms_max ? timeout_ms : ms_max);
+}
+
+static saker_err_t new_waiter (skr_api_t *self, const skr_api_call_t *call, look_fn *look,
+                               skr_waiter_t **waiter)
+{
+    if (self->waiters_count == SKR_API_WAITERS_MAX
+        || self->waiters_bytes > SKR_API_WAITERS_BYTES_MAX) {
+        self->full++;
+        return skr_fail (SAKER_EBUSY, "too many programs wait already (SKR_API_WAITERS_MAX is %d): "
+                         "try again", SKR_API_WAITERS_MAX);
+    }
+    *waiter = calloc (1, sizeof **waiter);
+    if (!*waiter) {
+        return no_memory ();
+    }
+    (*waiter)->look = look;
+    (*waiter)->number = call->number;
+    skr_buf_append_span (&(*waiter)->client, call->client);
+    return SAKER_OK;
+}
+
+/* Takes ownership; it is looked at in this round's turn. */
+static saker_err_t add_waiter (skr_api_t *self, skr_api_call_t *call, skr_waiter_t *waiter,
+                               saker_err_t error)
+{
+    if (error == SAKER_OK && waiter->client.failed) {
+        error = no_memory ();
+    }
+    if (error != SAKER_OK) {
+        free_waiter (waiter);
+        return error;
+    }
+    waiter->bytes = sizeof *waiter + waiter->client.capacity
+                    + waiter->targets_count * sizeof *waiter->targets
+                    + waiter->members_count * sizeof *waiter->members
+                    + waiter->collections_count * sizeof *waiter->collections;
+    self->waiters_bytes += waiter->bytes;
+    self->waiters[self->waiters_count++] = waiter;
+    call->when = SKR_API_DEFERRED;
+    return SAKER_OK;
+}
+
+static bool answer_waiter (skr_api_t *self, const skr_waiter_t *waiter, saker_err_t error,
+                           const skr_buf_t *body)
+{
+    static const skr_span_t nothing;
+    if (error == SAKER_OK && body && body->failed) {
+        error = no_memory ();
+    }
+    skr_api_answer (self, skr_span_of (&waiter->client), waiter->number, error,
+                    body ? skr_span_of (body) : nothing, skr_error ());
+    return true;
+}
+
+void skr_api_turn (skr_api_t *self)
+{
+    uint64_t now_ms = self->waiters_count > 0 ? skr_api_now_ms (self) : 0;
+    for (size_t i = self->waiters_count; i-- > 0;) {
+        skr_waiter_t *waiter = self->waiters[i];
+        if (waiter->look (self, waiter, now_ms >= waiter->deadline_ms)) {
+            remove_waiter (self, i);
+        }
+    }
+}
+
+uint64_t skr_api_deadline_ms (const skr_api_t *self)
+{
+    uint64_t deadline_ms = UINT64_MAX;
+    for (size_t i = 0; i < self->waiters_count; i++) {
+        const skr_waiter_t *waiter = self->waiters[i];
+        uint64_t due_ms = waiter->deadline_ms;
+        if (waiter->collections_count > 0 && waiter->asked_ms + ASK_AGAIN_MS < due_ms) {
+            due_ms = waiter->asked_ms + ASK_AGAIN_MS;
+        }
+        deadline_ms = due_ms < deadline_ms ? due_ms : deadline_ms;
+    }
+    return deadline_ms;
+}
+
+/* ---- WATCH */
 
 typedef struct events_t {
-    skr_buf_t list;
+    skr_buf_t *buf;
     size_t count;
+    uint64_t position; /* of the change whose events come */
 } events_t;
 
-static saker_err_t put_event (const saker_event_t *event, void *argument)
+/* Ends a page only between two changes, as the cursor does. */
+static saker_err_t visit_event (const saker_event_t *event, void *argument)
 {
     events_t *events = argument;
-    if (events->list.size > SKR_API_PAGE_BYTES) {
+    if (events->buf->size >= SKR_API_PAGE_BYTES && event->position != events->position) {
         return SKR_STOP;
     }
-    skr_cbor_put_array (&events->list, 7);
-    skr_cbor_put_uint (&events->list, event->position);
-    skr_api_put_text (&events->list, event->collection);
-    skr_api_put_text (&events->list, event->document);
-    skr_api_put_text (&events->list, event->author);
-    skr_cbor_put_bytes (&events->list, event->writer, sizeof event->writer);
-    skr_cbor_put_uint (&events->list, event->seq);
-    skr_cbor_put_uint (&events->list, event->time_ms);
+    events->position = event->position;
     events->count++;
+    skr_cbor_put_array (events->buf, 7);
+    skr_cbor_put_uint (events->buf, event->position);
+    skr_api_put_text (events->buf, event->collection);
+    skr_api_put_text (events->buf, event->document);
+    skr_api_put_text (events->buf, event->author);
+    skr_cbor_put_bytes (events->buf, event->writer, sizeof event->writer);
+    skr_cbor_put_uint (events->buf, event->seq);
+    skr_cbor_put_uint (events->buf, event->time_ms);
     return SAKER_OK;
 }
 
-static void answer_events (skr_api_t *self, const skr_api_waiter_t *waiter, const events_t *events)
+/* A collection that is not there yet may come; until then nothing happens in it. */
+static saker_err_t read_feed (skr_api_t *self, skr_waiter_t *waiter, events_t *events)
 {
-    skr_buf_t results = {0};
-    skr_cbor_put_bytes (&results, waiter->cursor.epoch, sizeof waiter->cursor.epoch);
-    skr_cbor_put_uint (&results, waiter->cursor.position);
-    skr_cbor_put_array (&results, events->count);
-    skr_buf_append_span (&results, skr_span_of (&events->list));
-    results.failed |= events->list.failed;
-    skr_api_answer (self, skr_span_of (&waiter->client), waiter->number, SAKER_OK, &results, 3);
-    skr_buf_free (&results);
-}
-
-/* True when it was answered. */
-static bool look_at_watch (skr_api_t *self, skr_api_waiter_t *waiter)
-{
-    events_t events = {0};
-    saker_cursor_t now;
-    const skr_collection_t *collection =
-        waiter->one ? skr_replica_collection (self->replica, &waiter->collection) : NULL;
-    saker_err_t error = skr_feed_now (self->replica, &now);
-    bool news = error == SAKER_OK
-                && (now.position != waiter->cursor.position
-                    || memcmp (now.epoch, waiter->cursor.epoch, sizeof now.epoch) != 0);
-    while (error == SAKER_OK && news && !events.count && (collection || !waiter->one)) {
-        uint64_t before = waiter->cursor.position;
-        error = skr_feed_read (self->replica, collection, &waiter->cursor, EVENTS_CHANGES_MAX,
-                               put_event, &events);
-        error = error == SKR_STOP ? SAKER_OK : error;
-        news = waiter->cursor.position != before && waiter->cursor.position < now.position;
-    }
-    if (error != SAKER_OK) {
-        skr_api_answer (self, skr_span_of (&waiter->client), waiter->number, error, NULL, 0);
-    } else if (events.count) {
-        answer_events (self, waiter, &events);
-    }
-    skr_buf_free (&events.list);
-    return error != SAKER_OK || events.count;
-}
-
-saker_err_t skr_api_watch (skr_api_request_t *request)
-{
-    char name[SKR_COLLECTION_BYTES_MAX + 1];
-    saker_cursor_t cursor;
-    skr_api_waiter_t *waiter;
-    bool one = skr_api_get_optional (&request->cbor, name, sizeof name);
-    skr_cbor_get_fixed (&request->cbor, cursor.epoch, sizeof cursor.epoch);
-    cursor.position = skr_cbor_get_uint (&request->cbor);
-    uint64_t timeout_ms = skr_cbor_get_uint (&request->cbor);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    if (one) {
-        SKR_TRY (skr_collection_name_check (name)); /* it may come to be while we watch */
-    }
-    SKR_TRY (add_waiter (request, timeout_ms, &waiter));
-    waiter->cursor = cursor;
-    waiter->one = one;
-    if (one) {
-        skr_replica_collection_id (request->api->replica, name, &waiter->collection);
-    }
-    return SAKER_OK;
-}
-
-/* ---- wait */
-
-static const skr_clock_t *reported_clock (skr_api_t *self, const uint8_t device[32],
-                                          const skr_id_t *collection)
-{
-    skr_reported_t reported;
-    self->neighbours.reported (self->neighbours.context, device, collection, &reported);
-    return reported.clock;
-}
-
-int64_t skr_api_behind (skr_api_t *self, const uint8_t device[32])
-{
-    static const skr_id_t roster;
-    static const skr_clock_t nothing;
-    int64_t behind = 0;
-    if (!reported_clock (self, device, &roster)) {
-        return -1;
-    }
-    for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
-        const skr_collection_t *own = skr_replica_collection_at (self->replica, i);
-        const skr_clock_t *clock = reported_clock (self, device, &own->id);
-        behind += (int64_t) skr_clock_missing (&own->clock, clock ? clock : &nothing);
-    }
-    return behind;
-}
-
-/* How many of our changes a member has not stored; -1: it never told. */
-static int64_t wanting (skr_api_t *self, const skr_api_waiter_t *waiter, const uint8_t device[32])
-{
-    int64_t wanting = 0;
-    bool heard = false;
-    for (size_t i = 0; i < waiter->targets_count; i++) {
-        const skr_api_target_t *target = &waiter->targets[i];
-        const skr_clock_t *clock = reported_clock (self, device, &target->collection);
-        uint64_t seq = clock ? skr_clock_get (clock, skr_replica_writer (self->replica)) : 0;
-        heard |= clock != NULL;
-        wanting += seq < target->seq ? (int64_t) (target->seq - seq) : 0;
-    }
-    return wanting && !heard ? -1 : wanting;
-}
-
-static bool all_have (skr_api_t *self, const skr_api_waiter_t *waiter)
-{
-    for (size_t i = 0; i < waiter->devices_count; i++) {
-        if (wanting (self, waiter, waiter->devices[i]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static saker_err_t name_who_lacks (skr_api_t *self, const skr_api_waiter_t *waiter)
-{
-    char names[NAMES_BYTES_MAX] = "";
-    size_t size = 0;
-    for (size_t i = 0; i < waiter->devices_count && size < sizeof names - 200; i++) {
-        const skr_member_t *member =
-            skr_roster_by_device (skr_replica_roster (self->replica), waiter->devices[i]);
-        int64_t lack = wanting (self, waiter, waiter->devices[i]);
-        if (!member || !lack) {
-            continue;
-        }
-        size += (size_t) snprintf (names + size, sizeof names - size, "%s%s ", size ? ", " : "",
-                                   member->name);
-        size += (size_t) (lack < 0 ? snprintf (names + size, sizeof names - size, "was never heard")
-                                   : snprintf (names + size, sizeof names - size, "lacks %lld change%s",
-                                               (long long) lack, lack == 1 ? "" : "s"));
-    }
-    return skr_fail (SAKER_ETIMEOUT, "%s (see `saker peers`)", names);
-}
-
-/* True when it was answered. */
-static bool look_at_wait (skr_api_t *self, skr_api_waiter_t *waiter, bool late)
-{
+    const skr_collection_t *collection = NULL;
+    bool all = !waiter->collection[0];
     saker_err_t error = SAKER_OK;
-    if (!all_have (self, waiter)) {
-        if (!late) {
+    if (!all) {
+        error = skr_replica_collection_named (self->replica, waiter->collection, &collection);
+    }
+    if (error == SAKER_ENOTFOUND) {
+        SKR_TRY (skr_feed_read (self->replica, NULL, &waiter->cursor, 0, visit_event, events));
+        return skr_feed_now (self->replica, &waiter->cursor);
+    }
+    SKR_TRY (error);
+    return skr_feed_read (self->replica, collection, &waiter->cursor, SKR_API_EVENT_CHANGES,
+                          visit_event, events);
+}
+
+static bool look_feed (skr_api_t *self, skr_waiter_t *waiter, bool late)
+{
+    saker_cursor_t now;
+    skr_buf_t *body = &self->body;
+    events_t events = {.buf = skr_api_scratch (self)};
+    saker_err_t error = skr_feed_now (self->replica, &now);
+    bool moved = error != SAKER_OK || memcmp (now.epoch, waiter->cursor.epoch, 16) != 0
+                 || now.position != waiter->cursor.position;
+    if (!moved && !late) {
+        return false; /* the common case: nothing was applied since the last look */
+    }
+    if (error == SAKER_OK) {
+        error = read_feed (self, waiter, &events);
+    }
+    if (error == SAKER_OK && events.count == 0 && !late) {
+        return false;
+    }
+    skr_buf_clear (body);
+    skr_cbor_put_map (body, 2);
+    skr_cbor_put_uint (body, 0);
+    skr_cbor_put_array (body, events.count);
+    skr_buf_append_span (body, skr_span_of (events.buf));
+    skr_cbor_put_uint (body, 1);
+    skr_cbor_put_uint (body, waiter->cursor.position);
+    body->failed = body->failed || events.buf->failed;
+    return answer_waiter (self, waiter, error, body);
+}
+
+static saker_err_t get_watch (skr_api_t *self, skr_api_call_t *call, skr_waiter_t *waiter)
+{
+    bool named = skr_fields_has (&call->fields, 0);
+    if (named) {
+        skr_fields_text (&call->cbor, waiter->collection, sizeof waiter->collection);
+    }
+    skr_api_get_cursor (call, &waiter->cursor);
+    get_deadline (self, call, 3, SKR_API_WATCH_MS_MAX, waiter);
+    SKR_TRY (skr_api_arguments_end (call));
+    return named && strcmp (waiter->collection, "@roster") != 0
+               ? skr_collection_name_check (waiter->collection)
+               : SAKER_OK;
+}
+
+saker_err_t skr_api_watch (skr_api_t *self, skr_api_call_t *call)
+{
+    skr_waiter_t *waiter;
+    SKR_TRY (new_waiter (self, call, look_feed, &waiter));
+    return add_waiter (self, call, waiter, get_watch (self, call, waiter));
+}
+
+/* ---- WAIT */
+
+static uint64_t reported_seq (skr_api_t *self, const uint8_t device[32], const skr_id_t *collection)
+{
+    skr_reported_t reported = {.clock = NULL};
+    self->neighbours.reported (self->neighbours.context, device, collection, &reported);
+    return reported.clock
+               ? skr_clock_get (reported.clock, skr_replica_writer (self->replica))
+               : 0;
+}
+
+/* What a member has reported once, it has for good: only what is open is looked at. */
+static bool has_all (skr_api_t *self, const skr_waiter_t *waiter, waited_t *member)
+{
+    while (member->reached < waiter->targets_count) {
+        const target_t *target = &waiter->targets[member->reached];
+        if (reported_seq (self, member->device, &target->collection) < target->seq) {
             return false;
         }
-        error = name_who_lacks (self, waiter);
+        member->reached++;
     }
-    skr_api_answer (self, skr_span_of (&waiter->client), waiter->number, error, NULL, 0);
     return true;
 }
 
-static saker_err_t note_targets (skr_api_t *self, skr_api_waiter_t *waiter)
+static uint64_t count_lacking (skr_api_t *self, const skr_waiter_t *waiter, const waited_t *member)
 {
-    size_t count = skr_replica_collections (self->replica);
-    waiter->targets = calloc (count, sizeof *waiter->targets);
-    if (!waiter->targets) {
-        return skr_fail (SAKER_ENOMEM, "out of memory");
+    uint64_t lacking = 0;
+    for (size_t i = member->reached; i < waiter->targets_count; i++) {
+        const target_t *target = &waiter->targets[i];
+        uint64_t seq = reported_seq (self, member->device, &target->collection);
+        lacking += seq < target->seq ? target->seq - seq : 0;
     }
-    for (size_t i = 0; i < count; i++) {
-        const skr_collection_t *own = skr_replica_collection_at (self->replica, i);
-        uint64_t seq = skr_clock_get (&own->clock, skr_replica_writer (self->replica));
-        if (seq) {
-            waiter->targets[waiter->targets_count++] = (skr_api_target_t){own->id, seq};
+    return lacking;
+}
+
+/* "bob is behind by 3 changes", "carol was never heard". */
+static int say_behind (skr_api_t *self, const skr_waiter_t *waiter, const waited_t *member,
+                       char *words, size_t size)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    const skr_member_t *found = skr_roster_by_device (roster, member->device);
+    skr_neighbour_t neighbour = {.seen_ms = -1};
+    self->neighbours.neighbour (self->neighbours.context, member->device, &neighbour);
+    uint64_t lacking = count_lacking (self, waiter, member);
+    const char *name = found ? found->name : "a former member";
+    return neighbour.seen_ms < 0
+               ? snprintf (words, size, "%s was never heard", name)
+               : snprintf (words, size, "%s is behind by %llu change%s", name,
+                           (unsigned long long) lacking, lacking == 1 ? "" : "s");
+}
+
+static saker_err_t fail_late (skr_api_t *self, const skr_waiter_t *waiter)
+{
+    char words[BEHIND_WORDS_BYTES] = "";
+    size_t used = 0, told = 0;
+    for (; told < waiter->members_count && used < sizeof words - 200; told++) {
+        int size = say_behind (self, waiter, &waiter->members[told], words + used,
+                               sizeof words - used);
+        used += size > 0 ? (size_t) size : 0;
+        if (told + 1 < waiter->members_count && used + 3 < sizeof words) {
+            memcpy (words + used, ", ", 3);
+            used += 2;
+        }
+    }
+    return told < waiter->members_count
+               ? skr_fail (SAKER_ETIMEOUT, "%sand %zu more", words, waiter->members_count - told)
+               : skr_fail (SAKER_ETIMEOUT, "%s", words);
+}
+
+static bool look_members (skr_api_t *self, skr_waiter_t *waiter, bool late)
+{
+    size_t open = 0;
+    for (size_t i = 0; i < waiter->members_count; i++) {
+        if (!has_all (self, waiter, &waiter->members[i])) {
+            waiter->members[open++] = waiter->members[i];
+        }
+    }
+    waiter->members_count = open;
+    if (open > 0) {
+        return late && answer_waiter (self, waiter, fail_late (self, waiter), NULL);
+    }
+    skr_buf_clear (&self->body);
+    skr_cbor_put_map (&self->body, 0);
+    return answer_waiter (self, waiter, SAKER_OK, &self->body);
+}
+
+/* Everything that our writer has written so far, in every collection. */
+static saker_err_t set_targets (skr_api_t *self, skr_waiter_t *waiter)
+{
+    size_t all = skr_replica_collections (self->replica);
+    waiter->targets = calloc (all + 1, sizeof *waiter->targets);
+    if (!waiter->targets) {
+        return no_memory ();
+    }
+    for (size_t i = 0; i < all; i++) {
+        const skr_collection_t *collection = skr_replica_collection_at (self->replica, i);
+        uint64_t seq = skr_clock_get (&collection->clock, skr_replica_writer (self->replica));
+        if (seq > 0) {
+            waiter->targets[waiter->targets_count++] = (target_t){collection->id, seq};
         }
     }
     return SAKER_OK;
 }
 
-static void note_device (const skr_api_t *self, skr_api_waiter_t *waiter,
-                         const skr_member_t *member)
+/* We have what we wrote. */
+static void add_member (skr_api_t *self, skr_waiter_t *waiter, const skr_member_t *member)
 {
     const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
-    if (memcmp (member->device, own, 32) != 0
-        && waiter->devices_count < skr_roster_count (skr_replica_roster (self->replica))) {
-        memcpy (waiter->devices[waiter->devices_count++], member->device, 32);
+    if (memcmp (member->device, own, SKR_DEVICE_KEY_BYTES) != 0) {
+        waited_t *waited = &waiter->members[waiter->members_count++];
+        memcpy (waited->device, member->device, sizeof waited->device);
+        waited->reached = 0;
     }
 }
 
-/* `peers`: names or ids between commas; taken apart in place. */
-static saker_err_t note_named (skr_api_t *self, skr_api_waiter_t *waiter, char *peers)
+static saker_err_t make_members (skr_waiter_t *waiter, size_t count)
 {
-    const skr_roster_t *roster = skr_replica_roster (self->replica);
-    for (char *end = NULL; peers; peers = end) {
-        const skr_member_t *member = NULL;
-        end = strchr (peers, ',');
-        if (end) {
-            *end++ = 0;
+    waiter->members = calloc (count + 1, sizeof *waiter->members);
+    return waiter->members ? SAKER_OK : no_memory ();
+}
+
+static saker_err_t get_named (skr_api_t *self, skr_api_call_t *call, skr_waiter_t *waiter)
+{
+    size_t count = skr_cbor_get_array (&call->cbor, WAIT_NAMES_MAX);
+    SKR_TRY (make_members (waiter, count));
+    for (size_t i = 0; i < count && call->cbor.error == SAKER_OK; i++) {
+        char name[SKR_NAME_BYTES_MAX + 1];
+        const skr_member_t *member;
+        skr_fields_text (&call->cbor, name, sizeof name);
+        if (call->cbor.error == SAKER_OK) {
+            SKR_TRY (skr_roster_by_name (skr_replica_roster (self->replica), name, &member));
+            add_member (self, waiter, member);
         }
-        SKR_TRY (skr_roster_by_name (roster, peers, &member));
-        note_device (self, waiter, member);
     }
     return SAKER_OK;
 }
 
-static saker_err_t note_devices (skr_api_t *self, skr_api_waiter_t *waiter, char *peers)
+static saker_err_t add_all (skr_api_t *self, skr_waiter_t *waiter)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
-    waiter->devices = calloc (skr_roster_count (roster), sizeof *waiter->devices);
-    if (!waiter->devices) {
-        return skr_fail (SAKER_ENOMEM, "out of memory");
-    }
-    if (peers) {
-        return note_named (self, waiter, peers);
-    }
+    SKR_TRY (make_members (waiter, skr_roster_count (roster)));
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
-        note_device (self, waiter, skr_roster_at (roster, i));
+        add_member (self, waiter, skr_roster_at (roster, i));
     }
     return SAKER_OK;
 }
 
-saker_err_t skr_api_wait (skr_api_request_t *request)
+static saker_err_t get_wait (skr_api_t *self, skr_api_call_t *call, skr_waiter_t *waiter)
 {
-    skr_api_t *self = request->api;
-    char peers[NAMES_BYTES_MAX];
-    skr_api_waiter_t *waiter;
-    bool named = skr_api_get_optional (&request->cbor, peers, sizeof peers);
-    uint64_t timeout_ms = skr_cbor_get_uint (&request->cbor);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    SKR_TRY (add_waiter (request, timeout_ms, &waiter));
-    saker_err_t error = note_targets (self, waiter);
-    error = error == SAKER_OK ? note_devices (self, waiter, named ? peers : NULL) : error;
-    if (error != SAKER_OK) {
-        request->later = false;
-        drop_last (self);
+    SKR_TRY (skr_fields_has (&call->fields, 0) ? get_named (self, call, waiter)
+                                               : add_all (self, waiter));
+    get_deadline (self, call, 1, SKR_API_WAIT_MS_MAX, waiter);
+    SKR_TRY (skr_api_arguments_end (call));
+    return set_targets (self, waiter);
+}
+
+saker_err_t skr_api_wait (skr_api_t *self, skr_api_call_t *call)
+{
+    skr_waiter_t *waiter;
+    SKR_TRY (new_waiter (self, call, look_members, &waiter));
+    return add_waiter (self, call, waiter, get_wait (self, call, waiter));
+}
+
+/* ---- VERIFY */
+
+static void ask (skr_api_t *self, skr_waiter_t *waiter)
+{
+    waiter->asked_ms = skr_api_now_ms (self);
+    for (size_t i = 0; i < waiter->collections_count; i++) {
+        self->neighbours.ask (self->neighbours.context, &waiter->collections[i]);
     }
-    return error;
 }
 
-/* ---- verify */
-
-static bool is_chosen (const skr_api_waiter_t *waiter, const skr_collection_t *collection)
+static bool is_own (skr_api_t *self, const skr_member_t *member)
 {
-    return collection->clock.count
-           && (!waiter->one || skr_id_equal (&waiter->collection, &collection->id));
+    return memcmp (member->device, skr_device_key (skr_replica_device (self->replica)),
+                   SKR_DEVICE_KEY_BYTES) == 0;
 }
 
-/* Has a member told of a collection since the question? One that is linked must have been asked;
-   of one that is heard through others, a beat will do. */
-static bool has_told (skr_api_t *self, const skr_api_waiter_t *waiter, const uint8_t device[32],
-                      const skr_reported_t *reported)
+static void look_up (skr_api_t *self, const skr_member_t *member, skr_neighbour_t *neighbour)
+{
+    *neighbour = (skr_neighbour_t){.link = "silent", .seen_ms = -1};
+    self->neighbours.neighbour (self->neighbours.context, member->device, neighbour);
+}
+
+/* Has the member told of the collection since the request came? Of one that we have no link to, a
+   beat that others passed on will do. */
+static bool has_told (skr_api_t *self, const skr_waiter_t *waiter, const skr_member_t *member,
+                      const skr_id_t *collection, skr_reported_t *reported)
 {
     skr_neighbour_t neighbour;
-    self->neighbours.neighbour (self->neighbours.context, device, &neighbour);
-    if (strcmp (neighbour.link, "self") == 0 || reported->asked_ms >= waiter->since_ms) {
-        return true;
+    memset (reported, 0, sizeof *reported);
+    look_up (self, member, &neighbour);
+    self->neighbours.reported (self->neighbours.context, member->device, collection, reported);
+    if (!reported->clock) {
+        return false;
     }
-    return strcmp (neighbour.link, "up") != 0 && reported->clock
-           && reported->told_ms >= waiter->since_ms;
+    return reported->asked_ms >= waiter->start_ms
+           || (strcmp (neighbour.link, "up") != 0 && reported->told_ms >= waiter->start_ms);
 }
 
-static bool all_told (skr_api_t *self, const skr_api_waiter_t *waiter)
+/* Nobody waits for machines that have been away for long; but just after the start, links may come
+   up yet. */
+static bool is_expected (skr_api_t *self, const skr_member_t *member)
+{
+    skr_neighbour_t neighbour;
+    look_up (self, member, &neighbour);
+    bool linked = strcmp (neighbour.link, "up") == 0 || strcmp (neighbour.link, "slow") == 0;
+    bool lately = neighbour.seen_ms >= 0 && neighbour.seen_ms < AWAY_MS;
+    return linked || lately || skr_api_now_ms (self) < self->since_ms + AWAY_MS;
+}
+
+static bool all_told (skr_api_t *self, const skr_waiter_t *waiter)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
-    for (size_t k = 0; k < skr_replica_collections (self->replica); k++) {
-        const skr_collection_t *own = skr_replica_collection_at (self->replica, k);
-        for (size_t i = 0; is_chosen (waiter, own) && i < skr_roster_count (roster); i++) {
-            const uint8_t *device = skr_roster_at (roster, i)->device;
-            skr_reported_t reported;
-            self->neighbours.reported (self->neighbours.context, device, &own->id, &reported);
-            if (!has_told (self, waiter, device, &reported)) {
+    skr_reported_t reported;
+    for (size_t i = 0; i < skr_roster_count (roster); i++) {
+        const skr_member_t *member = skr_roster_at (roster, i);
+        bool expected = !is_own (self, member) && is_expected (self, member);
+        for (size_t at = 0; expected && at < waiter->collections_count; at++) {
+            if (!has_told (self, waiter, member, &waiter->collections[at], &reported)) {
                 return false;
             }
         }
@@ -349,181 +501,157 @@ static bool all_told (skr_api_t *self, const skr_api_waiter_t *waiter)
     return true;
 }
 
-/* Asks, and asks again: a link may come up while we wait. */
-static void ask_members (skr_api_t *self, skr_api_waiter_t *waiter)
+/* Collection and peer, the first two of a verdict's nine. */
+static void begin_verdict (skr_buf_t *rows, const skr_collection_t *ours,
+                           const skr_member_t *member)
 {
-    uint64_t now_ms = skr_api_mono (self);
-    if (waiter->asked_ms && now_ms < waiter->asked_ms + ASK_AGAIN_MS) {
-        return;
-    }
-    waiter->asked_ms = now_ms;
-    for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
-        const skr_collection_t *own = skr_replica_collection_at (self->replica, i);
-        if (is_chosen (waiter, own)) {
-            self->neighbours.ask (self->neighbours.context, &own->id);
-        }
-    }
+    char text[64];
+    skr_cbor_put_array (rows, 9);
+    skr_api_put_text (rows, skr_api_collection_name (ours, text));
+    skr_api_put_text (rows, member->name);
 }
 
-typedef struct verdicts_t {
-    skr_buf_t list;
-    size_t count;
-    bool differ, unreached;
-} verdicts_t;
-
-static void put_verdict (verdicts_t *verdicts, const skr_collection_t *own, const char *peer,
-                         bool reached, bool same_clock, bool same_data,
-                         const skr_fingerprint_t *fingerprint, uint64_t documents,
-                         const skr_clock_t *clock)
+static void put_own (skr_buf_t *rows, const skr_collection_t *ours, const skr_member_t *member)
 {
-    static const skr_clock_t nothing;
-    uint8_t bytes[16];
-    skr_buf_t *buf = &verdicts->list;
-    clock = clock ? clock : &nothing;
-    skr_fingerprint_bytes (fingerprint, bytes);
-    skr_cbor_put_array (buf, 9);
-    skr_api_put_text (buf, own->name);
-    skr_api_put_text (buf, peer);
-    skr_cbor_put_bool (buf, reached);
-    skr_cbor_put_bool (buf, same_clock);
-    skr_cbor_put_bool (buf, same_data);
-    skr_cbor_put_bytes (buf, bytes, sizeof bytes);
-    skr_cbor_put_uint (buf, documents);
-    skr_cbor_put_uint (buf, skr_clock_missing (clock, &own->clock));
-    skr_cbor_put_uint (buf, skr_clock_missing (&own->clock, clock));
-    verdicts->count++;
-    verdicts->unreached |= !reached;
-    verdicts->differ |= reached && !(same_clock && same_data);
+    begin_verdict (rows, ours, member);
+    skr_cbor_put_bool (rows, true);
+    skr_cbor_put_bool (rows, true);
+    skr_cbor_put_bool (rows, true);
+    skr_api_put_fingerprint (rows, &ours->fingerprint);
+    skr_cbor_put_uint (rows, ours->documents);
+    skr_cbor_put_uint (rows, 0);
+    skr_cbor_put_uint (rows, 0);
 }
 
-static void judge_member (skr_api_t *self, const skr_api_waiter_t *waiter, verdicts_t *verdicts,
-                          const skr_collection_t *own, const skr_member_t *member)
+static void put_absent (skr_buf_t *rows, const skr_collection_t *ours, const skr_member_t *member)
 {
-    skr_reported_t reported;
-    self->neighbours.reported (self->neighbours.context, member->device, &own->id, &reported);
-    bool reached = reported.clock && has_told (self, waiter, member->device, &reported);
-    bool same_clock = reached && skr_clock_equal (reported.clock, &own->clock);
-    bool same_data =
-        reached && skr_fingerprint_equal (&reported.fingerprint, &own->fingerprint);
-    put_verdict (verdicts, own, member->name, reached, same_clock, same_data,
-                 &reported.fingerprint, reported.documents, reported.clock);
+    begin_verdict (rows, ours, member);
+    skr_cbor_put_bool (rows, false);
+    skr_cbor_put_bool (rows, false);
+    skr_cbor_put_bool (rows, false);
+    skr_api_put_text (rows, "");
+    skr_cbor_put_uint (rows, 0);
+    skr_cbor_put_uint (rows, 0);
+    skr_cbor_put_uint (rows, 0);
 }
 
-static void judge (skr_api_t *self, const skr_api_waiter_t *waiter, verdicts_t *verdicts,
-                   const skr_collection_t *own)
+static void put_verdict (skr_buf_t *rows, const skr_collection_t *ours, const skr_member_t *member,
+                         const skr_reported_t *theirs)
+{
+    begin_verdict (rows, ours, member);
+    skr_cbor_put_bool (rows, true);
+    skr_cbor_put_bool (rows, skr_clock_equal (&ours->clock, theirs->clock));
+    skr_cbor_put_bool (rows, skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint));
+    skr_api_put_fingerprint (rows, &theirs->fingerprint);
+    skr_cbor_put_uint (rows, theirs->documents);
+    skr_cbor_put_uint (rows, skr_clock_missing (theirs->clock, &ours->clock));
+    skr_cbor_put_uint (rows, skr_clock_missing (&ours->clock, theirs->clock));
+}
+
+/* Our own verdict first, then the others'; returns their number. */
+static size_t put_verdicts (skr_api_t *self, const skr_waiter_t *waiter,
+                            const skr_collection_t *ours, skr_buf_t *rows)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
-    const uint8_t *own_device = skr_device_key (skr_replica_device (self->replica));
-    put_verdict (verdicts, own, skr_replica_self (self->replica)->name, true, true, true,
-                 &own->fingerprint, own->documents, &own->clock);
+    skr_reported_t theirs;
+    put_own (rows, ours, skr_replica_self (self->replica));
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
         const skr_member_t *member = skr_roster_at (roster, i);
-        if (memcmp (member->device, own_device, 32) != 0) {
-            judge_member (self, waiter, verdicts, own, member);
+        if (is_own (self, member)) {
+            continue;
+        }
+        if (has_told (self, waiter, member, &ours->id, &theirs)) {
+            put_verdict (rows, ours, member, &theirs);
+        } else {
+            put_absent (rows, ours, member);
         }
     }
+    return skr_roster_count (roster);
 }
 
-static saker_err_t sum_up (const verdicts_t *verdicts)
+static bool look_answers (skr_api_t *self, skr_waiter_t *waiter, bool late)
 {
-    if (verdicts->differ) {
-        return skr_fail (SAKER_EDIFFER, "peers differ: what is still on its way may be the reason; "
-                                        "try again, or see `saker peers`");
-    }
-    if (verdicts->unreached) {
-        return skr_fail (SAKER_EUNREACHABLE, "not every member answered: see `saker peers`");
-    }
-    return SAKER_OK;
-}
-
-/* True when it was answered. */
-static bool look_at_verify (skr_api_t *self, skr_api_waiter_t *waiter, bool late)
-{
-    verdicts_t verdicts = {0};
-    skr_buf_t results = {0};
+    skr_buf_t *body = &self->body, *rows = skr_api_scratch (self);
+    size_t count = 0;
     if (!late && !all_told (self, waiter)) {
-        ask_members (self, waiter);
+        /* An earlier question may have been on its way already: its answer does not count. */
+        if (skr_api_now_ms (self) >= waiter->asked_ms + ASK_AGAIN_MS) {
+            ask (self, waiter);
+        }
         return false;
     }
-    for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
-        const skr_collection_t *own = skr_replica_collection_at (self->replica, i);
-        if (is_chosen (waiter, own)) {
-            judge (self, waiter, &verdicts, own);
-        }
+    for (size_t i = 0; i < waiter->collections_count; i++) {
+        const skr_collection_t *ours =
+            skr_replica_collection (self->replica, &waiter->collections[i]);
+        count += ours ? put_verdicts (self, waiter, ours, rows) : 0;
     }
-    skr_cbor_put_array (&results, verdicts.count);
-    skr_buf_append_span (&results, skr_span_of (&verdicts.list));
-    results.failed |= verdicts.list.failed;
-    skr_api_answer (self, skr_span_of (&waiter->client), waiter->number, sum_up (&verdicts),
-                    &results, 1);
-    skr_buf_free (&results);
-    skr_buf_free (&verdicts.list);
-    return true;
+    skr_buf_clear (body);
+    skr_cbor_put_map (body, waiter->next ? 2 : 1);
+    skr_cbor_put_uint (body, 0);
+    skr_cbor_put_array (body, count);
+    skr_buf_append_span (body, skr_span_of (rows));
+    if (waiter->next) {
+        skr_cbor_put_uint (body, 1);
+        skr_cbor_put_uint (body, waiter->next);
+    }
+    body->failed = body->failed || rows->failed;
+    return answer_waiter (self, waiter, SAKER_OK, body);
 }
 
-saker_err_t skr_api_verify (skr_api_request_t *request)
+/* As many as fit one answer, from number `from` on. */
+static saker_err_t set_collections (skr_api_t *self, skr_waiter_t *waiter, uint64_t from)
 {
-    skr_api_t *self = request->api;
-    char name[SKR_COLLECTION_BYTES_MAX + 1];
-    const skr_collection_t *collection = NULL;
-    skr_api_waiter_t *waiter;
-    bool one = skr_api_get_optional (&request->cbor, name, sizeof name);
-    uint64_t timeout_ms = skr_cbor_get_uint (&request->cbor);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    if (one) {
-        SKR_TRY (skr_replica_collection_named (self->replica, name, &collection));
+    size_t all = skr_replica_collections (self->replica);
+    size_t members = skr_roster_count (skr_replica_roster (self->replica));
+    size_t count_max = VERIFY_ROWS_MAX / (members + 1);
+    count_max = count_max < 1 ? 1
+                : count_max > SKR_API_VERIFY_COLLECTIONS ? SKR_API_VERIFY_COLLECTIONS : count_max;
+    waiter->collections = calloc (count_max, sizeof *waiter->collections);
+    if (!waiter->collections) {
+        return no_memory ();
     }
-    SKR_TRY (add_waiter (request, timeout_ms, &waiter));
-    waiter->one = one;
-    if (one) {
-        waiter->collection = collection->id;
+    size_t index = from < all ? (size_t) from : all;
+    while (index < all && waiter->collections_count < count_max) {
+        waiter->collections[waiter->collections_count++] =
+            skr_replica_collection_at (self->replica, index++)->id;
     }
-    ask_members (self, waiter);
+    waiter->next = index < all ? index : 0;
     return SAKER_OK;
 }
 
-/* ---- looking at all */
-
-static bool look_at (skr_api_t *self, skr_api_waiter_t *waiter, uint64_t now_ms)
+static saker_err_t set_collection (skr_api_t *self, skr_waiter_t *waiter, const char *name)
 {
-    bool late = now_ms >= waiter->until_ms;
-    if (waiter->command == SKR_COMMAND_WAIT) {
-        return look_at_wait (self, waiter, late);
+    const skr_collection_t *collection;
+    SKR_TRY (skr_replica_collection_named (self->replica, name, &collection));
+    waiter->collections = calloc (1, sizeof *waiter->collections);
+    if (!waiter->collections) {
+        return no_memory ();
     }
-    if (waiter->command == SKR_COMMAND_VERIFY) {
-        return look_at_verify (self, waiter, late);
-    }
-    if (look_at_watch (self, waiter)) {
-        return true;
-    }
-    if (late) {
-        skr_api_answer (self, skr_span_of (&waiter->client), waiter->number,
-                        skr_fail (SAKER_ETIMEOUT, "nothing new"), NULL, 0);
-    }
-    return late;
+    waiter->collections[waiter->collections_count++] = collection->id;
+    return SAKER_OK;
 }
 
-void skr_api_turn (skr_api_t *self)
+static saker_err_t get_verify (skr_api_t *self, skr_api_call_t *call, skr_waiter_t *waiter)
 {
-    uint64_t now_ms = skr_api_mono (self);
-    for (size_t i = self->waiters_count; i-- > 0;) {
-        if (look_at (self, &self->waiters[i], now_ms)) {
-            free_waiter (&self->waiters[i]);
-            self->waiters[i] = self->waiters[--self->waiters_count];
-        }
+    char name[SKR_COLLECTION_BYTES_MAX + 1];
+    bool named = skr_fields_has (&call->fields, 0);
+    if (named) {
+        skr_fields_text (&call->cbor, name, sizeof name);
     }
+    get_deadline (self, call, 1, SKR_API_WAIT_MS_MAX, waiter);
+    skr_fields_need (&call->fields, 2);
+    uint64_t from = skr_cbor_get_uint (&call->cbor);
+    SKR_TRY (skr_api_arguments_end (call));
+    return named ? set_collection (self, waiter, name) : set_collections (self, waiter, from);
 }
 
-uint64_t skr_api_deadline_ms (const skr_api_t *self)
+saker_err_t skr_api_verify (skr_api_t *self, skr_api_call_t *call)
 {
-    uint64_t deadline = UINT64_MAX;
-    for (size_t i = 0; i < self->waiters_count; i++) {
-        const skr_api_waiter_t *waiter = &self->waiters[i];
-        uint64_t until_ms = waiter->until_ms;
-        if (waiter->command == SKR_COMMAND_VERIFY && waiter->asked_ms + ASK_AGAIN_MS < until_ms) {
-            until_ms = waiter->asked_ms + ASK_AGAIN_MS;
-        }
-        deadline = until_ms < deadline ? until_ms : deadline;
+    skr_waiter_t *waiter;
+    SKR_TRY (new_waiter (self, call, look_answers, &waiter));
+    saker_err_t error = get_verify (self, call, waiter);
+    if (error == SAKER_OK) {
+        ask (self, waiter);
     }
-    return deadline;
+    return add_waiter (self, call, waiter, error);
 }

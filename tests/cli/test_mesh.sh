@@ -22,7 +22,7 @@ flipped=${cut:0:60}$(tr 'A-Za-z0-9' 'B-ZAb-za1-90' <<<"${cut:60:1}")${cut:61}
 refuses "a ticket with a wrong letter" 1 "" on dora join "$flipped" --timeout 5s
 refuses "no ticket" 2 "one ticket" on dora join
 refuses "two tickets" 2 "one ticket" on dora join "$cut" --ticket-file x
-refuses "a role that does not exist" 1 "king" on anna invite --role king
+refuses "a role that does not exist" 2 "king" on anna invite --role king
 printf '\n  %s  \n' "$cut" >"$work/ticket"
 works "join by file" on carol join --ticket-file "$work/ticket" --as carol
 start carol

@@ -1,0 +1,69 @@
+/* What client.c, batch.c, client_read.c and client_mesh.c share of a handle: one request, one
+   answer. Nobody else includes this. */
+
+#ifndef SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
+#define SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
+
+#include "peer/api.h"
+#include "peer/fields.h"
+
+#include <sys/types.h>
+#include <zmq.h>
+
+#define SKR_CLIENT_ANSWER_MS 30000 /* for what the daemon answers at once */
+#define SKR_CLIENT_CONNECT_MS 3000 /* for a daemon that went away to come back */
+#define SKR_CLIENT_GRACE_MS 5000   /* beyond the time-out that the daemon was told */
+
+struct saker_t {
+    char *store;
+    pid_t process; /* that opened it */
+    void *context; /* of its own: nothing is shared with other users of libzmq in the process */
+    void *socket;
+    void *monitor;
+    int descriptor; /* of the socket's folder when its path is long, else -1 */
+    uint64_t number; /* of the last request */
+};
+
+struct saker_batch_t {
+    char *collection;
+    skr_buf_t intents; /* encoded */
+    size_t intents_count;
+    size_t count; /* operations, as saker_batch_count tells */
+    bool replacing;
+    uint8_t operation_id[64];
+    size_t operation_id_size;
+    skr_buf_t path, value; /* kept for their memory */
+};
+
+/* One request and its answer. */
+typedef struct skr_question_t {
+    saker_t *self;
+    uint64_t number;
+    skr_command_t command;
+    skr_buf_t request;
+    zmq_msg_t answer;
+    bool answered;
+    skr_cbor_t cbor;     /* over the answer */
+    skr_fields_t fields; /* of the answer's body */
+} skr_question_t;
+
+/* Begins a request with this many arguments, which the caller appends to ->request, each with its
+   key. SAKER_EUSAGE in another process than the opener's. Always paired with skr_question_end. */
+saker_err_t skr_question_begin (skr_question_t *question, saker_t *self, skr_command_t command,
+                                size_t arguments) SKR_MUST_USE;
+/* Sends it and waits for the answer; leaves ->fields at the start of the body. An error of the
+   daemon is returned with its sentence. */
+saker_err_t skr_question_ask (skr_question_t *question, int timeout_ms) SKR_MUST_USE;
+/* After the last field that is wanted: was the answer well-formed? */
+saker_err_t skr_question_check (skr_question_t *question) SKR_MUST_USE;
+void skr_question_end (skr_question_t *question);
+
+/* Arguments. */
+void skr_question_text (skr_question_t *question, uint64_t key, const char *text);
+void skr_question_span (skr_question_t *question, uint64_t key, skr_span_t text);
+void skr_question_bytes (skr_question_t *question, uint64_t key, const void *data, size_t size);
+void skr_question_uint (skr_question_t *question, uint64_t key, uint64_t value);
+
+uint64_t skr_client_now_ms (void);
+
+#endif

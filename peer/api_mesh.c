@@ -1,0 +1,239 @@
+/* Commands that tell about members and about this peer. */
+
+#include "peer/api_internal.h"
+
+#include <string.h>
+
+#define PEERS_MAX 512       /* in one page */
+#define COLLECTIONS_MAX 512 /* in one page of the status */
+
+/* ---- PEERS */
+
+/* Changes that we have and the member has not reported; -1 when it never told anything. */
+static int64_t count_behind (skr_api_t *self, const skr_member_t *member)
+{
+    static const skr_clock_t nothing;
+    uint64_t behind = 0;
+    bool told = false;
+    for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
+        const skr_collection_t *ours = skr_replica_collection_at (self->replica, i);
+        skr_reported_t theirs = {.clock = NULL};
+        self->neighbours.reported (self->neighbours.context, member->device, &ours->id, &theirs);
+        told = told || theirs.clock;
+        behind += skr_clock_missing (&ours->clock, theirs.clock ? theirs.clock : &nothing);
+    }
+    return told ? (int64_t) behind : -1;
+}
+
+static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *buf)
+{
+    skr_neighbour_t neighbour = {.link = "silent", .address = "", .seen_ms = -1, .rtt_us = -1};
+    char id[17];
+    bool own = memcmp (member->device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
+    self->neighbours.neighbour (self->neighbours.context, member->device, &neighbour);
+    skr_device_text (member->device, id);
+    skr_cbor_put_array (buf, 8);
+    skr_api_put_text (buf, member->name);
+    skr_api_put_text (buf, id);
+    skr_api_put_text (buf, skr_role_text (member->role));
+    skr_api_put_text (buf, neighbour.link);
+    skr_api_put_text (buf, neighbour.address);
+    skr_cbor_put_int (buf, neighbour.seen_ms);
+    skr_cbor_put_int (buf, own ? 0 : count_behind (self, member));
+    skr_cbor_put_int (buf, neighbour.rtt_us);
+}
+
+/* Number of the first member whose key is not below `from`. */
+static size_t first_member (const skr_roster_t *roster, const uint8_t from[32])
+{
+    size_t index = 0;
+    while (index < skr_roster_count (roster)
+           && memcmp (skr_roster_at (roster, index)->device, from, 32) < 0) {
+        index++;
+    }
+    return index;
+}
+
+saker_err_t skr_api_peers (skr_api_t *self, skr_api_call_t *call)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    uint8_t from[SKR_DEVICE_KEY_BYTES] = {0};
+    if (skr_fields_has (&call->fields, 0)) {
+        skr_cbor_get_fixed (&call->cbor, from, sizeof from);
+    }
+    SKR_TRY (skr_api_arguments_end (call));
+    size_t first = first_member (roster, from), left = skr_roster_count (roster) - first;
+    size_t count = left < PEERS_MAX ? left : PEERS_MAX;
+    skr_cbor_put_map (call->body, left > count ? 2 : 1);
+    skr_cbor_put_uint (call->body, 0);
+    skr_cbor_put_array (call->body, count);
+    for (size_t i = first; i < first + count; i++) {
+        put_peer (self, skr_roster_at (roster, i), call->body);
+    }
+    if (left > count) {
+        skr_cbor_put_uint (call->body, 1);
+        skr_cbor_put_bytes (call->body, skr_roster_at (roster, first + count)->device, 32);
+    }
+    return SAKER_OK;
+}
+
+/* ---- STATUS: pairs of pointer and value */
+
+static size_t put_count (skr_buf_t *pairs, const char *pointer, uint64_t value)
+{
+    skr_api_put_text (pairs, pointer);
+    skr_cbor_put_uint (pairs, value <= INT64_MAX ? value : INT64_MAX);
+    return 1;
+}
+
+static size_t put_text (skr_buf_t *pairs, const char *pointer, const char *value)
+{
+    skr_api_put_text (pairs, pointer);
+    skr_api_put_text (pairs, value);
+    return 1;
+}
+
+static size_t put_identity (skr_api_t *self, skr_buf_t *pairs)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    const skr_member_t *member = skr_replica_self (self->replica);
+    char mesh[33], writer[33], device[17];
+    size_t count = 0;
+    skr_hex (mesh, skr_roster_mesh (roster)->bytes, 16);
+    skr_hex (writer, skr_replica_writer (self->replica)->bytes, 16);
+    skr_device_text (member->device, device);
+    count += put_text (pairs, "/mesh/name", skr_roster_mesh_name (roster));
+    count += put_text (pairs, "/mesh/id", mesh);
+    count += put_count (pairs, "/mesh/members", skr_roster_count (roster));
+    count += put_text (pairs, "/device/name", member->name);
+    count += put_text (pairs, "/device/id", device);
+    count += put_text (pairs, "/device/role", skr_role_text (member->role));
+    count += put_text (pairs, "/writer", writer);
+    return count;
+}
+
+static size_t put_store (skr_api_t *self, skr_buf_t *pairs)
+{
+    skr_store_stats_t stats;
+    size_t count = 0;
+    skr_store_stats (skr_replica_store (self->replica), &stats);
+    count += put_text (pairs, "/store/folder",
+                       skr_store_folder (skr_replica_store (self->replica)));
+    count += put_count (pairs, "/store/file_bytes", stats.file_bytes);
+    count += put_count (pairs, "/store/used_bytes", stats.used_bytes);
+    count += put_count (pairs, "/store/map_bytes", stats.map_bytes);
+    count += put_count (pairs, "/store/commits", stats.commits);
+    count += put_count (pairs, "/store/failed_commits", stats.failed_commits);
+    count += put_count (pairs, "/store/damaged_records", stats.damaged_records);
+    return count;
+}
+
+static size_t put_changes (skr_api_t *self, skr_buf_t *pairs)
+{
+    skr_replica_stats_t stats;
+    size_t count = 0;
+    skr_replica_stats (self->replica, &stats);
+    count += put_count (pairs, "/changes/applied", stats.applied);
+    count += put_count (pairs, "/changes/written", stats.written);
+    count += put_count (pairs, "/changes/repeated", stats.repeated);
+    count += put_count (pairs, "/changes/waiting", stats.waiting);
+    count += put_count (pairs, "/changes/waiting_bytes", stats.waiting_bytes);
+    count += put_count (pairs, "/changes/dropped", stats.dropped);
+    count += put_count (pairs, "/changes/future", stats.future);
+    count += put_count (pairs, "/refused/all", stats.refused);
+    count += put_count (pairs, "/refused/form", stats.refused_form);
+    count += put_count (pairs, "/refused/signature", stats.refused_signature);
+    count += put_count (pairs, "/refused/right", stats.refused_right);
+    count += put_count (pairs, "/refused/fork", stats.refused_fork);
+    count += put_count (pairs, "/refused/key", stats.refused_key);
+    return count;
+}
+
+static size_t put_api (const skr_api_t *self, skr_buf_t *pairs)
+{
+    size_t count = 0;
+    count += put_count (pairs, "/api/clients", self->clients);
+    count += put_count (pairs, "/api/requests", self->requests);
+    count += put_count (pairs, "/api/refused", self->refused);
+    count += put_count (pairs, "/api/bad_requests", self->bad_requests);
+    count += put_count (pairs, "/api/full", self->full);
+    count += put_count (pairs, "/api/waiting", self->waiters_count);
+    return count;
+}
+
+static size_t put_totals (skr_api_t *self, skr_buf_t *pairs)
+{
+    uint64_t documents = 0, changes = 0;
+    size_t all = skr_replica_collections (self->replica), count = 0;
+    for (size_t i = 1; i < all; i++) {
+        const skr_collection_t *collection = skr_replica_collection_at (self->replica, i);
+        documents += collection->documents;
+        changes += collection->changes;
+    }
+    count += put_count (pairs, "/data/collections", all > 0 ? all - 1 : 0);
+    count += put_count (pairs, "/data/documents", documents);
+    count += put_count (pairs, "/data/changes", changes);
+    return count;
+}
+
+static size_t put_general (skr_api_t *self, skr_buf_t *pairs)
+{
+    size_t count = put_identity (self, pairs);
+    count += put_totals (self, pairs);
+    count += put_changes (self, pairs);
+    count += put_store (self, pairs);
+    count += put_api (self, pairs);
+    return count + self->neighbours.status (self->neighbours.context, pairs);
+}
+
+/* "/collections/NAME/what" */
+static void put_pointer (skr_buf_t *pairs, const char *name, const char *what)
+{
+    skr_buf_t path = {0}, pointer = {0};
+    skr_cbor_put_text (&path, "collections", strlen ("collections"));
+    skr_cbor_put_text (&path, name, strlen (name));
+    skr_cbor_put_text (&path, what, strlen (what));
+    skr_path_to_pointer (&pointer, skr_span_of (&path));
+    skr_cbor_put_text (pairs, (const char *) pointer.data, pointer.size);
+    pairs->failed = pairs->failed || path.failed || pointer.failed;
+    skr_buf_free (&path);
+    skr_buf_free (&pointer);
+}
+
+static size_t put_collection (const skr_collection_t *collection, skr_buf_t *pairs)
+{
+    char text[64];
+    const char *name = skr_api_collection_name (collection, text);
+    put_pointer (pairs, name, "changes");
+    skr_cbor_put_uint (pairs, collection->changes);
+    put_pointer (pairs, name, "documents");
+    skr_cbor_put_uint (pairs, collection->documents);
+    put_pointer (pairs, name, "fingerprint");
+    skr_api_put_fingerprint (pairs, &collection->fingerprint);
+    return 3;
+}
+
+saker_err_t skr_api_status (skr_api_t *self, skr_api_call_t *call)
+{
+    size_t all = skr_replica_collections (self->replica), count = 0;
+    skr_buf_t *pairs = skr_api_scratch (self);
+    skr_fields_need (&call->fields, 0);
+    uint64_t from = skr_cbor_get_uint (&call->cbor);
+    SKR_TRY (skr_api_arguments_end (call));
+    if (from == 0) {
+        count += put_general (self, pairs);
+    }
+    size_t next = from < all ? (size_t) from : all;
+    for (size_t end = next + COLLECTIONS_MAX; next < all && next < end; next++) {
+        count += put_collection (skr_replica_collection_at (self->replica, next), pairs);
+    }
+    skr_cbor_put_map (call->body, next < all ? 2 : 1);
+    skr_cbor_put_uint (call->body, 0);
+    skr_cbor_put_array (call->body, 2 * count);
+    skr_buf_append_span (call->body, skr_span_of (pairs));
+    if (next < all) {
+        skr_cbor_put_uint (call->body, 1);
+        skr_cbor_put_uint (call->body, next);
+    }
+    return pairs->failed ? skr_fail (SAKER_ENOMEM, "the daemon is out of memory") : SAKER_OK;
+}

@@ -1,0 +1,90 @@
+#include "tests/lib/fake_neighbours.h"
+
+#include "tests/lib/pair.h"
+
+#include <string.h>
+
+static bool is_self (const fake_neighbours_t *self, const uint8_t device[32])
+{
+    return memcmp (device, skr_device_key (skr_replica_device (self->own)), 32) == 0;
+}
+
+static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t *neighbour)
+{
+    const fake_neighbours_t *self = context;
+    bool own = is_self (self, device);
+    neighbour->link = own ? "self" : self->link;
+    neighbour->address = "tcp://127.0.0.1:1";
+    neighbour->seen_ms = own ? 0 : self->seen_ms;
+    neighbour->rtt_us = own ? -1 : 120;
+}
+
+static void reported (void *context, const uint8_t device[32], const skr_id_t *collection,
+                      skr_reported_t *reported)
+{
+    const fake_neighbours_t *self = context;
+    const skr_collection_t *theirs = skr_replica_collection (self->other, collection);
+    memset (reported, 0, sizeof *reported);
+    if (!is_self (self, device) && self->told && theirs) {
+        reported->clock = &theirs->clock;
+        reported->fingerprint = theirs->fingerprint;
+        reported->documents = theirs->documents;
+        reported->asked_ms = self->asked_ms;
+        reported->told_ms = self->told_ms;
+    }
+}
+
+static void ask (void *context, const skr_id_t *collection)
+{
+    fake_neighbours_t *self = context;
+    (void) collection;
+    self->asked++;
+    if (self->answers) {
+        self->asked_ms = self->world->mono_ms (self->world->context);
+    }
+}
+
+static size_t addresses (void *context, const char **addresses, size_t count)
+{
+    const fake_neighbours_t *self = context;
+    if (!self->has_addresses || count == 0) {
+        return 0;
+    }
+    addresses[0] = "tcp://127.0.0.1:5671";
+    return 1;
+}
+
+static size_t status (void *context, skr_buf_t *pairs)
+{
+    (void) context;
+    skr_cbor_put_text (pairs, "/links/up", 9);
+    skr_cbor_put_uint (pairs, 1);
+    return 1;
+}
+
+void fake_neighbours_init (fake_neighbours_t *self, skr_replica_t *own, skr_replica_t *other,
+                           const skr_world_t *world)
+{
+    *self = (fake_neighbours_t){.own = own,
+                                .other = other,
+                                .world = world,
+                                .link = "up",
+                                .seen_ms = 10,
+                                .told = true,
+                                .answers = true,
+                                .has_addresses = true};
+}
+
+skr_neighbours_t fake_neighbours_of (fake_neighbours_t *self)
+{
+    return (skr_neighbours_t){self, neighbour, reported, ask, addresses, status};
+}
+
+saker_err_t fake_neighbours_sync (fake_neighbours_t *self)
+{
+    for (size_t i = 0; i < skr_replica_collections (self->own); i++) {
+        const skr_id_t *id = &skr_replica_collection_at (self->own, i)->id;
+        SKR_TRY (pair_sync (self->own, self->other, id));
+    }
+    return SAKER_OK;
+}
