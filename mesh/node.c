@@ -123,13 +123,13 @@ static void fail_group (skr_node_t *self, saker_err_t error)
 
 /* ---- the ROUTER: other members ask */
 
-/* Keeps addresses that a member says it can be reached at. */
-static void learn_own_addresses (skr_node_t *self, const skr_member_t *member, skr_span_t raw)
+/* A member said HELLO: keeps the addresses that it says it can be reached at. */
+static void take_call (skr_node_t *self, const skr_member_t *member, const skr_said_t *said)
 {
     skr_link_t *link = skr_links_find (&self->links, member->device);
     skr_cbor_t cbor;
-    skr_cbor_open (&cbor, raw);
-    size_t count = link && raw.size ? skr_cbor_get_array (&cbor, SKR_LINK_ADDRESSES_MAX) : 0;
+    skr_cbor_open (&cbor, said->addresses);
+    size_t count = link ? skr_cbor_get_array (&cbor, SKR_LINK_ADDRESSES_MAX) : 0;
     for (size_t i = 0; i < count; i++) {
         char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1] = {0};
         skr_span_t text = skr_cbor_get_text (&cbor);
@@ -137,6 +137,9 @@ static void learn_own_addresses (skr_node_t *self, const skr_member_t *member, s
             memcpy (address, text.data, text.size);
             skr_link_learn (link, address);
         }
+    }
+    if (link) {
+        skr_link_called (link, said->instance.data);
     }
 }
 
@@ -154,22 +157,22 @@ static void on_request (skr_node_t *self, skr_span_t routing, const char *user_i
     skr_asker_t asker;
     uint8_t ticket[32];
     skr_buf_t answer = {0};
-    skr_span_t addresses = {NULL, 0};
+    skr_said_t said = {0};
     bool held = false;
     /* design 7: ZAP runs only at the handshake, so membership is looked at for each message */
     if (!skr_zap_asker (user_id, skr_replica_roster (self->replica), &asker, ticket)) {
         self->stats.strange_frames++;
         return;
     }
-    skr_answer (self->answerer, &asker, body, &answer, &held, &addresses);
+    skr_answer (self->answerer, &asker, body, &answer, &held, &said);
     if (held) {
         hold_join (self, routing, body);
     } else if (answer.size && !answer.failed
                && !skr_socket_send (self->router, routing, skr_span_of (&answer))) {
         self->stats.unsent++;
     }
-    if (asker.member && addresses.size) {
-        learn_own_addresses (self, asker.member, addresses);
+    if (asker.member && said.addresses.size) {
+        take_call (self, asker.member, &said);
     }
     skr_buf_free (&answer);
 }
@@ -518,7 +521,7 @@ static void turn (skr_node_t *self)
     follow_roster (self);
     for (size_t i = 0; i < self->links.count; i++) {
         skr_link_t *link = self->links.links[i];
-        if (links_due || link->news) {
+        if (links_due || link->news || link->restarted) {
             skr_link_turn (&self->links, link, now_ms);
         }
         saker_err_t error = skr_session_turn (link->session, now_ms);
