@@ -102,10 +102,10 @@ static bool to_half (uint32_t single, uint16_t *half)
         *half = sign;
         return fraction == 0;
     }
-    int shift = -1 - exponent; /* subnormal half: fraction with its hidden bit, shifted right */
-    if (exponent < -24 || exponent > 15) {
+    if (exponent < -24 || exponent >= -14) {
         return false;
     }
+    int shift = -1 - exponent; /* subnormal half: fraction with its hidden bit, shifted right */
     uint32_t whole = fraction | 0x800000;
     *half = (uint16_t) (sign | whole >> shift);
     return (whole & ((1u << shift) - 1)) == 0;

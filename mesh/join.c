@@ -1,11 +1,13 @@
 #include "mesh/join.h"
 
 #include "mesh/sockets.h"
+#include "peer/folder.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #define ASK_AGAIN_MS 3000 /* an answer may be lost; the same device may ask again */
@@ -185,12 +187,10 @@ static saker_err_t check_ticket (const skr_ticket_t *ticket, const skr_world_t *
     return SAKER_OK;
 }
 
-saker_err_t skr_join (const char *store, const skr_ticket_t *ticket, const char *name,
-                      int timeout_ms, const skr_world_t *world)
+static saker_err_t join_at (const char *store, const skr_ticket_t *ticket, const char *name,
+                            int timeout_ms, const skr_world_t *world)
 {
     joining_t self = {.ticket = ticket, .world = world};
-    SKR_TRY (check_ticket (ticket, world));
-    SKR_TRY (skr_roster_name_check ("device", name));
     SKR_TRY (skr_device_new (&self.device));
     skr_ticket_key (ticket, self.ticket_key);
     zmq_msg_init (&self.answer);
@@ -211,5 +211,21 @@ saker_err_t skr_join (const char *store, const skr_ticket_t *ticket, const char 
     }
     skr_buf_free (&self.request);
     skr_device_destroy (&self.device);
+    return error;
+}
+
+saker_err_t skr_join (const char *store, const skr_ticket_t *ticket, const char *name,
+                      int timeout_ms, const skr_world_t *world)
+{
+    bool made = false;
+    SKR_TRY (check_ticket (ticket, world));
+    SKR_TRY (skr_roster_name_check ("device", name));
+    /* before anybody is asked: a ticket must not be used up for a store that cannot be made */
+    SKR_TRY (skr_folder_make (store, &made));
+    saker_err_t error = skr_folder_check (store);
+    error = error == SAKER_OK ? join_at (store, ticket, name, timeout_ms, world) : error;
+    if (error != SAKER_OK && made) {
+        rmdir (store);
+    }
     return error;
 }

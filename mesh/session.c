@@ -310,8 +310,7 @@ static void look (skr_session_t *self, uint64_t mono_ms)
         self->look_ms = mono_ms + IDLE_PULL_MS; /* a claim may become free, or a send possible */
     }
     bool differs = self->report->state != skr_wire_state (self->replica);
-    if ((differs || self->state_more) && !under_way (self, SKR_WIRE_STATE, NULL)
-        && !under_way (self, SKR_WIRE_PULL, NULL)) {
+    if ((differs || self->state_more) && !under_way (self, SKR_WIRE_STATE, NULL)) {
         if (mono_ms >= self->state_ms) {
             ask_state (self, mono_ms);
         }

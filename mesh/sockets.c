@@ -18,7 +18,9 @@
 #define RECONNECT_MS 100
 #define RECONNECT_MAX_MS 2000
 #define BACKLOG 128
-#define HIGH_WATER 1000
+#define HIGH_WATER_REQUESTS 32 /* of up to 1 MiB; a session has 8 under way */
+#define HIGH_WATER_FRAMES 256  /* of up to 64 KiB; what PUB drops is pulled */
+#define HIGH_WATER_LOCAL 256
 #define LEAVE_LINGER_MS 200
 
 void *skr_sockets_context (void)
@@ -49,10 +51,12 @@ static void set_int (void *socket, int option, int value)
 /* What every TCP socket has, before it binds or connects. */
 static void set_common (void *socket, const char *address, int64_t message_bytes_max)
 {
+    int high_water = message_bytes_max == SKR_WIRE_MESSAGE_BYTES_MAX ? HIGH_WATER_REQUESTS
+                                                                     : HIGH_WATER_FRAMES;
     zmq_setsockopt (socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max);
     set_int (socket, ZMQ_LINGER, 0);
-    set_int (socket, ZMQ_SNDHWM, HIGH_WATER);
-    set_int (socket, ZMQ_RCVHWM, HIGH_WATER);
+    set_int (socket, ZMQ_SNDHWM, high_water);
+    set_int (socket, ZMQ_RCVHWM, high_water);
     set_int (socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
     set_int (socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_EVERY_MS);
     set_int (socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
@@ -220,8 +224,8 @@ saker_err_t skr_socket_local (void **socket, const char *folder)
     if (*socket) {
         zmq_setsockopt (*socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max);
         set_int (*socket, ZMQ_LINGER, 0);
-        set_int (*socket, ZMQ_SNDHWM, HIGH_WATER);
-        set_int (*socket, ZMQ_RCVHWM, HIGH_WATER);
+        set_int (*socket, ZMQ_SNDHWM, HIGH_WATER_LOCAL);
+        set_int (*socket, ZMQ_RCVHWM, HIGH_WATER_LOCAL);
         set_int (*socket, ZMQ_ROUTER_MANDATORY, 1);
     }
     if (!*socket || zmq_bind (*socket, name) != 0) {

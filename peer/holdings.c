@@ -2,8 +2,7 @@
 
      SKR_COLLECTIONS  id 16 -> {0: no, 1: name, 2: fingerprint 16, 3: documents}
      SKR_TICKS        no u32, writer no u32 -> seq u64, hash 32, log position u64
-     SKR_META         "numbers" -> next free no u32
-                      "unfinished" no u32 -> nothing: to be removed at the next open */
+     SKR_META         "numbers" -> next free no u32 */
 
 #include "peer/replica_internal.h"
 
@@ -13,9 +12,6 @@
 
 #define TICK_BYTES (8 + SKR_HASH_BYTES + 8)
 #define NUMBERS_KEY "numbers"
-#define UNFINISHED_KEY "unfinished"
-#define UNFINISHED_KEY_BYTES 10
-#define SWEEP_RECORDS_MAX 4096 /* removed in one group */
 
 static saker_err_t no_memory (void)
 {
@@ -356,7 +352,7 @@ void skr_holdings_aborted (skr_replica_t *self)
 
 /* ---- writing records */
 
-static saker_err_t put_collection (skr_replica_t *self, const skr_collection_t *collection)
+saker_err_t skr_holdings_put_collection (skr_replica_t *self, const skr_collection_t *collection)
 {
     uint8_t fingerprint[16];
     skr_buf_t buf = {0};
@@ -378,7 +374,7 @@ static saker_err_t put_collection (skr_replica_t *self, const skr_collection_t *
     return error;
 }
 
-static saker_err_t put_chain (skr_replica_t *self, uint32_t no, const skr_chain_t *chain)
+saker_err_t skr_holdings_put_chain (skr_replica_t *self, uint32_t no, const skr_chain_t *chain)
 {
     uint8_t key[8], value[TICK_BYTES];
     skr_put_u32 (key, no);
@@ -392,16 +388,16 @@ static saker_err_t put_chain (skr_replica_t *self, uint32_t no, const skr_chain_
 
 static saker_err_t save_held (skr_replica_t *self, skr_held_t *held)
 {
-    SKR_TRY (put_collection (self, &held->live));
+    SKR_TRY (skr_holdings_put_collection (self, &held->live));
     for (size_t i = 0; i < held->chains.count; i++) {
         if (held->chains.list[i].moved) {
-            SKR_TRY (put_chain (self, held->live.no, &held->chains.list[i]));
+            SKR_TRY (skr_holdings_put_chain (self, held->live.no, &held->chains.list[i]));
         }
     }
     return skr_clock_copy (&held->saved, &held->live.clock);
 }
 
-static saker_err_t put_next_no (skr_replica_t *self)
+saker_err_t skr_holdings_put_next_no (skr_replica_t *self)
 {
     uint8_t value[4];
     skr_put_u32 (value, self->next_no);
@@ -416,7 +412,7 @@ saker_err_t skr_holdings_save (skr_replica_t *self)
             SKR_TRY (save_held (self, self->touched[i]));
         }
     }
-    return self->next_no != self->next_no_shown ? put_next_no (self) : SAKER_OK;
+    return self->next_no != self->next_no_shown ? skr_holdings_put_next_no (self) : SAKER_OK;
 }
 
 /* ---- reading records */
@@ -558,170 +554,4 @@ saker_err_t skr_holdings_load (skr_replica_t *self)
     }
     self->shown_count = self->held_count;
     return SAKER_OK;
-}
-
-/* ---- building beside the old state, and sweeping */
-
-static void unfinished_key (uint8_t key[UNFINISHED_KEY_BYTES + 4], uint32_t no)
-{
-    memcpy (key, UNFINISHED_KEY, UNFINISHED_KEY_BYTES);
-    skr_put_u32 (key + UNFINISHED_KEY_BYTES, no);
-}
-
-static saker_err_t note_unfinished (skr_replica_t *self, uint32_t no)
-{
-    uint8_t key[UNFINISHED_KEY_BYTES + 4];
-    static const uint8_t nothing;
-    unfinished_key (key, no);
-    return skr_store_put (self->store, SKR_META, skr_span (key, sizeof key),
-                          skr_span (&nothing, 1));
-}
-
-static saker_err_t note_finished (skr_replica_t *self, uint32_t no)
-{
-    uint8_t key[UNFINISHED_KEY_BYTES + 4];
-    unfinished_key (key, no);
-    saker_err_t error = skr_store_remove (self->store, SKR_META, skr_span (key, sizeof key));
-    return error == SAKER_ENOTFOUND ? SAKER_OK : error;
-}
-
-saker_err_t skr_holdings_number (skr_replica_t *self, uint32_t *no)
-{
-    *no = self->next_no++;
-    SKR_TRY (put_next_no (self));
-    return note_unfinished (self, *no);
-}
-
-saker_err_t skr_holdings_replace (skr_replica_t *self, const skr_collection_t *fresh,
-                                  const skr_chain_t *chains, size_t count)
-{
-    skr_id_t epoch;
-    const skr_held_t *old = skr_holdings_find (self, &fresh->id);
-    SKR_TRY (note_finished (self, fresh->no));
-    if (old) {
-        SKR_TRY (note_unfinished (self, old->live.no));
-    }
-    SKR_TRY (put_collection (self, fresh));
-    for (size_t i = 0; i < count; i++) {
-        SKR_TRY (put_chain (self, fresh->no, &chains[i]));
-    }
-    randombytes_buf (epoch.bytes, sizeof epoch.bytes);
-    return skr_store_put (self->store, SKR_META, skr_span_text ("epoch"),
-                          skr_span (epoch.bytes, sizeof epoch.bytes));
-}
-
-/* Keys of records to remove, each after its size as u32. */
-typedef struct keys_t {
-    skr_buf_t buf;
-    size_t count;
-} keys_t;
-
-static saker_err_t collect_key (skr_span_t key, skr_span_t value, void *argument)
-{
-    keys_t *keys = argument;
-    uint8_t size[4];
-    (void) value;
-    skr_put_u32 (size, (uint32_t) key.size);
-    skr_buf_append (&keys->buf, size, sizeof size);
-    skr_buf_append_span (&keys->buf, key);
-    keys->count++;
-    return keys->count < SWEEP_RECORDS_MAX ? SAKER_OK : SKR_STOP;
-}
-
-/* The log entry that a position record leads to, unless it is the last: positions are never given
-   out twice. */
-static saker_err_t collect_position (skr_span_t key, skr_span_t value, void *argument)
-{
-    return value.size == 8 ? collect_key (value, key, argument) : damaged ("a position");
-}
-
-static saker_err_t remove_keys (skr_replica_t *self, skr_table_t table, const keys_t *keys)
-{
-    size_t at = 0;
-    while (at < keys->buf.size) {
-        size_t size = skr_get_u32 (keys->buf.data + at);
-        saker_err_t error = skr_store_remove (self->store, table,
-                                              skr_span (keys->buf.data + at + 4, size));
-        if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
-            return error;
-        }
-        at += 4 + size;
-    }
-    return SAKER_OK;
-}
-
-static saker_err_t remove_log (skr_replica_t *self, skr_span_t prefix)
-{
-    keys_t keys = {{0}, 0};
-    uint64_t last = 0;
-    saker_err_t error = skr_store_scan (self->store, SKR_GROUP, SKR_POSITIONS, prefix, prefix,
-                                        collect_position, &keys);
-    if (error == SAKER_OK) {
-        error = keys.buf.failed ? no_memory () : skr_log_last (self->store, SKR_GROUP, &last);
-    }
-    for (size_t at = 0; error == SAKER_OK && at < keys.buf.size; at += 12) {
-        const uint8_t *position = keys.buf.data + at + 4;
-        if (skr_get_u64 (position) != last) {
-            error = skr_store_remove (self->store, SKR_LOG, skr_span (position, 8));
-            error = error == SAKER_ENOTFOUND ? SAKER_OK : error;
-        }
-    }
-    skr_buf_free (&keys.buf);
-    return error;
-}
-
-/* Removes some records of one table; *more when there may be others. */
-static saker_err_t sweep_some (skr_replica_t *self, skr_table_t table, skr_span_t prefix,
-                               bool *more)
-{
-    keys_t keys = {{0}, 0};
-    saker_err_t error = SAKER_OK;
-    if (table == SKR_POSITIONS) {
-        error = remove_log (self, prefix);
-    }
-    if (error == SAKER_OK) {
-        error = skr_store_scan (self->store, SKR_GROUP, table, prefix, prefix, collect_key, &keys);
-    }
-    if (error == SAKER_OK) {
-        error = keys.buf.failed ? no_memory () : remove_keys (self, table, &keys);
-    }
-    *more = keys.count == SWEEP_RECORDS_MAX;
-    skr_buf_free (&keys.buf);
-    return error;
-}
-
-static saker_err_t sweep_number (skr_replica_t *self, uint32_t no)
-{
-    static const skr_table_t tables[] = {SKR_CELLS, SKR_DOCUMENTS, SKR_DOCUMENT_IDS, SKR_TICKS,
-                                         SKR_POSITIONS};
-    uint8_t prefix[4];
-    skr_put_u32 (prefix, no);
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        bool more = true;
-        while (more) {
-            SKR_TRY (skr_store_begin (self->store));
-            SKR_TRY (sweep_some (self, tables[i], skr_span (prefix, sizeof prefix), &more));
-            SKR_TRY (skr_store_commit (self->store));
-        }
-    }
-    SKR_TRY (skr_store_begin (self->store));
-    SKR_TRY (note_finished (self, no));
-    return skr_store_commit (self->store);
-}
-
-saker_err_t skr_holdings_sweep (skr_replica_t *self)
-{
-    keys_t keys = {{0}, 0};
-    skr_span_t prefix = skr_span_text (UNFINISHED_KEY);
-    saker_err_t error = skr_store_scan (self->store, SKR_COMMITTED, SKR_META, prefix, prefix,
-                                        collect_key, &keys);
-    for (size_t at = 0; error == SAKER_OK && at < keys.buf.size;
-         at += 4 + UNFINISHED_KEY_BYTES + 4) {
-        error = sweep_number (self, skr_get_u32 (keys.buf.data + at + 4 + UNFINISHED_KEY_BYTES));
-    }
-    skr_buf_free (&keys.buf);
-    if (error != SAKER_OK) {
-        skr_store_abort (self->store);
-    }
-    return error;
 }

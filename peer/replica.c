@@ -2,18 +2,12 @@
 
 #include "peer/replica_internal.h"
 
-#include "peer/folder.h"
-
 #include <assert.h>
-#include <dirent.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MADE_BYTES_MAX (8u << 20) /* what is over it is not published, but pulled */
-#define FOUND_CHANGES_MAX (1u << 20)
 
 /* ---- records */
 
@@ -54,6 +48,14 @@ static saker_err_t load_meta (skr_replica_t *self)
     self->hlc = self->hlc_shown = skr_get_u64 (hlc);
     skr_device_writer (skr_device_key (self->device), self->incarnation, &self->writer);
     return SAKER_OK;
+}
+
+saker_err_t skr_replica_put_meta (skr_replica_t *self)
+{
+    SKR_TRY (put_meta (self, "mesh", self->mesh.bytes, sizeof self->mesh.bytes));
+    SKR_TRY (put_meta (self, "incarnation", self->incarnation, sizeof self->incarnation));
+    SKR_TRY (put_meta (self, "epoch", self->epoch.bytes, sizeof self->epoch.bytes));
+    return put_hlc (self);
 }
 
 /* ---- the roster in memory */
@@ -110,6 +112,11 @@ saker_err_t skr_replica_spoil (skr_replica_t *self, saker_err_t error)
     return error;
 }
 
+bool skr_replica_in_group (const skr_replica_t *self)
+{
+    return skr_store_in_group (self->store);
+}
+
 saker_err_t skr_replica_begin (skr_replica_t *self)
 {
     if (skr_store_in_group (self->store)) {
@@ -121,11 +128,6 @@ saker_err_t skr_replica_begin (skr_replica_t *self)
     SKR_TRY (skr_store_begin (self->store));
     self->stats_shown = self->stats;
     return SAKER_OK;
-}
-
-bool skr_replica_in_group (const skr_replica_t *self)
-{
-    return skr_store_in_group (self->store);
 }
 
 void skr_replica_abort (skr_replica_t *self)
@@ -221,9 +223,8 @@ void skr_replica_made (skr_replica_t *self, skr_made_fn *visit, void *argument)
 
 /* ---- opening and closing */
 
-/* Takes ownership of store and device, also when it fails. */
-static saker_err_t make (skr_replica_t **self_p, skr_store_t **store_p, skr_device_t **device_p,
-                         const skr_world_t *world)
+saker_err_t skr_replica_new (skr_replica_t **self_p, skr_store_t **store_p,
+                             skr_device_t **device_p, const skr_world_t *world)
 {
     skr_replica_t *self = calloc (1, sizeof *self);
     if (!self) {
@@ -266,10 +267,21 @@ void skr_replica_close (skr_replica_t **self_p)
     *self_p = NULL;
 }
 
+/* design 6: a full disk can still be read; what is left there now goes at a later open. */
+static saker_err_t sweep (skr_replica_t *self)
+{
+    saker_err_t error = skr_holdings_sweep (self);
+    if (error == SAKER_EFULL) {
+        skr_log (self->world, SKR_LOG_WARNING, "remove what is left over: %s", skr_error ());
+        return SAKER_OK;
+    }
+    return error;
+}
+
 static saker_err_t load_all (skr_replica_t *self)
 {
     SKR_TRY (load_meta (self));
-    SKR_TRY (skr_holdings_sweep (self));
+    SKR_TRY (sweep (self));
     skr_store_forget (self->store);
     SKR_TRY (skr_holdings_load (self));
     return read_roster (self);
@@ -332,7 +344,7 @@ saker_err_t skr_replica_open (skr_replica_t **self_p, const char *folder, const 
         skr_store_close (&store);
         return error;
     }
-    error = make (self_p, &store, &device, world);
+    error = skr_replica_new (self_p, &store, &device, world);
     if (error == SAKER_OK) {
         error = open_loaded (*self_p);
     }
@@ -340,209 +352,6 @@ saker_err_t skr_replica_open (skr_replica_t **self_p, const char *folder, const 
         skr_replica_close (self_p);
     }
     return skr_wrap (error, "open store");
-}
-
-/* ---- making a store */
-
-/* Removes what lies in a folder that was empty, and the folder when it was not there before. */
-static void remove_store (const char *folder, bool was_there)
-{
-    DIR *listing = opendir (folder);
-    struct dirent *entry;
-    while (listing && (entry = readdir (listing))) {
-        if (strcmp (entry->d_name, ".") != 0 && strcmp (entry->d_name, "..") != 0) {
-            (void) unlinkat (dirfd (listing), entry->d_name, 0);
-        }
-    }
-    if (listing) {
-        closedir (listing);
-    }
-    if (!was_there) {
-        (void) rmdir (folder);
-    }
-}
-
-static saker_err_t put_first_meta (skr_replica_t *self)
-{
-    SKR_TRY (put_meta (self, "mesh", self->mesh.bytes, sizeof self->mesh.bytes));
-    SKR_TRY (put_meta (self, "incarnation", self->incarnation, sizeof self->incarnation));
-    SKR_TRY (put_meta (self, "epoch", self->epoch.bytes, sizeof self->epoch.bytes));
-    return put_hlc (self);
-}
-
-/* An empty replica of a mesh, in an open group, with a new incarnation. */
-static saker_err_t begin_store (skr_replica_t *self, const skr_id_t *mesh)
-{
-    self->mesh = *mesh;
-    randombytes_buf (self->incarnation, sizeof self->incarnation);
-    skr_device_writer (skr_device_key (self->device), self->incarnation, &self->writer);
-    self->epoch = self->writer;
-    SKR_TRY (skr_roster_new (&self->roster, mesh));
-    SKR_TRY (skr_replica_begin (self));
-    return put_first_meta (self);
-}
-
-/* What fills a new store, in its first group. */
-typedef saker_err_t fill_fn (skr_replica_t *self, const void *argument);
-
-static saker_err_t fill_and_commit (skr_replica_t *self, const skr_id_t *mesh, fill_fn *fill,
-                                    const void *argument)
-{
-    SKR_TRY (begin_store (self, mesh));
-    SKR_TRY (fill (self, argument));
-    return skr_replica_commit (self);
-}
-
-/* Takes ownership of the device. */
-static saker_err_t make_store (const char *folder, skr_device_t **device_p, const skr_id_t *mesh,
-                               fill_fn *fill, const void *argument, const skr_world_t *world)
-{
-    skr_replica_t *self = NULL;
-    skr_store_t *store = NULL;
-    bool was_there = access (folder, F_OK) == 0;
-    saker_err_t error = skr_store_open (&store, folder, SKR_STORE_CREATE, world);
-    if (error != SAKER_OK) {
-        skr_device_destroy (device_p);
-        return error;
-    }
-    error = skr_device_save (*device_p, folder);
-    if (error == SAKER_OK) {
-        error = make (&self, &store, device_p, world);
-    }
-    if (error == SAKER_OK) {
-        error = fill_and_commit (self, mesh, fill, argument);
-    }
-    skr_replica_close (&self);
-    skr_store_close (&store);
-    skr_device_destroy (device_p);
-    if (error != SAKER_OK) {
-        remove_store (folder, was_there);
-    }
-    return error;
-}
-
-typedef struct founding_t {
-    const char *mesh_name;
-    const char *device_name;
-    const uint8_t *random;
-} founding_t;
-
-static saker_err_t put_first_key (skr_buf_t *statement, const skr_device_t *device)
-{
-    static const skr_id_t mesh;
-    uint8_t key[SKR_SEAL_KEY_BYTES];
-    skr_member_t founder = {.role = SKR_ROLE_ADMIN};
-    const skr_member_t *members[] = {&founder};
-    memcpy (founder.device, skr_device_key (device), sizeof founder.device);
-    memcpy (founder.transport, skr_device_transport_key (device), sizeof founder.transport);
-    randombytes_buf (key, sizeof key);
-    saker_err_t error = skr_statement_key (statement, &mesh, key, members, 1);
-    sodium_memzero (key, sizeof key);
-    return error;
-}
-
-static saker_err_t fill_founded (skr_replica_t *self, const void *argument)
-{
-    const founding_t *founding = argument;
-    skr_buf_t found = {0}, incarnate = {0}, key = {0};
-    skr_statement_found (&found, self->device, founding->random, founding->mesh_name,
-                         founding->device_name);
-    skr_statement_incarnate (&incarnate, skr_device_key (self->device), self->incarnation);
-    saker_err_t error = put_first_key (&key, self->device);
-    if (error == SAKER_OK && (found.failed || incarnate.failed || key.failed)) {
-        error = skr_fail (SAKER_ENOMEM, "out of memory");
-    }
-    if (error == SAKER_OK) {
-        const skr_span_t statements[] = {skr_span_of (&found), skr_span_of (&incarnate),
-                                         skr_span_of (&key)};
-        error = skr_replica_state (self, statements, 3);
-    }
-    skr_buf_free (&found);
-    skr_buf_free (&incarnate);
-    skr_buf_free (&key);
-    return error;
-}
-
-saker_err_t skr_replica_found (const char *folder, const char *mesh_name, const char *device_name,
-                               const skr_world_t *world)
-{
-    uint8_t random[32];
-    skr_id_t mesh;
-    skr_device_t *device = NULL;
-    const founding_t founding = {mesh_name, device_name, random};
-    SKR_TRY (skr_roster_name_check ("mesh", mesh_name));
-    SKR_TRY (skr_roster_name_check ("device", device_name));
-    SKR_TRY (skr_device_new (&device));
-    randombytes_buf (random, sizeof random);
-    skr_device_mesh (skr_device_key (device), random, &mesh);
-    return skr_wrap (make_store (folder, &device, &mesh, fill_founded, &founding, world),
-                     "found a mesh");
-}
-
-static saker_err_t adopt_change (skr_replica_t *self, skr_span_t change)
-{
-    skr_outcome_t outcome;
-    SKR_TRY (skr_replica_offer (self, change, &outcome));
-    if (outcome == SKR_WAITING) {
-        return skr_fail (SAKER_EFORGED, "the roster is not of this mesh, or not whole");
-    }
-    return outcome == SKR_REFUSED ? skr_wrap (SAKER_EFORGED, "the roster is not of this mesh")
-                                  : SAKER_OK;
-}
-
-static saker_err_t fill_adopted (skr_replica_t *self, const void *argument)
-{
-    const skr_span_t *roster = argument;
-    skr_cbor_t cbor;
-    skr_cbor_open (&cbor, *roster);
-    size_t count = skr_cbor_get_array (&cbor, FOUND_CHANGES_MAX);
-    for (size_t i = 0; i < count && cbor.error == SAKER_OK; i++) {
-        skr_span_t change = skr_cbor_get_bytes (&cbor);
-        if (cbor.error == SAKER_OK) {
-            SKR_TRY (adopt_change (self, change));
-        }
-    }
-    SKR_TRY (skr_cbor_close (&cbor));
-    return skr_replica_self (self) ? SAKER_OK
-                                   : skr_fail (SAKER_EFORGED,
-                                               "the roster does not admit this device");
-}
-
-/* A copy of our own, by way of the file that is needed anyway. */
-static saker_err_t copy_device (const skr_device_t *device, const char *folder,
-                                skr_device_t **copy)
-{
-    SKR_TRY (skr_device_save (device, folder));
-    return skr_device_load (copy, folder);
-}
-
-static saker_err_t adopt_into (skr_store_t **store_p, const char *folder,
-                               const skr_device_t *device, const skr_id_t *mesh, skr_span_t roster,
-                               const skr_world_t *world)
-{
-    skr_replica_t *self = NULL;
-    skr_device_t *copy = NULL;
-    SKR_TRY (copy_device (device, folder, &copy));
-    saker_err_t error = make (&self, store_p, &copy, world);
-    if (error == SAKER_OK) {
-        error = fill_and_commit (self, mesh, fill_adopted, &roster);
-    }
-    skr_replica_close (&self);
-    return error;
-}
-
-saker_err_t skr_replica_adopt (const char *folder, const skr_device_t *device, const skr_id_t *mesh,
-                               skr_span_t roster, const skr_world_t *world)
-{
-    skr_store_t *store = NULL;
-    bool was_there = access (folder, F_OK) == 0;
-    SKR_TRY (skr_store_open (&store, folder, SKR_STORE_CREATE, world));
-    saker_err_t error = adopt_into (&store, folder, device, mesh, roster, world);
-    skr_store_close (&store);
-    if (error != SAKER_OK) {
-        remove_store (folder, was_there);
-    }
-    return skr_wrap (error, "join a mesh");
 }
 
 /* ---- what it is */
@@ -651,8 +460,9 @@ saker_err_t skr_collection_name_check (const char *name)
     size_t size = strlen (name);
     if (size < 1 || size > SKR_COLLECTION_BYTES_MAX || name[0] == '@' || strchr (name, '/')
         || has_control (name) || !skr_utf8_valid (name, size)) {
-        return skr_fail (SAKER_EINPUT, "the name of a collection is UTF-8 of 1 to %d bytes, without "
-                         "'/' and control characters, and does not start with '@'",
+        return skr_fail (SAKER_EINPUT,
+                         "the name of a collection is UTF-8 of 1 to %d bytes, without '/' and "
+                         "control characters, and does not start with '@'",
                          SKR_COLLECTION_BYTES_MAX);
     }
     return SAKER_OK;

@@ -1,5 +1,6 @@
-/* What replica.c, holdings.c, admit.c, admission.c, write.c, feed.c and snapshot.c share of a
-   replica. Nobody else includes this. */
+/* What the files that make up a replica share of it: replica.c, founding.c, holdings.c, sweep.c,
+   admit.c, admission.c, making.c, intent.c, replacing.c, write.c, feed.c, snapshot.c. Nobody else
+   includes this. */
 
 #ifndef SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
 #define SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
@@ -95,7 +96,16 @@ saker_err_t skr_holdings_save (skr_replica_t *self) SKR_MUST_USE;
 void skr_holdings_committed (skr_replica_t *self);
 void skr_holdings_aborted (skr_replica_t *self);
 
-/* For a snapshot (design 5), which is built beside the old state, under a number of its own:
+/* Single records, for sweep.c. */
+saker_err_t skr_holdings_put_collection (skr_replica_t *self,
+                                         const skr_collection_t *collection) SKR_MUST_USE;
+saker_err_t skr_holdings_put_chain (skr_replica_t *self, uint32_t no,
+                                    const skr_chain_t *chain) SKR_MUST_USE;
+saker_err_t skr_holdings_put_next_no (skr_replica_t *self) SKR_MUST_USE;
+
+/* ---- sweep.c
+
+   For a snapshot (design 5), which is built beside the old state, under a number of its own:
    1. in a group: a fresh number, noted as unfinished, so that the next open removes what it has;
    2. in further groups: cells (skr_cells_store_of with that number) and log;
    3. in the last group: skr_holdings_replace; commit; skr_replica_reload. */
@@ -109,6 +119,13 @@ saker_err_t skr_holdings_replace (skr_replica_t *self, const skr_collection_t *f
 saker_err_t skr_holdings_sweep (skr_replica_t *self) SKR_MUST_USE;
 
 /* ---- replica.c */
+
+/* Without meta and collections. Takes ownership of store and device, also when it fails; destroy
+   with skr_replica_close in any case. */
+saker_err_t skr_replica_new (skr_replica_t **self_p, skr_store_t **store_p,
+                             skr_device_t **device_p, const skr_world_t *world) SKR_MUST_USE;
+/* In the first group of a store: who this replica is. */
+saker_err_t skr_replica_put_meta (skr_replica_t *self) SKR_MUST_USE;
 
 /* Reads collections, epoch, roster and keys from the store again, sweeps, and tries what waits with
    the next offer. Between groups only. */

@@ -20,11 +20,15 @@
 
 #define SKR_SNAPSHOT_VERSION 1
 
-/* Writes a snapshot of the committed state to a new file (0600). */
+/* Writes a snapshot of the committed state to a new file (0600). SAKER_EEXIST; SAKER_ENOTFOUND: no
+   such collection; SAKER_EINPUT: of the roster there are none, since the right to each of its
+   changes has to be checked. */
 saker_err_t skr_snapshot_make (skr_replica_t *self, const skr_id_t *collection, const char *file,
                                uint64_t *size, uint8_t hash[32]) SKR_MUST_USE;
 /* Takes a complete file whose size and hash were checked. Uses groups of its own: none may be open.
-   SAKER_EINPUT, SAKER_EFORGED, SAKER_EDAMAGED: it was not taken, nothing changed. */
+   Does nothing when what is held covers it. SAKER_EINPUT, SAKER_EVERSION, SAKER_EFORGED,
+   SAKER_ERIGHT, SAKER_EDAMAGED: it was not taken, nothing changed; SAKER_EWAIT: the same, and it may
+   be once the roster here names all of its writers. */
 saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection,
                                const char *file) SKR_MUST_USE;
 

@@ -103,7 +103,7 @@ bool call_take_common (call_t *call, int argc, char **argv, int *at, saker_err_t
         return true;
     }
     if (option->argument) {
-        call->store = value;
+        call->given = value;
         if (!*value) {
             *error = call_fail (call, SAKER_EUSAGE, "--store needs the name of a folder");
         }
@@ -164,6 +164,9 @@ saker_err_t call_parse (call_t *call, const command_t *command, int argc, char *
         } else if (!call_take_common (call, argc, argv, &at, &error)) {
             error = take_option (call, argc, argv, &at);
         }
+    }
+    if (error == SAKER_OK && !where_store (call->given, call->store)) {
+        return call_fail (call, SAKER_EUSAGE, "which store? give --store DIR");
     }
     if (error == SAKER_OK && !call->help && call->words_count < command->words_min) {
         return call_fail (call, SAKER_EUSAGE, "%s: something is missing; usage: saker %s %s",

@@ -5,6 +5,7 @@
 #define TOOLS_CALL_H_INCLUDED
 
 #include "saker.h"
+#include "where.h"
 
 #include <stdio.h>
 
@@ -33,7 +34,8 @@ typedef struct command_t {
 
 struct call_t {
     const command_t *command;
-    const char *store; /* NULL: the library's default */
+    const char *given; /* --store; NULL: the default one */
+    char store[PATH_MAX];
     bool json;
     bool help;
     size_t words_count;

@@ -86,7 +86,7 @@ bool child_start (child_t *self, const char *const argv[], bool piped, int out, 
     return true;
 }
 
-/* One read of what is there, at most `size` bytes: their number, 0 at the end, -1 for nothing yet. */
+/* One read of what is there, at most `size` bytes: how many, 0 at the end, -1 for nothing yet. */
 static ssize_t read_some (child_t *self, char *data, size_t size)
 {
     struct pollfd item = { .fd = self->output, .events = POLLIN };

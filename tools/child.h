@@ -23,8 +23,8 @@ bool child_start (child_t *self, const char *const argv[], bool piped, int out, 
 /* Appends one line of its output, without the newline. False when there is none in time, or when
    `*stop` became true. */
 bool child_line (child_t *self, strbuf_t *line, int timeout_ms, const volatile bool *stop);
-/* Appends all its output and waits for its end; stops it when `*stop` becomes true. The exit status,
-   or -1. */
+/* Appends all its output and waits for its end; stops it when `*stop` becomes true. The exit
+   status, or -1. */
 int child_finish (child_t *self, strbuf_t *output, const volatile bool *stop);
 /* SIGTERM, and SIGKILL when that takes more than `timeout_ms`. True for exit status 0. */
 bool child_stop (child_t *self, int timeout_ms);

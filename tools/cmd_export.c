@@ -1,5 +1,5 @@
-/* export: a collection as JSON lines. A line is {"data": ..., "id": ...}, canonical, in byte order of
-   the ids; equal data gives equal bytes, and import reads it back. */
+/* export: a collection as JSON lines. A line is {"data": ..., "id": ...}, canonical, in byte order
+   of the ids; equal data gives equal bytes, and import reads it back. */
 
 #include "canon.h"
 #include "commands.h"

@@ -22,25 +22,19 @@ static void host_name (char name[NAME_MAX_BYTES])
     name[strcspn (name, ".")] = 0;
 }
 
-static const char *store_name (const call_t *call)
-{
-    const char *store = call->store ? call->store : getenv ("SAKER_STORE");
-    return store && *store ? store : "~/.saker";
-}
-
 static saker_err_t say_founded (call_t *call, const char *what, const char *mesh,
                                 const char *device)
 {
     if (call->json) {
-        json_t *json = json_pack ("{s:s,s:s}", "store", store_name (call), "device", device);
+        json_t *json = json_pack ("{s:s,s:s}", "store", call->store, "device", device);
         if (json && mesh) {
             json_object_set_new (json, "mesh", json_string (mesh));
         }
         return say_json (call, json);
     }
     printf ("%s%s%s as %s; the store is %s\n", what, mesh ? " " : "", mesh ? mesh : "", device,
-            store_name (call));
-    printf ("next: sakerd --store %s\n", store_name (call));
+            call->store);
+    printf ("next: sakerd --store %s\n", call->store);
     return SAKER_OK;
 }
 
@@ -119,7 +113,8 @@ static saker_err_t read_ticket (call_t *call, char **ticket)
     const char *file = call_option (call, "ticket-file"), *word = call_word (call, 0);
     if (!file == !word) {
         return call_fail (call, SAKER_EUSAGE,
-                          "join: give one ticket: as a word, as - for stdin, or with --ticket-file");
+                          "join: give one ticket: as a word, as - for stdin, or with "
+                          "--ticket-file");
     }
     if (word && strcmp (word, "-") != 0) {
         *ticket = strdup (word);

@@ -344,14 +344,17 @@ static saker_err_t print_result (import_t *self)
     if (self->call->json) {
         return say_json (self->call,
                          json_pack ("{s:s,s:I,s:I,s:I,s:I,s:I,s:O}", "collection",
-                                    self->collection, "documents", (json_int_t) (self->written + self->unchanged),
+                                    self->collection, "documents",
+                                    (json_int_t) (self->written + self->unchanged),
                                     "written", (json_int_t) self->written, "unchanged",
                                     (json_int_t) self->unchanged, "skipped",
                                     (json_int_t) self->skipped, "changes",
                                     (json_int_t) self->changes, "problems", self->problems));
     }
-    printf ("imported %" PRIu64 " documents into %s (%" PRIu64 " written, %" PRIu64 " unchanged",
-            self->written + self->unchanged, self->collection, self->written, self->unchanged);
+    uint64_t documents = self->written + self->unchanged;
+    printf ("imported %" PRIu64 " document%s into %s (%" PRIu64 " written, %" PRIu64 " unchanged",
+            documents, documents == 1 ? "" : "s", self->collection, self->written,
+            self->unchanged);
     if (self->skipped) {
         printf (", %" PRIu64 " skipped", self->skipped);
     }
@@ -398,7 +401,8 @@ static saker_err_t run_import (call_t *call)
     }
     saker_err_t error = import_file (&self, call_option (call, "keep-going"));
     if (error == SAKER_OK && self.skipped) {
-        error = call_fail (call, SAKER_EINPUT, "%" PRIu64 " documents were skipped", self.skipped);
+        error = call_fail (call, SAKER_EINPUT, "%" PRIu64 " of the documents skipped",
+                           self.skipped);
     }
     free (self.order);
     free (self.document);

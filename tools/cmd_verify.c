@@ -69,15 +69,19 @@ static void add_json (verify_t *self, const saker_verdict_t *verdict)
     self->failed |= json_array_append_new (self->verdicts, json) != 0;
 }
 
-/* The local peer's verdict, the first of a collection, gives the counts. */
+/* The local peer's verdict, the first of a collection, gives the counts. The roster is compared as
+   well, but nobody would count it as data. */
 static void begin_collection (verify_t *self, const saker_verdict_t *verdict)
 {
     free (self->collection);
     self->collection = strdup (verdict->collection);
     self->failed |= !self->collection;
+    self->peers_here = 0;
+    if (verdict->collection[0] == '@') {
+        return;
+    }
     self->collections++;
     self->documents += verdict->documents;
-    self->peers_here = 0;
     snprintf (self->fingerprint, sizeof self->fingerprint, "%s",
               verdict->fingerprint ? verdict->fingerprint : "");
 }
@@ -96,6 +100,11 @@ static int take_verdict (const saker_verdict_t *verdict, void *argument)
     return 0;
 }
 
+static const char *plural (uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static saker_err_t print_result (call_t *call, const verify_t *self, saker_err_t error)
 {
     bool same = error == SAKER_OK && self->differ == 0;
@@ -111,8 +120,9 @@ static saker_err_t print_result (call_t *call, const verify_t *self, saker_err_t
     }
     paint_table_print (&self->table, stdout);
     paint_text (stdout, same ? PAINT_GREEN : PAINT_YELLOW, same ? "same" : "not the same");
-    printf (": %" PRIu64 " peers, %" PRIu64 " collections, %" PRIu64 " documents", self->peers,
-            self->collections, self->documents);
+    printf (": %" PRIu64 " peer%s, %" PRIu64 " collection%s, %" PRIu64 " document%s", self->peers,
+            plural (self->peers), self->collections, plural (self->collections), self->documents,
+            plural (self->documents));
     if (self->collections == 1) {
         printf (", fingerprint %s", self->fingerprint);
     }
@@ -142,7 +152,7 @@ static saker_err_t run_verify (call_t *call)
     bool answered = error == SAKER_OK || error == SAKER_EDIFFER || error == SAKER_EUNREACHABLE;
     if (self.failed || self.table.failed) {
         error = call_memory (call);
-    } else if (answered && self.collections) {
+    } else if (answered && self.collection) {
         saker_err_t printed = print_result (call, &self, error);
         error = printed != SAKER_OK ? printed : error;
     } else if (error == SAKER_OK) {
@@ -163,7 +173,7 @@ const command_t cmd_verify = {
     .name = "verify",
     .run = run_verify,
     .usage = "[COLL] [--timeout TIME]",
-    .summary = "Compare clock and fingerprint of every peer; exit status 0 only if all are the same.",
+    .summary = "Compare clock and fingerprint of all peers; exit status 0 only if they are equal.",
     .options = verify_options,
     .example = "saker verify languages",
     .words_min = 0,

@@ -87,7 +87,7 @@ static saker_err_t run_wait (call_t *call)
 static const option_t wait_options[] = {
     { "on", "PEER,...", "the peers to wait for, by name or id" },
     { "all", NULL, "wait for all members (default)" },
-    { "stored", NULL, "wait until it is on their disks (a peer never reports less, so always true)" },
+    { "stored", NULL, "wait until it is on their disks (so always: no peer reports less)" },
     { "timeout", "TIME", "give up after this time, with exit status 12 (default: 10s)" },
     { NULL, NULL, NULL },
 };

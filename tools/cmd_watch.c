@@ -143,7 +143,7 @@ static saker_err_t run_watch (call_t *call)
 }
 
 static const option_t watch_options[] = {
-    { "from", "NAME", "go on where the cursor NAME stands, and move it; now: from now on (default)" },
+    { "from", "NAME", "go on where the cursor NAME stands, and move it (default: now)" },
     { "reset", NULL, "put the cursor of --from to now first" },
     { "count", "N", "end after N documents; 0 only makes the cursor" },
     { "timeout", "TIME", "end after this time, with exit status 12" },

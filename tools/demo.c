@@ -13,7 +13,6 @@
 #include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +23,7 @@
 #define CONVERGE_MS 20000
 #define WORDS_MAX 24
 #define PORTS_MAX 16
+#define WORDS(...) ((const char *const[]) { __VA_ARGS__, NULL })
 #define LANGUAGES "/usr/share/iso-codes/json/iso_639-3.json"
 
 typedef struct demo_peer_t {
@@ -104,22 +104,12 @@ static int run_tool (demo_t *self, const demo_peer_t *peer, strbuf_t *output,
     return child_finish (&child, output, &interrupted);
 }
 
-/* Runs one command, shown, which has to succeed. Words up to a NULL. */
-static saker_err_t must (demo_t *self, size_t peer, ...)
+/* Runs one command, shown, which has to succeed. */
+static saker_err_t must (demo_t *self, size_t peer, const char *const words[])
 {
-    const char *words[WORDS_MAX] = { NULL };
-    size_t count = 0;
-    va_list arguments;
-    va_start (arguments, peer);
-    const char *word = NULL;
-    while (count + 1 < WORDS_MAX && (word = va_arg (arguments, const char *))) {
-        words[count++] = word;
-    }
-    va_end (arguments);
-    if (run_tool (self, &self->peers[peer], NULL, words) != 0) {
-        return fail_step (self, words[0], "a command failed: saker");
-    }
-    return SAKER_OK;
+    return run_tool (self, &self->peers[peer], NULL, words) == 0
+               ? SAKER_OK
+               : fail_step (self, words[0], "a command failed: saker");
 }
 
 /* ---- the daemons ---- */
@@ -251,16 +241,17 @@ static saker_err_t import (demo_t *self)
     heading (self, "2. anna imports the languages of the world, and everybody gets them");
     saker_err_t error = SAKER_OK;
     if (access (LANGUAGES, R_OK) == 0) {
-        error = must (self, 0, "import", "languages", LANGUAGES, "--at", "/639-3", "--key",
-                      "alpha_3", NULL);
+        error = must (self, 0,
+                      WORDS ("import", "languages", LANGUAGES, "--at", "/639-3", "--key",
+                             "alpha_3"));
     } else {
         fprintf (self->out, "  (the package iso-codes is not installed: 12 of them have to do)\n");
         char *file = small_languages (self);
-        error = file ? must (self, 0, "import", "languages", file, "--key", "alpha_3", NULL)
+        error = file ? must (self, 0, WORDS ("import", "languages", file, "--key", "alpha_3"))
                      : fail_step (self, "cannot be written", "a file in the folder");
         free (file);
     }
-    return error == SAKER_OK ? must (self, 0, "wait", "--all", "--timeout", "30s", NULL) : error;
+    return error == SAKER_OK ? must (self, 0, WORDS ("wait", "--all", "--timeout", "30s")) : error;
 }
 
 /* True when a peer sees a link to another one. */
@@ -305,12 +296,12 @@ static saker_err_t edit (demo_t *self)
     heading (self, "4. Apart, each edits the same document: a name, a counter, a set");
     saker_err_t error = SAKER_OK;
     for (size_t i = 0; i < PEERS && error == SAKER_OK; i++) {
-        error = must (self, i, "set", "languages/fra", "/name", edits[i].name, NULL);
+        error = must (self, i, WORDS ("set", "languages/fra", "/name", edits[i].name));
         if (error == SAKER_OK) {
-            error = must (self, i, "incr", "languages/fra", "/votes", edits[i].votes, NULL);
+            error = must (self, i, WORDS ("incr", "languages/fra", "/votes", edits[i].votes));
         }
         if (error == SAKER_OK) {
-            error = must (self, i, "add", "languages/fra", "/tags", edits[i].tag, NULL);
+            error = must (self, i, WORDS ("add", "languages/fra", "/tags", edits[i].tag));
         }
     }
     for (size_t i = 0; i < PEERS && error == SAKER_OK; i++) {
@@ -332,7 +323,7 @@ static saker_err_t heal (demo_t *self)
         }
     }
     for (size_t i = 0; i < PEERS && error == SAKER_OK; i++) {
-        error = must (self, i, "wait", "--all", "--timeout", "20s", NULL);
+        error = must (self, i, WORDS ("wait", "--all", "--timeout", "20s"));
     }
     return error;
 }
@@ -340,8 +331,8 @@ static saker_err_t heal (demo_t *self)
 static saker_err_t show (demo_t *self)
 {
     heading (self, "6. Who wrote what: every vote counts, every tag is there, rivals are kept");
-    saker_err_t error = must (self, 0, "get", "languages/fra", "--who", NULL);
-    return error == SAKER_OK ? must (self, 2, "get", "languages/fra", NULL) : error;
+    saker_err_t error = must (self, 0, WORDS ("get", "languages/fra", "--who"));
+    return error == SAKER_OK ? must (self, 2, WORDS ("get", "languages/fra")) : error;
 }
 
 /* What verify says on one peer. Owned by the caller; NULL: not the same everywhere. */
@@ -387,7 +378,7 @@ static saker_err_t verify (demo_t *self)
     }
     saker_err_t error = SAKER_OK;
     for (size_t i = 0; i < PEERS && error == SAKER_OK; i++) {
-        error = must (self, i, "verify", "languages", NULL);
+        error = must (self, i, WORDS ("verify", "languages"));
     }
     if (error == SAKER_OK) {
         error = json ? print_converged (self, json)

@@ -238,7 +238,15 @@ static double one_change (uint64_t number, saker_cursor_t *cursor, double *local
     return elapsed;
 }
 
-static void row_latency (double commit_us, double round_trip_us)
+/* The machine is shared: its limits are measured right before what is compared with them. */
+static double measure_commit (void)
+{
+    double commit_us = bench_commit_us (folder);
+    print ("limit", "one LMDB commit, synced: median", commit_us, "us", NULL, 0);
+    return commit_us;
+}
+
+static void row_latency (void)
 {
     static double samples[LATENCY_WRITES];
     static double locals[LATENCY_WRITES];
@@ -251,6 +259,9 @@ static void row_latency (double commit_us, double round_trip_us)
     must (saker_wait (machines[0].saker, NULL, TIMEOUT_MS), "wait");
     must (saker_now (machines[1].saker, &cursor), "now");
     one_change (1, &cursor, &first);
+    double round_trip_us = bench_round_trip_us ();
+    print ("limit", "round trip, CURVE, loopback: median", round_trip_us, "us", NULL, 0);
+    double commit_us = measure_commit ();
     for (size_t i = 0; i < LATENCY_WRITES; i++) {
         samples[i] = one_change (i + 2, &cursor, &locals[i]);
     }
@@ -266,8 +277,9 @@ static void row_latency (double commit_us, double round_trip_us)
            worst / bare);
 }
 
-static void row_bulk (double commit_us)
+static void row_bulk (void)
 {
+    double commit_us = measure_commit ();
     uint64_t start_us = bench_now_us ();
     write_documents ("bulk", BULK_DOCUMENTS);
     double written = (double) (bench_now_us () - start_us) / 1e6;
@@ -341,18 +353,14 @@ int main (int argc, char **argv)
         rows++;
     }
     start_mesh ();
-    double commit_us = bench_commit_us (folder);
-    double round_trip_us = bench_round_trip_us ();
-    print ("limit", "one LMDB commit, synced: median", commit_us, "us", NULL, 0);
-    print ("limit", "round trip, CURVE, loopback: median", round_trip_us, "us", NULL, 0);
     if (chosen (rows, "memory")) {
         row_memory ();
     }
     if (chosen (rows, "latency")) {
-        row_latency (commit_us, round_trip_us);
+        row_latency ();
     }
     if (chosen (rows, "bulk")) {
-        row_bulk (commit_us);
+        row_bulk ();
     }
     clean ();
     return 0;

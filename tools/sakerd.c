@@ -3,6 +3,7 @@
 
 #include "notify.h"
 #include "saker.h"
+#include "where.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -43,7 +44,8 @@ typedef struct setting_t {
 } setting_t;
 
 typedef struct options_t {
-    const char *store;
+    const char *given; /* --store; NULL: the default one */
+    char store[PATH_MAX];
     const char *config; /* NULL: the default one, if it is there */
     bool check, help, version;
     size_t settings_count;
@@ -161,7 +163,7 @@ static int take_option (options_t *options, int argc, char **argv, int *at)
     bool store = size == 5 && strncmp (name, "store", size) == 0;
     bool config = size == 6 && strncmp (name, "config", size) == 0;
     if (value && store) {
-        options->store = value;
+        options->given = value;
     } else if (value && config) {
         options->config = value;
     } else if (!take_setting (options, name, size, value, &error) && !store && !config) {
@@ -188,13 +190,8 @@ static int parse (options_t *options, int argc, char **argv)
 /* The config of the store, when no other was named. Owned by the caller; NULL: there is none. */
 static char *default_config (const char *store)
 {
-    const char *home = getenv ("HOME");
     char *file = NULL;
-    store = store ? store : getenv ("SAKER_STORE");
-    int size = store && *store ? asprintf (&file, "%s/saker.conf", store)
-               : home          ? asprintf (&file, "%s/.saker/saker.conf", home)
-                               : -1;
-    if (size < 0) {
+    if (asprintf (&file, "%s/saker.conf", store) < 0) {
         return NULL;
     }
     if (access (file, F_OK) != 0) {
@@ -345,6 +342,9 @@ int main (int argc, char **argv)
     if (options.version) {
         printf ("sakerd %s\n", saker_version ());
         return 0;
+    }
+    if (!where_store (options.given, options.store)) {
+        return fail (SAKER_EUSAGE, "which store? give --store DIR");
     }
     return options.check ? check_config (&options) : start (&options);
 }

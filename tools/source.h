@@ -20,7 +20,7 @@ typedef struct source_t {
     source_part_t *parts;
 } source_t;
 
-/* Called for each thing that is wrong, when reading goes on after it; the sentence is in the call. */
+/* Called for each thing that is wrong, when reading goes on after it; the call has the sentence. */
 typedef void source_skip_fn (call_t *call, void *argument);
 
 /* Loads the file and finds the parts. `pointer` (may be NULL) leads to the array inside. Without

@@ -54,20 +54,27 @@ finish ()
     exit 77
 }
 
-# start NAME [OPTION]...: a daemon on the store NAME; waits until it can be reached.
-start ()
+# launch NAME COMMAND...: the command is, in the end, a sakerd; waits until it can be reached.
+launch ()
 {
     local name=$1 line fd
     shift
-    exec {fd}< <(exec "$sakerd" --store "$work/$name" --listen tcp://127.0.0.1:0 --no-beacon "$@" \
-        2>>"$work/$name.log")
+    exec {fd}< <(exec "$@" 2>>"$work/$name.log")
     pids[$name]=$!
     pipes[$name]=$fd
-    if ! read -r -t "$ready_s" -u "$fd" line || [[ $line != "sakerd: ready on tcp://127.0.0.1:"* ]]; then
+    if ! read -r -t "$ready_s" -u "$fd" line || [[ $line != "sakerd: ready on tcp://"* ]]; then
         not_ok "the daemon of $name does not start"
         finish
     fi
     addresses[$name]=${line#sakerd: ready on }
+}
+
+# start NAME [OPTION]...: a daemon on the store NAME.
+start ()
+{
+    local name=$1
+    shift
+    launch "$name" "$sakerd" --store "$work/$name" --listen tcp://127.0.0.1:0 --no-beacon "$@"
 }
 
 # stop NAME...: ends daemons and waits until they are gone.

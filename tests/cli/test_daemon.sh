@@ -25,6 +25,23 @@ refuses "port in use" 9 "${addresses[a]##*:}" bash -c "
     '$saker' --store '$work/b' init other --as bob >/dev/null
     exec timeout 20 '$sakerd' --store '$work/b' --listen '${addresses[a]}' --no-beacon"
 
+# ---- which store
+
+works "\$SAKER_STORE" env SAKER_STORE="$work/a" "$saker" status
+works "--store goes before it" env SAKER_STORE="$work/none" "$saker" status --store "$work/a"
+mkdir "$work/home"
+works "the store in the home folder" env HOME="$work/home" "$saker" init studio
+works "is ~/.saker" test -d "$work/home/.saker"
+refuses "no daemon on it" 13 "sakerd --store $work/home/.saker" env HOME="$work/home" "$saker" status
+refuses "no home" 2 "which store?" env -u HOME "$saker" status
+
+# ---- colours on a terminal
+
+terminal () { TERM=xterm script -qec "$*" /dev/null </dev/null; }
+if terminal "'$saker' --store '$work/a' peers" | grep -q $'\033'; then ok; else not_ok "no colours on a terminal"; fi
+if NO_COLOR=1 terminal "'$saker' --store '$work/a' peers" | grep -q $'\033'; then not_ok "colours with NO_COLOR"; else ok; fi
+if on a peers | grep -q $'\033'; then not_ok "colours in a pipe"; else ok; fi
+
 # ---- signals
 
 same "SIGHUP" "$(kill -HUP "${pids[a]}" && on a status --json | grep -c anna)" 1

@@ -53,6 +53,12 @@ for program in example example_cxx; do
 done
 says '  sq010 /takes = 2 by anna'
 
+stop anna
+"$work/example" "$work/anna" >"$work/out" 2>"$work/err"
+status=$?
+if [ "$status" = 13 ] && grep -q "sakerd --store" "$work/err"; then ok; else
+    not_ok "without a daemon: exit status $status: $(cat "$work/err")"
+fi
 if "$work/example" "$work/none" >"$work/out" 2>"$work/err"; then
     not_ok "a store that is none"
 elif grep -q "is not a saker store" "$work/err"; then

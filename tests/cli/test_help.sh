@@ -58,7 +58,7 @@ works "saker --version" "$saker" --version
 works "sakerd --version" "$sakerd" --version
 same "an error as JSON" "$("$saker" get languages --json 2>&1 | json "j['error']['code'], j['error']['name']")" \
     "(2, 'wrong usage')"
-refuses "no daemon" 13 "sakerd" "$saker" status --store "$work/none"
+refuses "no store" 3 "make one with" "$saker" status --store "$work/none"
 if "$saker" get a/b --json --store "$work/none" 2>&1 | grep -q $'\033'; then not_ok "colours in a pipe"; else ok; fi
 
 finish

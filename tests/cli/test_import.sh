@@ -17,8 +17,8 @@ printf '{"id": "x", "n": 1}\n\n{"id": 7, "n": 2}' >"$file"
 prints "lines" 'imported 2 documents into lines (2 written, 0 unchanged)' a import lines "$file" --key id
 prints "an integer as id" '{"id":7,"n":2}' a get lines/7
 printf '{"a": {"b/c": [0, [{"id": "x"}]]}}' >"$file"
-prints "an array inside" 'imported 1 documents into inside (1 written, 0 unchanged)' a import inside "$file" --at '/a/b~1c/1' --key id
-prints "from stdin" 'imported 1 documents into stdin (1 written, 0 unchanged)' a import stdin - --key id <<<'{"id": "x"}'
+prints "an array inside" 'imported 1 document into inside (1 written, 0 unchanged)' a import inside "$file" --at '/a/b~1c/1' --key id
+prints "from stdin" 'imported 1 document into stdin (1 written, 0 unchanged)' a import stdin - --key id <<<'{"id": "x"}'
 prints "nothing" 'imported 0 documents into none (0 written, 0 unchanged)' a import none - --key id </dev/null
 
 # ---- again
@@ -69,7 +69,7 @@ same "and counts" "$(cat "$work/out")" 'imported 2 documents into going (2 writt
 same "each on a line" "$(grep -c "skipped: $file:" "$work/err")" 4
 prints "the good ones are there" $'x\nz' a ls going
 printf '[{"id": "p"}, {"id" "q"}, {"id": "r"}' >"$file"
-refuses "--keep-going in an array" 1 "1 documents were skipped" a import going2 "$file" --key id --keep-going
+refuses "--keep-going in an array" 1 "1 of the documents skipped" a import going2 "$file" --key id --keep-going
 prints "the good ones of the array" $'p\nr' a ls going2
 
 # ---- limits: a document just below, one above; many small ones in a few changes
@@ -86,15 +86,15 @@ python3 -c 'import json
 print (json.dumps ({"id": "wide", **{"k%d" % i: i for i in range (1000)}}))' >"$file"
 works "a wide document" a import wide "$file" --key id
 python3 -c 'import json
-print (json.dumps ({"id": "wide", **{"k%d" % i: i for i in range (1100)}}))' >"$file"
-refuses "a document with too many places" 6 "document wide" a import wide "$file" --key id
+print (json.dumps ({"id": "wider", **{"k%d" % i: i for i in range (1100)}}))' >"$file"
+refuses "a document with too many places" 6 "document wider" a import wide "$file" --key id
 
 # ---- export
 
 works "prepare" a set kinds/a '{"n": {"$counter": 4}, "s": {"$set": ["b", "a", 3]}, "b": {"$bytes": "AAE="}, "e": {}, "$$set": 1, "é": {"ü": 0.1}}'
-works "prepare" a set kinds/Z 5
+works "prepare" a set kinds/Z '{}'
 works "prepare" a set kinds/é '{"x/y": {"~": "\u0000"}}'
-want='{"data":5,"id":"Z"}
+want='{"data":{},"id":"Z"}
 {"data":{"$$set":1,"b":{"$bytes":"AAE="},"e":{},"n":{"$counter":4},"s":{"$set":[3,"a","b"]},"é":{"ü":0.1}},"id":"a"}
 {"data":{"x/y":{"~":"\u0000"}},"id":"é"}'
 prints "export" "$want" a export kinds

@@ -22,7 +22,7 @@ static void must (saker_err_t error, const char *what)
 {
     if (error != SAKER_OK) {
         fprintf (stderr, "%s: %s\n", what, saker_error_text ());
-        exit (1);
+        exit ((int) error);
     }
 }
 

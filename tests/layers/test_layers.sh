@@ -79,7 +79,7 @@ else
 
     # ---- 3. crdt calls nothing of the outside world
 
-    allowed='^(mem(cpy|cmp|move|set|chr)|str(len|cmp|ncmp|chr)|malloc|calloc|realloc|free|qsort|bsearch|v?snprintf|abort|bcmp|__(v)?snprintf_chk|__mem(cpy|move|set)_chk|__stack_chk_fail|__assert_fail|__tls_get_addr|_GLOBAL_OFFSET_TABLE_|__isnan|__finite|isnan|crypto_[a-z0-9_]+|sodium_mem(cmp|zero)|cbor_stream_decode|skr_[a-z0-9_]+|saker_error_[a-z]+)$'
+    allowed='^(mem(cpy|cmp|move|set|chr)|str(len|cmp|ncmp|chr)|malloc|calloc|realloc|free|qsort|bsearch|v?snprintf|abort|bcmp|__(v)?snprintf_chk|__mem(cpy|move|set)_chk|__stack_chk_fail|__assert_fail|__tls_get_addr|_GLOBAL_OFFSET_TABLE_|__isnan|__finite|isnan|crypto_[a-z0-9_]+|sodium_(memcmp|memzero|is_zero)|cbor_stream_decode|skr_[a-z0-9_]+|saker_error_[a-z]+)$'
     strangers () { nm -u "$@" | awk 'NF == 2 { print $2 }' | sed 's/@.*//' | sort -u | grep -vE "$allowed"; }
     found=$(strangers "$crdt")
     if [ -z "$found" ]; then ok; else not_ok "crdt calls:" $found; fi

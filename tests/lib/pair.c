@@ -32,6 +32,15 @@ static bool admit (skr_replica_t *founder, const skr_device_t *device, const cha
     return true;
 }
 
+static void introduce (const skr_id_t *collection, skr_span_t change, void *founder)
+{
+    skr_outcome_t outcome;
+    (void) collection;
+    if (skr_replica_offer (founder, change, &outcome) != SAKER_OK || outcome != SKR_APPLIED) {
+        printf ("pair: %s\n", skr_error ());
+    }
+}
+
 bool pair_adopt (skr_replica_t *founder, const char *store, const char *name, skr_role_t role,
                  skr_replica_t **replica)
 {
@@ -52,6 +61,9 @@ bool pair_adopt (skr_replica_t *founder, const char *store, const char *name, sk
     TRY (skr_replica_adopt (store, device, skr_roster_mesh (skr_replica_roster (founder)),
                             skr_span_of (&roster), skr_world_real ()));
     TRY (skr_replica_open (replica, store, skr_world_real ()));
+    TRY (skr_replica_begin (founder));
+    skr_replica_made (*replica, introduce, founder);
+    TRY (skr_replica_commit (founder));
     skr_buf_free (&roster);
     skr_buf_free (&changes);
     skr_device_destroy (&device);

@@ -16,7 +16,8 @@ typedef struct pair_t {
 bool pair_open (pair_t *self);
 /* Closes both and removes the folder. */
 void pair_close (pair_t *self);
-/* Admits one more device to the founder's roster and opens its replica on `store`. */
+/* Admits one more device to the founder's roster and opens its replica on `store`. The founder has
+   the roster change with which it introduced itself. */
 bool pair_adopt (skr_replica_t *founder, const char *store, const char *name, skr_role_t role,
                  skr_replica_t **replica);
 /* One local write of one integer register "/n" in a group of its own. */

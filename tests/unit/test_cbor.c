@@ -674,8 +674,8 @@ static void every_half_survives (void)
             skr_buf_free (&buf);
         }
         survives (number);
-        survives (nextafter (number, INFINITY));
-        survives (nextafter (number, -INFINITY));
+        survives (nextafter (number, (double) INFINITY));
+        survives (nextafter (number, -(double) INFINITY));
     }
 }
 

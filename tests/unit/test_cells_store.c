@@ -490,7 +490,7 @@ static void agrees_with_a_model (void)
 {
     uint64_t random = check_seed ();
     CHECK_OK (open_both ());
-    for (int group = 0; group < 300 && !check_bad; group++) {
+    for (int group = 0; group < 200 && !check_bad; group++) {
         CHECK_OK (begin_both ());
         for (uint64_t i = check_random (&random) % 150; i > 0; i--) {
             CHECK_OK (change_random (&random));
@@ -623,8 +623,8 @@ static void holds_documents_of_any_size (void)
 
 static void holds_many_long_addresses (void)
 {
-    fill_and_empty (1500, true, long_text (600));
-    fill_and_empty (1500, false, long_text (600));
+    fill_and_empty (1000, true, long_text (600));
+    fill_and_empty (1000, false, long_text (600));
     fill_and_empty (500, false, long_text (460));
     fill_and_empty (500, false, long_text (1000));
 }
@@ -674,7 +674,7 @@ static void count_much (size_t path_bytes, uint32_t increments)
 
 static void holds_long_counters (void)
 {
-    count_much (900, 3000);
+    count_much (900, 2000);
     /* Where a key ends, and the dot begins. */
     for (size_t size = 482; size < 492; size++) {
         count_much (size, 300);

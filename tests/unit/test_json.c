@@ -1,5 +1,5 @@
-/* JSON in and out of the tool: canonical text, positions of what is wrong, leaves as trees, the parts
-   of a file to import. */
+/* JSON in and out of the tool: canonical text, positions of what is wrong, leaves as trees, the
+   parts of a file to import. */
 
 #include "tests/check.h"
 #include "tools/base64.h"

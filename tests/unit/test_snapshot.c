@@ -265,6 +265,7 @@ static void takes_into_nothing (void)
     CHECK (agree (trio.pair.a, trio.c, &trio.id));
     CHECK_INT (count_strays (trio.c), 0);
     CHECK (!skr_id_equal (&epoch, skr_replica_epoch (trio.c)));
+    CHECK (trio.c->hlc >= trio.pair.a->hlc); /* what it writes next is later */
     CHECK_OK (whole_log (trio.pair.a, &trio.id, &ours));
     CHECK_OK (whole_log (trio.c, &trio.id, &theirs));
     CHECK (skr_span_equal (skr_span_of (&ours), skr_span_of (&theirs)));
@@ -440,6 +441,229 @@ static void refuses_other_files (void)
     close_trio (&trio);
 }
 
+/* ---- files that somebody made with care */
+
+enum { PARTS_MAX = 2000 };
+
+/* A snapshot taken apart; borrows from the file's bytes. */
+typedef struct parts_t {
+    uint8_t *data;
+    skr_span_t header; /* up to its counts */
+    skr_span_t entries[PARTS_MAX], changes[PARTS_MAX];
+    size_t entries_count, changes_count;
+} parts_t;
+
+static void put_counts (skr_buf_t *buf, size_t entries, size_t changes)
+{
+    skr_cbor_put_uint (buf, 6);
+    skr_cbor_put_uint (buf, entries);
+    skr_cbor_put_uint (buf, 7);
+    skr_cbor_put_uint (buf, changes);
+}
+
+static bool take_apart (const char *file, parts_t *parts)
+{
+    size_t size = 0;
+    skr_cbor_t cbor;
+    skr_buf_t counts = {0};
+    memset (parts, 0, sizeof *parts);
+    parts->data = load (file, &size);
+    if (!parts->data) {
+        return false;
+    }
+    skr_cbor_open (&cbor, skr_span (parts->data, size));
+    parts->header = skr_cbor_get_raw (&cbor);
+    while (skr_cbor_peek (&cbor) != SKR_CBOR_END
+           && parts->entries_count + parts->changes_count < PARTS_MAX) {
+        skr_span_t part = skr_cbor_get_raw (&cbor);
+        if (part.data[0] == 0x87) { /* an array of 7 */
+            parts->entries[parts->entries_count++] = part;
+        } else {
+            parts->changes[parts->changes_count++] = part;
+        }
+    }
+    put_counts (&counts, parts->entries_count, parts->changes_count);
+    parts->header.size -= counts.size;
+    skr_buf_free (&counts);
+    return skr_cbor_close (&cbor) == SAKER_OK;
+}
+
+static bool put_together (const char *file, const parts_t *parts)
+{
+    skr_buf_t buf = {0};
+    skr_buf_append_span (&buf, parts->header);
+    put_counts (&buf, parts->entries_count, parts->changes_count);
+    for (size_t i = 0; i < parts->entries_count; i++) {
+        skr_buf_append_span (&buf, parts->entries[i]);
+    }
+    for (size_t i = 0; i < parts->changes_count; i++) {
+        skr_buf_append_span (&buf, parts->changes[i]);
+    }
+    bool good = !buf.failed && save (file, buf.data, buf.size);
+    skr_buf_free (&buf);
+    return good;
+}
+
+/* A log entry with another undo, or with its signature flipped. */
+static void remake_change (skr_span_t part, bool forge, skr_span_t undo, skr_buf_t *made)
+{
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, part);
+    (void) skr_cbor_get_array (&cbor, 2);
+    skr_span_t raw = skr_cbor_get_bytes (&cbor);
+    skr_buf_clear (made);
+    skr_cbor_put_array (made, 2);
+    skr_cbor_put_bytes (made, raw.data, raw.size);
+    made->data[made->size - 1] ^= forge; /* a signed change ends with its signature */
+    skr_cbor_put_bytes (made, undo.data, undo.size);
+}
+
+#define CHECK_REFUSED(wanted, words)                                                               \
+    do {                                                                                           \
+        CHECK (put_together (trio.file, parts));                                                   \
+        CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), wanted, words);                \
+        CHECK (skr_replica_collection (trio.c, &trio.id) == NULL);                                 \
+        CHECK_INT (count_strays (trio.c), 0);                                                      \
+    } while (0)
+
+static void refuses_lies (void)
+{
+    static const uint8_t garbage[] = {0xff};
+    static const uint8_t no_undo[] = {0x80};
+    static parts_t whole, changed;
+    parts_t *parts = &changed;
+    trio_t trio;
+    skr_buf_t made = {0};
+    CHECK (open_trio (&trio));
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK (pair_set (trio.pair.a, collection, "one", i));
+        CHECK_OK (pair_sync (trio.pair.a, trio.pair.b, &trio.id));
+        CHECK_OK (pair_set (trio.pair.b, collection, "two", i));
+        CHECK_OK (pair_sync (trio.pair.b, trio.pair.a, &trio.id));
+    }
+    CHECK_OK (make_file (trio.pair.a, &trio));
+    CHECK (take_apart (trio.file, &whole));
+    CHECK_INT (whole.entries_count, 2);
+    CHECK_INT (whole.changes_count, 6);
+
+    changed = whole;
+    remake_change (whole.changes[3], true, skr_span (no_undo, 1), &made);
+    changed.changes[3] = skr_span_of (&made);
+    CHECK_REFUSED (SAKER_EFORGED, "change 3: ");
+    remake_change (whole.changes[3], false, skr_span (garbage, 1), &made);
+    changed.changes[3] = skr_span_of (&made);
+    CHECK_REFUSED (SAKER_EINPUT, "change 3: ");
+    changed = whole;
+    changed.changes[2] = whole.changes[3];
+    changed.changes[3] = whole.changes[2];
+    CHECK_REFUSED (SAKER_EINPUT, "comes before one that it depends on");
+    changed = whole;
+    changed.changes[0] = whole.changes[2];
+    changed.changes[2] = whole.changes[0];
+    CHECK_REFUSED (SAKER_EINPUT, "not in its turn");
+    changed = whole;
+    changed.changes_count--;
+    CHECK_REFUSED (SAKER_EINPUT, "does not reach its clock");
+    changed = whole;
+    changed.entries[changed.entries_count++] = whole.entries[0];
+    CHECK_REFUSED (SAKER_EDAMAGED, "there already");
+    changed = whole;
+    changed.entries_count--;
+    CHECK_REFUSED (SAKER_EDAMAGED, "do not add up to its fingerprint");
+    changed = whole;
+    const uint8_t *hash = trio.pair.a->held[1]->chains.list[0].hash;
+    uint8_t *at = memmem (whole.data, whole.header.size, hash, SKR_HASH_BYTES);
+    CHECK (at);
+    *at ^= 1;
+    CHECK_REFUSED (SAKER_EFORGED, "does not end with the hash");
+    *at ^= 1;
+    CHECK (put_together (trio.file, &whole));
+    CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    skr_buf_free (&made);
+    free (whole.data);
+    close_trio (&trio);
+}
+
+/* A false end of our own chain would make our next change a fork. */
+static void refuses_changes_of_ours_unshown (void)
+{
+    static parts_t parts;
+    trio_t trio;
+    uint64_t random = check_seed ();
+    CHECK (open_trio (&trio));
+    CHECK_OK (write_some (trio.pair.a, 5, &random));
+    CHECK_OK (pair_set (trio.pair.a, collection, "one", 1));
+    CHECK_OK (make_file (trio.pair.a, &trio));
+    CHECK (take_apart (trio.file, &parts));
+    parts.changes_count = 0;
+    CHECK (put_together (trio.file, &parts));
+    /* To others it is a log that was cut; its writer knows better. */
+    CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
+    uint32_t no = skr_replica_collection (trio.pair.a, &trio.id)->no;
+    CHECK_OK (skr_snapshot_take (trio.pair.a, &trio.id, trio.file)); /* has it all: no effect */
+    CHECK_INT (skr_replica_collection (trio.pair.a, &trio.id)->no, no);
+    CHECK (join_c (&trio));
+    trio.c->writer = *skr_replica_writer (trio.pair.a); /* as if it had lost its changes */
+    CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EFORGED,
+               "without showing them");
+    free (parts.data);
+    close_trio (&trio);
+}
+
+/* ---- above a cut */
+
+/* Takes the first `count` changes of the collection out of the log, as a cut does. */
+static saker_err_t cut_log (skr_replica_t *replica, const skr_id_t *id, uint64_t count)
+{
+    uint64_t last;
+    const skr_held_t *held = skr_holdings_find (replica, id);
+    SKR_TRY (skr_log_last (replica->store, SKR_COMMITTED, &last));
+    SKR_TRY (skr_store_begin (replica->store));
+    for (uint64_t position = 1; position <= last && count > 0; position++) {
+        uint8_t key[8], index[16];
+        skr_change_t change;
+        skr_log_entry_t entry;
+        SKR_TRY (skr_log_get (replica->store, SKR_GROUP, position, &entry));
+        if (entry.collection_no == held->live.no) {
+            SKR_TRY (skr_change_parse (&change, entry.change));
+            skr_put_u64 (key, position);
+            skr_put_u32 (index, held->live.no);
+            skr_put_u32 (index + 4, skr_held_chain (held, &change.writer)->writer_no);
+            skr_put_u64 (index + 8, change.seq);
+            SKR_TRY (skr_store_remove (replica->store, SKR_LOG, skr_span (key, sizeof key)));
+            SKR_TRY (skr_store_remove (replica->store, SKR_POSITIONS,
+                                       skr_span (index, sizeof index)));
+            count--;
+        }
+    }
+    return skr_store_commit (replica->store);
+}
+
+static void starts_above_a_cut (void)
+{
+    trio_t trio;
+    uint64_t random = check_seed ();
+    skr_buf_t changes = {0};
+    CHECK (open_trio (&trio));
+    CHECK_OK (write_everywhere (&trio, 5, &random));
+    CHECK_OK (cut_log (trio.pair.a, &trio.id, 100));
+    CHECK_OK (make_file (trio.pair.a, &trio));
+    CHECK_INT (whole_log (trio.pair.a, &trio.id, &changes), SAKER_EGAP);
+    CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    CHECK_INT (whole_log (trio.c, &trio.id, &changes), SAKER_EGAP);
+    CHECK_OK (write_some (trio.pair.a, 20, &random));
+    CHECK_OK (pair_sync (trio.pair.a, trio.c, &trio.id));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    CHECK_OK (make_file (trio.c, &trio));
+    CHECK (join_c (&trio));
+    CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    skr_buf_free (&changes);
+    close_trio (&trio);
+}
+
 /* A writer that the receiver's roster does not name yet. */
 static void waits_for_the_roster (void)
 {
@@ -515,6 +739,9 @@ int main (int argc, char **argv)
     RUN (names_what_it_brought);
     RUN (refuses_flipped_files);
     RUN (refuses_other_files);
+    RUN (refuses_lies);
+    RUN (refuses_changes_of_ours_unshown);
+    RUN (starts_above_a_cut);
     RUN (waits_for_the_roster);
     RUN (survives_a_kill);
     return CHECK_END ();

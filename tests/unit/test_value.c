@@ -127,9 +127,9 @@ static void bad_values_are_refused (void)
 {
     static char text[SKR_VALUE_BYTES_MAX + 1];
     memset (text, 'x', sizeof text);
-    CHECK_ERR (check_one (of_double (NAN)), SAKER_EINPUT, "not finite");
-    CHECK_ERR (check_one (of_double (INFINITY)), SAKER_EINPUT, "not finite");
-    CHECK_ERR (check_one (of_double (-INFINITY)), SAKER_EINPUT, "not finite");
+    CHECK_ERR (check_one (of_double ((double) NAN)), SAKER_EINPUT, "not finite");
+    CHECK_ERR (check_one (of_double ((double) INFINITY)), SAKER_EINPUT, "not finite");
+    CHECK_ERR (check_one (of_double (-(double) INFINITY)), SAKER_EINPUT, "not finite");
     CHECK_ERR (check_one (of_string (SAKER_TEXT, "\xff", 1)), SAKER_EINPUT, "UTF-8");
     CHECK_ERR (check_one (of_string (SAKER_TEXT, "\xed\xa0\x80", 3)), SAKER_EINPUT, "UTF-8");
     CHECK_ERR (check_one ((saker_value_t){.type = SAKER_MAP}), SAKER_EINPUT, "unknown type");

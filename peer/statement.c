@@ -1,0 +1,280 @@
+#include "peer/statement.h"
+
+#include <sodium.h>
+#include <string.h>
+
+/* ---- roles and names */
+
+static const char *const role_texts[] = {"none", "relay", "read", "write", "admin"};
+
+skr_role_t skr_role_parse (const char *text)
+{
+    for (int role = SKR_ROLE_RELAY; role <= SKR_ROLE_ADMIN; role++) {
+        if (strcmp (text, role_texts[role]) == 0) {
+            return (skr_role_t) role;
+        }
+    }
+    return SKR_ROLE_NONE;
+}
+
+const char *skr_role_text (skr_role_t role)
+{
+    return role >= SKR_ROLE_NONE && role <= SKR_ROLE_ADMIN ? role_texts[role] : "unknown";
+}
+
+/* Names are printed on terminals: nothing in them may steer one. */
+static bool name_good (skr_span_t name)
+{
+    if (name.size < 1 || name.size > SKR_NAME_BYTES_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < name.size; i++) {
+        bool c1 = name.data[i] == 0xc2 && i + 1 < name.size && name.data[i + 1] < 0xa0;
+        if (name.data[i] < 0x20 || name.data[i] == 0x7f || c1) {
+            return false;
+        }
+    }
+    return skr_utf8_valid ((const char *) name.data, name.size);
+}
+
+saker_err_t skr_roster_name_check (const char *what, const char *name)
+{
+    if (!name_good (skr_span_text (name))) {
+        return skr_fail (SAKER_EINPUT,
+                         "the name of a %s is UTF-8 of 1 to %d bytes without control characters",
+                         what, SKR_NAME_BYTES_MAX);
+    }
+    return SAKER_OK;
+}
+
+/* ---- reading statements */
+
+static void take_key (skr_cbor_t *cbor, int64_t *last, uint64_t wanted)
+{
+    if (skr_cbor_get_key (cbor, last) != wanted) {
+        skr_cbor_reject (cbor, "a statement lacks a key");
+    }
+}
+
+static void take_fixed (skr_cbor_t *cbor, int64_t *last, uint64_t key, uint8_t *data, size_t size)
+{
+    take_key (cbor, last, key);
+    skr_cbor_get_fixed (cbor, data, size);
+}
+
+static void take_name (skr_cbor_t *cbor, int64_t *last, uint64_t key,
+                       char name[SKR_NAME_BYTES_MAX + 1])
+{
+    take_key (cbor, last, key);
+    skr_span_t text = skr_cbor_get_text (cbor);
+    if (!name_good (text)) {
+        skr_cbor_reject (cbor, "a name is not of 1 to 64 bytes without control characters");
+        return;
+    }
+    memcpy (name, text.data, text.size);
+    name[text.size] = 0;
+}
+
+static void read_found (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statement)
+{
+    skr_member_t *member = &statement->member;
+    take_fixed (cbor, last, 1, member->device, sizeof member->device);
+    take_fixed (cbor, last, 2, statement->random, sizeof statement->random);
+    take_name (cbor, last, 3, statement->mesh_name);
+    take_fixed (cbor, last, 4, member->transport, sizeof member->transport);
+    take_name (cbor, last, 5, member->name);
+    member->role = SKR_ROLE_ADMIN;
+}
+
+static void read_incarnate (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statement)
+{
+    take_fixed (cbor, last, 1, statement->member.device, sizeof statement->member.device);
+    take_fixed (cbor, last, 2, statement->incarnation, sizeof statement->incarnation);
+}
+
+static void read_admit (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statement)
+{
+    uint8_t ticket[32];
+    skr_member_t *member = &statement->member;
+    take_fixed (cbor, last, 1, member->device, sizeof member->device);
+    take_fixed (cbor, last, 2, member->transport, sizeof member->transport);
+    take_name (cbor, last, 3, member->name);
+    take_key (cbor, last, 4);
+    uint64_t role = skr_cbor_get_uint (cbor);
+    take_fixed (cbor, last, 5, ticket, sizeof ticket);
+    if (role < SKR_ROLE_RELAY || role > SKR_ROLE_ADMIN) {
+        skr_cbor_reject (cbor, "unknown role");
+        return;
+    }
+    member->role = (skr_role_t) role;
+}
+
+static void read_copies (skr_cbor_t *cbor)
+{
+    size_t count = skr_cbor_get_array (cbor, SKR_ROSTER_MEMBERS_MAX);
+    for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
+        uint8_t device[SKR_DEVICE_KEY_BYTES];
+        uint8_t copy[SKR_SEAL_KEY_BYTES + crypto_box_SEALBYTES];
+        if (skr_cbor_get_array (cbor, 2) != 2) {
+            skr_cbor_reject (cbor, "a copy of a key is not a pair");
+        }
+        skr_cbor_get_fixed (cbor, device, sizeof device);
+        skr_cbor_get_fixed (cbor, copy, sizeof copy);
+    }
+    if (count == 0) {
+        skr_cbor_reject (cbor, "a key without copies");
+    }
+}
+
+static void read_key (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statement)
+{
+    take_fixed (cbor, last, 1, statement->collection.bytes, sizeof statement->collection.bytes);
+    take_fixed (cbor, last, 2, statement->key_id, sizeof statement->key_id);
+    take_key (cbor, last, 3);
+    const uint8_t *start = cbor->at;
+    read_copies (cbor);
+    statement->copies = skr_span (start, (size_t) (cbor->at - start));
+}
+
+static void skip_pairs (skr_cbor_t *cbor, int64_t *last, size_t count)
+{
+    for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
+        skr_cbor_get_key (cbor, last);
+        skr_cbor_get_raw (cbor);
+    }
+}
+
+/* Number of pairs of each known kind, its own included. */
+static const size_t pair_counts[] = {0, 6, 3, 6, 4};
+
+static void read_known (skr_cbor_t *cbor, int64_t *last, size_t count, skr_statement_t *statement)
+{
+    if (count != pair_counts[statement->kind]) {
+        skr_cbor_reject (cbor, "a statement of a wrong length");
+        return;
+    }
+    switch (statement->kind) {
+    case SKR_STATEMENT_FOUND:
+        read_found (cbor, last, statement);
+        break;
+    case SKR_STATEMENT_INCARNATE:
+        read_incarnate (cbor, last, statement);
+        break;
+    case SKR_STATEMENT_ADMIT:
+        read_admit (cbor, last, statement);
+        break;
+    default:
+        read_key (cbor, last, statement);
+        break;
+    }
+}
+
+saker_err_t skr_statement_read (skr_span_t bytes, skr_statement_t *statement)
+{
+    skr_cbor_t cbor;
+    int64_t last = -1;
+    memset (statement, 0, sizeof *statement);
+    skr_cbor_open (&cbor, bytes);
+    size_t count = skr_cbor_get_map (&cbor, SKR_CHANGE_BYTES_MAX);
+    take_key (&cbor, &last, 0);
+    statement->kind = skr_cbor_get_uint (&cbor);
+    if (cbor.error == SAKER_OK && statement->kind == 0) {
+        skr_cbor_reject (&cbor, "statement of kind 0");
+    } else if (cbor.error == SAKER_OK && statement->kind <= SKR_STATEMENT_KEY) {
+        read_known (&cbor, &last, count, statement);
+    } else if (cbor.error == SAKER_OK) {
+        skip_pairs (&cbor, &last, count - 1);
+    }
+    return skr_wrap (skr_cbor_close (&cbor), "roster statement");
+}
+
+/* ---- making statements */
+
+static void put_fixed (skr_buf_t *buf, uint64_t key, const void *data, size_t size)
+{
+    skr_cbor_put_uint (buf, key);
+    skr_cbor_put_bytes (buf, data, size);
+}
+
+static void put_name (skr_buf_t *buf, uint64_t key, const char *name)
+{
+    skr_cbor_put_uint (buf, key);
+    skr_cbor_put_text (buf, name, strlen (name));
+}
+
+static void put_kind (skr_buf_t *buf, uint64_t kind)
+{
+    skr_cbor_put_map (buf, pair_counts[kind]);
+    skr_cbor_put_uint (buf, 0);
+    skr_cbor_put_uint (buf, kind);
+}
+
+void skr_statement_found (skr_buf_t *buf, const skr_device_t *device, const uint8_t random[32],
+                          const char *mesh_name, const char *name)
+{
+    put_kind (buf, SKR_STATEMENT_FOUND);
+    put_fixed (buf, 1, skr_device_key (device), SKR_DEVICE_KEY_BYTES);
+    put_fixed (buf, 2, random, 32);
+    put_name (buf, 3, mesh_name);
+    put_fixed (buf, 4, skr_device_transport_key (device), SKR_TRANSPORT_KEY_BYTES);
+    put_name (buf, 5, name);
+}
+
+void skr_statement_incarnate (skr_buf_t *buf, const uint8_t device[32],
+                              const uint8_t incarnation[SKR_INCARNATION_BYTES])
+{
+    put_kind (buf, SKR_STATEMENT_INCARNATE);
+    put_fixed (buf, 1, device, SKR_DEVICE_KEY_BYTES);
+    put_fixed (buf, 2, incarnation, SKR_INCARNATION_BYTES);
+}
+
+void skr_statement_admit (skr_buf_t *buf, const skr_member_t *member, const uint8_t ticket[32])
+{
+    put_kind (buf, SKR_STATEMENT_ADMIT);
+    put_fixed (buf, 1, member->device, sizeof member->device);
+    put_fixed (buf, 2, member->transport, sizeof member->transport);
+    put_name (buf, 3, member->name);
+    skr_cbor_put_uint (buf, 4);
+    skr_cbor_put_uint (buf, member->role);
+    put_fixed (buf, 5, ticket, 32);
+}
+
+static bool may_read (const skr_member_t *member)
+{
+    return member->role >= SKR_ROLE_READ;
+}
+
+static saker_err_t put_copy (skr_buf_t *buf, const uint8_t *key, const skr_member_t *member)
+{
+    uint8_t copy[SKR_SEAL_KEY_BYTES + crypto_box_SEALBYTES];
+    if (crypto_box_seal (copy, key, SKR_SEAL_KEY_BYTES, member->transport) != 0) {
+        return skr_fail (SAKER_EINPUT, "the transport key of %s is not one", member->name);
+    }
+    skr_cbor_put_array (buf, 2);
+    skr_cbor_put_bytes (buf, member->device, sizeof member->device);
+    skr_cbor_put_bytes (buf, copy, sizeof copy);
+    return SAKER_OK;
+}
+
+saker_err_t skr_statement_key (skr_buf_t *buf, const skr_id_t *collection,
+                               const uint8_t key[SKR_SEAL_KEY_BYTES],
+                               const skr_member_t *const *members, size_t count)
+{
+    uint8_t hash[32];
+    size_t readers = 0;
+    for (size_t i = 0; i < count; i++) {
+        readers += may_read (members[i]);
+    }
+    crypto_generichash (hash, sizeof hash, key, SKR_SEAL_KEY_BYTES, NULL, 0);
+    put_kind (buf, SKR_STATEMENT_KEY);
+    put_fixed (buf, 1, collection->bytes, sizeof collection->bytes);
+    put_fixed (buf, 2, hash, SKR_KEY_ID_BYTES);
+    skr_cbor_put_uint (buf, 3);
+    skr_cbor_put_array (buf, readers);
+    for (size_t i = 0; i < count; i++) {
+        if (may_read (members[i])) {
+            SKR_TRY (put_copy (buf, key, members[i]));
+        }
+    }
+    return SAKER_OK;
+}
