@@ -107,8 +107,10 @@ static saker_err_t new_waiter (skr_api_t *self, const skr_api_call_t *call, look
     if (self->waiters_count == SKR_API_WAITERS_MAX
         || self->waiters_bytes > SKR_API_WAITERS_BYTES_MAX) {
         self->full++;
-        return skr_fail (SAKER_EBUSY, "too many programs wait already (SKR_API_WAITERS_MAX is %d): "
-                         "try again", SKR_API_WAITERS_MAX);
+        return skr_fail (SAKER_EBUSY,
+                         "too many programs wait already (SKR_API_WAITERS_MAX is %d): "
+                         "try again",
+                         SKR_API_WAITERS_MAX);
     }
     *waiter = calloc (1, sizeof **waiter);
     if (!*waiter) {
@@ -279,9 +281,7 @@ static uint64_t reported_seq (skr_api_t *self, const uint8_t device[32], const s
 {
     skr_reported_t reported = {.clock = NULL};
     self->neighbours.reported (self->neighbours.context, device, collection, &reported);
-    return reported.clock
-               ? skr_clock_get (reported.clock, skr_replica_writer (self->replica))
-               : 0;
+    return reported.clock ? skr_clock_get (reported.clock, skr_replica_writer (self->replica)) : 0;
 }
 
 /* What a member has reported once, it has for good: only what is open is looked at. */
@@ -318,10 +318,9 @@ static int say_behind (skr_api_t *self, const skr_waiter_t *waiter, const waited
     self->neighbours.neighbour (self->neighbours.context, member->device, &neighbour);
     uint64_t lacking = count_lacking (self, waiter, member);
     const char *name = found ? found->name : "a former member";
-    return neighbour.seen_ms < 0
-               ? snprintf (words, size, "%s was never heard", name)
-               : snprintf (words, size, "%s is behind by %llu change%s", name,
-                           (unsigned long long) lacking, lacking == 1 ? "" : "s");
+    return neighbour.seen_ms < 0 ? snprintf (words, size, "%s was never heard", name)
+                                 : snprintf (words, size, "%s is behind by %llu change%s", name,
+                                             (unsigned long long) lacking, lacking == 1 ? "" : "s");
 }
 
 static saker_err_t fail_late (skr_api_t *self, const skr_waiter_t *waiter)
@@ -329,8 +328,8 @@ static saker_err_t fail_late (skr_api_t *self, const skr_waiter_t *waiter)
     char words[BEHIND_WORDS_BYTES] = "";
     size_t used = 0, told = 0;
     for (; told < waiter->members_count && used < sizeof words - 200; told++) {
-        int size = say_behind (self, waiter, &waiter->members[told], words + used,
-                               sizeof words - used);
+        int size =
+            say_behind (self, waiter, &waiter->members[told], words + used, sizeof words - used);
         used += size > 0 ? (size_t) size : 0;
         if (told + 1 < waiter->members_count && used + 3 < sizeof words) {
             memcpy (words + used, ", ", 3);
@@ -449,7 +448,8 @@ static void ask (skr_api_t *self, skr_waiter_t *waiter)
 static bool is_own (skr_api_t *self, const skr_member_t *member)
 {
     return memcmp (member->device, skr_device_key (skr_replica_device (self->replica)),
-                   SKR_DEVICE_KEY_BYTES) == 0;
+                   SKR_DEVICE_KEY_BYTES)
+           == 0;
 }
 
 static void look_up (skr_api_t *self, const skr_member_t *member, skr_neighbour_t *neighbour)
@@ -604,8 +604,9 @@ static saker_err_t set_collections (skr_api_t *self, skr_waiter_t *waiter, uint6
     size_t all = skr_replica_collections (self->replica);
     size_t members = skr_roster_count (skr_replica_roster (self->replica));
     size_t count_max = VERIFY_ROWS_MAX / (members + 1);
-    count_max = count_max < 1 ? 1
-                : count_max > SKR_API_VERIFY_COLLECTIONS ? SKR_API_VERIFY_COLLECTIONS : count_max;
+    count_max = count_max < 1                            ? 1
+                : count_max > SKR_API_VERIFY_COLLECTIONS ? SKR_API_VERIFY_COLLECTIONS
+                                                         : count_max;
     waiter->collections = calloc (count_max, sizeof *waiter->collections);
     if (!waiter->collections) {
         return no_memory ();

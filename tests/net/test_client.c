@@ -228,8 +228,9 @@ static void run_child (saker_t *peer, const char *store)
 {
     saker_cursor_t cursor;
     saker_t *own = NULL;
-    int status = saker_now (peer, &cursor) != SAKER_EUSAGE ? 1
-                 : !strstr (saker_error_text (), "opens its own") ? 2 : 0;
+    int status = saker_now (peer, &cursor) != SAKER_EUSAGE        ? 1
+                 : !strstr (saker_error_text (), "opens its own") ? 2
+                                                                  : 0;
     saker_close (&peer);
     if (status == 0 && saker_open (&own, store, OPEN_MS) != SAKER_OK) {
         status = 3;
@@ -267,7 +268,8 @@ static saker_err_t fill_all (saker_batch_t *batch)
     const saker_value_t real = {.type = SAKER_DOUBLE, .as.number = 0.1};
     const saker_value_t yes = {.type = SAKER_BOOL, .as.boolean = true};
     const saker_value_t null = {.type = SAKER_NULL};
-    const saker_value_t text = text_of ("gr\xc3\xbc\xc3\x9f" "e");
+    const saker_value_t text = text_of ("gr\xc3\xbc\xc3\x9f"
+                                        "e");
     SKR_TRY (saker_batch_set (batch, "d", "/a~1b", &text));
     SKR_TRY (saker_batch_set (batch, "d", "/b", &bytes));
     SKR_TRY (saker_batch_set_lww (batch, "d", "/c", &number));
@@ -298,9 +300,12 @@ static void every_kind_comes_back (void)
     CHECK (!receipt.repeated);
     saker_batch_destroy (&batch);
     CHECK_OK (saker_read (fixture.peer, "shots", "d", "", see_leaf, &seen));
-    CHECK_STR (seen.words, "/b 1 b:\x01\x02; /c 2 -9223372036854775808; /d/x 1 0.10000000000000001; "
-                           "/d/y 1 true; /d/z 1 null; /e 3 -2; /f 4 t:gr\xc3\xbc\xc3\x9f" "e; "
-                           "/g 5 {}; /a~1b 1 t:gr\xc3\xbc\xc3\x9f" "e; ");
+    CHECK_STR (seen.words,
+               "/b 1 b:\x01\x02; /c 2 -9223372036854775808; /d/x 1 0.10000000000000001; "
+               "/d/y 1 true; /d/z 1 null; /e 3 -2; /f 4 t:gr\xc3\xbc\xc3\x9f"
+               "e; "
+               "/g 5 {}; /a~1b 1 t:gr\xc3\xbc\xc3\x9f"
+               "e; ");
     CHECK_OK (saker_read (fixture.peer, "shots", "d", "/d", see_leaf, &part));
     CHECK_INT (part.leaves, 3);
     CHECK_ERR (saker_read (fixture.peer, "shots", "d", "/none", see_leaf, &part), SAKER_ENOTFOUND,
@@ -588,7 +593,7 @@ static int see_verdict (const saker_verdict_t *verdict, void *argument)
     size_t used = strlen (seen->words);
     snprintf (seen->words + used, sizeof seen->words - used, "%s %s %s; ", verdict->collection,
               verdict->peer,
-              !verdict->reached                             ? "absent"
+              !verdict->reached                           ? "absent"
               : verdict->same_clock && verdict->same_data ? "same"
                                                           : "differs");
     return 0;
