@@ -323,13 +323,9 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
             dial (links, self, mono_ms);
         }
     } else if (!greeted && !patient) {
-        bool elsewhere = self->addresses_count + links->seeds_count > 1
-                         || (self->addresses_count && strcmp (self->address, self->addresses[0]));
-        if (elsewhere || self->from_seed) {
-            dial (links, self, mono_ms);
-        } else {
-            self->dialled_ms = mono_ms; /* zmq goes on trying this one by itself */
-        }
+        /* At the same address, too: zmq gives up where it was refused, and who has not heard yet
+           that we are a member refuses. */
+        dial (links, self, mono_ms);
     } else if (greeted && heard && mono_ms - self->greeted_ms >= GOSSIP_AGAIN_MS
                && !all_up (links)) {
         self->greeted_ms = mono_ms;
