@@ -101,25 +101,27 @@ static void get_deadline (skr_api_t *self, skr_api_call_t *call, uint64_t key, u
     waiter->deadline_ms = waiter->start_ms + (timeout_ms < ms_max ? timeout_ms : ms_max);
 }
 
-static saker_err_t new_waiter (skr_api_t *self, const skr_api_call_t *call, look_fn *look,
-                               skr_waiter_t **waiter)
+static saker_err_t check_room (skr_api_t *self)
 {
-    if (self->waiters_count == SKR_API_WAITERS_MAX
-        || self->waiters_bytes > SKR_API_WAITERS_BYTES_MAX) {
-        self->full++;
-        return skr_fail (SAKER_EBUSY,
-                         "too many programs wait already (SKR_API_WAITERS_MAX is %d): "
-                         "try again",
-                         SKR_API_WAITERS_MAX);
+    if (self->waiters_count < SKR_API_WAITERS_MAX
+        && self->waiters_bytes <= SKR_API_WAITERS_BYTES_MAX) {
+        return SAKER_OK;
     }
-    *waiter = calloc (1, sizeof **waiter);
-    if (!*waiter) {
-        return no_memory ();
+    self->full++;
+    return skr_fail (SAKER_EBUSY,
+                     "too many programs wait already (SKR_API_WAITERS_MAX is %d): try again",
+                     SKR_API_WAITERS_MAX);
+}
+
+static skr_waiter_t *new_waiter (const skr_api_call_t *call, look_fn *look)
+{
+    skr_waiter_t *waiter = calloc (1, sizeof *waiter);
+    if (waiter) {
+        waiter->look = look;
+        waiter->number = call->number;
+        skr_buf_append_span (&waiter->client, call->client);
     }
-    (*waiter)->look = look;
-    (*waiter)->number = call->number;
-    skr_buf_append_span (&(*waiter)->client, call->client);
-    return SAKER_OK;
+    return waiter;
 }
 
 /* Takes ownership; it is looked at in this round's turn. */
@@ -270,9 +272,9 @@ static saker_err_t get_watch (skr_api_t *self, skr_api_call_t *call, skr_waiter_
 
 saker_err_t skr_api_watch (skr_api_t *self, skr_api_call_t *call)
 {
-    skr_waiter_t *waiter;
-    SKR_TRY (new_waiter (self, call, look_feed, &waiter));
-    return add_waiter (self, call, waiter, get_watch (self, call, waiter));
+    SKR_TRY (check_room (self));
+    skr_waiter_t *waiter = new_waiter (call, look_feed);
+    return waiter ? add_waiter (self, call, waiter, get_watch (self, call, waiter)) : no_memory ();
 }
 
 /* ---- WAIT */
@@ -399,7 +401,7 @@ static saker_err_t get_named (skr_api_t *self, skr_api_call_t *call, skr_waiter_
     SKR_TRY (make_members (waiter, count));
     for (size_t i = 0; i < count && call->cbor.error == SAKER_OK; i++) {
         char name[SKR_NAME_BYTES_MAX + 1];
-        const skr_member_t *member;
+        const skr_member_t *member = NULL;
         skr_fields_text (&call->cbor, name, sizeof name);
         if (call->cbor.error == SAKER_OK) {
             SKR_TRY (skr_roster_by_name (skr_replica_roster (self->replica), name, &member));
@@ -430,9 +432,9 @@ static saker_err_t get_wait (skr_api_t *self, skr_api_call_t *call, skr_waiter_t
 
 saker_err_t skr_api_wait (skr_api_t *self, skr_api_call_t *call)
 {
-    skr_waiter_t *waiter;
-    SKR_TRY (new_waiter (self, call, look_members, &waiter));
-    return add_waiter (self, call, waiter, get_wait (self, call, waiter));
+    SKR_TRY (check_room (self));
+    skr_waiter_t *waiter = new_waiter (call, look_members);
+    return waiter ? add_waiter (self, call, waiter, get_wait (self, call, waiter)) : no_memory ();
 }
 
 /* ---- VERIFY */
@@ -648,8 +650,11 @@ static saker_err_t get_verify (skr_api_t *self, skr_api_call_t *call, skr_waiter
 
 saker_err_t skr_api_verify (skr_api_t *self, skr_api_call_t *call)
 {
-    skr_waiter_t *waiter;
-    SKR_TRY (new_waiter (self, call, look_answers, &waiter));
+    SKR_TRY (check_room (self));
+    skr_waiter_t *waiter = new_waiter (call, look_answers);
+    if (!waiter) {
+        return no_memory ();
+    }
     saker_err_t error = get_verify (self, call, waiter);
     if (error == SAKER_OK) {
         ask (self, waiter);
