@@ -140,8 +140,8 @@ SAKER_EXPORT saker_err_t saker_batch_set_lww (saker_batch_t *self, const char *d
 
 /* Replace: begins the replacement of everything at and below the place. The saker_batch_set,
    saker_batch_set_lww and saker_batch_set_map calls on places at and below it that follow, up to
-   saker_batch_replace_end, are its new contents. What is equal already is left untouched, so that it does not rival what
-   others write; what is not named is deleted. */
+   saker_batch_replace_end, are its new contents. What is equal already is left untouched, so that it
+   does not rival what others write; what is not named is deleted. */
 SAKER_EXPORT saker_err_t saker_batch_replace (saker_batch_t *self, const char *document,
                                               const char *pointer);
 SAKER_EXPORT saker_err_t saker_batch_replace_end (saker_batch_t *self);

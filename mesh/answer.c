@@ -45,7 +45,7 @@ typedef struct request_t {
     skr_cbor_t cbor;
     skr_buf_t *answer;
     bool held;
-    skr_span_t addresses;
+    skr_said_t said;
 } request_t;
 
 typedef saker_err_t answer_fn (request_t *request);
@@ -163,9 +163,11 @@ static const skr_collection_t *collection_of (request_t *request)
 static saker_err_t answer_hello (request_t *request)
 {
     skr_answerer_t *self = request->self;
-    uint8_t instance[SKR_WIRE_INSTANCE_BYTES];
     SKR_TRY (want_arguments (request, 2));
-    skr_cbor_get_fixed (&request->cbor, instance, sizeof instance);
+    skr_span_t instance = skr_cbor_get_bytes (&request->cbor);
+    if (instance.size != SKR_WIRE_INSTANCE_BYTES) {
+        skr_cbor_reject (&request->cbor, "an instance has 8 bytes");
+    }
     skr_span_t addresses = skr_cbor_get_raw (&request->cbor);
     SKR_TRY (skr_cbor_close (&request->cbor));
     skr_wire_begin (request->answer, request->number, SKR_WIRE_HELLO, 5);
@@ -174,7 +176,7 @@ static saker_err_t answer_hello (request_t *request)
     skr_cbor_put_uint (request->answer, self->pub_port);
     skr_cbor_put_bytes (request->answer, self->instance, sizeof self->instance);
     skr_buf_append_span (request->answer, skr_span_of (&self->book));
-    request->addresses = addresses;
+    request->said = (skr_said_t){instance, addresses};
     return SAKER_OK;
 }
 
@@ -452,7 +454,7 @@ static saker_err_t check_right (const request_t *request)
 }
 
 void skr_answer (skr_answerer_t *self, const skr_asker_t *asker, skr_span_t request,
-                 skr_buf_t *answer, bool *held, skr_span_t *addresses)
+                 skr_buf_t *answer, bool *held, skr_said_t *said)
 {
     request_t state = {.self = self, .asker = asker, .answer = answer};
     size_t start = answer->size;
@@ -471,7 +473,7 @@ void skr_answer (skr_answerer_t *self, const skr_asker_t *asker, skr_span_t requ
         skr_wire_error (answer, state.number, error, skr_error ());
     }
     *held = state.held;
-    *addresses = state.addresses;
+    *said = state.said;
 }
 
 saker_err_t skr_answerer_set (skr_answerer_t *self, uint16_t pub_port,

@@ -15,6 +15,12 @@ typedef struct skr_asker_t {
     const uint8_t *ticket;      /* 32 bytes, or NULL */
 } skr_asker_t;
 
+/* What an asker told of itself in a HELLO; empty for other requests. Borrowed from the request. */
+typedef struct skr_said_t {
+    skr_span_t instance;  /* of its process */
+    skr_span_t addresses; /* raw array */
+} skr_said_t;
+
 typedef struct skr_answerer_t skr_answerer_t;
 
 /* Borrows the replica. Removes files that an earlier process left. */
@@ -26,11 +32,10 @@ saker_err_t skr_answerer_set (skr_answerer_t *self, uint16_t pub_port,
                               skr_span_t book) SKR_MUST_USE;
 /* Appends the answer to one request; an empty answer means: drop it (it is not even a request, and
    was counted). JOIN begins a group on the replica: *held is then true, and the answer may be sent
-   only once the group is committed (build it again with skr_answer_joined). *addresses, when the
-   request was a HELLO, is the raw array of the asker's own addresses, borrowed from the request;
-   else empty. */
+   only once the group is committed (build it again with skr_answer_joined). *said is what
+   a HELLO tells of the asker. */
 void skr_answer (skr_answerer_t *self, const skr_asker_t *asker, skr_span_t request,
-                 skr_buf_t *answer, bool *held, skr_span_t *addresses);
+                 skr_buf_t *answer, bool *held, skr_said_t *said);
 /* The answer to a JOIN whose group was committed. */
 void skr_answer_joined (skr_answerer_t *self, skr_span_t request, skr_buf_t *answer);
 uint64_t skr_answerer_bad_requests (const skr_answerer_t *self);

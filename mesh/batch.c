@@ -41,8 +41,10 @@ static saker_err_t check_document (const char *document)
         return skr_fail (SAKER_EINPUT, "a document id without a byte");
     }
     if (size > SKR_DOCUMENT_BYTES_MAX) {
-        return skr_fail (SAKER_ELIMIT, "a document id of %zu bytes: at most %d are allowed "
-                         "(SAKER_DOCUMENT_BYTES_MAX)", size, SKR_DOCUMENT_BYTES_MAX);
+        return skr_fail (SAKER_ELIMIT,
+                         "a document id of %zu bytes: at most %d are allowed "
+                         "(SAKER_DOCUMENT_BYTES_MAX)",
+                         size, SKR_DOCUMENT_BYTES_MAX);
     }
     return skr_utf8_valid (document, size)
                ? SAKER_OK

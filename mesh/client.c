@@ -66,8 +66,8 @@ static bool is_ready (saker_t *self, short events, uint64_t deadline_ms)
 
 static saker_err_t no_daemon (const char *store)
 {
-    return skr_fail (SAKER_EUNREACHABLE, "no daemon answers on %s: start it with: sakerd --store %s",
-                     store, store);
+    return skr_fail (SAKER_EUNREACHABLE,
+                     "no daemon answers on %s: start it with: sakerd --store %s", store, store);
 }
 
 static saker_err_t send_request (skr_question_t *question, uint64_t deadline_ms)
@@ -110,8 +110,8 @@ static bool open_answer (skr_question_t *question, saker_err_t *error)
 {
     skr_cbor_t *cbor = &question->cbor;
     skr_fields_t head;
-    skr_cbor_open (cbor, skr_span (zmq_msg_data (&question->answer),
-                                   zmq_msg_size (&question->answer)));
+    skr_cbor_open (cbor,
+                   skr_span (zmq_msg_data (&question->answer), zmq_msg_size (&question->answer)));
     skr_fields_open (&head, cbor);
     skr_fields_need (&head, 0);
     uint64_t version = skr_cbor_get_uint (cbor);
@@ -164,8 +164,10 @@ saker_err_t skr_question_begin (skr_question_t *question, saker_t *self, skr_com
     question->self = self;
     question->command = command;
     if (self->process != getpid ()) {
-        return skr_fail (SAKER_EUSAGE, "this handle was opened by process %ld: a process that was "
-                         "forked opens its own", (long) self->process);
+        return skr_fail (SAKER_EUSAGE,
+                         "this handle was opened by process %ld: a process that was "
+                         "forked opens its own",
+                         (long) self->process);
     }
     question->number = ++self->number;
     skr_buf_t *request = &question->request;
@@ -189,8 +191,10 @@ saker_err_t skr_question_ask (skr_question_t *question, int timeout_ms)
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
     if (question->request.size > SKR_API_REQUEST_BYTES_MAX) {
-        return skr_fail (SAKER_ELIMIT, "a request of %zu bytes: at most %u (SKR_API_REQUEST_BYTES_"
-                         "MAX)", question->request.size, SKR_API_REQUEST_BYTES_MAX);
+        return skr_fail (SAKER_ELIMIT,
+                         "a request of %zu bytes: at most %u (SKR_API_REQUEST_BYTES_"
+                         "MAX)",
+                         question->request.size, SKR_API_REQUEST_BYTES_MAX);
     }
     uint64_t connect_ms = skr_client_now_ms () + SKR_CLIENT_CONNECT_MS;
     bool hello = question->command == SKR_COMMAND_HELLO;
@@ -257,12 +261,13 @@ static saker_err_t check_store (const char *folder)
     char file[STORE_BYTES_MAX + 16];
     struct stat status;
     snprintf (file, sizeof file, "%s/device.key", folder);
+    if (stat (file, &status) != 0 && errno == EACCES) {
+        return skr_fail (SAKER_ERIGHT, "%s belongs to somebody else: a store is private", folder);
+    }
     if (stat (file, &status) != 0) {
-        return errno == EACCES
-                   ? skr_fail (SAKER_ERIGHT, "%s belongs to somebody else: a store is private",
-                               folder)
-                   : skr_fail (SAKER_ENOTFOUND, "%s is not a saker store: make one with `saker "
-                               "init` or `saker join`", folder);
+        return skr_fail (SAKER_ENOTFOUND,
+                         "%s is not a saker store: make one with `saker init` or `saker join`",
+                         folder);
     }
     snprintf (file, sizeof file, "%s/" SKR_API_SOCKET, folder);
     return stat (file, &status) == 0 ? SAKER_OK : no_daemon (folder);
@@ -304,9 +309,8 @@ static saker_err_t connect_socket (saker_t *self)
 {
     char name[PATH_MAX + 32];
     char *folder = realpath (self->store, NULL); /* the host may change its folder later */
-    saker_err_t error = folder ? skr_socket_local_name (name, sizeof name, folder,
-                                                        &self->descriptor)
-                               : SAKER_EIO;
+    saker_err_t error =
+        folder ? skr_socket_local_name (name, sizeof name, folder, &self->descriptor) : SAKER_EIO;
     free (folder);
     if (error != SAKER_OK) {
         return no_daemon (self->store);

@@ -20,7 +20,7 @@ struct saker_t {
     void *context; /* of its own: nothing is shared with other users of libzmq in the process */
     void *socket;
     void *monitor;
-    int descriptor; /* of the socket's folder when its path is long, else -1 */
+    int descriptor;  /* of the socket's folder when its path is long, else -1 */
     uint64_t number; /* of the last request */
 };
 

@@ -156,11 +156,8 @@ typedef struct telling_t {
 static void take_pair (telling_t *telling, skr_cbor_t *cbor)
 {
     char pointer[SKR_PATH_BYTES_MAX];
-    saker_leaf_t leaf = {.document = "",
-                         .pointer = pointer,
-                         .cell = SAKER_REGISTER,
-                         .shown = true,
-                         .author = ""};
+    saker_leaf_t leaf = {
+        .document = "", .pointer = pointer, .cell = SAKER_REGISTER, .shown = true, .author = ""};
     skr_fields_text (cbor, pointer, sizeof pointer);
     skr_value_get (cbor, &leaf.value);
     if (cbor->error == SAKER_OK) {
@@ -306,9 +303,8 @@ static saker_err_t sum_up (const verifying_t *verifying)
 saker_err_t saker_verify (saker_t *self, const char *collection, int timeout_ms,
                           saker_verdict_fn *verdict_fn, void *argument)
 {
-    verifying_t verifying = {.collection = collection,
-                             .verdict_fn = verdict_fn,
-                             .argument = argument};
+    verifying_t verifying = {
+        .collection = collection, .verdict_fn = verdict_fn, .argument = argument};
     saker_err_t error;
     verifying.deadline_ms = skr_client_now_ms () + (uint64_t) (timeout_ms > 0 ? timeout_ms : 0);
     do {

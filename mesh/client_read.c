@@ -190,8 +190,8 @@ static saker_err_t begin_anew (reading_t *reading, saker_err_t error)
 static saker_err_t read_page (reading_t *reading)
 {
     skr_question_t question;
-    size_t arguments = (reading->command == SKR_COMMAND_READ ? 3 : 2)
-                       + (reading->rest.skip > 0 ? 2 : 0);
+    size_t arguments =
+        (reading->command == SKR_COMMAND_READ ? 3 : 2) + (reading->rest.skip > 0 ? 2 : 0);
     saker_err_t error = skr_question_begin (&question, reading->self, reading->command, arguments);
     if (error == SAKER_OK) {
         put_place (reading, &question);
@@ -467,8 +467,8 @@ static saker_err_t watch_once (watching_t *watching, int timeout_ms)
 {
     skr_question_t question;
     size_t arguments = watching->collection ? 4 : 3;
-    saker_err_t error = skr_question_begin (&question, watching->self, SKR_COMMAND_WATCH,
-                                            arguments);
+    saker_err_t error =
+        skr_question_begin (&question, watching->self, SKR_COMMAND_WATCH, arguments);
     if (error == SAKER_OK) {
         if (watching->collection) {
             skr_question_text (&question, 0, watching->collection);

@@ -314,18 +314,18 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
     bool news = self->news;
     self->news = false;
     keep_state (links, self, mono_ms);
-    if (!self->dealer || (news && !(greeted && heard))) {
+    if (self->restarted) {
+        self->restarted = false;
+        self->next_address = 0; /* where it says it is now */
+        dial (links, self, mono_ms);
+    } else if (!self->dealer || (news && !(greeted && heard))) {
         if (!patient || !self->dialled_ms || news) {
             dial (links, self, mono_ms);
         }
     } else if (!greeted && !patient) {
-        bool elsewhere = self->addresses_count + links->seeds_count > 1
-                         || (self->addresses_count && strcmp (self->address, self->addresses[0]));
-        if (elsewhere || self->from_seed) {
-            dial (links, self, mono_ms);
-        } else {
-            self->dialled_ms = mono_ms; /* zmq goes on trying this one by itself */
-        }
+        /* At the same address, too: zmq gives up where it was refused, and who has not heard yet
+           that we are a member refuses. */
+        dial (links, self, mono_ms);
     } else if (greeted && heard && mono_ms - self->greeted_ms >= GOSSIP_AGAIN_MS
                && !all_up (links)) {
         self->greeted_ms = mono_ms;
@@ -336,6 +336,14 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
         skr_session_up (self->session, links->instance, links->own_addresses,
                         links->own_addresses_count, mono_ms);
     }
+}
+
+void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES])
+{
+    static const uint8_t unknown[SKR_WIRE_INSTANCE_BYTES];
+    bool known = memcmp (self->instance, unknown, sizeof unknown) != 0;
+    self->restarted |= known && memcmp (self->instance, instance, sizeof unknown) != 0;
+    memcpy (self->instance, instance, sizeof unknown);
 }
 
 void skr_link_heard (skr_link_t *self, uint64_t mono_ms)

@@ -39,6 +39,8 @@ typedef struct skr_link_t {
     uint64_t heard_ms;    /* mono, last frame on the SUB; 0: never */
     uint64_t greeted_ms;  /* mono, of the last HELLO's answer */
     bool kept;            /* the address that answered is in the store */
+    uint8_t instance[SKR_WIRE_INSTANCE_BYTES]; /* of its process, as it said itself; 0: unknown */
+    bool restarted;       /* it is another process since the last turn */
     bool news;            /* an address was learned since the last turn */
 } skr_link_t;
 
@@ -69,6 +71,8 @@ void skr_links_free (skr_links_t *self);
 void skr_link_learn (skr_link_t *self, const char *address);
 /* Dials, dials elsewhere, or says HELLO again, as it is time; updates the state. */
 void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms);
+/* It said HELLO to us: a new instance means that what we dialled is gone. */
+void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES]);
 /* Something came on its SUB. */
 void skr_link_heard (skr_link_t *self, uint64_t mono_ms);
 /* It said that it stops. */

@@ -11,6 +11,8 @@
 #define ROUND_BYTES_MAX (4u << 20) /* taken of all sockets in one round */
 #define TURN_EVERY_MS 200         /* links look at themselves */
 #define WAIT_MAX_MS 1000
+#define PAUSE_MIN_MS 1000 /* nothing is pulled after a group that could not be stored */
+#define PAUSE_MAX_MS 10000
 
 uint64_t skr_node_now (const skr_node_t *self)
 {
@@ -81,27 +83,53 @@ static void drain (skr_node_t *self, void *socket, bool routed, message_fn *hand
     }
 }
 
+/* A disk that is full stays full for a while: what others hold is pulled again later, less and less
+   often, and a failure is told once. */
+static void note_failure (skr_node_t *self, saker_err_t error)
+{
+    uint64_t now_ms = skr_node_now (self);
+    bool passing = error == SAKER_EFULL || error == SAKER_EIO || error == SAKER_ENOMEM;
+    self->stats.failed_groups++;
+    skr_log (&self->world, error == self->ailing ? SKR_LOG_DEBUG : SKR_LOG_ERROR, "%s",
+             skr_error ());
+    self->ailing = error;
+    if (passing && now_ms >= self->links.claims.not_before_ms) {
+        self->pause_ms = self->pause_ms ? 2 * self->pause_ms : PAUSE_MIN_MS;
+        self->pause_ms = self->pause_ms < PAUSE_MAX_MS ? self->pause_ms : PAUSE_MAX_MS;
+        self->links.claims.not_before_ms = now_ms + self->pause_ms;
+    }
+}
+
+/* During a pause, small writes may succeed where large ones do not: that says nothing. */
+static void note_success (skr_node_t *self)
+{
+    if (self->ailing != SAKER_OK && skr_node_now (self) >= self->links.claims.not_before_ms) {
+        skr_log (&self->world, SKR_LOG_INFO, "the store takes writes again");
+        self->ailing = SAKER_OK;
+        self->pause_ms = 0;
+    }
+}
+
 /* A store that failed in the middle of a group: nothing of the group counts. */
 static void fail_group (skr_node_t *self, saker_err_t error)
 {
     if (error == SAKER_OK) {
         return;
     }
-    self->stats.failed_groups++;
-    skr_log (&self->world, SKR_LOG_ERROR, "%s", skr_error ());
+    note_failure (self, error);
     skr_replica_abort (self->replica);
     skr_api_committed (self->api, error);
 }
 
 /* ---- the ROUTER: other members ask */
 
-/* Keeps addresses that a member says it can be reached at. */
-static void learn_own_addresses (skr_node_t *self, const skr_member_t *member, skr_span_t raw)
+/* A member said HELLO: keeps the addresses that it says it can be reached at. */
+static void take_call (skr_node_t *self, const skr_member_t *member, const skr_said_t *said)
 {
     skr_link_t *link = skr_links_find (&self->links, member->device);
     skr_cbor_t cbor;
-    skr_cbor_open (&cbor, raw);
-    size_t count = link && raw.size ? skr_cbor_get_array (&cbor, SKR_LINK_ADDRESSES_MAX) : 0;
+    skr_cbor_open (&cbor, said->addresses);
+    size_t count = link ? skr_cbor_get_array (&cbor, SKR_LINK_ADDRESSES_MAX) : 0;
     for (size_t i = 0; i < count; i++) {
         char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1] = {0};
         skr_span_t text = skr_cbor_get_text (&cbor);
@@ -109,6 +137,9 @@ static void learn_own_addresses (skr_node_t *self, const skr_member_t *member, s
             memcpy (address, text.data, text.size);
             skr_link_learn (link, address);
         }
+    }
+    if (link) {
+        skr_link_called (link, said->instance.data);
     }
 }
 
@@ -126,22 +157,22 @@ static void on_request (skr_node_t *self, skr_span_t routing, const char *user_i
     skr_asker_t asker;
     uint8_t ticket[32];
     skr_buf_t answer = {0};
-    skr_span_t addresses = {NULL, 0};
+    skr_said_t said = {0};
     bool held = false;
     /* design 7: ZAP runs only at the handshake, so membership is looked at for each message */
     if (!skr_zap_asker (user_id, skr_replica_roster (self->replica), &asker, ticket)) {
         self->stats.strange_frames++;
         return;
     }
-    skr_answer (self->answerer, &asker, body, &answer, &held, &addresses);
+    skr_answer (self->answerer, &asker, body, &answer, &held, &said);
     if (held) {
         hold_join (self, routing, body);
     } else if (answer.size && !answer.failed
                && !skr_socket_send (self->router, routing, skr_span_of (&answer))) {
         self->stats.unsent++;
     }
-    if (asker.member && addresses.size) {
-        learn_own_addresses (self, asker.member, addresses);
+    if (asker.member && said.addresses.size) {
+        take_call (self, asker.member, &said);
     }
     skr_buf_free (&answer);
 }
@@ -425,10 +456,10 @@ static void commit (skr_node_t *self)
     }
     saker_err_t error = skr_replica_commit (self->replica);
     if (error != SAKER_OK) {
-        self->stats.failed_groups++;
-        skr_log (&self->world, SKR_LOG_ERROR, "commit: %s", skr_error ());
+        note_failure (self, error);
         skr_replica_abort (self->replica);
     } else {
+        note_success (self);
         skr_live_publish (self->replica, self->pub, &self->stats.frames_out);
         self->beat_soon = true;
     }
@@ -490,7 +521,7 @@ static void turn (skr_node_t *self)
     follow_roster (self);
     for (size_t i = 0; i < self->links.count; i++) {
         skr_link_t *link = self->links.links[i];
-        if (links_due || link->news) {
+        if (links_due || link->news || link->restarted) {
             skr_link_turn (&self->links, link, now_ms);
         }
         saker_err_t error = skr_session_turn (link->session, now_ms);

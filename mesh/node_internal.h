@@ -72,6 +72,8 @@ struct skr_node_t {
     size_t tell_next;   /* collection to tell in turn */
 
     uint64_t turn_ms;   /* of the links' last turn */
+    saker_err_t ailing; /* why the last group failed; SAKER_OK: it did not */
+    uint64_t pause_ms;  /* for which nothing was pulled after that */
     skr_zap_stats_t zap_stats;
     skr_beacon_stats_t beacon_stats;
     skr_node_stats_t stats;

@@ -79,11 +79,12 @@ static struct skr_claim_t *add_claim (skr_claims_t *claims)
     return &claims->claims[claims->count++];
 }
 
-/* Takes or renews a claim. False when another session holds it. */
+/* Takes or renews a claim. False when another session holds it, or while nothing can be stored. */
 static bool claim (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
 {
     struct skr_claim_t *held = find_claim (self->claims, collection);
-    if (held && held->holder != self && held->until_ms > mono_ms) {
+    bool others = held && held->holder != self && held->until_ms > mono_ms;
+    if (others || mono_ms < self->claims->not_before_ms) {
         return false;
     }
     held = held ? held : add_claim (self->claims);
@@ -599,6 +600,9 @@ static saker_err_t take_offer (skr_session_t *self, const request_t *request, sk
         error = skr_incoming_open (&self->incoming, folder (self), &request->collection, size,
                                    hash);
         self->taking = error == SAKER_OK && claim (self, &request->collection, mono_ms);
+        if (error == SAKER_OK && !self->taking) {
+            skr_incoming_close (&self->incoming, false);
+        }
     }
     if (!self->taking) {
         release (self, &request->collection);

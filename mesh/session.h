@@ -24,6 +24,7 @@ typedef struct skr_claims_t {
         uint64_t until_ms;
     } *claims;
     size_t count, capacity;
+    uint64_t not_before_ms; /* mono; the store takes nothing now (a full disk): pull nothing */
 } skr_claims_t;
 
 void skr_claims_free (skr_claims_t *self);

@@ -225,8 +225,10 @@ static saker_err_t get_intents (skr_cbor_t *cbor, writing_t *writing)
 {
     size_t count = skr_cbor_get_array (cbor, COUNT_MAX);
     if (count > SKR_API_INTENTS_MAX) {
-        return skr_fail (SAKER_ELIMIT, "a batch holds at most %d operations (SKR_API_INTENTS_MAX): "
-                         "write less at once", SKR_API_INTENTS_MAX);
+        return skr_fail (SAKER_ELIMIT,
+                         "a batch holds at most %d operations (SKR_API_INTENTS_MAX): "
+                         "write less at once",
+                         SKR_API_INTENTS_MAX);
     }
     writing->intents = calloc (count + 1, sizeof *writing->intents);
     if (!writing->intents) {
@@ -291,11 +293,11 @@ static saker_err_t make_ticket (skr_api_t *self, skr_role_t role, uint64_t expir
 {
     const char *addresses[SKR_TICKET_ADDRESSES_MAX];
     skr_ticket_t ticket;
-    size_t count = self->neighbours.addresses (self->neighbours.context, addresses,
-                                               SKR_TICKET_ADDRESSES_MAX);
+    size_t count =
+        self->neighbours.addresses (self->neighbours.context, addresses, SKR_TICKET_ADDRESSES_MAX);
     if (count == 0) {
         return skr_fail (SAKER_EUNREACHABLE, "this daemon has no address that others can dial: "
-                         "start it with --listen tcp://ADDR:PORT");
+                                             "start it with --listen tcp://ADDR:PORT");
     }
     SKR_TRY (skr_replica_begin (self->replica));
     SKR_TRY (skr_replica_invite (self->replica, role, expires_ms, addresses, count, &ticket));
@@ -420,9 +422,10 @@ static saker_err_t open_and_handle (skr_api_t *self, skr_api_call_t *call, uint6
 {
     if (version != SKR_API_VERSION) {
         self->bad_requests++;
-        return skr_fail (SAKER_EVERSION, "the daemon speaks version %d of the local API, the "
-                         "program version %llu: update the older one", SKR_API_VERSION,
-                         (unsigned long long) version);
+        return skr_fail (SAKER_EVERSION,
+                         "the daemon speaks version %d of the local API, the "
+                         "program version %llu: update the older one",
+                         SKR_API_VERSION, (unsigned long long) version);
     }
     return handle (self, call, command);
 }

@@ -49,8 +49,8 @@
 #define SKR_API_WAITERS_BYTES_MAX (16u << 20) /* what waits in all */
 #define SKR_API_WATCH_MS_MAX 60000            /* clients ask again */
 #define SKR_API_WAIT_MS_MAX 3600000
-#define SKR_API_VERIFY_COLLECTIONS 32         /* in one request */
-#define SKR_API_EVENT_CHANGES 1024            /* in one answer */
+#define SKR_API_VERIFY_COLLECTIONS 32 /* in one request */
+#define SKR_API_EVENT_CHANGES 1024    /* in one answer */
 
 /* Bits of a leaf's flags. */
 #define SKR_API_RIVAL 1u

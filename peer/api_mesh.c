@@ -29,7 +29,8 @@ static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
 {
     skr_neighbour_t neighbour = {.link = "silent", .address = "", .seen_ms = -1, .rtt_us = -1};
     char id[17];
-    bool own = memcmp (member->device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
+    bool own =
+        memcmp (member->device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
     self->neighbours.neighbour (self->neighbours.context, member->device, &neighbour);
     skr_device_text (member->device, id);
     skr_cbor_put_array (buf, 8);
@@ -117,8 +118,8 @@ static size_t put_store (skr_api_t *self, skr_buf_t *pairs)
     skr_store_stats_t stats;
     size_t count = 0;
     skr_store_stats (skr_replica_store (self->replica), &stats);
-    count += put_text (pairs, "/store/folder",
-                       skr_store_folder (skr_replica_store (self->replica)));
+    count +=
+        put_text (pairs, "/store/folder", skr_store_folder (skr_replica_store (self->replica)));
     count += put_count (pairs, "/store/file_bytes", stats.file_bytes);
     count += put_count (pairs, "/store/used_bytes", stats.used_bytes);
     count += put_count (pairs, "/store/map_bytes", stats.map_bytes);

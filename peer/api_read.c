@@ -204,10 +204,10 @@ static saker_err_t nothing_there (const asked_t *asked)
 {
     skr_buf_t pointer = {0};
     skr_path_to_pointer (&pointer, asked->path);
-    saker_err_t error = skr_fail (SAKER_ENOTFOUND, "nothing at %s/%.*s%s%.*s", asked->name,
-                                  (int) asked->document.size, (const char *) asked->document.data,
-                                  pointer.size > 0 ? " " : "", (int) pointer.size,
-                                  (const char *) pointer.data);
+    saker_err_t error =
+        skr_fail (SAKER_ENOTFOUND, "nothing at %s/%.*s%s%.*s", asked->name,
+                  (int) asked->document.size, (const char *) asked->document.data,
+                  pointer.size > 0 ? " " : "", (int) pointer.size, (const char *) pointer.data);
     skr_buf_free (&pointer);
     return error;
 }
@@ -255,8 +255,8 @@ static saker_err_t visit_id (skr_span_t document, void *argument)
 
 static saker_err_t list_ids (skr_api_t *self, const asked_t *asked, ids_t *ids)
 {
-    saker_err_t error = skr_replica_documents (self->replica, asked->collection, asked->document,
-                                               visit_id, ids);
+    saker_err_t error =
+        skr_replica_documents (self->replica, asked->collection, asked->document, visit_id, ids);
     return error == SKR_STOP ? SAKER_OK : error;
 }
 
@@ -273,8 +273,8 @@ static saker_err_t read_ids (page_t *page, const asked_t *asked, const ids_t *id
         if (page->leaves->size >= SKR_API_PAGE_BYTES || page->cut) {
             return SAKER_OK;
         }
-        saker_err_t error = read_document (page, asked, id_at (ids, *next),
-                                           *next == 0 ? asked->skip : 0);
+        saker_err_t error =
+            read_document (page, asked, id_at (ids, *next), *next == 0 ? asked->skip : 0);
         if (error != SAKER_ENOTFOUND) { /* roster statements are not part of a view */
             SKR_TRY (error);
         }

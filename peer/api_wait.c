@@ -101,23 +101,27 @@ static void get_deadline (skr_api_t *self, skr_api_call_t *call, uint64_t key, u
     waiter->deadline_ms = waiter->start_ms + (timeout_ms < ms_max ? timeout_ms : ms_max);
 }
 
-static saker_err_t new_waiter (skr_api_t *self, const skr_api_call_t *call, look_fn *look,
-                               skr_waiter_t **waiter)
+static saker_err_t check_room (skr_api_t *self)
 {
-    if (self->waiters_count == SKR_API_WAITERS_MAX
-        || self->waiters_bytes > SKR_API_WAITERS_BYTES_MAX) {
-        self->full++;
-        return skr_fail (SAKER_EBUSY, "too many programs wait already (SKR_API_WAITERS_MAX is %d): "
-                         "try again", SKR_API_WAITERS_MAX);
+    if (self->waiters_count < SKR_API_WAITERS_MAX
+        && self->waiters_bytes <= SKR_API_WAITERS_BYTES_MAX) {
+        return SAKER_OK;
     }
-    *waiter = calloc (1, sizeof **waiter);
-    if (!*waiter) {
-        return no_memory ();
+    self->full++;
+    return skr_fail (SAKER_EBUSY,
+                     "too many programs wait already (SKR_API_WAITERS_MAX is %d): try again",
+                     SKR_API_WAITERS_MAX);
+}
+
+static skr_waiter_t *new_waiter (const skr_api_call_t *call, look_fn *look)
+{
+    skr_waiter_t *waiter = calloc (1, sizeof *waiter);
+    if (waiter) {
+        waiter->look = look;
+        waiter->number = call->number;
+        skr_buf_append_span (&waiter->client, call->client);
     }
-    (*waiter)->look = look;
-    (*waiter)->number = call->number;
-    skr_buf_append_span (&(*waiter)->client, call->client);
-    return SAKER_OK;
+    return waiter;
 }
 
 /* Takes ownership; it is looked at in this round's turn. */
@@ -268,9 +272,9 @@ static saker_err_t get_watch (skr_api_t *self, skr_api_call_t *call, skr_waiter_
 
 saker_err_t skr_api_watch (skr_api_t *self, skr_api_call_t *call)
 {
-    skr_waiter_t *waiter;
-    SKR_TRY (new_waiter (self, call, look_feed, &waiter));
-    return add_waiter (self, call, waiter, get_watch (self, call, waiter));
+    SKR_TRY (check_room (self));
+    skr_waiter_t *waiter = new_waiter (call, look_feed);
+    return waiter ? add_waiter (self, call, waiter, get_watch (self, call, waiter)) : no_memory ();
 }
 
 /* ---- WAIT */
@@ -279,9 +283,7 @@ static uint64_t reported_seq (skr_api_t *self, const uint8_t device[32], const s
 {
     skr_reported_t reported = {.clock = NULL};
     self->neighbours.reported (self->neighbours.context, device, collection, &reported);
-    return reported.clock
-               ? skr_clock_get (reported.clock, skr_replica_writer (self->replica))
-               : 0;
+    return reported.clock ? skr_clock_get (reported.clock, skr_replica_writer (self->replica)) : 0;
 }
 
 /* What a member has reported once, it has for good: only what is open is looked at. */
@@ -318,10 +320,9 @@ static int say_behind (skr_api_t *self, const skr_waiter_t *waiter, const waited
     self->neighbours.neighbour (self->neighbours.context, member->device, &neighbour);
     uint64_t lacking = count_lacking (self, waiter, member);
     const char *name = found ? found->name : "a former member";
-    return neighbour.seen_ms < 0
-               ? snprintf (words, size, "%s was never heard", name)
-               : snprintf (words, size, "%s is behind by %llu change%s", name,
-                           (unsigned long long) lacking, lacking == 1 ? "" : "s");
+    return neighbour.seen_ms < 0 ? snprintf (words, size, "%s was never heard", name)
+                                 : snprintf (words, size, "%s is behind by %llu change%s", name,
+                                             (unsigned long long) lacking, lacking == 1 ? "" : "s");
 }
 
 static saker_err_t fail_late (skr_api_t *self, const skr_waiter_t *waiter)
@@ -329,8 +330,8 @@ static saker_err_t fail_late (skr_api_t *self, const skr_waiter_t *waiter)
     char words[BEHIND_WORDS_BYTES] = "";
     size_t used = 0, told = 0;
     for (; told < waiter->members_count && used < sizeof words - 200; told++) {
-        int size = say_behind (self, waiter, &waiter->members[told], words + used,
-                               sizeof words - used);
+        int size =
+            say_behind (self, waiter, &waiter->members[told], words + used, sizeof words - used);
         used += size > 0 ? (size_t) size : 0;
         if (told + 1 < waiter->members_count && used + 3 < sizeof words) {
             memcpy (words + used, ", ", 3);
@@ -400,7 +401,7 @@ static saker_err_t get_named (skr_api_t *self, skr_api_call_t *call, skr_waiter_
     SKR_TRY (make_members (waiter, count));
     for (size_t i = 0; i < count && call->cbor.error == SAKER_OK; i++) {
         char name[SKR_NAME_BYTES_MAX + 1];
-        const skr_member_t *member;
+        const skr_member_t *member = NULL;
         skr_fields_text (&call->cbor, name, sizeof name);
         if (call->cbor.error == SAKER_OK) {
             SKR_TRY (skr_roster_by_name (skr_replica_roster (self->replica), name, &member));
@@ -431,9 +432,9 @@ static saker_err_t get_wait (skr_api_t *self, skr_api_call_t *call, skr_waiter_t
 
 saker_err_t skr_api_wait (skr_api_t *self, skr_api_call_t *call)
 {
-    skr_waiter_t *waiter;
-    SKR_TRY (new_waiter (self, call, look_members, &waiter));
-    return add_waiter (self, call, waiter, get_wait (self, call, waiter));
+    SKR_TRY (check_room (self));
+    skr_waiter_t *waiter = new_waiter (call, look_members);
+    return waiter ? add_waiter (self, call, waiter, get_wait (self, call, waiter)) : no_memory ();
 }
 
 /* ---- VERIFY */
@@ -449,7 +450,8 @@ static void ask (skr_api_t *self, skr_waiter_t *waiter)
 static bool is_own (skr_api_t *self, const skr_member_t *member)
 {
     return memcmp (member->device, skr_device_key (skr_replica_device (self->replica)),
-                   SKR_DEVICE_KEY_BYTES) == 0;
+                   SKR_DEVICE_KEY_BYTES)
+           == 0;
 }
 
 static void look_up (skr_api_t *self, const skr_member_t *member, skr_neighbour_t *neighbour)
@@ -604,8 +606,9 @@ static saker_err_t set_collections (skr_api_t *self, skr_waiter_t *waiter, uint6
     size_t all = skr_replica_collections (self->replica);
     size_t members = skr_roster_count (skr_replica_roster (self->replica));
     size_t count_max = VERIFY_ROWS_MAX / (members + 1);
-    count_max = count_max < 1 ? 1
-                : count_max > SKR_API_VERIFY_COLLECTIONS ? SKR_API_VERIFY_COLLECTIONS : count_max;
+    count_max = count_max < 1                            ? 1
+                : count_max > SKR_API_VERIFY_COLLECTIONS ? SKR_API_VERIFY_COLLECTIONS
+                                                         : count_max;
     waiter->collections = calloc (count_max, sizeof *waiter->collections);
     if (!waiter->collections) {
         return no_memory ();
@@ -647,8 +650,11 @@ static saker_err_t get_verify (skr_api_t *self, skr_api_call_t *call, skr_waiter
 
 saker_err_t skr_api_verify (skr_api_t *self, skr_api_call_t *call)
 {
-    skr_waiter_t *waiter;
-    SKR_TRY (new_waiter (self, call, look_answers, &waiter));
+    SKR_TRY (check_room (self));
+    skr_waiter_t *waiter = new_waiter (call, look_answers);
+    if (!waiter) {
+        return no_memory ();
+    }
     saker_err_t error = get_verify (self, call, waiter);
     if (error == SAKER_OK) {
         ask (self, waiter);

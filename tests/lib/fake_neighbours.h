@@ -9,10 +9,10 @@
 typedef struct fake_neighbours_t {
     skr_replica_t *own, *other;
     const skr_world_t *world;
-    const char *link;  /* of the other */
-    int64_t seen_ms;   /* -1: never heard */
-    bool told;         /* it has reported */
-    bool answers;      /* it answers what it is asked */
+    const char *link; /* of the other */
+    int64_t seen_ms;  /* -1: never heard */
+    bool told;        /* it has reported */
+    bool answers;     /* it answers what it is asked */
     bool has_addresses;
     size_t asked;      /* calls of ask */
     uint64_t asked_ms; /* of the last answer */

@@ -48,9 +48,8 @@ static void run_round (local_server_t *self)
     (void) zmq_poll (&item, 1, ROUND_MS);
     for (int i = 0; i < 64 && take_request (self); i++) {
     }
-    saker_err_t error = skr_replica_in_group (self->pair->a)
-                            ? skr_replica_commit (self->pair->a)
-                            : SAKER_OK;
+    saker_err_t error =
+        skr_replica_in_group (self->pair->a) ? skr_replica_commit (self->pair->a) : SAKER_OK;
     skr_api_committed (self->api, error);
     if (atomic_load (&self->stirring)) {
         (void) pair_set (self->pair->a, "large", "big", (int64_t) ++self->stirred);

@@ -20,7 +20,7 @@ typedef struct local_server_t {
     skr_api_t *api;
     atomic_bool stop;
     atomic_bool syncing;
-    atomic_bool mute;   /* takes requests, answers nothing */
+    atomic_bool mute;     /* takes requests, answers nothing */
     atomic_bool stirring; /* writes to large/big in every round */
     uint64_t stirred;
 } local_server_t;

@@ -132,7 +132,7 @@ static void what_cannot_be_opened_is_said (void)
 
 static void a_daemon_that_is_gone_is_not_waited_for_long (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture; /* its thread goes on when a check fails */
     saker_t *peer = NULL;
     saker_cursor_t cursor;
     CHECK (begin (&fixture));
@@ -155,7 +155,7 @@ static void *stop_soon (void *argument)
 
 static void a_daemon_that_goes_away_is_noticed (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     seen_t seen = {.leaves = 0};
     pthread_t thread;
     CHECK (begin (&fixture));
@@ -173,7 +173,7 @@ static void a_daemon_that_goes_away_is_noticed (void)
 
 static void a_late_answer_is_dropped (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     saker_cursor_t cursor;
     seen_t seen = {.leaves = 0};
     CHECK (begin (&fixture));
@@ -190,7 +190,7 @@ static void a_late_answer_is_dropped (void)
 /* sun_path holds 108 bytes; the store's name does not fit. */
 static void a_long_path_is_no_trouble (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     char store[512];
     memset (&fixture, 0, sizeof fixture);
     CHECK (pair_open (&fixture.pair));
@@ -205,7 +205,7 @@ static void a_long_path_is_no_trouble (void)
 static void the_host_is_left_alone (void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGPIPE, SIGHUP, SIGCHLD};
-    fixture_t fixture;
+    static fixture_t fixture;
     struct sigaction before[5], after;
     sigset_t mask_before, mask_after;
     for (int i = 0; i < 5; i++) {
@@ -228,8 +228,9 @@ static void run_child (saker_t *peer, const char *store)
 {
     saker_cursor_t cursor;
     saker_t *own = NULL;
-    int status = saker_now (peer, &cursor) != SAKER_EUSAGE ? 1
-                 : !strstr (saker_error_text (), "opens its own") ? 2 : 0;
+    int status = saker_now (peer, &cursor) != SAKER_EUSAGE        ? 1
+                 : !strstr (saker_error_text (), "opens its own") ? 2
+                                                                  : 0;
     saker_close (&peer);
     if (status == 0 && saker_open (&own, store, OPEN_MS) != SAKER_OK) {
         status = 3;
@@ -243,9 +244,12 @@ static void run_child (saker_t *peer, const char *store)
 
 static void a_forked_child_opens_its_own (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     saker_cursor_t cursor;
     int status = -1;
+#ifdef __SANITIZE_THREAD__
+    CHECK_SKIP ("the thread sanitizer allows no threads after a fork");
+#endif
     CHECK (begin (&fixture));
     fflush (stdout);
     pid_t child = fork ();
@@ -267,7 +271,8 @@ static saker_err_t fill_all (saker_batch_t *batch)
     const saker_value_t real = {.type = SAKER_DOUBLE, .as.number = 0.1};
     const saker_value_t yes = {.type = SAKER_BOOL, .as.boolean = true};
     const saker_value_t null = {.type = SAKER_NULL};
-    const saker_value_t text = text_of ("gr\xc3\xbc\xc3\x9f" "e");
+    const saker_value_t text = text_of ("gr\xc3\xbc\xc3\x9f"
+                                        "e");
     SKR_TRY (saker_batch_set (batch, "d", "/a~1b", &text));
     SKR_TRY (saker_batch_set (batch, "d", "/b", &bytes));
     SKR_TRY (saker_batch_set_lww (batch, "d", "/c", &number));
@@ -286,7 +291,7 @@ static saker_err_t fill_all (saker_batch_t *batch)
 
 static void every_kind_comes_back (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     saker_receipt_t receipt;
     seen_t seen = {.leaves = 0}, part = {.leaves = 0};
     saker_batch_t *batch = saker_batch_new ("shots");
@@ -298,9 +303,12 @@ static void every_kind_comes_back (void)
     CHECK (!receipt.repeated);
     saker_batch_destroy (&batch);
     CHECK_OK (saker_read (fixture.peer, "shots", "d", "", see_leaf, &seen));
-    CHECK_STR (seen.words, "/b 1 b:\x01\x02; /c 2 -9223372036854775808; /d/x 1 0.10000000000000001; "
-                           "/d/y 1 true; /d/z 1 null; /e 3 -2; /f 4 t:gr\xc3\xbc\xc3\x9f" "e; "
-                           "/g 5 {}; /a~1b 1 t:gr\xc3\xbc\xc3\x9f" "e; ");
+    CHECK_STR (seen.words,
+               "/b 1 b:\x01\x02; /c 2 -9223372036854775808; /d/x 1 0.10000000000000001; "
+               "/d/y 1 true; /d/z 1 null; /e 3 -2; /f 4 t:gr\xc3\xbc\xc3\x9f"
+               "e; "
+               "/g 5 {}; /a~1b 1 t:gr\xc3\xbc\xc3\x9f"
+               "e; ");
     CHECK_OK (saker_read (fixture.peer, "shots", "d", "/d", see_leaf, &part));
     CHECK_INT (part.leaves, 3);
     CHECK_ERR (saker_read (fixture.peer, "shots", "d", "/none", see_leaf, &part), SAKER_ENOTFOUND,
@@ -314,7 +322,7 @@ static void every_kind_comes_back (void)
 
 static void a_callback_ends_the_read (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     seen_t seen = {.stop_after = 2};
     saker_batch_t *batch = saker_batch_new ("shots");
     CHECK (begin (&fixture));
@@ -362,7 +370,7 @@ static void what_a_batch_refuses (void)
 
 static void an_operation_id_writes_once (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     saker_receipt_t first, second;
     saker_batch_t *batch = saker_batch_new ("shots");
     CHECK (begin (&fixture));
@@ -399,7 +407,7 @@ static saker_err_t write_large (saker_t *peer)
 
 static void a_large_document_is_whole (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     seen_t seen = {.leaves = 0}, calm = {.leaves = 0}, all = {.leaves = 0};
     CHECK (begin (&fixture));
     CHECK_OK (write_large (fixture.peer));
@@ -419,7 +427,7 @@ static void a_large_document_is_whole (void)
 
 static void many_documents_are_iterated (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     char id[16];
     const saker_value_t value = text_of ("some text");
     seen_t seen = {.leaves = 0};
@@ -451,7 +459,7 @@ static int read_inside (const saker_leaf_t *leaf, void *argument)
 
 static void a_callback_may_use_the_handle (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     CHECK (begin (&fixture));
     for (int i = 0; i < 5; i++) {
         char id[16];
@@ -474,7 +482,7 @@ static int see_name (const char *name, uint64_t documents, void *argument)
 
 static void names_are_listed (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     seen_t collections = {.leaves = 0}, documents = {.leaves = 0};
     CHECK (begin (&fixture));
     CHECK_OK (set_text (fixture.peer, "zoo", "d", "/a", "1"));
@@ -501,7 +509,7 @@ static int see_event (const saker_event_t *event, void *argument)
 
 static void a_watch_hands_over_what_comes (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     saker_cursor_t cursor, kept;
     seen_t seen = {.leaves = 0};
     CHECK (begin (&fixture));
@@ -527,7 +535,7 @@ static void a_watch_hands_over_what_comes (void)
 
 static void a_watch_that_is_ended_repeats_the_change (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     saker_cursor_t cursor;
     seen_t seen = {.stop_after = 2}, rest = {.leaves = 0};
     CHECK (begin (&fixture));
@@ -548,7 +556,7 @@ static void a_watch_that_is_ended_repeats_the_change (void)
 
 static void wait_waits_for_others (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     CHECK (begin (&fixture));
     CHECK_OK (set_text (fixture.peer, "shots", "d", "/a", "1"));
     CHECK_ERR (saker_wait (fixture.peer, "beta", 50), SAKER_ETIMEOUT, "beta is behind by 1 change");
@@ -588,7 +596,7 @@ static int see_verdict (const saker_verdict_t *verdict, void *argument)
     size_t used = strlen (seen->words);
     snprintf (seen->words + used, sizeof seen->words - used, "%s %s %s; ", verdict->collection,
               verdict->peer,
-              !verdict->reached                             ? "absent"
+              !verdict->reached                           ? "absent"
               : verdict->same_clock && verdict->same_data ? "same"
                                                           : "differs");
     return 0;
@@ -596,7 +604,7 @@ static int see_verdict (const saker_verdict_t *verdict, void *argument)
 
 static void the_mesh_is_told (void)
 {
-    fixture_t fixture;
+    static fixture_t fixture;
     seen_t peers = {.leaves = 0}, status = {.leaves = 0}, same = {.leaves = 0};
     seen_t differs = {.leaves = 0};
     char ticket[SAKER_TICKET_MAX];

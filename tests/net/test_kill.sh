@@ -55,6 +55,10 @@ for ((i = 0; i < kills; i++)); do
     murder "$victim" "$other"
     more "$victim" 1
 done
+# who is restarted says so: the other dials at once, and does not wait until it misses the beats
+works "what bob wrote" on bob wait --all --timeout 20s
+murder anna bob
+works "a restarted peer is found at once" on bob wait --all --timeout 2800ms
 # both in the same moment
 murder anna bob
 murder bob anna

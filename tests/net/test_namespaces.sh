@@ -29,9 +29,15 @@ join carol carol anna
 stop anna
 # other ports than anybody was told: only a beacon can know them
 declare -A numbers=([anna]=1 [bob]=2 [carol]=3)
-for name in anna bob carol; do
-    start_in "$name" "$name" --listen "tcp://10.71.0.${numbers[$name]}:0" --interface eth0
-done
+start_on ()
+{
+    start_in "$1" "$1" --listen "tcp://10.71.0.${numbers[$1]}:0" --interface eth0
+}
+start_on bob
+start_on carol
+# she joined after him: until he hears of it from anna she is a stranger to him, and tries again
+soon "bob refuses carol" 20 knows bob "j['door']['refused'] > 0"
+start_on anna
 for name in anna bob carol; do
     soon "$name finds both" 20 knows "$name" "j['links']['up'] == 2"
     soon "$name hears beacons" 5 knows "$name" "j['beacon']['heard'] > 0 and j['beacon']['interfaces'] == 1"

@@ -20,10 +20,10 @@ typedef struct fixture_t {
     skr_world_t world;
     fake_neighbours_t fake;
     skr_api_t *api;
-    uint64_t number;   /* of the last request */
+    uint64_t number; /* of the last request */
     skr_buf_t request;
-    skr_buf_t answer;  /* the last */
-    skr_buf_t client;  /* who got it */
+    skr_buf_t answer; /* the last */
+    skr_buf_t client; /* who got it */
     size_t answers;
 } fixture_t;
 
@@ -137,8 +137,7 @@ static void round_trip (fixture_t *fixture)
 {
     skr_replica_t *replica = fixture->fake.own;
     handle_as (fixture, client_a);
-    saker_err_t error =
-        skr_replica_in_group (replica) ? skr_replica_commit (replica) : SAKER_OK;
+    saker_err_t error = skr_replica_in_group (replica) ? skr_replica_commit (replica) : SAKER_OK;
     skr_api_committed (fixture->api, error);
     skr_api_turn (fixture->api);
     skr_store_forget (skr_replica_store (replica));
@@ -191,8 +190,7 @@ static answer_t *ask (fixture_t *fixture)
 #define CHECK_ANSWER(answer, wanted, words)                                                        \
     do {                                                                                           \
         answer_t *check_answer = (answer);                                                         \
-        if (check_answer->error != (int) (wanted)                                                  \
-            || !strstr (check_answer->sentence, (words))) {                                        \
+        if (check_answer->error != (int) (wanted) || !strstr (check_answer->sentence, (words))) {  \
             CHECK_FAIL ("answer %d \"%s\", not %s \"%s\"", check_answer->error,                    \
                         check_answer->sentence, #wanted, (words));                                 \
             return;                                                                                \
@@ -218,7 +216,8 @@ static void put_intent (fixture_t *fixture, skr_intent_kind_t kind, const char *
     put_path (&fixture->request, pointer);
 }
 
-static void put_set (fixture_t *fixture, const char *document, const char *pointer, const char *text)
+static void put_set (fixture_t *fixture, const char *document, const char *pointer,
+                     const char *text)
 {
     skr_cbor_put_array (&fixture->request, 4);
     skr_cbor_put_uint (&fixture->request, SKR_INTENT_SET);

@@ -99,9 +99,9 @@ static saker_err_t deliver (wire_t *self, skr_span_t request)
     skr_asker_t asker = {
         skr_roster_by_device (roster, skr_device_key (skr_replica_device (self->puller))), NULL};
     skr_buf_t answer = {0};
-    skr_span_t addresses = {NULL, 0};
+    skr_said_t said;
     bool held = false;
-    skr_answer (self->answerer, &asker, request, &answer, &held, &addresses);
+    skr_answer (self->answerer, &asker, request, &answer, &held, &said);
     self->answers++;
     if (hits (self, self->damage_one_in) && answer.size) {
         answer.data[check_random (&self->random) % answer.size] ^= 4;
@@ -370,13 +370,13 @@ static void refuses_strange_requests (void)
     for (int i = 0; i < 20000; i++) {
         uint8_t bytes[64] = {0x80 | (uint8_t) (i % 8 + 3), 1, (uint8_t) i, (uint8_t) (i % 9)};
         skr_buf_t answer = {0};
-        skr_span_t addresses;
+        skr_said_t said;
         bool held = false;
         for (size_t k = 4; k < sizeof bytes; k++) {
             bytes[k] = (uint8_t) check_random (&random);
         }
         skr_answer (wire.answerer, &asker, skr_span (bytes, check_random (&random) % 65), &answer,
-                    &held, &addresses);
+                    &held, &said);
         CHECK (!held);
         skr_buf_free (&answer);
     }
@@ -391,14 +391,14 @@ static void a_reader_of_tickets_may_only_join (void)
     static const uint8_t ticket[32] = {9};
     skr_buf_t request = {0};
     skr_buf_t answer = {0};
-    skr_span_t addresses;
+    skr_said_t said;
     bool held = false;
     CHECK (pair_open (&pair));
     CHECK (wire_open (&wire, pair.b, pair.a));
     skr_asker_t asker = {NULL, ticket};
     skr_wire_begin (&request, 1, SKR_WIRE_STATE, 1);
     skr_cbor_put_bytes (&request, "", 0);
-    skr_answer (wire.answerer, &asker, skr_span_of (&request), &answer, &held, &addresses);
+    skr_answer (wire.answerer, &asker, skr_span_of (&request), &answer, &held, &said);
     skr_cbor_t cbor;
     uint64_t number;
     skr_wire_kind_t kind;

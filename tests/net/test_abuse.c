@@ -1,0 +1,515 @@
+/* Strangers and liars at every socket of a real daemon: they read and write nothing, are counted, and
+   the daemon goes on. */
+
+#include "mesh/wire.h"
+#include "tests/check.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sodium.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#define DEADLINE_MS 20000
+#define SILENT_CONNECTIONS 60
+
+static char folder[64];
+static char store[96], other_store[96];
+static char address[128];
+static int port, pub_port_of_daemon;
+static pid_t process;
+static saker_t *saker;
+static void *context;
+static skr_device_t *device, *other;
+
+/* ---- a daemon of its own */
+
+static saker_daemon_t *running;
+
+static void on_term (int number)
+{
+    (void) number;
+    saker_daemon_stop (running);
+}
+
+static void run_daemon (int ready)
+{
+    saker_config_t *config = saker_config_new ();
+    if (saker_config_set (config, "listen", "tcp://127.0.0.1:0") != SAKER_OK
+        || saker_config_set (config, "beacon", "no") != SAKER_OK
+        || saker_daemon_new (&running, store, config, NULL, NULL) != SAKER_OK) {
+        fprintf (stderr, "daemon: %s\n", saker_error_text ());
+        _exit (1);
+    }
+    signal (SIGTERM, on_term);
+    const char *text = saker_daemon_address (running);
+    if (write (ready, text, strlen (text) + 1) < 0) {
+        _exit (1);
+    }
+    saker_daemon_run (running);
+    saker_daemon_destroy (&running);
+    _exit (0);
+}
+
+static void start (void)
+{
+    int ends[2];
+    snprintf (folder, sizeof folder, "/tmp/saker-abuse-XXXXXX");
+    CHECK (mkdtemp (folder) && pipe (ends) == 0);
+    snprintf (store, sizeof store, "%s/a", folder);
+    snprintf (other_store, sizeof other_store, "%s/b", folder);
+    CHECK_OK (saker_init (store, "mesh", "anna"));
+    process = fork ();
+    if (process == 0) {
+        run_daemon (ends[1]);
+    }
+    close (ends[1]);
+    CHECK (process > 0 && read (ends[0], address, sizeof address - 1) > 0);
+    close (ends[0]);
+    port = atoi (strrchr (address, ':') + 1);
+    CHECK_OK (saker_open (&saker, store, DEADLINE_MS));
+    CHECK_OK (skr_device_load (&device, store));
+    context = zmq_ctx_new ();
+}
+
+static int remove_one (const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void) status, (void) type, (void) walk;
+    return remove (path);
+}
+
+static void stop (void)
+{
+    int status = 1;
+    saker_close (&saker);
+    skr_device_destroy (&device);
+    skr_device_destroy (&other);
+    zmq_ctx_term (context);
+    kill (process, SIGTERM);
+    CHECK (waitpid (process, &status, 0) == process);
+    CHECK_INT (status, 0);
+    nftw (folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- what the daemon counts */
+
+typedef struct look_t {
+    const char *pointer;
+    int64_t value;
+} look_t;
+
+static int find_count (const saker_leaf_t *leaf, void *argument)
+{
+    look_t *look = argument;
+    if (strcmp (leaf->pointer, look->pointer) == 0) {
+        look->value = leaf->value.as.integer;
+    }
+    return 0;
+}
+
+static int64_t count_of (const char *pointer)
+{
+    look_t look = {pointer, -1};
+    return saker_status (saker, find_count, &look) == SAKER_OK ? look.value : -1;
+}
+
+static uint64_t now_ms (void)
+{
+    return skr_world_real ()->mono_ms (NULL);
+}
+
+/* Waits until a counter is above what it was. */
+static bool rises (const char *pointer, int64_t above)
+{
+    for (uint64_t end_ms = now_ms () + DEADLINE_MS; now_ms () < end_ms; usleep (20000)) {
+        if (count_of (pointer) > above) {
+            return true;
+        }
+    }
+    printf ("%s stays at %lld\n", pointer, (long long) above);
+    return false;
+}
+
+static bool writes_on (void)
+{
+    saker_value_t value = {.type = SAKER_INT, .as.integer = 1};
+    saker_batch_t *batch = saker_batch_new ("honest");
+    saker_err_t error = saker_batch_set (batch, "d", "/n", &value);
+    error = error == SAKER_OK ? saker_write (saker, batch, NULL) : error;
+    saker_batch_destroy (&batch);
+    return error == SAKER_OK;
+}
+
+/* ---- sockets of ours */
+
+static void *dial (int type, const char *where, const uint8_t *public_key, const uint8_t *secret)
+{
+    int zero = 0;
+    void *socket = zmq_socket (context, type);
+    zmq_setsockopt (socket, ZMQ_LINGER, &zero, sizeof zero);
+    if (public_key) {
+        zmq_setsockopt (socket, ZMQ_CURVE_SERVERKEY, skr_device_transport_key (device), 32);
+        zmq_setsockopt (socket, ZMQ_CURVE_PUBLICKEY, public_key, 32);
+        zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, secret, 32);
+    }
+    if (type == ZMQ_SUB) {
+        zmq_setsockopt (socket, ZMQ_SUBSCRIBE, "", 0);
+    }
+    zmq_connect (socket, where);
+    return socket;
+}
+
+static void *dial_as (const skr_device_t *who)
+{
+    return dial (ZMQ_DEALER, address, skr_device_transport_key (who),
+                 skr_device_transport_secret (who));
+}
+
+static bool hears (void *socket, long wait_ms)
+{
+    zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
+    return zmq_poll (&item, 1, wait_ms) > 0;
+}
+
+static void put_state_request (skr_buf_t *request)
+{
+    skr_wire_begin (request, 7, SKR_WIRE_STATE, 1);
+    skr_cbor_put_bytes (request, "", 0);
+}
+
+static bool is_answered (void *dealer)
+{
+    skr_buf_t request = {0};
+    put_state_request (&request);
+    zmq_send (dealer, request.data, request.size, 0);
+    skr_buf_free (&request);
+    return hears (dealer, DEADLINE_MS);
+}
+
+/* Asks the daemon, as itself, where it publishes. */
+static int ask_pub_port (void)
+{
+    uint8_t bytes[4096];
+    skr_buf_t hello = {0};
+    skr_cbor_t cbor;
+    uint64_t number = 0;
+    skr_wire_kind_t kind = SKR_WIRE_ERROR;
+    size_t count = 0;
+    void *dealer = dial_as (device);
+    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 2);
+    skr_cbor_put_bytes (&hello, "12345678", 8);
+    skr_cbor_put_array (&hello, 0);
+    zmq_send (dealer, hello.data, hello.size, 0);
+    int size = hears (dealer, DEADLINE_MS) ? zmq_recv (dealer, bytes, sizeof bytes, 0) : 0;
+    zmq_close (dealer);
+    skr_buf_free (&hello);
+    if (size <= 0
+        || skr_wire_open (&cbor, skr_span (bytes, (size_t) size), &number, &kind, &count)
+               != SAKER_OK) {
+        return 0;
+    }
+    skr_cbor_get_bytes (&cbor);
+    skr_cbor_get_bytes (&cbor);
+    return (int) skr_cbor_get_uint (&cbor);
+}
+
+/* ---- the tests */
+
+static void a_stranger_reads_and_writes_nothing (void)
+{
+    uint8_t public_key[32], secret[32];
+    char pub[160];
+    crypto_box_keypair (public_key, secret);
+    pub_port_of_daemon = ask_pub_port ();
+    CHECK (pub_port_of_daemon > 0);
+    snprintf (pub, sizeof pub, "tcp://127.0.0.1:%d", pub_port_of_daemon);
+    int64_t refused = count_of ("/door/refused");
+    void *dealer = dial (ZMQ_DEALER, address, public_key, secret);
+    skr_buf_t request = {0};
+    put_state_request (&request);
+    zmq_send (dealer, request.data, request.size, ZMQ_DONTWAIT);
+    CHECK (rises ("/door/refused", refused));
+    refused = count_of ("/door/refused");
+    void *sub = dial (ZMQ_SUB, pub, public_key, secret);
+    CHECK (rises ("/door/refused", refused));
+    CHECK (writes_on ()); /* is published, and beats come every second */
+    CHECK (!hears (sub, 1500));
+    CHECK (!hears (dealer, 0));
+    zmq_close (sub);
+    zmq_close (dealer);
+    skr_buf_free (&request);
+    /* the control: a member with the same request is answered */
+    dealer = dial_as (device);
+    CHECK (is_answered (dealer));
+    zmq_close (dealer);
+}
+
+static void without_a_key_nobody_is_heard (void)
+{
+    void *dealer = dial (ZMQ_DEALER, address, NULL, NULL);
+    CHECK (!hears (dealer, 0));
+    skr_buf_t request = {0};
+    put_state_request (&request);
+    zmq_send (dealer, request.data, request.size, ZMQ_DONTWAIT);
+    CHECK (!hears (dealer, 1500));
+    zmq_close (dealer);
+    skr_buf_free (&request);
+    CHECK (writes_on ());
+}
+
+static int connect_raw (int to)
+{
+    struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons ((uint16_t) to)};
+    inet_pton (AF_INET, "127.0.0.1", &where.sin_addr);
+    int socket_fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (socket_fd >= 0 && connect (socket_fd, (struct sockaddr *) &where, sizeof where) != 0) {
+        close (socket_fd);
+        return -1;
+    }
+    return socket_fd;
+}
+
+static void garbage_over_tcp (void)
+{
+    uint8_t garbage[4096];
+    for (int i = 0; i < 40; i++) {
+        int raw = connect_raw (i % 2 ? port : pub_port_of_daemon);
+        CHECK (raw >= 0);
+        randombytes_buf (garbage, sizeof garbage);
+        garbage[0] = i % 3 ? garbage[0] : 0xff; /* as a greeting begins */
+        if (send (raw, garbage, sizeof garbage, MSG_NOSIGNAL) < 0) {
+            CHECK (errno == EPIPE || errno == ECONNRESET);
+        }
+        close (raw);
+    }
+    CHECK (writes_on ());
+}
+
+/* Connections that say nothing are closed after the handshake's limit. */
+static void silent_connections_are_closed (void)
+{
+    int raw[SILENT_CONNECTIONS];
+    struct timeval limit = {.tv_sec = DEADLINE_MS / 1000};
+    for (int i = 0; i < SILENT_CONNECTIONS; i++) {
+        raw[i] = connect_raw (port);
+        CHECK (raw[i] >= 0);
+        setsockopt (raw[i], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    }
+    for (int i = 0; i < SILENT_CONNECTIONS; i++) {
+        uint8_t greeting[256];
+        ssize_t got;
+        while ((got = recv (raw[i], greeting, sizeof greeting, 0)) > 0) {
+        }
+        CHECK (got == 0 || errno == ECONNRESET);
+        close (raw[i]);
+    }
+    CHECK (writes_on ());
+}
+
+/* A member's key opens the door; what comes through is checked all the same. */
+static void a_member_that_talks_nonsense (void)
+{
+    uint8_t garbage[300];
+    int64_t bad = count_of ("/router/bad_requests");
+    void *dealer = dial_as (device);
+    for (int i = 0; i < 500; i++) {
+        randombytes_buf (garbage, sizeof garbage);
+        zmq_send (dealer, garbage, 1 + randombytes_uniform (sizeof garbage - 1), 0);
+    }
+    CHECK (rises ("/router/bad_requests", bad + 400));
+    int64_t strange = count_of ("/router/strange");
+    for (int i = 0; i < 20; i++) {
+        zmq_send (dealer, garbage, 10, i < 19 ? ZMQ_SNDMORE : 0);
+    }
+    CHECK (rises ("/router/strange", strange));
+    while (hears (dealer, 200)) { /* errors, to what looked like requests */
+        zmq_recv (dealer, garbage, sizeof garbage, 0);
+    }
+    CHECK (is_answered (dealer));
+    zmq_close (dealer);
+}
+
+static void a_message_over_the_limit (void)
+{
+    size_t size = SKR_WIRE_MESSAGE_BYTES_MAX + 1;
+    uint8_t *large = calloc (1, size);
+    void *dealer = dial_as (device);
+    CHECK (large && is_answered (dealer));
+    zmq_send (dealer, large, size, 0); /* the connection is closed, and made anew */
+    free (large);
+    void *another = dial_as (device);
+    CHECK (is_answered (another));
+    CHECK (writes_on ());
+    zmq_close (another);
+    zmq_close (dealer);
+}
+
+static void nonsense_on_the_local_socket (void)
+{
+    char name[160];
+    uint8_t garbage[200];
+    int64_t bad = count_of ("/api/bad_requests");
+    snprintf (name, sizeof name, "ipc://%s/run/api", store);
+    void *dealer = dial (ZMQ_DEALER, name, NULL, NULL);
+    for (int i = 0; i < 200; i++) {
+        randombytes_buf (garbage, sizeof garbage);
+        zmq_send (dealer, garbage, 1 + randombytes_uniform (sizeof garbage - 1), 0);
+    }
+    CHECK (rises ("/api/bad_requests", bad + 100));
+    CHECK (writes_on ());
+    zmq_close (dealer);
+}
+
+/* ---- a member that lies: it has joined, and publishes what is forged */
+
+static void *serve (int type, const skr_device_t *who, int *bound)
+{
+    int one = 1;
+    int zero = 0;
+    char where[128];
+    size_t size = sizeof where;
+    void *socket = zmq_socket (context, type);
+    zmq_setsockopt (socket, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt (socket, ZMQ_CURVE_SERVER, &one, sizeof one);
+    zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, skr_device_transport_secret (who), 32);
+    zmq_bind (socket, "tcp://127.0.0.1:*");
+    zmq_getsockopt (socket, ZMQ_LAST_ENDPOINT, where, &size);
+    *bound = atoi (strrchr (where, ':') + 1);
+    return socket;
+}
+
+/* Tells the daemon, as the member, where it can be called. */
+static void call_me (void *dealer, int at)
+{
+    char where[64];
+    skr_buf_t hello = {0};
+    int length = snprintf (where, sizeof where, "tcp://127.0.0.1:%d", at);
+    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 2);
+    skr_cbor_put_bytes (&hello, "12345678", 8);
+    skr_cbor_put_array (&hello, 1);
+    skr_cbor_put_text (&hello, where, (size_t) length);
+    zmq_send (dealer, hello.data, hello.size, 0);
+    skr_buf_free (&hello);
+}
+
+/* Answers the daemon's HELLO: "I publish there". */
+static bool answer_hello (void *router, int pub_port)
+{
+    uint8_t routing[64], request[4096];
+    skr_buf_t answer = {0};
+    skr_cbor_t cbor;
+    uint64_t number = 0;
+    skr_wire_kind_t kind = SKR_WIRE_ERROR;
+    size_t count = 0;
+    if (!hears (router, DEADLINE_MS)) {
+        return false;
+    }
+    int named = zmq_recv (router, routing, sizeof routing, 0);
+    int size = zmq_recv (router, request, sizeof request, 0);
+    if (named < 0 || size < 0
+        || skr_wire_open (&cbor, skr_span (request, (size_t) size), &number, &kind, &count)
+               != SAKER_OK) {
+        return false;
+    }
+    skr_wire_begin (&answer, number, SKR_WIRE_HELLO, 5);
+    skr_cbor_put_bytes (&answer, skr_device_key (other), 32);
+    skr_cbor_put_bytes (&answer, "0123456789abcdef", 16);
+    skr_cbor_put_uint (&answer, (uint64_t) pub_port);
+    skr_cbor_put_bytes (&answer, "12345678", 8);
+    skr_cbor_put_array (&answer, 0);
+    zmq_send (router, routing, (size_t) named, ZMQ_SNDMORE);
+    zmq_send (router, answer.data, answer.size, 0);
+    skr_buf_free (&answer);
+    return kind == SKR_WIRE_HELLO;
+}
+
+static void publish (void *pub, char kind, const skr_buf_t *body)
+{
+    skr_buf_t frame = {0};
+    skr_buf_append_byte (&frame, (uint8_t) kind);
+    skr_buf_append_span (&frame, skr_span_of (body));
+    zmq_send (pub, frame.data, frame.size, 0);
+    skr_buf_free (&frame);
+}
+
+/* Publishes again and again until it is counted: a late subscriber loses the first. */
+static bool publish_until (void *pub, char kind, const skr_buf_t *body, const char *pointer)
+{
+    int64_t before = count_of (pointer);
+    for (uint64_t end_ms = now_ms () + DEADLINE_MS; now_ms () < end_ms; usleep (20000)) {
+        publish (pub, kind, body);
+        if (count_of (pointer) > before) {
+            return true;
+        }
+    }
+    printf ("%s stays at %lld\n", pointer, (long long) before);
+    return false;
+}
+
+static void a_member_that_lies (void)
+{
+    char ticket[SAKER_TICKET_MAX];
+    int router_port, pub_port;
+    skr_buf_t body = {0};
+    CHECK_OK (saker_invite (saker, "write", 600000, ticket));
+    CHECK_OK (saker_join (other_store, ticket, "mallory", DEADLINE_MS));
+    CHECK_ERR (saker_join (folder, ticket, "mallory", DEADLINE_MS), SAKER_EEXIST, "");
+    CHECK_OK (skr_device_load (&other, other_store));
+    void *router = serve (ZMQ_ROUTER, other, &router_port);
+    void *pub = serve (ZMQ_PUB, other, &pub_port);
+    void *dealer = dial_as (other);
+    call_me (dealer, router_port);
+    CHECK (answer_hello (router, pub_port));
+
+    skr_buf_append (&body, "nonsense", 8);
+    CHECK (publish_until (pub, 'B', &body, "/live/bad_frames"));
+    CHECK (publish_until (pub, 'L', &body, "/live/bad_frames"));
+    CHECK (publish_until (pub, 'x', &body, "/live/bad_frames"));
+    skr_buf_clear (&body);
+    skr_cbor_put_array (&body, 1);
+    skr_cbor_put_bytes (&body, "not a change", 12);
+    CHECK (publish_until (pub, 'L', &body, "/refused/form"));
+    CHECK (count_of ("/changes/applied") >= 0);
+    CHECK (writes_on ());
+    skr_buf_free (&body);
+    zmq_close (dealer);
+    zmq_close (pub);
+    zmq_close (router);
+}
+
+static void tickets_have_clear_errors (void)
+{
+    char ticket[SAKER_TICKET_MAX];
+    char at[96];
+    snprintf (at, sizeof at, "%s/c", folder);
+    CHECK_OK (saker_invite (saker, "read", 600000, ticket));
+    CHECK_OK (saker_join (at, ticket, "carol", DEADLINE_MS));
+    snprintf (at, sizeof at, "%s/d", folder);
+    CHECK_ERR (saker_join (at, ticket, "dora", DEADLINE_MS), SAKER_EINPUT, "used");
+    ticket[strlen (ticket) - 5] = 0;
+    CHECK_ERR (saker_join (at, ticket, "dora", DEADLINE_MS), SAKER_EINPUT, "cut");
+    CHECK_ERR (saker_join (at, "hello", "dora", DEADLINE_MS), SAKER_EINPUT, "ticket");
+    CHECK (access (at, F_OK) != 0); /* nothing is left of it */
+}
+
+int main (int argc, char **argv)
+{
+    CHECK_BEGIN (argc, argv);
+    RUN (start);
+    RUN (a_stranger_reads_and_writes_nothing);
+    RUN (without_a_key_nobody_is_heard);
+    RUN (garbage_over_tcp);
+    RUN (silent_connections_are_closed);
+    RUN (a_member_that_talks_nonsense);
+    RUN (a_message_over_the_limit);
+    RUN (nonsense_on_the_local_socket);
+    RUN (a_member_that_lies);
+    RUN (tickets_have_clear_errors);
+    RUN (stop);
+    return CHECK_END ();
+}
