@@ -18,7 +18,7 @@ sleep 1.1
 refuses "a ticket that is late" 1 "expired" on dora join "$late" --timeout 5s
 cut=$(on anna invite)
 refuses "a ticket that is cut" 1 "" on dora join "${cut:0:40}" --timeout 5s
-flipped=${cut:0:60}$(tr 'A-Za-z0-9' 'B-ZAb-za1-90' <<<"${cut:60:1}")${cut:61}
+flipped=${cut:0:60}$(tr 'A-Za-z0-9_-' 'B-ZAb-za1-90AA' <<<"${cut:60:1}")${cut:61}
 refuses "a ticket with a wrong letter" 1 "" on dora join "$flipped" --timeout 5s
 refuses "no ticket" 2 "one ticket" on dora join
 refuses "two tickets" 2 "one ticket" on dora join "$cut" --ticket-file x

@@ -333,6 +333,10 @@ static void names_what_it_brought (void)
     size_t count;
     bool more;
     CHECK (open_trio (&trio));
+    /* Before the random ones, which may all be deletes of nothing. */
+    CHECK_OK (skr_replica_begin (trio.c));
+    CHECK_OK (write_one (trio.c, SKR_INTENT_SET, "first", "/a", 1));
+    CHECK_OK (skr_replica_commit (trio.c));
     CHECK_OK (write_some (trio.c, 3, &random));
     CHECK_OK (pair_sync (trio.c, trio.pair.a, &trio.id));
     CHECK_OK (pair_sync (trio.c, trio.pair.b, &trio.id));
