@@ -18,10 +18,9 @@ static saker_err_t scan_address (const skr_cells_t *cells, skr_span_t document, 
 {
     skr_buf_t address = {0};
     skr_address_put (&address, path, kind, member);
-    saker_err_t error = address.failed
-                            ? skr_fail (SAKER_ENOMEM, "address: out of memory")
-                            : cells->scan (cells->context, document, skr_span_of (&address), visit,
-                                           argument);
+    saker_err_t error = address.failed ? skr_fail (SAKER_ENOMEM, "address: out of memory")
+                                       : cells->scan (cells->context, document,
+                                                      skr_span_of (&address), visit, argument);
     skr_buf_free (&address);
     return error;
 }

@@ -8,8 +8,14 @@
 
 /* ---- writer */
 
-enum { MAJOR_UINT = 0x00, MAJOR_NEGINT = 0x20, MAJOR_BYTES = 0x40, MAJOR_TEXT = 0x60,
-       MAJOR_ARRAY = 0x80, MAJOR_MAP = 0xa0 };
+enum {
+    MAJOR_UINT = 0x00,
+    MAJOR_NEGINT = 0x20,
+    MAJOR_BYTES = 0x40,
+    MAJOR_TEXT = 0x60,
+    MAJOR_ARRAY = 0x80,
+    MAJOR_MAP = 0xa0
+};
 
 static size_t head_size (uint64_t value)
 {
@@ -555,8 +561,8 @@ skr_span_t skr_cbor_get_raw (skr_cbor_t *self)
         self->at += item.size;
         if (opens && item.value) {
             bool is_map = item.type == SKR_CBOR_MAP;
-            levels[depth++] = (level_t){.left = is_map ? 2 * item.value : item.value,
-                                        .is_map = is_map};
+            levels[depth++] =
+                (level_t){.left = is_map ? 2 * item.value : item.value, .is_map = is_map};
         } else {
             depth = close_levels (self, levels, depth);
         }
@@ -578,12 +584,18 @@ saker_err_t skr_cbor_close (skr_cbor_t *self)
     return SAKER_OK;
 }
 
-/* Size of the UTF-8 sequence that begins with `lead` (0: none does) and bounds of its second byte. */
+/* Size of the UTF-8 sequence that begins with `lead` (0: none does) and bounds of its second byte.
+ */
 static size_t sequence (uint8_t lead, uint8_t *low, uint8_t *high)
 {
     *low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
     *high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    return lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    return lead < 0x80   ? 1
+           : lead < 0xc2 ? 0
+           : lead < 0xe0 ? 2
+           : lead < 0xf0 ? 3
+           : lead < 0xf5 ? 4
+                         : 0;
 }
 
 bool skr_utf8_valid (const char *data, size_t size)

@@ -23,8 +23,8 @@ typedef struct skr_cells_t {
     void *context;
     /* Visits every entry of the document whose address starts with the prefix, in order of
        address, then of anything that is the same for the same store. Nothing changes meanwhile. */
-    saker_err_t (*scan) (void *context, skr_span_t document, skr_span_t prefix,
-                         skr_visit_fn *visit, void *argument);
+    saker_err_t (*scan) (void *context, skr_span_t document, skr_span_t prefix, skr_visit_fn *visit,
+                         void *argument);
     /* Adds an entry whose dot is not there. */
     saker_err_t (*put) (void *context, skr_span_t document, const skr_entry_t *entry);
     /* Removes the entry with this dot and address, which is there. */

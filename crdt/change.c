@@ -33,12 +33,12 @@ enum {
     CONTENT_KEYS,
 };
 
-_Static_assert (SEAL_MAC_BYTES == 16, "size of the seal");
-_Static_assert (SIGNATURE_BYTES == 64, "size of a signature");
-_Static_assert (SKR_SEAL_NONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce");
-_Static_assert (SKR_SEAL_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key");
-_Static_assert (SKR_SIGN_PUBLIC_BYTES == crypto_sign_PUBLICKEYBYTES, "public key");
-_Static_assert (SKR_SIGN_SECRET_BYTES == crypto_sign_SECRETKEYBYTES, "secret key");
+_Static_assert(SEAL_MAC_BYTES == 16, "size of the seal");
+_Static_assert(SIGNATURE_BYTES == 64, "size of a signature");
+_Static_assert(SKR_SEAL_NONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce");
+_Static_assert(SKR_SEAL_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key");
+_Static_assert(SKR_SIGN_PUBLIC_BYTES == crypto_sign_PUBLICKEYBYTES, "public key");
+_Static_assert(SKR_SIGN_SECRET_BYTES == crypto_sign_SECRETKEYBYTES, "secret key");
 
 static void require (skr_cbor_t *cbor, bool holds, const char *wrong)
 {
@@ -112,8 +112,7 @@ static void get_key_id (skr_cbor_t *cbor, int64_t *last, skr_change_t *change)
 {
     take_key (cbor, last, BODY_KEY_ID);
     skr_cbor_get_fixed (cbor, change->key_id, sizeof change->key_id);
-    require (cbor,
-             !is_roster (&change->collection) || all_zero (change->key_id, SKR_KEY_ID_BYTES),
+    require (cbor, !is_roster (&change->collection) || all_zero (change->key_id, SKR_KEY_ID_BYTES),
              "a change of the roster has a key id");
 }
 
@@ -261,9 +260,8 @@ saker_err_t skr_change_unseal (const skr_change_t *self, const uint8_t key[SKR_S
         return skr_fail (SAKER_ENOMEM, "content: out of memory");
     }
     unsigned long long opened = 0;
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt (room, &opened, NULL, sealed, size,
-                                                    self->header.data, self->header.size, nonce,
-                                                    key)) {
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt (
+            room, &opened, NULL, sealed, size, self->header.data, self->header.size, nonce, key)) {
         return skr_fail (SAKER_EFORGED, "content: the seal does not hold, or the key is wrong");
     }
     content->size += (size_t) opened;
@@ -505,8 +503,10 @@ saker_err_t skr_change_build (const skr_draft_t *draft, skr_buf_t *raw)
     skr_buf_t body = {0};
     size_t before = raw->size;
     if (draft->content.size > SKR_CHANGE_BYTES_MAX) {
-        return skr_fail (SAKER_ELIMIT, "change: content of %zu bytes, over %d "
-                         "(SKR_CHANGE_BYTES_MAX)", draft->content.size, SKR_CHANGE_BYTES_MAX);
+        return skr_fail (SAKER_ELIMIT,
+                         "change: content of %zu bytes, over %d "
+                         "(SKR_CHANGE_BYTES_MAX)",
+                         draft->content.size, SKR_CHANGE_BYTES_MAX);
     }
     put_body (&body, draft);
     if (body.failed) {

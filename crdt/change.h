@@ -25,9 +25,9 @@
 
 /* Parsed, not yet verified. Borrows from the bytes it was parsed from. */
 typedef struct skr_change_t {
-    skr_span_t raw;  /* the signed change as made */
-    skr_span_t body; /* what is signed and hashed */
-    skr_span_t header; /* encoded keys 0 to 7: the seal's associated data */
+    skr_span_t raw;           /* the signed change as made */
+    skr_span_t body;          /* what is signed and hashed */
+    skr_span_t header;        /* encoded keys 0 to 7: the seal's associated data */
     const uint8_t *signature; /* 64 bytes */
     skr_id_t collection;
     skr_id_t writer;

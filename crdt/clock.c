@@ -186,8 +186,7 @@ static void read_tick (skr_cbor_t *cbor, skr_clock_t *self)
     if (cbor->error == SAKER_OK && !tick.seq) {
         skr_cbor_reject (cbor, "an entry of a clock is zero");
     }
-    if (self->count
-        && skr_id_compare (&self->ticks[self->count - 1].writer, &tick.writer) >= 0) {
+    if (self->count && skr_id_compare (&self->ticks[self->count - 1].writer, &tick.writer) >= 0) {
         skr_cbor_reject (cbor, "the writers of a clock do not ascend");
     }
     if (cbor->error == SAKER_OK) {

@@ -26,9 +26,8 @@ saker_err_t skr_value_check (const saker_value_t *value)
     case SAKER_INT:
         return SAKER_OK;
     case SAKER_DOUBLE:
-        return isfinite (value->as.number)
-                   ? SAKER_OK
-                   : skr_fail (SAKER_EINPUT, "a number that is not finite");
+        return isfinite (value->as.number) ? SAKER_OK
+                                           : skr_fail (SAKER_EINPUT, "a number that is not finite");
     case SAKER_TEXT:
     case SAKER_BYTES:
         return check_string (value);

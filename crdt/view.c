@@ -138,10 +138,10 @@ static saker_err_t dispute_at (const skr_cells_t *cells, skr_span_t document, sk
     for (int kind = SKR_REGISTER; kind < SKR_MAP && !*disputed; kind++) {
         skr_buf_t address = {0};
         skr_address_put (&address, path, (skr_kind_t) kind, skr_span (NULL, 0));
-        saker_err_t error = address.failed ? no_memory ()
-                                           : cells->scan (cells->context, document,
-                                                          skr_span_of (&address), note_rival,
-                                                          disputed);
+        saker_err_t error = address.failed
+                                ? no_memory ()
+                                : cells->scan (cells->context, document, skr_span_of (&address),
+                                               note_rival, disputed);
         skr_buf_free (&address);
         SKR_TRY (error);
     }
@@ -323,8 +323,8 @@ static saker_err_t leaf_value (const row_t *row, saker_value_t *value)
         value->as.integer = row->sum;
         return SAKER_OK;
     }
-    saker_err_t error = skr_value_parse (seen->kind == SKR_MEMBER ? seen->member : seen->value,
-                                         value);
+    saker_err_t error =
+        skr_value_parse (seen->kind == SKR_MEMBER ? seen->member : seen->value, value);
     return error == SAKER_OK ? SAKER_OK : skr_wrap (SAKER_EDAMAGED, "value");
 }
 

@@ -17,8 +17,8 @@ typedef struct skr_leaf_t {
     saker_value_t value; /* counter: the sum (modulo 2^64), member: the member, map: SAKER_MAP */
     skr_dot_t dot;       /* of the entry; counter and member: the latest one */
     uint64_t hlc;
-    bool rival; /* not the winner of its place */
-    bool shown; /* part of what a plain read shows: neither it nor a map above it lost */
+    bool rival;    /* not the winner of its place */
+    bool shown;    /* part of what a plain read shows: neither it nor a map above it lost */
     bool conflict; /* to be listed: a rival register, or what lost a type clash, be it here or (for
                       keys of a lost map) above; not an lww rival of an lww winner */
 } skr_leaf_t;

@@ -140,8 +140,8 @@ SAKER_EXPORT saker_err_t saker_batch_set_lww (saker_batch_t *self, const char *d
 
 /* Replace: begins the replacement of everything at and below the place. The saker_batch_set,
    saker_batch_set_lww and saker_batch_set_map calls on places at and below it that follow, up to
-   saker_batch_replace_end, are its new contents. What is equal already is left untouched, so that it
-   does not rival what others write; what is not named is deleted. */
+   saker_batch_replace_end, are its new contents. What is equal already is left untouched, so that
+   it does not rival what others write; what is not named is deleted. */
 SAKER_EXPORT saker_err_t saker_batch_replace (saker_batch_t *self, const char *document,
                                               const char *pointer);
 SAKER_EXPORT saker_err_t saker_batch_replace_end (saker_batch_t *self);
@@ -201,12 +201,12 @@ typedef struct saker_leaf_t {
     const char *document; /* ended by a zero */
     const char *pointer;  /* JSON Pointer of the leaf; for a member, of its set; ended by a zero */
     saker_cell_t cell;
-    saker_value_t value;    /* counter: the sum, SAKER_INT */
-    bool rival;             /* not the winner of its place: kept until somebody writes over it */
-    bool shown;             /* part of what a plain read shows */
-    uint64_t time_ms;       /* when it was written, by the writer's clock; since 1970 */
-    const char *author;     /* name of the device that wrote it */
-    uint8_t writer[16];     /* and its writer */
+    saker_value_t value; /* counter: the sum, SAKER_INT */
+    bool rival;          /* not the winner of its place: kept until somebody writes over it */
+    bool shown;          /* part of what a plain read shows */
+    uint64_t time_ms;    /* when it was written, by the writer's clock; since 1970 */
+    const char *author;  /* name of the device that wrote it */
+    uint8_t writer[16];  /* and its writer */
     uint64_t seq;
 } saker_leaf_t;
 
@@ -299,12 +299,12 @@ SAKER_EXPORT saker_err_t saker_status (saker_t *self, saker_leaf_fn *leaf_fn, vo
 typedef struct saker_verdict_t {
     const char *collection;
     const char *peer;
-    bool reached;               /* it answered */
-    bool same_clock;            /* it has applied the same changes */
-    bool same_data;             /* and holds the same data; meaningful with the same clock */
-    const char *fingerprint;    /* its fingerprint, 32 hexadecimal digits */
+    bool reached;            /* it answered */
+    bool same_clock;         /* it has applied the same changes */
+    bool same_data;          /* and holds the same data; meaningful with the same clock */
+    const char *fingerprint; /* its fingerprint, 32 hexadecimal digits */
     uint64_t documents;
-    int64_t ahead, behind;      /* changes that it has and we have not, and the reverse */
+    int64_t ahead, behind; /* changes that it has and we have not, and the reverse */
 } saker_verdict_t;
 
 typedef int saker_verdict_fn (const saker_verdict_t *verdict, void *argument);
@@ -325,7 +325,8 @@ SAKER_EXPORT saker_err_t saker_invite (saker_t *self, const char *role, int64_t 
    Stores and the daemon. These work on a store that no daemon has open (SAKER_EBUSY), and want its
    folder by name (no NULL). */
 
-/* Founds a mesh called `mesh`: makes the store, with a new device called `device` as its founder. */
+/* Founds a mesh called `mesh`: makes the store, with a new device called `device` as its founder.
+ */
 SAKER_EXPORT saker_err_t saker_init (const char *store, const char *mesh, const char *device);
 
 /* Joins with a ticket: makes the store with a new device, calls the inviting peer and takes its

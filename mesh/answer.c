@@ -20,7 +20,7 @@ typedef struct offer_t {
     skr_id_t collection;
     uint64_t size; /* 0: free */
     uint8_t hash[32];
-    uint64_t used; /* counts up; the smallest goes first */
+    uint64_t used;    /* counts up; the smallest goes first */
     uint64_t changes; /* of the collection when it was made */
 } offer_t;
 
@@ -273,8 +273,8 @@ static saker_err_t answer_pull (request_t *request)
     credit = credit > SKR_WIRE_CREDIT_MAX ? SKR_WIRE_CREDIT_MAX : credit;
     if (error == SAKER_OK && !collection) {
         put_pull_head (request, NULL, SKR_WIRE_NO_MORE, 0);
-    } else if (error == SAKER_OK && !have.count
-               && collection->changes > SKR_ANSWER_SNAPSHOT_CHANGES && !is_roster (collection)) {
+    } else if (error == SAKER_OK && !have.count && collection->changes > SKR_ANSWER_SNAPSHOT_CHANGES
+               && !is_roster (collection)) {
         put_pull_head (request, collection, SKR_WIRE_TAKE_SNAPSHOT, 0);
     } else if (error == SAKER_OK) {
         error = put_changes (request, collection, &have, (size_t) credit);
@@ -430,8 +430,8 @@ void skr_answer_joined (skr_answerer_t *self, skr_span_t request, skr_buf_t *ans
 /* ---- the whole */
 
 static answer_fn *const answers[] = {
-    [SKR_WIRE_HELLO] = answer_hello,   [SKR_WIRE_STATE] = answer_state,
-    [SKR_WIRE_CLOCK] = answer_clock,   [SKR_WIRE_PULL] = answer_pull,
+    [SKR_WIRE_HELLO] = answer_hello,       [SKR_WIRE_STATE] = answer_state,
+    [SKR_WIRE_CLOCK] = answer_clock,       [SKR_WIRE_PULL] = answer_pull,
     [SKR_WIRE_SNAPSHOT] = answer_snapshot, [SKR_WIRE_PART] = answer_part,
     [SKR_WIRE_JOIN] = answer_join,
 };
@@ -465,7 +465,7 @@ void skr_answer (skr_answerer_t *self, const skr_asker_t *asker, skr_span_t requ
         return;
     }
     error = error == SAKER_OK ? check_right (&state) : error;
-    error = error == SAKER_OK ? answers[state.kind] (&state) : error;
+    error = error == SAKER_OK ? answers[state.kind](&state) : error;
     if (error != SAKER_OK) {
         self->bad_requests += error == SAKER_EINPUT || error == SAKER_ERIGHT
                               || error == SAKER_EFORGED || error == SAKER_EVERSION;

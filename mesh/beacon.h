@@ -1,6 +1,6 @@
 /* Beacon: "a member is here", by UDP broadcast on chosen interfaces. 32 bytes: version, port of the
-   ROUTER, instance of the process, and a keyed hash over these and the device key; only members have
-   the key, so only they can make one or see whose it is. No names, no keys. */
+   ROUTER, instance of the process, and a keyed hash over these and the device key; only members
+   have the key, so only they can make one or see whose it is. No names, no keys. */
 
 #ifndef SKR_MESH_BEACON_H_INCLUDED
 #define SKR_MESH_BEACON_H_INCLUDED

@@ -26,8 +26,7 @@ static void add_interfaces (skr_book_t *self, const struct ifaddrs *list, bool l
     char host[INET_ADDRSTRLEN];
     for (; list; list = list->ifa_next) {
         bool fits = list->ifa_addr && list->ifa_addr->sa_family == AF_INET
-                    && (list->ifa_flags & IFF_UP)
-                    && !(list->ifa_flags & IFF_LOOPBACK) == !loopback;
+                    && (list->ifa_flags & IFF_UP) && !(list->ifa_flags & IFF_LOOPBACK) == !loopback;
         if (fits) {
             const struct sockaddr_in *address = (const void *) list->ifa_addr;
             inet_ntop (AF_INET, &address->sin_addr, host, sizeof host);

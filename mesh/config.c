@@ -86,8 +86,8 @@ static const struct {
     const char *name;
     saker_err_t (*set) (saker_config_t *self, const char *value);
 } keys[] = {
-    {"listen", set_listen},       {"seed", set_seed},
-    {"interface", set_interface}, {"beacon", set_beacon},
+    {"listen", set_listen},           {"seed", set_seed},
+    {"interface", set_interface},     {"beacon", set_beacon},
     {"beacon-port", set_beacon_port}, {"log-level", set_log_level},
 };
 

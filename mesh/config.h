@@ -1,5 +1,5 @@
-/* Config: what a daemon is told, by a file of `key = value` lines and by its command line. One table
-   of keys serves the file, the command line and the error messages. */
+/* Config: what a daemon is told, by a file of `key = value` lines and by its command line. One
+   table of keys serves the file, the command line and the error messages. */
 
 #ifndef SKR_MESH_CONFIG_H_INCLUDED
 #define SKR_MESH_CONFIG_H_INCLUDED

@@ -195,8 +195,8 @@ static saker_err_t join_at (const char *store, const skr_ticket_t *ticket, const
     skr_ticket_key (ticket, self.ticket_key);
     zmq_msg_init (&self.answer);
     self.context = zmq_ctx_new ();
-    saker_err_t error = self.context ? make_request (&self, name)
-                                     : skr_fail (SAKER_ENOMEM, "out of memory");
+    saker_err_t error =
+        self.context ? make_request (&self, name) : skr_fail (SAKER_ENOMEM, "out of memory");
     if (error == SAKER_OK) {
         dial_all (&self);
         error = call (&self, timeout_ms);

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEED_DIALS_MAX 8      /* members looked for at seeds at the same time */
-#define HELLO_AGAIN_MS 3000   /* greeted, but not heard: say HELLO again */
-#define GOSSIP_AGAIN_MS 1000  /* some member is not reached: ask those that are for its address */
+#define SEED_DIALS_MAX 8     /* members looked for at seeds at the same time */
+#define HELLO_AGAIN_MS 3000  /* greeted, but not heard: say HELLO again */
+#define GOSSIP_AGAIN_MS 1000 /* some member is not reached: ask those that are for its address */
 
 /* Allowed moves; a row is where a link is. */
 static const struct {
@@ -43,8 +43,7 @@ typedef struct host_t {
 static bool on_send (void *context, skr_span_t request)
 {
     const host_t *host = context;
-    return host->link->dealer
-           && skr_socket_send (host->link->dealer, skr_span (NULL, 0), request);
+    return host->link->dealer && skr_socket_send (host->link->dealer, skr_span (NULL, 0), request);
 }
 
 /* The address of the PUB: the same machine, another port. */
@@ -330,8 +329,7 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
                && !all_up (links)) {
         self->greeted_ms = mono_ms;
         skr_session_greet (self->session, mono_ms);
-    } else if (greeted && !heard && mono_ms - self->greeted_ms >= HELLO_AGAIN_MS
-               && !patient) {
+    } else if (greeted && !heard && mono_ms - self->greeted_ms >= HELLO_AGAIN_MS && !patient) {
         self->dialled_ms = mono_ms; /* it may have been restarted: greet again, then dial again */
         skr_session_up (self->session, links->instance, links->own_addresses,
                         links->own_addresses_count, mono_ms);

@@ -28,20 +28,20 @@ typedef struct skr_link_t {
     skr_report_t report;
     skr_session_t *session;
     skr_link_state_t state;
-    void *dealer, *sub; /* NULL: not dialled */
+    void *dealer, *sub;                           /* NULL: not dialled */
     char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* being dialled, or "" */
     uint16_t pub_port;                            /* 0: SUB not connected yet */
     char addresses[SKR_LINK_ADDRESSES_MAX][SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* newest first */
     size_t addresses_count;
-    size_t next_address;  /* to try; counts through addresses, then seeds */
-    bool from_seed;       /* the address being dialled is a seed */
-    uint64_t dialled_ms;  /* mono */
-    uint64_t heard_ms;    /* mono, last frame on the SUB; 0: never */
-    uint64_t greeted_ms;  /* mono, of the last HELLO's answer */
-    bool kept;            /* the address that answered is in the store */
+    size_t next_address;                       /* to try; counts through addresses, then seeds */
+    bool from_seed;                            /* the address being dialled is a seed */
+    uint64_t dialled_ms;                       /* mono */
+    uint64_t heard_ms;                         /* mono, last frame on the SUB; 0: never */
+    uint64_t greeted_ms;                       /* mono, of the last HELLO's answer */
+    bool kept;                                 /* the address that answered is in the store */
     uint8_t instance[SKR_WIRE_INSTANCE_BYTES]; /* of its process, as it said itself; 0: unknown */
-    bool restarted;       /* it is another process since the last turn */
-    bool news;            /* an address was learned since the last turn */
+    bool restarted;                            /* it is another process since the last turn */
+    bool news;                                 /* an address was learned since the last turn */
 } skr_link_t;
 
 /* What the links of a peer share. */

@@ -22,8 +22,9 @@ static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t 
     } else if (link) {
         skr_session_stats (link->session, &stats);
         neighbour->link = skr_link_state_text (link->state);
-        neighbour->address = link->address[0] ? link->address
-                             : link->addresses_count ? link->addresses[0] : "";
+        neighbour->address = link->address[0]        ? link->address
+                             : link->addresses_count ? link->addresses[0]
+                                                     : "";
         if (link->report.heard_ms) {
             neighbour->seen_ms = (int64_t) (skr_node_now (self) - link->report.heard_ms);
         }
@@ -36,8 +37,7 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
 {
     const skr_node_t *self = context;
     const skr_link_t *link = skr_links_find (&self->links, device);
-    const skr_report_entry_t *entry =
-        link ? skr_report_find (&link->report, collection) : NULL;
+    const skr_report_entry_t *entry = link ? skr_report_find (&link->report, collection) : NULL;
     memset (reported, 0, sizeof *reported);
     if (entry) {
         reported->clock = &entry->clock;

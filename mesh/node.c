@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MESSAGES_MAX 256          /* taken of one socket in one round */
+#define MESSAGES_MAX 256           /* taken of one socket in one round */
 #define ROUND_BYTES_MAX (4u << 20) /* taken of all sockets in one round */
-#define TURN_EVERY_MS 200         /* links look at themselves */
+#define TURN_EVERY_MS 200          /* links look at themselves */
 #define WAIT_MAX_MS 1000
 #define PAUSE_MIN_MS 1000 /* nothing is pulled after a group that could not be stored */
 #define PAUSE_MAX_MS 10000
@@ -491,8 +491,10 @@ static void write_book (skr_node_t *self)
     }
     skr_cbor_put_array (&book, count);
     skr_buf_append_span (&book, skr_span_of (&pairs));
-    if (book.failed || skr_answerer_set (self->answerer, self->pub_port, self->links.instance,
-                                         skr_span_of (&book)) != SAKER_OK) {
+    if (book.failed
+        || skr_answerer_set (self->answerer, self->pub_port, self->links.instance,
+                             skr_span_of (&book))
+               != SAKER_OK) {
         skr_log (&self->world, SKR_LOG_WARNING, "out of memory");
     }
     skr_buf_free (&pairs);
@@ -672,11 +674,10 @@ void skr_node_destroy (skr_node_t **self_p)
 
 void skr_node_configure (skr_node_t *self, const saker_config_t *config)
 {
-    bool beacons = self->config.beacon != config->beacon
-                   || self->config.beacon_port != config->beacon_port
-                   || self->config.interfaces_count != config->interfaces_count
-                   || memcmp (self->config.interfaces, config->interfaces,
-                              sizeof config->interfaces) != 0;
+    bool beacons =
+        self->config.beacon != config->beacon || self->config.beacon_port != config->beacon_port
+        || self->config.interfaces_count != config->interfaces_count
+        || memcmp (self->config.interfaces, config->interfaces, sizeof config->interfaces) != 0;
     if (strcmp (self->config.listen, config->listen) != 0) {
         skr_log (&self->world, SKR_LOG_WARNING, "listen: counts from the next start on");
     }

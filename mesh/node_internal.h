@@ -1,5 +1,5 @@
-/* What the parts of a node share: node.c (the loop), tell.c (beats), neighbours.c (what the local API
-   asks of the mesh). */
+/* What the parts of a node share: node.c (the loop), tell.c (beats), neighbours.c (what the local
+   API asks of the mesh). */
 
 #ifndef SKR_MESH_NODE_INTERNAL_H_INCLUDED
 #define SKR_MESH_NODE_INTERNAL_H_INCLUDED
@@ -65,11 +65,11 @@ struct skr_node_t {
 
     /* beats */
     uint64_t beat_number;
-    uint64_t beat_ms;   /* mono, of the last */
-    bool beat_soon;     /* something changed since */
-    uint64_t *told;     /* per collection index: changes at the last beat */
+    uint64_t beat_ms; /* mono, of the last */
+    bool beat_soon;   /* something changed since */
+    uint64_t *told;   /* per collection index: changes at the last beat */
     size_t told_count;
-    size_t tell_next;   /* collection to tell in turn */
+    size_t tell_next; /* collection to tell in turn */
 
     uint64_t turn_ms;   /* of the links' last turn */
     saker_err_t ailing; /* why the last group failed; SAKER_OK: it did not */

@@ -46,9 +46,8 @@ saker_err_t saker_join (const char *store, const char *text, const char *device,
     skr_ticket_t ticket;
     SKR_TRY (start_sodium ());
     saker_err_t error = skr_ticket_parse (&ticket, text);
-    error = error == SAKER_OK
-                ? skr_join (store, &ticket, device, timeout_ms, skr_world_real ())
-                : error;
+    error = error == SAKER_OK ? skr_join (store, &ticket, device, timeout_ms, skr_world_real ())
+                              : error;
     sodium_memzero (&ticket, sizeof ticket);
     return error;
 }
@@ -110,8 +109,7 @@ saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
 static void reload (saker_daemon_t *self)
 {
     saker_config_t *fresh = saker_config_new ();
-    if (fresh && self->reload_fn
-        && self->reload_fn (fresh, self->reload_argument) == SAKER_OK) {
+    if (fresh && self->reload_fn && self->reload_fn (fresh, self->reload_argument) == SAKER_OK) {
         skr_node_configure (self->node, fresh);
     } else {
         skr_log (&self->world, SKR_LOG_ERROR, "the old configuration stays: %s", skr_error ());

@@ -38,13 +38,13 @@ struct skr_session_t {
     size_t credit;        /* bytes asked for at a time; less after a time-out */
     uint64_t patience_ms; /* time-out of a request; more after one */
 
-    uint64_t report_seen;   /* number of the beat that was looked at last */
-    bool roster_stuck;      /* its report names more of the roster than it hands out: go on without */
-    bool look;              /* something changed: look for what is missing */
-    uint64_t look_ms;       /* or at this time */
-    uint64_t state_ms;      /* not before this time is STATE asked */
+    uint64_t report_seen; /* number of the beat that was looked at last */
+    bool roster_stuck;    /* its report names more of the roster than it hands out: go on without */
+    bool look;            /* something changed: look for what is missing */
+    uint64_t look_ms;     /* or at this time */
+    uint64_t state_ms;    /* not before this time is STATE asked */
     uint8_t state_after[16];
-    bool state_more;        /* STATE goes on after state_after */
+    bool state_more; /* STATE goes on after state_after */
 
     skr_id_t *wanted; /* collections whose CLOCK is to be asked, when a request is free */
     size_t wanted_count, wanted_capacity;
@@ -597,8 +597,8 @@ static saker_err_t take_offer (skr_session_t *self, const request_t *request, sk
     }
     saker_err_t error = skr_cbor_close (cbor);
     if (error == SAKER_OK && !self->taking) {
-        error = skr_incoming_open (&self->incoming, folder (self), &request->collection, size,
-                                   hash);
+        error =
+            skr_incoming_open (&self->incoming, folder (self), &request->collection, size, hash);
         self->taking = error == SAKER_OK && claim (self, &request->collection, mono_ms);
         if (error == SAKER_OK && !self->taking) {
             skr_incoming_close (&self->incoming, false);
@@ -635,13 +635,12 @@ static saker_err_t take_refusal (skr_session_t *self, const request_t *request, 
     skr_span_t sentence = skr_cbor_get_text (cbor);
     release (self, &request->collection);
     SKR_TRY (skr_cbor_close (cbor));
-    return skr_fail (SAKER_EINPUT, "the other peer refuses (%llu): %.*s",
-                     (unsigned long long) code, (int) sentence.size,
-                     (const char *) sentence.data);
+    return skr_fail (SAKER_EINPUT, "the other peer refuses (%llu): %.*s", (unsigned long long) code,
+                     (int) sentence.size, (const char *) sentence.data);
 }
 
-static saker_err_t take_answer (skr_session_t *self, const request_t *request,
-                                skr_wire_kind_t kind, skr_cbor_t *cbor, uint64_t mono_ms)
+static saker_err_t take_answer (skr_session_t *self, const request_t *request, skr_wire_kind_t kind,
+                                skr_cbor_t *cbor, uint64_t mono_ms)
 {
     if (kind == SKR_WIRE_ERROR) {
         return take_refusal (self, request, cbor);

@@ -22,7 +22,7 @@ typedef struct skr_claims_t {
         skr_id_t collection;
         const void *holder;
         uint64_t until_ms;
-    } *claims;
+    } * claims;
     size_t count, capacity;
     uint64_t not_before_ms; /* mono; the store takes nothing now (a full disk): pull nothing */
 } skr_claims_t;
@@ -72,7 +72,7 @@ typedef struct skr_session_stats_t {
     uint64_t requests, answers, timeouts, bad_answers;
     uint64_t changes, bytes; /* pulled */
     uint64_t snapshots;
-    int64_t rtt_us;          /* of small requests, smoothed; -1 */
+    int64_t rtt_us; /* of small requests, smoothed; -1 */
 } skr_session_stats_t;
 void skr_session_stats (const skr_session_t *self, skr_session_stats_t *stats);
 

@@ -28,10 +28,12 @@ void *skr_sockets_context (void)
     static void *context;
     if (!context) {
         static const char *const names[] = {
-            "ZSYS_INTERFACE", "ZSYS_IPV6", "ZSYS_LOGSENDER", "ZSYS_LOGIDENT", "ZSYS_LOGSYSTEM",
-            "ZSYS_SIGHANDLER", "ZSYS_MAX_SOCKETS", "ZSYS_MAX_MSGSZ", "ZSYS_FILE_STABLE_AGE_MSEC",
-            "ZSYS_LINGER", "ZSYS_SNDHWM", "ZSYS_RCVHWM", "ZSYS_PIPEHWM", "ZSYS_IO_THREADS",
-            "ZSYS_THREAD_PRIORITY", "ZSYS_AUTO_USE_FD", "ZSYS_ZERO_COPY_RECV"};
+            "ZSYS_INTERFACE",   "ZSYS_IPV6",          "ZSYS_LOGSENDER",
+            "ZSYS_LOGIDENT",    "ZSYS_LOGSYSTEM",     "ZSYS_SIGHANDLER",
+            "ZSYS_MAX_SOCKETS", "ZSYS_MAX_MSGSZ",     "ZSYS_FILE_STABLE_AGE_MSEC",
+            "ZSYS_LINGER",      "ZSYS_SNDHWM",        "ZSYS_RCVHWM",
+            "ZSYS_PIPEHWM",     "ZSYS_IO_THREADS",    "ZSYS_THREAD_PRIORITY",
+            "ZSYS_AUTO_USE_FD", "ZSYS_ZERO_COPY_RECV"};
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             unsetenv (names[i]);
         }
@@ -51,8 +53,8 @@ static void set_int (void *socket, int option, int value)
 /* What every TCP socket has, before it binds or connects. */
 static void set_common (void *socket, const char *address, int64_t message_bytes_max)
 {
-    int high_water = message_bytes_max == SKR_WIRE_MESSAGE_BYTES_MAX ? HIGH_WATER_REQUESTS
-                                                                     : HIGH_WATER_FRAMES;
+    int high_water =
+        message_bytes_max == SKR_WIRE_MESSAGE_BYTES_MAX ? HIGH_WATER_REQUESTS : HIGH_WATER_FRAMES;
     zmq_setsockopt (socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max);
     set_int (socket, ZMQ_LINGER, 0);
     set_int (socket, ZMQ_SNDHWM, high_water);
@@ -86,14 +88,13 @@ static saker_err_t guard (void *socket, const skr_curve_t *own)
 static saker_err_t failed (const char *what, const char *address)
 {
     int number = zmq_errno ();
-    saker_err_t error = number == EADDRINUSE ? SAKER_EBUSY
+    saker_err_t error = number == EADDRINUSE                   ? SAKER_EBUSY
                         : number == ENOMEM || number == EMFILE ? SAKER_EIO
                                                                : SAKER_EINPUT;
-    const char *hint = number == EADDRINUSE
-                           ? ": another program uses it; choose another port with --listen"
-                       : number == ENODEV || number == EADDRNOTAVAIL
-                           ? ": this machine has no such address"
-                           : "";
+    const char *hint =
+        number == EADDRINUSE ? ": another program uses it; choose another port with --listen"
+        : number == ENODEV || number == EADDRNOTAVAIL ? ": this machine has no such address"
+                                                      : "";
     return skr_fail (error, "%s %s: %s%s", what, address, zmq_strerror (number), hint);
 }
 
@@ -109,8 +110,8 @@ static saker_err_t bind_to (void *socket, const char *address)
     return zmq_bind (socket, bound) == 0 ? SAKER_OK : failed ("listen on", address);
 }
 
-static saker_err_t open_bound (void **socket, int type, const skr_curve_t *own,
-                               const char *address, int64_t message_bytes_max)
+static saker_err_t open_bound (void **socket, int type, const skr_curve_t *own, const char *address,
+                               int64_t message_bytes_max)
 {
     *socket = zmq_socket (skr_sockets_context (), type);
     if (!*socket) {

@@ -22,8 +22,10 @@ void *skr_sockets_context (void);
 
 /* Binding sockets; the ZAP handler must be bound before. `address` is tcp://ADDR:PORT; port 0 (or
    '*'): any. SAKER_EBUSY: in use; SAKER_EINPUT: no such address. */
-saker_err_t skr_socket_router (void **socket, const skr_curve_t *own, const char *address) SKR_MUST_USE;
-saker_err_t skr_socket_pub (void **socket, const skr_curve_t *own, const char *address) SKR_MUST_USE;
+saker_err_t skr_socket_router (void **socket, const skr_curve_t *own,
+                               const char *address) SKR_MUST_USE;
+saker_err_t skr_socket_pub (void **socket, const skr_curve_t *own,
+                            const char *address) SKR_MUST_USE;
 /* Connecting sockets; the server must hold the secret to `server`. */
 saker_err_t skr_socket_dealer (void **socket, void *context, const skr_curve_t *own,
                                const uint8_t server[32], const char *address) SKR_MUST_USE;

@@ -44,7 +44,8 @@ static bool add_entry (skr_beat_t *beat, const skr_collection_t *collection, siz
     return true;
 }
 
-/* First what moved since the last beat, then the others in turn, so that a lost beat is made good. */
+/* First what moved since the last beat, then the others in turn, so that a lost beat is made good.
+ */
 static void add_entries (skr_node_t *self, skr_beat_t *beat)
 {
     size_t count = skr_replica_collections (self->replica);
@@ -180,8 +181,7 @@ void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t bytes, uint64
     if (!beat) {
         return;
     }
-    saker_err_t error =
-        skr_beat_get (beat, bytes, skr_replica_roster (self->replica), &author);
+    saker_err_t error = skr_beat_get (beat, bytes, skr_replica_roster (self->replica), &author);
     if (error == SAKER_OK) {
         skr_link_t *link = skr_links_find (&self->links, author->device);
         if (link) { /* else it is our own, passed on */
@@ -190,7 +190,8 @@ void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t bytes, uint64
     } else if (error != SAKER_EWAIT) {
         self->stats.bad_frames++;
     } else {
-        from->report.state = 0; /* an unknown writer: the roster has news; the session asks for STATE */
+        from->report.state =
+            0; /* an unknown writer: the roster has news; the session asks for STATE */
     }
     skr_beat_free (beat);
     free (beat);

@@ -13,9 +13,9 @@
      kind      arguments                           results
      HELLO     instance 8, addresses [* text]      device 32, writer 16, PUB port, instance 8,
                                                    addresses [* [device 32, text]]
-     STATE     after: collection id, or h''        [* [collection id, clock digest, fingerprint]], more
-     CLOCK     collection id                       fingerprint, documents, clock
-     PULL      collection id, clock, credit        clock digest of the answerer, more,
+     STATE     after: collection id, or h''        [* [collection id, clock digest, fingerprint]],
+   more CLOCK     collection id                       fingerprint, documents, clock PULL collection
+   id, clock, credit        clock digest of the answerer, more,
                                                    [* bstr signed change]; more may be 2: "take a
                                                    snapshot instead", without changes
      SNAPSHOT  collection id                       snapshot id 16, size, BLAKE2b-256
@@ -31,13 +31,13 @@
 #include "peer/replica.h"
 
 #define SKR_WIRE_VERSION 1
-#define SKR_WIRE_MESSAGE_BYTES_MAX (1u << 20)    /* ROUTER, DEALER */
+#define SKR_WIRE_MESSAGE_BYTES_MAX (1u << 20)     /* ROUTER, DEALER */
 #define SKR_WIRE_FRAME_BYTES_MAX (65536u + 4096u) /* PUB, SUB */
 #define SKR_WIRE_CREDIT_MAX (512u << 10)          /* bytes of changes or of a part in one answer */
 #define SKR_WIRE_ADDRESSES_MAX 64                 /* gossiped in one HELLO */
 #define SKR_WIRE_ADDRESS_BYTES_MAX SKR_ADDRESS_BYTES_MAX
-#define SKR_WIRE_STATES_MAX 4096                  /* collections in one STATE answer */
-#define SKR_WIRE_PULL_MAX 8192                    /* changes in one PULL answer */
+#define SKR_WIRE_STATES_MAX 4096 /* collections in one STATE answer */
+#define SKR_WIRE_PULL_MAX 8192   /* changes in one PULL answer */
 #define SKR_WIRE_BEAT_BYTES_MAX (48u << 10)
 #define SKR_WIRE_BEAT_COLLECTIONS_MAX 32
 #define SKR_WIRE_BEAT_LINKS_MAX 256

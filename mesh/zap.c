@@ -57,8 +57,7 @@ static void reply (void *socket, const frame_t *request, const char *code, const
 static bool admit (skr_replica_t *replica, const uint8_t key[32], char user_id[80],
                    skr_zap_stats_t *stats)
 {
-    const skr_member_t *member =
-        skr_roster_by_transport (skr_replica_roster (replica), key);
+    const skr_member_t *member = skr_roster_by_transport (skr_replica_roster (replica), key);
     skr_invitation_t invitation;
     char text[65];
     if (member) {
@@ -106,7 +105,8 @@ bool skr_zap_asker (const char *user_id, const skr_roster_t *roster, skr_asker_t
     size_t size = 0;
     memset (asker, 0, sizeof *asker);
     if (!user_id || strlen (user_id) != 2 + 64 || user_id[1] != ':'
-        || sodium_hex2bin (key, sizeof key, user_id + 2, 64, NULL, &size, NULL) != 0 || size != 32) {
+        || sodium_hex2bin (key, sizeof key, user_id + 2, 64, NULL, &size, NULL) != 0
+        || size != 32) {
         return false;
     }
     if (user_id[0] == 'm') {

@@ -17,14 +17,18 @@ static saker_err_t check_admin (const skr_replica_t *self)
 static saker_err_t set_addresses (skr_ticket_t *ticket, const char *const *addresses, size_t count)
 {
     if (count > SKR_TICKET_ADDRESSES_MAX) {
-        return skr_fail (SAKER_ELIMIT, "a ticket holds at most %d addresses "
-                         "(SKR_TICKET_ADDRESSES_MAX)", SKR_TICKET_ADDRESSES_MAX);
+        return skr_fail (SAKER_ELIMIT,
+                         "a ticket holds at most %d addresses "
+                         "(SKR_TICKET_ADDRESSES_MAX)",
+                         SKR_TICKET_ADDRESSES_MAX);
     }
     for (size_t i = 0; i < count; i++) {
         size_t size = strlen (addresses[i]);
         if (size > SKR_ADDRESS_BYTES_MAX) {
-            return skr_fail (SAKER_ELIMIT, "an address has at most %d bytes "
-                             "(SKR_ADDRESS_BYTES_MAX)", SKR_ADDRESS_BYTES_MAX);
+            return skr_fail (SAKER_ELIMIT,
+                             "an address has at most %d bytes "
+                             "(SKR_ADDRESS_BYTES_MAX)",
+                             SKR_ADDRESS_BYTES_MAX);
         }
         memcpy (ticket->addresses[i], addresses[i], size + 1);
     }

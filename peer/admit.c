@@ -54,8 +54,8 @@ static saker_err_t known (skr_replica_t *self, trial_t *trial)
 /* ---- who wrote it */
 
 /* *good is set when the change is signed by the device of its writer. Otherwise the verdict is. */
-static saker_err_t check_signature (skr_replica_t *self, trial_t *trial,
-                                    const skr_member_t *author, bool *good)
+static saker_err_t check_signature (skr_replica_t *self, trial_t *trial, const skr_member_t *author,
+                                    bool *good)
 {
     *good = true;
     if (trial->verified) {
@@ -111,8 +111,7 @@ static saker_err_t fork_found (skr_replica_t *self, trial_t *trial)
 
 /* Is it what we have in the log? What is not kept any more counts as the same. */
 static saker_err_t same_as_logged (skr_replica_t *self, const skr_held_t *held,
-                                   const skr_chain_t *chain, const skr_change_t *change,
-                                   bool *same)
+                                   const skr_chain_t *chain, const skr_change_t *change, bool *same)
 {
     uint64_t position;
     skr_log_entry_t entry;
@@ -269,17 +268,15 @@ static saker_err_t append_log (skr_replica_t *self, const skr_held_t *held,
                                const skr_change_t *change, skr_chain_t *chain)
 {
     const skr_chain_t *before = skr_held_chain (held, &change->writer);
-    skr_log_entry_t entry = {.collection_no = held->live.no,
-                             .change = change->raw,
-                             .undo = skr_span_of (&self->undo)};
+    skr_log_entry_t entry = {
+        .collection_no = held->live.no, .change = change->raw, .undo = skr_span_of (&self->undo)};
     chain->writer = change->writer;
     chain->seq = change->seq;
     skr_change_hash (change, chain->hash);
     if (before) {
         chain->writer_no = before->writer_no;
     } else {
-        SKR_TRY (skr_store_writer_no (self->store, SKR_GROUP, &change->writer,
-                                      &chain->writer_no));
+        SKR_TRY (skr_store_writer_no (self->store, SKR_GROUP, &change->writer, &chain->writer_no));
     }
     SKR_TRY (skr_log_append (self->store, chain->writer_no, change->seq, &entry));
     chain->position = entry.position;
@@ -461,8 +458,9 @@ static saker_err_t keep_waiting (skr_replica_t *self, const trial_t *trial)
     const skr_change_t *change = &trial->change;
     const skr_place_t place = {change->collection, change->writer, change->seq};
     const skr_waiter_t *there = skr_waiting_find (self->waiting, &place);
-    if (there && (there->verified || skr_span_equal (skr_span (there->change, there->size),
-                                                     change->raw))) {
+    if (there
+        && (there->verified
+            || skr_span_equal (skr_span (there->change, there->size), change->raw))) {
         self->stats.repeated++;
         return SAKER_OK;
     }

@@ -79,8 +79,8 @@ void skr_bucket_put (skr_bucket_writer_t *self, const skr_item_t *item)
     size_t shared = shared_bytes (last->address, item->address);
     bool same = self->bytes.size > 0 && last->writer == item->writer && last->seq == item->seq
                 && last->hlc == item->hlc;
-    uint8_t *start = skr_buf_reserve (&self->bytes, 7 * VARINT_BYTES_MAX + item->address.size
-                                                        + item->value.size);
+    uint8_t *start = skr_buf_reserve (&self->bytes,
+                                      7 * VARINT_BYTES_MAX + item->address.size + item->value.size);
     if (!start) {
         return;
     }
@@ -100,7 +100,7 @@ void skr_bucket_put (skr_bucket_writer_t *self, const skr_item_t *item)
 void skr_bucket_restart (skr_bucket_writer_t *self)
 {
     skr_buf_clear (&self->bytes);
-    self->last = (skr_item_t) {0};
+    self->last = (skr_item_t){0};
 }
 
 /* ---- reading */
@@ -109,7 +109,7 @@ void skr_bucket_open (skr_bucket_reader_t *self, skr_span_t bytes)
 {
     self->at = bytes.data;
     self->end = bytes.data + bytes.size;
-    self->item = (skr_item_t) {0};
+    self->item = (skr_item_t){0};
     self->error = SAKER_OK;
     skr_buf_clear (&self->address);
 }

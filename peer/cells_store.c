@@ -1,9 +1,10 @@
-/* Where a bucket's key comes from: when a bucket is split between the entries a and b, the key of the
-   right one is the shortest prefix of b's sort key that is above a's. Addresses may be far longer
-   than a key: when a and b share STEM_BYTES or more, the key is these, the stem, and an ordinal u64.
-   Buckets with one stem stand in the order of their ordinals; a new one takes a number halfway
-   between its neighbours, or well above the last. So for a sort key longer than a stem the bucket
-   is found by the first entries of the buckets with its stem; for others by the keys alone. */
+/* Where a bucket's key comes from: when a bucket is split between the entries a and b, the key of
+   the right one is the shortest prefix of b's sort key that is above a's. Addresses may be far
+   longer than a key: when a and b share STEM_BYTES or more, the key is these, the stem, and an
+   ordinal u64. Buckets with one stem stand in the order of their ordinals; a new one takes a number
+   halfway between its neighbours, or well above the last. So for a sort key longer than a stem the
+   bucket is found by the first entries of the buckets with its stem; for others by the keys alone.
+ */
 
 #include "peer/cells_store.h"
 
@@ -168,8 +169,8 @@ static saker_err_t search_stem (skr_cells_store_t *self, const where_t *where, s
         skr_span_t found, bucket;
         bool above;
         skr_put_u64 (probe + STEM_BYTES, middle);
-        saker_err_t error = last_bucket (self, where, skr_span (probe, sizeof probe), &found,
-                                         &bucket);
+        saker_err_t error =
+            last_bucket (self, where, skr_span (probe, sizeof probe), &found, &bucket);
         if (error == SAKER_ENOTFOUND
             || (!error && (!same_stem (found, sort) || ordinal_of (found) <= low))) {
             low = middle; /* none between */
@@ -244,7 +245,7 @@ static saker_err_t next_bucket (skr_cells_store_t *self, const where_t *where, s
 static skr_item_t item_at (const held_t *held, size_t at)
 {
     const slot_t *slot = &held->slots[at];
-    return (skr_item_t) {
+    return (skr_item_t){
         .writer = slot->writer,
         .index = slot->index,
         .seq = slot->seq,
@@ -290,7 +291,8 @@ static saker_err_t insert (held_t *held, size_t at, const skr_item_t *item)
         held->slots = slots;
         held->capacity = capacity;
     }
-    slot_t slot = {.writer = item->writer, .index = item->index, .seq = item->seq, .hlc = item->hlc};
+    slot_t slot = {
+        .writer = item->writer, .index = item->index, .seq = item->seq, .hlc = item->hlc};
     slot.address = held->arena.size;
     slot.address_size = (uint32_t) item->address.size;
     skr_buf_append_span (&held->arena, item->address);
@@ -345,8 +347,8 @@ static saker_err_t put_bucket (skr_cells_store_t *self, skr_span_t sort)
                           skr_span_of (&self->bucket.bytes));
 }
 
-/* A number for the bucket after the one at `left`, with the stem of `right`; 0 when there is no room
-   between: then the bucket before it just grows. */
+/* A number for the bucket after the one at `left`, with the stem of `right`; 0 when there is no
+   room between: then the bucket before it just grows. */
 static uint64_t new_ordinal (const held_t *held, skr_span_t left, skr_span_t right)
 {
     skr_span_t upper = skr_span_of (&held->upper);
@@ -359,7 +361,7 @@ static uint64_t new_ordinal (const held_t *held, skr_span_t left, skr_span_t rig
 }
 
 /* The key of a bucket that starts with `item`, after one at *key that ends with `last`; replaces
-   *key. False: there can be none. */
+ *key. False: there can be none. */
 static saker_err_t separate (skr_cells_store_t *self, const skr_item_t *last,
                              const skr_item_t *item, skr_buf_t *key, bool *can)
 {
@@ -495,8 +497,8 @@ static saker_err_t write_dirty (skr_cells_store_t *self)
         held->stored = true;
         return put_bucket (self, held_key (held));
     }
-    saker_err_t error = write_several (self, bytes_wanted (held, self->bucket.bytes.size),
-                                       &held->key);
+    saker_err_t error =
+        write_several (self, bytes_wanted (held, self->bucket.bytes.size), &held->key);
     let_go (held);
     return error;
 }
@@ -534,8 +536,7 @@ static bool covers (const held_t *held, skr_span_t sort)
     if (lower.size > 0 && (same_stem (lower, sort) || skr_span_compare (lower, sort) > 0)) {
         return false;
     }
-    return !held->bounded
-           || (!same_stem (upper, sort) && skr_span_compare (sort, upper) < 0);
+    return !held->bounded || (!same_stem (upper, sort) && skr_span_compare (sort, upper) < 0);
 }
 
 /* The same for all sort keys that start with `prefix`. */
@@ -580,8 +581,8 @@ static saker_err_t open_document (skr_cells_store_t *self, const view_t *view, s
 {
     held_t *held = &self->held;
     uint64_t no = 0;
-    saker_err_t error = skr_store_document_no (self->store, SKR_GROUP, view->collection_no,
-                                               document, &no);
+    saker_err_t error =
+        skr_store_document_no (self->store, SKR_GROUP, view->collection_no, document, &no);
     if (error && error != SAKER_ENOTFOUND) {
         return error;
     }
@@ -628,7 +629,7 @@ static saker_err_t item_of (view_t *view, const skr_entry_t *entry, skr_item_t *
         return skr_fail (SAKER_EUSAGE, "cells as committed cannot be changed");
     }
     SKR_TRY (check_failed (self));
-    *item = (skr_item_t) {
+    *item = (skr_item_t){
         .index = entry->dot.index,
         .seq = entry->dot.seq,
         .hlc = entry->hlc,
@@ -748,8 +749,8 @@ static saker_err_t walk_store (walk_t *walk, skr_span_t document)
     where_t where = {.sight = walk->view->sight};
     uint8_t bytes[SKR_STORE_KEY_BYTES_MAX];
     uint64_t no;
-    saker_err_t error = skr_store_document_no (self->store, where.sight, walk->view->collection_no,
-                                               document, &no);
+    saker_err_t error =
+        skr_store_document_no (self->store, where.sight, walk->view->collection_no, document, &no);
     if (error) {
         return error == SAKER_ENOTFOUND ? SAKER_OK : error;
     }
@@ -793,7 +794,7 @@ static void init_view (view_t *view, skr_cells_store_t *self, skr_sight_t sight)
 {
     view->owner = self;
     view->sight = sight;
-    view->cells = (skr_cells_t) {
+    view->cells = (skr_cells_t){
         .context = view,
         .scan = scan_entries,
         .put = put_entry,

@@ -227,8 +227,8 @@ static saker_err_t load_open_file (skr_device_t **self_p, int fd, const char *pa
     SKR_TRY (check_mode (fd, path)); /* design 8: 0600, and refused otherwise */
     SKR_TRY (make_empty (self_p));
     uint8_t *file = sodium_malloc (FILE_BYTES + 1);
-    saker_err_t error = file ? read_file (fd, path, file)
-                             : skr_fail (SAKER_ENOMEM, "out of memory");
+    saker_err_t error =
+        file ? read_file (fd, path, file) : skr_fail (SAKER_ENOMEM, "out of memory");
     if (error == SAKER_OK) {
         error = take_file (*self_p, path, file);
     }

@@ -32,8 +32,8 @@ static saker_err_t check_cursor (skr_replica_t *self, const saker_cursor_t *curs
                                      "read anew and watch from now");
     }
     SKR_TRY (skr_log_last (self->store, SKR_COMMITTED, last));
-    SKR_TRY (skr_store_scan (self->store, SKR_COMMITTED, SKR_LOG, none, none, note_position,
-                             &first));
+    SKR_TRY (
+        skr_store_scan (self->store, SKR_COMMITTED, SKR_LOG, none, none, note_position, &first));
     if (cursor->position > *last || (first > 0 && cursor->position + 1 < first)) {
         return skr_fail (SAKER_EGAP, "the cursor points to what is not kept: read anew and watch "
                                      "from now");

@@ -22,16 +22,16 @@ static const struct {
     uint32_t type;
     const char *name;
 } refused[] = {
-    {0x00006969u, "NFS"},  {0x0000517bu, "SMB"},      {0xff534d42u, "CIFS"}, {0xfe534d42u, "SMB2"},
-    {0x00c36400u, "Ceph"}, {0x5346414fu, "AFS"},      {0x6b414653u, "AFS"},  {0x73757245u, "Coda"},
-    {0x0000564cu, "NCP"},  {0x01021997u, "9P"},       {0x0bd00bd0u, "Lustre"},
-    {0x47504653u, "GPFS"}, {0x20030528u, "OrangeFS"},
+    {0x00006969u, "NFS"},      {0x0000517bu, "SMB"}, {0xff534d42u, "CIFS"},   {0xfe534d42u, "SMB2"},
+    {0x00c36400u, "Ceph"},     {0x5346414fu, "AFS"}, {0x6b414653u, "AFS"},    {0x73757245u, "Coda"},
+    {0x0000564cu, "NCP"},      {0x01021997u, "9P"},  {0x0bd00bd0u, "Lustre"}, {0x47504653u, "GPFS"},
+    {0x20030528u, "OrangeFS"},
 };
 
 /* Of FUSE, those that speak with another machine. */
 static const char *const refused_fuse[] = {
-    "fuse.sshfs",  "fuse.s3fs",    "fuse.glusterfs",   "fuse.ceph", "fuse.rclone",
-    "fuse.davfs2", "fuse.gcsfuse", "fuse.smbnetfs", "fuse.curlftpfs",
+    "fuse.sshfs",  "fuse.s3fs",    "fuse.glusterfs", "fuse.ceph",      "fuse.rclone",
+    "fuse.davfs2", "fuse.gcsfuse", "fuse.smbnetfs",  "fuse.curlftpfs",
 };
 
 const char *skr_folder_refused (uint32_t type)
@@ -179,9 +179,8 @@ saker_err_t skr_folder_check (const char *folder)
                          folder, (unsigned int) status.st_uid, (unsigned int) geteuid ());
     }
     if (status.st_mode & 077) {
-        return skr_fail (SAKER_EINPUT,
-                         "folder %s is open to other users (mode %04o): chmod 700 %s", folder,
-                         (unsigned int) status.st_mode & 07777u, folder);
+        return skr_fail (SAKER_EINPUT, "folder %s is open to other users (mode %04o): chmod 700 %s",
+                         folder, (unsigned int) status.st_mode & 07777u, folder);
     }
     return check_filesystem (folder, status.st_dev);
 }
@@ -194,8 +193,9 @@ static saker_err_t busy (int file, const char *folder)
     if (process <= 0) {
         return skr_fail (SAKER_EBUSY, "store %s is open in another process", folder);
     }
-    return skr_fail (SAKER_EBUSY, "store %s is open in process %ld: go through it, or stop it first",
-                     folder, process);
+    return skr_fail (SAKER_EBUSY,
+                     "store %s is open in process %ld: go through it, or stop it first", folder,
+                     process);
 }
 
 /* Leaves our process id in the lock file, for the sentence that others get. */
@@ -218,8 +218,8 @@ saker_err_t skr_folder_lock (const char *folder, int *lock)
         return from_errno (errno, "lock store", folder);
     }
     if (flock (file, LOCK_EX | LOCK_NB) != 0) {
-        saker_err_t error = errno == EWOULDBLOCK ? busy (file, folder)
-                                                 : from_errno (errno, "lock store", folder);
+        saker_err_t error =
+            errno == EWOULDBLOCK ? busy (file, folder) : from_errno (errno, "lock store", folder);
         (void) close (file);
         return error;
     }

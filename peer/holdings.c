@@ -37,8 +37,7 @@ static size_t chain_at (const skr_chains_t *chains, const skr_id_t *writer)
 const skr_chain_t *skr_held_chain (const skr_held_t *self, const skr_id_t *writer)
 {
     size_t at = chain_at (&self->chains, writer);
-    bool found = at < self->chains.count
-                 && skr_id_equal (&self->chains.list[at].writer, writer);
+    bool found = at < self->chains.count && skr_id_equal (&self->chains.list[at].writer, writer);
     return found ? &self->chains.list[at] : NULL;
 }
 
@@ -207,8 +206,7 @@ static saker_err_t insert_held (skr_replica_t *self, skr_held_t *held)
     SKR_TRY (reserve_held (self));
     SKR_TRY (reserve_no (self, held->live.no));
     size_t at = id_at (self, &held->live.id);
-    memmove (&self->by_id[at + 1], &self->by_id[at],
-             (self->held_count - at) * sizeof *self->by_id);
+    memmove (&self->by_id[at + 1], &self->by_id[at], (self->held_count - at) * sizeof *self->by_id);
     self->by_id[at] = held;
     self->held[self->held_count++] = held;
     self->by_no[held->live.no] = held;
@@ -366,10 +364,10 @@ saker_err_t skr_holdings_put_collection (skr_replica_t *self, const skr_collecti
     skr_cbor_put_bytes (&buf, fingerprint, sizeof fingerprint);
     skr_cbor_put_uint (&buf, 3);
     skr_cbor_put_uint (&buf, collection->documents);
-    saker_err_t error = buf.failed ? no_memory ()
-                                   : skr_store_put (self->store, SKR_COLLECTIONS,
-                                                    skr_span (collection->id.bytes, 16),
-                                                    skr_span_of (&buf));
+    saker_err_t error =
+        buf.failed ? no_memory ()
+                   : skr_store_put (self->store, SKR_COLLECTIONS,
+                                    skr_span (collection->id.bytes, 16), skr_span_of (&buf));
     skr_buf_free (&buf);
     return error;
 }
@@ -499,8 +497,8 @@ static saker_err_t load_chains (skr_replica_t *self, skr_held_t *held)
                              skr_span (prefix, 4), load_tick, &held->chains));
     for (size_t i = 0; i < held->chains.count; i++) {
         skr_chain_t *chain = &held->chains.list[i];
-        SKR_TRY (skr_store_writer_id (self->store, SKR_COMMITTED, chain->writer_no,
-                                      &chain->writer));
+        SKR_TRY (
+            skr_store_writer_id (self->store, SKR_COMMITTED, chain->writer_no, &chain->writer));
         held->live.changes += chain->seq;
     }
     if (held->chains.count > 1) {
@@ -526,8 +524,8 @@ static int compare_held (const void *one, const void *other)
 static saker_err_t load_next_no (skr_replica_t *self)
 {
     skr_span_t value;
-    saker_err_t error = skr_store_get (self->store, SKR_COMMITTED, SKR_META,
-                                       skr_span_text (NUMBERS_KEY), &value);
+    saker_err_t error =
+        skr_store_get (self->store, SKR_COMMITTED, SKR_META, skr_span_text (NUMBERS_KEY), &value);
     if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
         return error;
     }

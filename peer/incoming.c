@@ -23,7 +23,8 @@ static saker_err_t failed (const char *what, const char *file)
 static saker_err_t open_file (skr_incoming_t *self)
 {
     struct stat status;
-    self->descriptor = open (self->file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    self->descriptor =
+        open (self->file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (self->descriptor < 0) {
         return failed ("open", self->file);
     }
@@ -49,8 +50,8 @@ static saker_err_t name_folder (char *path, size_t size, const char *folder)
     return SAKER_OK;
 }
 
-saker_err_t skr_incoming_open (skr_incoming_t *self, const char *folder,
-                               const skr_id_t *collection, uint64_t size, const uint8_t hash[32])
+saker_err_t skr_incoming_open (skr_incoming_t *self, const char *folder, const skr_id_t *collection,
+                               uint64_t size, const uint8_t hash[32])
 {
     char path[PATH_MAX - 256];
     char collection_text[33];
@@ -87,8 +88,7 @@ static bool fits (const char *name, const char *collection_text, uint64_t *size,
            && bytes == 32;
 }
 
-saker_err_t skr_incoming_find (skr_incoming_t *self, const char *folder,
-                               const skr_id_t *collection)
+saker_err_t skr_incoming_find (skr_incoming_t *self, const char *folder, const skr_id_t *collection)
 {
     char path[PATH_MAX - 256];
     char text[33];

@@ -15,13 +15,12 @@ typedef struct skr_incoming_t {
     uint8_t hash[32]; /* BLAKE2b-256 of the whole; its first 16 bytes are the snapshot id */
     uint64_t have;    /* bytes so far */
     char file[4096];
-    int descriptor;   /* -1: not open */
+    int descriptor; /* -1: not open */
 } skr_incoming_t;
 
 /* Opens what has come of it, or starts with nothing. */
-saker_err_t skr_incoming_open (skr_incoming_t *self, const char *folder,
-                               const skr_id_t *collection, uint64_t size,
-                               const uint8_t hash[32]) SKR_MUST_USE;
+saker_err_t skr_incoming_open (skr_incoming_t *self, const char *folder, const skr_id_t *collection,
+                               uint64_t size, const uint8_t hash[32]) SKR_MUST_USE;
 /* What was left of a collection by an earlier process. SAKER_ENOTFOUND. */
 saker_err_t skr_incoming_find (skr_incoming_t *self, const char *folder,
                                const skr_id_t *collection) SKR_MUST_USE;

@@ -42,10 +42,9 @@ static saker_err_t put_entry (skr_store_t *store, const skr_log_entry_t *entry)
     skr_buf_append (&record, head, sizeof head);
     skr_buf_append_span (&record, entry->change);
     skr_buf_append_span (&record, entry->undo);
-    saker_err_t error = record.failed
-                            ? skr_fail (SAKER_ENOMEM, "out of memory for a log entry")
-                            : skr_store_put (store, SKR_LOG, skr_span (key, sizeof key),
-                                             skr_span_of (&record));
+    saker_err_t error = record.failed ? skr_fail (SAKER_ENOMEM, "out of memory for a log entry")
+                                      : skr_store_put (store, SKR_LOG, skr_span (key, sizeof key),
+                                                       skr_span_of (&record));
     skr_buf_free (&record);
     return error;
 }
@@ -76,7 +75,7 @@ saker_err_t skr_log_get (skr_store_t *store, skr_sight_t sight, uint64_t positio
         return skr_fail (SAKER_EDAMAGED, "log entry %llu does not decode",
                          (unsigned long long) position);
     }
-    *entry = (skr_log_entry_t) {
+    *entry = (skr_log_entry_t){
         .position = position,
         .collection_no = skr_get_u32 (record.data),
         .change = skr_span (record.data + HEAD_BYTES, size),
@@ -152,8 +151,8 @@ static saker_err_t find_position (const merge_t *merge, strand_t *strand)
 static saker_err_t add_strand (merge_t *merge, const skr_tick_t *tick, uint64_t have)
 {
     strand_t *strand = &merge->strands[merge->count];
-    saker_err_t error = skr_store_writer_no (merge->store, merge->sight, &tick->writer,
-                                             &strand->writer_no);
+    saker_err_t error =
+        skr_store_writer_no (merge->store, merge->sight, &tick->writer, &strand->writer_no);
     if (error == SAKER_ENOTFOUND) {
         return skr_fail (SAKER_EGAP, "the log has nothing of a writer");
     }

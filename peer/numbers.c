@@ -118,8 +118,8 @@ saker_err_t skr_store_document_make (skr_store_t *store, uint32_t collection_no,
     skr_span_t key, last_key, last_id;
     SKR_TRY (document_key (collection_no, document, bytes, &key));
     skr_span_t end = document_id_key (collection_no, UINT64_MAX, id_bytes);
-    saker_err_t error = skr_store_last (store, SKR_GROUP, SKR_DOCUMENT_IDS, skr_span (bytes, 4), end,
-                                        &last_key, &last_id);
+    saker_err_t error = skr_store_last (store, SKR_GROUP, SKR_DOCUMENT_IDS, skr_span (bytes, 4),
+                                        end, &last_key, &last_id);
     if (error && error != SAKER_ENOTFOUND) {
         return error;
     }
@@ -137,7 +137,8 @@ saker_err_t skr_store_document_drop (skr_store_t *store, uint32_t collection_no,
     skr_span_t key;
     SKR_TRY (document_key (collection_no, document, bytes, &key));
     SKR_TRY (skr_store_remove (store, SKR_DOCUMENTS, key));
-    return skr_store_remove (store, SKR_DOCUMENT_IDS, document_id_key (collection_no, no, id_bytes));
+    return skr_store_remove (store, SKR_DOCUMENT_IDS,
+                             document_id_key (collection_no, no, id_bytes));
 }
 
 /* ---- writers in memory */

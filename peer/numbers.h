@@ -28,7 +28,7 @@ saker_err_t skr_store_document_drop (skr_store_t *store, uint32_t collection_no,
 /* Writers' numbers in memory, both ways. Starts as all zeros; cleared after an abort, which takes
    numbers back. */
 typedef struct skr_writer_cache_t {
-    skr_id_t *ids;     /* by number; all zeros: not known */
+    skr_id_t *ids; /* by number; all zeros: not known */
     size_t ids_size;
     uint32_t *slots;   /* hash table of numbers, by id; 0: free */
     size_t slots_size; /* a power of two, at most half full */

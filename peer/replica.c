@@ -19,8 +19,8 @@ static saker_err_t put_meta (skr_replica_t *self, const char *key, const void *v
 static saker_err_t get_meta (skr_replica_t *self, const char *key, void *value, size_t size)
 {
     skr_span_t found;
-    saker_err_t error = skr_store_get (self->store, SKR_COMMITTED, SKR_META, skr_span_text (key),
-                                       &found);
+    saker_err_t error =
+        skr_store_get (self->store, SKR_COMMITTED, SKR_META, skr_span_text (key), &found);
     if (error == SAKER_ENOTFOUND || (error == SAKER_OK && found.size != size)) {
         return skr_fail (SAKER_EDAMAGED,
                          "store %s was not made to its end (no %s): remove it and begin again",
@@ -223,8 +223,8 @@ void skr_replica_made (skr_replica_t *self, skr_made_fn *visit, void *argument)
 
 /* ---- opening and closing */
 
-saker_err_t skr_replica_new (skr_replica_t **self_p, skr_store_t **store_p,
-                             skr_device_t **device_p, const skr_world_t *world)
+saker_err_t skr_replica_new (skr_replica_t **self_p, skr_store_t **store_p, skr_device_t **device_p,
+                             const skr_world_t *world)
 {
     skr_replica_t *self = calloc (1, sizeof *self);
     if (!self) {
@@ -327,8 +327,10 @@ static saker_err_t open_loaded (skr_replica_t *self)
 {
     SKR_TRY (load_all (self));
     if (!skr_replica_self (self)) {
-        return skr_fail (SAKER_EDAMAGED, "store %s: its device key is not that of a member: put "
-                         "the right device.key back", skr_store_folder (self->store));
+        return skr_fail (SAKER_EDAMAGED,
+                         "store %s: its device key is not that of a member: put "
+                         "the right device.key back",
+                         skr_store_folder (self->store));
     }
     return introduce (self);
 }
@@ -513,8 +515,8 @@ saker_err_t skr_replica_read (skr_replica_t *self, const skr_collection_t *colle
                               skr_span_t document, skr_span_t path, skr_leaf_visit_fn *visit,
                               void *argument)
 {
-    const skr_cells_t *cells = skr_cells_store_of (self->cells, SKR_COMMITTED, collection->no,
-                                                   NULL);
+    const skr_cells_t *cells =
+        skr_cells_store_of (self->cells, SKR_COMMITTED, collection->no, NULL);
     return skr_view_document (cells, document, path, visit, argument, NULL);
 }
 

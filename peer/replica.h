@@ -24,7 +24,7 @@
 /* One collection, as committed (between groups). */
 typedef struct skr_collection_t {
     skr_id_t id;
-    uint32_t no; /* local */
+    uint32_t no;                             /* local */
     char name[SKR_COLLECTION_BYTES_MAX + 1]; /* "" until known; the roster's is "@roster" */
     skr_clock_t clock;
     skr_fingerprint_t fingerprint;
@@ -33,15 +33,15 @@ typedef struct skr_collection_t {
 } skr_collection_t;
 
 typedef struct skr_replica_stats_t {
-    uint64_t applied;   /* changes, since start */
-    uint64_t written;   /* of these, local */
-    uint64_t repeated;  /* offers that were known */
-    uint64_t waiting;   /* changes in the buffer now */
+    uint64_t applied;  /* changes, since start */
+    uint64_t written;  /* of these, local */
+    uint64_t repeated; /* offers that were known */
+    uint64_t waiting;  /* changes in the buffer now */
     uint64_t waiting_bytes;
-    uint64_t dropped;   /* pushed out of the buffer */
-    uint64_t refused;   /* all reasons */
+    uint64_t dropped; /* pushed out of the buffer */
+    uint64_t refused; /* all reasons */
     uint64_t refused_form, refused_signature, refused_right, refused_fork, refused_key;
-    uint64_t future;    /* applied although more than 60 s ahead of our clock */
+    uint64_t future; /* applied although more than 60 s ahead of our clock */
 } skr_replica_stats_t;
 
 typedef struct skr_replica_t skr_replica_t;
@@ -111,7 +111,7 @@ typedef enum skr_intent_kind_t {
     SKR_INTENT_INCR,
     SKR_INTENT_ADD,
     SKR_INTENT_REMOVE,
-    SKR_INTENT_REPLACE,     /* what follows, up to the end, is all that stays at and below */
+    SKR_INTENT_REPLACE, /* what follows, up to the end, is all that stays at and below */
     SKR_INTENT_REPLACE_END,
 } skr_intent_kind_t;
 
@@ -140,8 +140,8 @@ saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
 saker_err_t skr_replica_state (skr_replica_t *self, const skr_span_t *statements,
                                size_t count) SKR_MUST_USE;
 
-/* After a commit: the signed changes that this peer made in the group, to be published: visits each,
-   then forgets them. */
+/* After a commit: the signed changes that this peer made in the group, to be published: visits
+   each, then forgets them. */
 typedef void skr_made_fn (const skr_id_t *collection, skr_span_t change, void *argument);
 void skr_replica_made (skr_replica_t *self, skr_made_fn *visit, void *argument);
 

@@ -122,8 +122,8 @@ saker_err_t skr_holdings_sweep (skr_replica_t *self) SKR_MUST_USE;
 
 /* Without meta and collections. Takes ownership of store and device, also when it fails; destroy
    with skr_replica_close in any case. */
-saker_err_t skr_replica_new (skr_replica_t **self_p, skr_store_t **store_p,
-                             skr_device_t **device_p, const skr_world_t *world) SKR_MUST_USE;
+saker_err_t skr_replica_new (skr_replica_t **self_p, skr_store_t **store_p, skr_device_t **device_p,
+                             const skr_world_t *world) SKR_MUST_USE;
 /* In the first group of a store: who this replica is. */
 saker_err_t skr_replica_put_meta (skr_replica_t *self) SKR_MUST_USE;
 

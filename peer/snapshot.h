@@ -27,8 +27,8 @@ saker_err_t skr_snapshot_make (skr_replica_t *self, const skr_id_t *collection, 
                                uint64_t *size, uint8_t hash[32]) SKR_MUST_USE;
 /* Takes a complete file whose size and hash were checked. Uses groups of its own: none may be open.
    Does nothing when what is held covers it. SAKER_EINPUT, SAKER_EVERSION, SAKER_EFORGED,
-   SAKER_ERIGHT, SAKER_EDAMAGED: it was not taken, nothing changed; SAKER_EWAIT: the same, and it may
-   be once the roster here names all of its writers. */
+   SAKER_ERIGHT, SAKER_EDAMAGED: it was not taken, nothing changed; SAKER_EWAIT: the same, and it
+   may be once the roster here names all of its writers. */
 saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection,
                                const char *file) SKR_MUST_USE;
 

@@ -95,8 +95,7 @@ static size_t strand_at (const taking_t *taking, const skr_id_t *writer)
 static strand_t *find_strand (const taking_t *taking, const skr_id_t *writer)
 {
     size_t at = strand_at (taking, writer);
-    bool found = at < taking->count
-                 && skr_id_equal (&taking->strands[at].chain.writer, writer);
+    bool found = at < taking->count && skr_id_equal (&taking->strands[at].chain.writer, writer);
     return found ? &taking->strands[at] : NULL;
 }
 
@@ -198,7 +197,8 @@ static saker_err_t read_hashes (taking_t *taking)
     for (size_t i = 0; i < count; i++) {
         strand_t *strand;
         if (!skr_roster_by_writer (taking->replica->roster, &clock->ticks[i].writer)) {
-            return skr_fail (SAKER_EWAIT, "it has changes of a writer that the roster does not name");
+            return skr_fail (SAKER_EWAIT,
+                             "it has changes of a writer that the roster does not name");
         }
         SKR_TRY (add_strand (taking, &clock->ticks[i].writer, &strand));
         strand->chain.seq = clock->ticks[i].seq;
@@ -309,8 +309,8 @@ static saker_err_t take_entry (taking_t *taking)
     skr_replica_t *replica = taking->replica;
     SKR_TRY (read_entry (taking, &document, &entry));
     SKR_TRY (keep_group_small (taking, entry.address.size + entry.value.size));
-    const skr_cells_t *cells = skr_cells_store_of (replica->cells, SKR_GROUP, taking->fresh.no,
-                                                   &taking->fresh.documents);
+    const skr_cells_t *cells =
+        skr_cells_store_of (replica->cells, SKR_GROUP, taking->fresh.no, &taking->fresh.documents);
     SKR_TRY (cells->put (cells->context, document, &entry));
     skr_fingerprint_add (&taking->fresh.fingerprint, &taking->fresh.id, document, &entry);
     note_hlc (taking, entry.hlc);
@@ -330,7 +330,8 @@ static saker_err_t take_entries (taking_t *taking)
 
 /* ---- the log */
 
-/* design 8: what a member may do is checked on every change, by signature, not by who brought it. */
+/* design 8: what a member may do is checked on every change, by signature, not by who brought it.
+ */
 static saker_err_t check_author (const taking_t *taking, const skr_change_t *change)
 {
     const skr_replica_t *replica = taking->replica;

@@ -33,7 +33,7 @@
 /* Below this a short write is taken for a full disk. */
 #define DISK_FREE_BYTES_MIN (1u << 20)
 
-_Static_assert (CHECKSUM_BYTES == 8, "size of a checksum");
+_Static_assert(CHECKSUM_BYTES == 8, "size of a checksum");
 
 struct skr_store_t {
     char *folder;
@@ -44,8 +44,8 @@ struct skr_store_t {
     MDB_txn *group;
     int group_failed; /* LMDB's code of the first put that failed */
     MDB_txn *reader;
-    bool reading;     /* the reader has a snapshot */
-    bool unmapped;    /* the map could be set neither to a new size nor back */
+    bool reading;  /* the reader has a snapshot */
+    bool unmapped; /* the map could be set neither to a new size nor back */
     size_t map_bytes;
     size_t room_bytes;
     skr_buf_t scratch;
@@ -82,10 +82,11 @@ static bool disk_is_full (const skr_store_t *self)
 
 static saker_err_t full (const skr_store_t *self)
 {
-    return skr_fail (SAKER_EFULL,
-                     "store %s: the disk is full: free some space and try again (what was committed "
-                     "is safe and can be read)",
-                     self->folder);
+    return skr_fail (
+        SAKER_EFULL,
+        "store %s: the disk is full: free some space and try again (what was committed "
+        "is safe and can be read)",
+        self->folder);
 }
 
 static saker_err_t from_lmdb (const skr_store_t *self, int code)
@@ -103,7 +104,8 @@ static saker_err_t from_lmdb (const skr_store_t *self, int code)
         return skr_fail (SAKER_ENOMEM, "store %s: out of memory or address space", self->folder);
     case MDB_MAP_FULL:
     case MDB_TXN_FULL:
-        return skr_fail (SAKER_ELIMIT, "store %s: a group of more than %zu bytes: write less at once",
+        return skr_fail (SAKER_ELIMIT,
+                         "store %s: a group of more than %zu bytes: write less at once",
                          self->folder, self->room_bytes);
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
@@ -223,9 +225,9 @@ saker_err_t skr_store_room (skr_store_t *self, size_t bytes)
 
 static saker_err_t check_mapped (const skr_store_t *self)
 {
-    return self->unmapped ? skr_fail (SAKER_ENOMEM, "store %s: no address space: open it again",
-                                      self->folder)
-                          : SAKER_OK;
+    return self->unmapped
+               ? skr_fail (SAKER_ENOMEM, "store %s: no address space: open it again", self->folder)
+               : SAKER_OK;
 }
 
 static saker_err_t open_env (skr_store_t *self)
@@ -269,8 +271,8 @@ static saker_err_t open_tables (skr_store_t *self, MDB_txn *transaction, unsigne
 static saker_err_t open_all_tables (skr_store_t *self, bool create)
 {
     MDB_txn *transaction;
-    SKR_TRY (from_lmdb (self,
-                        mdb_txn_begin (self->env, NULL, create ? 0 : MDB_RDONLY, &transaction)));
+    SKR_TRY (
+        from_lmdb (self, mdb_txn_begin (self->env, NULL, create ? 0 : MDB_RDONLY, &transaction)));
     saker_err_t error = open_tables (self, transaction, create ? MDB_CREATE : 0);
     if (error) {
         mdb_txn_abort (transaction);
@@ -297,8 +299,8 @@ static saker_err_t make_identity (skr_store_t *self)
 static saker_err_t load_identity (skr_store_t *self)
 {
     skr_span_t identity;
-    saker_err_t error = skr_store_get (self, SKR_COMMITTED, SKR_META, skr_span_text ("store"),
-                                       &identity);
+    saker_err_t error =
+        skr_store_get (self, SKR_COMMITTED, SKR_META, skr_span_text ("store"), &identity);
     if (error == SAKER_ENOTFOUND) {
         return skr_fail (SAKER_EDAMAGED, "store %s was not made to its end, or is damaged",
                          self->folder);
@@ -500,7 +502,7 @@ static saker_err_t transaction_of (skr_store_t *self, skr_sight_t sight, MDB_txn
 
 static MDB_val val_of (skr_span_t span)
 {
-    return (MDB_val) {.mv_size = span.size, .mv_data = (void *) (uintptr_t) span.data};
+    return (MDB_val){.mv_size = span.size, .mv_data = (void *) (uintptr_t) span.data};
 }
 
 static skr_span_t span_of (const MDB_val *val)

@@ -18,21 +18,21 @@
 
 /* Numbers in keys are big-endian; `no` are small local numbers that never leave the store. */
 typedef enum skr_table_t {
-    SKR_META = 0,    /* text -> see replica.c, device.c */
-    SKR_WRITERS,     /* writer id 16 -> no u32 */
-    SKR_WRITER_IDS,  /* no u32 -> writer id 16 */
-    SKR_COLLECTIONS, /* collection id 16 -> CBOR, see replica.c */
-    SKR_TICKS,       /* collection no u32, writer no u32 -> seq, hash of its last change */
-    SKR_DOCUMENTS,   /* collection no u32, document id -> document no u64 */
-    SKR_DOCUMENT_IDS,/* collection no u32, document no u64 -> document id */
-    SKR_CELLS,       /* collection no u32, document no u64, first sort key -> bucket of entries */
-    SKR_LOG,         /* position u64 -> applied change and undo, see log.h */
-    SKR_POSITIONS,   /* collection no u32, writer no u32, seq u64 -> position u64 */
-    SKR_OPERATIONS,  /* operation id hash 16 -> receipt */
-    SKR_CURSORS,     /* name -> epoch, position */
-    SKR_INVITATIONS, /* ticket public key 32 -> CBOR, see ticket.h */
-    SKR_ADDRESSES,   /* device key 32 -> last known address */
-    SKR_ASIDE,       /* table u8, key -> a damaged record, as it was */
+    SKR_META = 0,     /* text -> see replica.c, device.c */
+    SKR_WRITERS,      /* writer id 16 -> no u32 */
+    SKR_WRITER_IDS,   /* no u32 -> writer id 16 */
+    SKR_COLLECTIONS,  /* collection id 16 -> CBOR, see replica.c */
+    SKR_TICKS,        /* collection no u32, writer no u32 -> seq, hash of its last change */
+    SKR_DOCUMENTS,    /* collection no u32, document id -> document no u64 */
+    SKR_DOCUMENT_IDS, /* collection no u32, document no u64 -> document id */
+    SKR_CELLS,        /* collection no u32, document no u64, first sort key -> bucket of entries */
+    SKR_LOG,          /* position u64 -> applied change and undo, see log.h */
+    SKR_POSITIONS,    /* collection no u32, writer no u32, seq u64 -> position u64 */
+    SKR_OPERATIONS,   /* operation id hash 16 -> receipt */
+    SKR_CURSORS,      /* name -> epoch, position */
+    SKR_INVITATIONS,  /* ticket public key 32 -> CBOR, see ticket.h */
+    SKR_ADDRESSES,    /* device key 32 -> last known address */
+    SKR_ASIDE,        /* table u8, key -> a damaged record, as it was */
     SKR_TABLES
 } skr_table_t;
 
@@ -77,8 +77,8 @@ typedef enum skr_sight_t {
    Called at the end of each round of the event loop. */
 void skr_store_forget (skr_store_t *self);
 
-/* *value is borrowed until the next begin, put, remove, commit, abort or forget. SAKER_ENOTFOUND sets
-   no sentence (it is common, and cheap). Keys are 1 to SKR_STORE_KEY_BYTES_MAX bytes. */
+/* *value is borrowed until the next begin, put, remove, commit, abort or forget. SAKER_ENOTFOUND
+   sets no sentence (it is common, and cheap). Keys are 1 to SKR_STORE_KEY_BYTES_MAX bytes. */
 saker_err_t skr_store_get (skr_store_t *self, skr_sight_t sight, skr_table_t table, skr_span_t key,
                            skr_span_t *value) SKR_MUST_USE;
 saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key,
@@ -87,8 +87,8 @@ saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key,
 saker_err_t skr_store_remove (skr_store_t *self, skr_table_t table, skr_span_t key) SKR_MUST_USE;
 
 /* Visits records with key >= from that start with prefix, ascending. The visit returns SAKER_OK to
-   go on, SKR_STOP to end early with SAKER_OK, an error to end with it; it must not change the table.
-   Damaged records end the scan with SAKER_EDAMAGED. `from` empty: from the first. */
+   go on, SKR_STOP to end early with SAKER_OK, an error to end with it; it must not change the
+   table. Damaged records end the scan with SAKER_EDAMAGED. `from` empty: from the first. */
 #define SKR_STOP ((saker_err_t) 255)
 typedef saker_err_t skr_record_fn (skr_span_t key, skr_span_t value, void *argument);
 saker_err_t skr_store_scan (skr_store_t *self, skr_sight_t sight, skr_table_t table,

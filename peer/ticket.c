@@ -202,9 +202,9 @@ saker_err_t skr_invitation_put (skr_store_t *store, const uint8_t key[32],
         skr_cbor_put_uint (&buf, 2);
         skr_cbor_put_bytes (&buf, invitation->used_by, sizeof invitation->used_by);
     }
-    saker_err_t error = buf.failed ? skr_fail (SAKER_ENOMEM, "out of memory")
-                                   : skr_store_put (store, SKR_INVITATIONS, skr_span (key, 32),
-                                                    skr_span_of (&buf));
+    saker_err_t error =
+        buf.failed ? skr_fail (SAKER_ENOMEM, "out of memory")
+                   : skr_store_put (store, SKR_INVITATIONS, skr_span (key, 32), skr_span_of (&buf));
     skr_buf_free (&buf);
     return error;
 }

@@ -85,9 +85,9 @@ void skr_waiting_destroy (skr_waiting_t **self_p)
 static uint64_t make_room (skr_waiting_t *self, size_t size)
 {
     uint64_t dropped = 0;
-    while (self->count > 0
-           && (self->count >= SKR_WAITING_CHANGES_MAX
-               || self->bytes + size > SKR_WAITING_BYTES_MAX)) {
+    while (
+        self->count > 0
+        && (self->count >= SKR_WAITING_CHANGES_MAX || self->bytes + size > SKR_WAITING_BYTES_MAX)) {
         skr_waiter_t *oldest = TAILQ_FIRST (&self->ages);
         unlink_waiter (self, oldest);
         free (oldest);

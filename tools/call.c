@@ -6,10 +6,10 @@
 #include <string.h>
 
 const option_t call_common_options[] = {
-    { "store", "DIR", "the store of this peer (default: $SAKER_STORE, else ~/.saker)" },
-    { "json", NULL, "print JSON for programs, also about errors" },
-    { "help", NULL, "print this help" },
-    { NULL, NULL, NULL },
+    {"store", "DIR", "the store of this peer (default: $SAKER_STORE, else ~/.saker)"},
+    {"json", NULL, "print JSON for programs, also about errors"},
+    {"help", NULL, "print this help"},
+    {NULL, NULL, NULL},
 };
 
 saker_err_t call_fail (call_t *call, saker_err_t error, const char *format, ...)
@@ -92,8 +92,7 @@ bool call_take_common (call_t *call, int argc, char **argv, int *at, saker_err_t
     if (strncmp (word, "--", 2) != 0) {
         return false;
     }
-    const option_t *option =
-        find_option (call_common_options, word + 2, strcspn (word + 2, "="));
+    const option_t *option = find_option (call_common_options, word + 2, strcspn (word + 2, "="));
     if (!option) {
         return false;
     }
@@ -205,8 +204,8 @@ static int64_t unit_ms (const char *unit)
     static const struct {
         const char *name;
         int64_t ms;
-    } units[] = { { "", 1000 },      { "ms", 1 },        { "s", 1000 },
-                  { "m", 60 * 1000 }, { "h", 3600 * 1000 }, { "d", 86400 * 1000 } };
+    } units[] = {{"", 1000},       {"ms", 1},          {"s", 1000},
+                 {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 86400 * 1000}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         if (strcmp (unit, units[i].name) == 0) {
             return units[i].ms;
@@ -229,8 +228,8 @@ saker_err_t call_duration (call_t *call, const char *option, int64_t default_ms,
     /* Ten years are enough for everybody and fit every clock. */
     if (!unit || number > INT64_C (3650) * 86400 * 1000 / unit) {
         return call_fail (call, SAKER_EUSAGE,
-                          "--%s %s is no duration; write it like 500ms, 10s, 5m, 1h or 30d",
-                          option, text);
+                          "--%s %s is no duration; write it like 500ms, 10s, 5m, 1h or 30d", option,
+                          text);
     }
     *duration_ms = number * unit;
     return SAKER_OK;

@@ -69,7 +69,7 @@ static void add_object (strbuf_t *text, const json_t *json)
     json_t *value;
     json_object_foreach ((json_t *) json, key, value)
     {
-        entries[filled++] = (entry_t) { key, strlen (key), value };
+        entries[filled++] = (entry_t){key, strlen (key), value};
     }
     qsort (entries, filled, sizeof *entries, compare_entries);
     strbuf_text (text, "{");
@@ -96,35 +96,56 @@ static void add_array (strbuf_t *text, const json_t *json)
 void canon_add (strbuf_t *text, const json_t *json)
 {
     switch (json ? json_typeof (json) : JSON_NULL) {
-    case JSON_OBJECT: add_object (text, json); break;
-    case JSON_ARRAY: add_array (text, json); break;
-    case JSON_STRING: add_string (text, json_string_value (json), json_string_length (json)); break;
+    case JSON_OBJECT:
+        add_object (text, json);
+        break;
+    case JSON_ARRAY:
+        add_array (text, json);
+        break;
+    case JSON_STRING:
+        add_string (text, json_string_value (json), json_string_length (json));
+        break;
     case JSON_INTEGER:
         strbuf_format (text, "%" JSON_INTEGER_FORMAT, json_integer_value (json));
         break;
-    case JSON_REAL: add_real (text, json_real_value (json)); break;
-    case JSON_TRUE: strbuf_text (text, "true"); break;
-    case JSON_FALSE: strbuf_text (text, "false"); break;
-    case JSON_NULL: strbuf_text (text, "null"); break;
+    case JSON_REAL:
+        add_real (text, json_real_value (json));
+        break;
+    case JSON_TRUE:
+        strbuf_text (text, "true");
+        break;
+    case JSON_FALSE:
+        strbuf_text (text, "false");
+        break;
+    case JSON_NULL:
+        strbuf_text (text, "null");
+        break;
     }
 }
 
 static int rank (const json_t *json)
 {
     switch (json_typeof (json)) {
-    case JSON_NULL: return 0;
-    case JSON_FALSE: return 1;
-    case JSON_TRUE: return 2;
-    case JSON_INTEGER: return 3;
-    case JSON_REAL: return 4;
-    case JSON_STRING: return 5;
-    default: return 6;
+    case JSON_NULL:
+        return 0;
+    case JSON_FALSE:
+        return 1;
+    case JSON_TRUE:
+        return 2;
+    case JSON_INTEGER:
+        return 3;
+    case JSON_REAL:
+        return 4;
+    case JSON_STRING:
+        return 5;
+    default:
+        return 6;
     }
 }
 
 static int compare_texts (const json_t *a, const json_t *b)
 {
-    strbuf_t left = { 0 }, right = { 0 };
+    strbuf_t left = {0}, right = {0};
     canon_add (&left, a);
     canon_add (&right, b);
     int order = left.failed || right.failed ? 0 : strcmp (left.data, right.data);
@@ -147,8 +168,8 @@ int canon_compare (const json_t *a, const json_t *b)
         return (left > right) - (left < right);
     }
     if (json_is_string (a)) {
-        entry_t left = { json_string_value (a), json_string_length (a), NULL };
-        entry_t right = { json_string_value (b), json_string_length (b), NULL };
+        entry_t left = {json_string_value (a), json_string_length (a), NULL};
+        entry_t right = {json_string_value (b), json_string_length (b), NULL};
         return compare_entries (&left, &right);
     }
     return rank (a) == 6 ? compare_texts (a, b) : 0;

@@ -61,8 +61,8 @@ static void become (const char *const argv[], pid_t parent, int out, int err)
 
 bool child_start (child_t *self, const char *const argv[], bool piped, int out, int err)
 {
-    int ends[2] = { -1, -1 };
-    *self = (child_t) { .output = -1 };
+    int ends[2] = {-1, -1};
+    *self = (child_t){.output = -1};
     if (piped && pipe2 (ends, O_CLOEXEC) != 0) {
         return false;
     }
@@ -89,7 +89,7 @@ bool child_start (child_t *self, const char *const argv[], bool piped, int out, 
 /* One read of what is there, at most `size` bytes: how many, 0 at the end, -1 for nothing yet. */
 static ssize_t read_some (child_t *self, char *data, size_t size)
 {
-    struct pollfd item = { .fd = self->output, .events = POLLIN };
+    struct pollfd item = {.fd = self->output, .events = POLLIN};
     if (poll (&item, 1, POLL_MS) <= 0) {
         return -1;
     }
@@ -118,7 +118,7 @@ bool child_line (child_t *self, strbuf_t *line, int timeout_ms, const volatile b
 
 static void nap (void)
 {
-    struct timespec time = { .tv_nsec = NAP_MS * 1000000 };
+    struct timespec time = {.tv_nsec = NAP_MS * 1000000};
     nanosleep (&time, NULL);
 }
 

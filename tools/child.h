@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 typedef struct child_t {
-    pid_t pid; /* 0: not running */
+    pid_t pid;  /* 0: not running */
     int output; /* the reading end of its stdout; -1: none */
 } child_t;
 

@@ -69,16 +69,15 @@ static int count_documents (const char *name, uint64_t documents, void *argument
 
 static saker_err_t run_export (call_t *call)
 {
-    count_t count = { .collection = call_word (call, 0) };
-    export_t self = { .tree = { .marked = true } };
+    count_t count = {.collection = call_word (call, 0)};
+    export_t self = {.tree = {.marked = true}};
     saker_err_t error = call_open (call);
     if (error == SAKER_OK) {
         error = call_library (call, saker_collections (call->peer, count_documents, &count));
     }
     if (error == SAKER_OK) {
         progress_begin (&self.progress, "exporting", count.documents);
-        error = call_library (
-            call, saker_iterate (call->peer, count.collection, take_leaf, &self));
+        error = call_library (call, saker_iterate (call->peer, count.collection, take_leaf, &self));
     }
     if (error == SAKER_OK && self.document) {
         print_document (&self);

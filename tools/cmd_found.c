@@ -49,8 +49,8 @@ static saker_err_t run_init (call_t *call)
 }
 
 static const option_t init_options[] = {
-    { "as", "DEVICE", "the name of this device (default: the name of the host)" },
-    { NULL, NULL, NULL },
+    {"as", "DEVICE", "the name of this device (default: the name of the host)"},
+    {NULL, NULL, NULL},
 };
 
 const command_t cmd_init = {
@@ -91,9 +91,9 @@ static saker_err_t run_invite (call_t *call)
 }
 
 static const option_t invite_options[] = {
-    { "role", "ROLE", "what the new member may do: relay, read, write or admin (default: write)" },
-    { "expires", "TIME", "how long the ticket is good: 30m, 1h, 7d (default: 1h)" },
-    { NULL, NULL, NULL },
+    {"role", "ROLE", "what the new member may do: relay, read, write or admin (default: write)"},
+    {"expires", "TIME", "how long the ticket is good: 30m, 1h, 7d (default: 1h)"},
+    {NULL, NULL, NULL},
 };
 
 const command_t cmd_invite = {
@@ -150,10 +150,10 @@ static saker_err_t run_join (call_t *call)
 }
 
 static const option_t join_options[] = {
-    { "as", "DEVICE", "the name of this device (default: the name of the host)" },
-    { "ticket-file", "FILE", "read the ticket from a file" },
-    { "timeout", "TIME", "how long to try to reach the inviting peer (default: 30s)" },
-    { NULL, NULL, NULL },
+    {"as", "DEVICE", "the name of this device (default: the name of the host)"},
+    {"ticket-file", "FILE", "read the ticket from a file"},
+    {"timeout", "TIME", "how long to try to reach the inviting peer (default: 30s)"},
+    {NULL, NULL, NULL},
 };
 
 const command_t cmd_join = {

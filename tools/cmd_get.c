@@ -29,7 +29,7 @@ static int take_leaf (const saker_leaf_t *leaf, void *argument)
 
 static void print_value (FILE *file, paint_t paint, const json_t *json)
 {
-    strbuf_t text = { 0 };
+    strbuf_t text = {0};
     canon_add (&text, json);
     paint_text (file, paint, text.data ? text.data : "");
     strbuf_free (&text);
@@ -66,17 +66,17 @@ static void tell_rivals (const json_t *rivals)
 
 static saker_err_t print_who (call_t *call, const get_t *get)
 {
-    static const char *const heading[] = { "PLACE", "VALUE", "AUTHOR", "TIME", "" };
-    paint_table_t table = { 0 };
+    static const char *const heading[] = {"PLACE", "VALUE", "AUTHOR", "TIME", ""};
+    paint_table_t table = {0};
     paint_table_add (&table, PAINT_NONE, 5, heading);
     for (size_t i = 0; i < json_array_size (get->leaves); i++) {
         const json_t *leaf = json_array_get (get->leaves, i);
-        strbuf_t text = { 0 };
+        strbuf_t text = {0};
         canon_add (&text, json_object_get (leaf, "value"));
         bool rival = json_is_true (json_object_get (leaf, "rival"));
-        const char *const cells[] = { string_of (leaf, "pointer"), text.data ? text.data : "",
-                                      string_of (leaf, "author"), string_of (leaf, "time"),
-                                      rival ? "rival" : string_of (leaf, "cell") };
+        const char *const cells[] = {string_of (leaf, "pointer"), text.data ? text.data : "",
+                                     string_of (leaf, "author"), string_of (leaf, "time"),
+                                     rival ? "rival" : string_of (leaf, "cell")};
         paint_table_add (&table, rival ? PAINT_YELLOW : PAINT_NONE, 5, cells);
         strbuf_free (&text);
     }
@@ -88,9 +88,9 @@ static saker_err_t print_who (call_t *call, const get_t *get)
 
 static saker_err_t print_json (call_t *call, const place_t *place, const get_t *get, json_t *data)
 {
-    json_t *json = json_pack ("{s:s,s:s,s:s,s:O,s:O}", "collection", place->collection,
-                              "document", place->document, "pointer", place->pointer, "data", data,
-                              "rivals", get->rivals);
+    json_t *json =
+        json_pack ("{s:s,s:s,s:s,s:O,s:O}", "collection", place->collection, "document",
+                   place->document, "pointer", place->pointer, "data", data, "rivals", get->rivals);
     if (json && call_option (call, "who")) {
         json_object_set (json, "leaves", get->leaves);
     }
@@ -145,7 +145,7 @@ static saker_err_t run_get (call_t *call)
     if (error != SAKER_OK) {
         return error;
     }
-    get_t get = { .rivals = json_array (), .leaves = json_array () };
+    get_t get = {.rivals = json_array (), .leaves = json_array ()};
     error = read_place (call, &place, &get);
     json_decref (get.rivals);
     json_decref (get.leaves);
@@ -154,9 +154,9 @@ static saker_err_t run_get (call_t *call)
 }
 
 static const option_t get_options[] = {
-    { "who", NULL, "show each value with who wrote it and when, rivals included" },
-    { "raw", NULL, "print a text without quotes" },
-    { NULL, NULL, NULL },
+    {"who", NULL, "show each value with who wrote it and when, rivals included"},
+    {"raw", NULL, "print a text without quotes"},
+    {NULL, NULL, NULL},
 };
 
 const command_t cmd_get = {

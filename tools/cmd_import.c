@@ -98,9 +98,9 @@ static saker_err_t take_id (import_t *self, source_part_t *part, const json_t *j
 static saker_err_t try_fill (import_t *self, const source_part_t *part, const json_t *json)
 {
     saker_batch_t *batch = saker_batch_new (self->collection);
-    saker_err_t error =
-        batch ? fill_replace (self->call, batch, part->id, "", part_data (self, json))
-              : call_memory (self->call);
+    saker_err_t error = batch
+                            ? fill_replace (self->call, batch, part->id, "", part_data (self, json))
+                            : call_memory (self->call);
     saker_batch_destroy (&batch);
     if (error != SAKER_OK && error != SAKER_ENOMEM) {
         unsigned line, column;
@@ -218,7 +218,7 @@ static void compare_document (import_t *self)
         json_decref (there);
         return;
     }
-    strbuf_t ours = { 0 }, theirs = { 0 };
+    strbuf_t ours = {0}, theirs = {0};
     self->error = source_read (self->call, &self->source, part, &json);
     if (self->error == SAKER_OK) {
         canon_add (&ours, there);
@@ -293,10 +293,9 @@ static saker_err_t fill_batch (import_t *self, saker_batch_t *batch, size_t from
 
 static saker_err_t write_some (import_t *self, size_t from, size_t end, size_t *to)
 {
-    saker_receipt_t receipt = { 0 };
+    saker_receipt_t receipt = {0};
     saker_batch_t *batch = saker_batch_new (self->collection);
-    saker_err_t error =
-        batch ? fill_batch (self, batch, from, end, to) : call_memory (self->call);
+    saker_err_t error = batch ? fill_batch (self, batch, from, end, to) : call_memory (self->call);
     if (error == SAKER_OK && saker_batch_count (batch) > 0) {
         error = call_library (self->call, saker_write (self->call->peer, batch, &receipt));
         self->changes += error == SAKER_OK && receipt.seq != 0;
@@ -343,9 +342,8 @@ static saker_err_t print_result (import_t *self)
 {
     if (self->call->json) {
         return say_json (self->call,
-                         json_pack ("{s:s,s:I,s:I,s:I,s:I,s:I,s:O}", "collection",
-                                    self->collection, "documents",
-                                    (json_int_t) (self->written + self->unchanged),
+                         json_pack ("{s:s,s:I,s:I,s:I,s:I,s:I,s:O}", "collection", self->collection,
+                                    "documents", (json_int_t) (self->written + self->unchanged),
                                     "written", (json_int_t) self->written, "unchanged",
                                     (json_int_t) self->unchanged, "skipped",
                                     (json_int_t) self->skipped, "changes",
@@ -353,8 +351,7 @@ static saker_err_t print_result (import_t *self)
     }
     uint64_t documents = self->written + self->unchanged;
     printf ("imported %" PRIu64 " document%s into %s (%" PRIu64 " written, %" PRIu64 " unchanged",
-            documents, documents == 1 ? "" : "s", self->collection, self->written,
-            self->unchanged);
+            documents, documents == 1 ? "" : "s", self->collection, self->written, self->unchanged);
     if (self->skipped) {
         printf (", %" PRIu64 " skipped", self->skipped);
     }
@@ -388,11 +385,11 @@ static saker_err_t import_file (import_t *self, bool keep_going)
 
 static saker_err_t run_import (call_t *call)
 {
-    import_t self = { .call = call,
-                      .collection = call_word (call, 0),
-                      .key = call_option (call, "key"),
-                      .problems = json_array (),
-                      .tree = { .marked = true } };
+    import_t self = {.call = call,
+                     .collection = call_word (call, 0),
+                     .key = call_option (call, "key"),
+                     .problems = json_array (),
+                     .tree = {.marked = true}};
     const char *pointer = call_option (call, "at");
     if (pointer && *pointer && *pointer != '/') {
         json_decref (self.problems);
@@ -401,8 +398,8 @@ static saker_err_t run_import (call_t *call)
     }
     saker_err_t error = import_file (&self, call_option (call, "keep-going"));
     if (error == SAKER_OK && self.skipped) {
-        error = call_fail (call, SAKER_EINPUT, "%" PRIu64 " of the documents skipped",
-                           self.skipped);
+        error =
+            call_fail (call, SAKER_EINPUT, "%" PRIu64 " of the documents skipped", self.skipped);
     }
     free (self.order);
     free (self.document);
@@ -413,10 +410,10 @@ static saker_err_t run_import (call_t *call)
 }
 
 static const option_t import_options[] = {
-    { "key", "FIELD", "the field whose value is the document's id; it stays in the document" },
-    { "at", "POINTER", "the documents are in an array inside the file, at this JSON Pointer" },
-    { "keep-going", NULL, "skip what is wrong, list it, and end with exit status 1" },
-    { NULL, NULL, NULL },
+    {"key", "FIELD", "the field whose value is the document's id; it stays in the document"},
+    {"at", "POINTER", "the documents are in an array inside the file, at this JSON Pointer"},
+    {"keep-going", NULL, "skip what is wrong, list it, and end with exit status 1"},
+    {NULL, NULL, NULL},
 };
 
 const command_t cmd_import = {

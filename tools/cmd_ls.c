@@ -33,7 +33,7 @@ static int list_name (const char *name, uint64_t documents, void *argument)
 static saker_err_t run_ls (call_t *call)
 {
     const char *collection = call_word (call, 0);
-    list_t list = { .json = call->json ? json_array () : NULL, .counted = !collection };
+    list_t list = {.json = call->json ? json_array () : NULL, .counted = !collection};
     saker_err_t error = call_open (call);
     if (error == SAKER_OK && collection) {
         error = call_library (call, saker_documents (call->peer, collection, list_name, &list));

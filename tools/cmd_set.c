@@ -19,7 +19,7 @@ typedef saker_err_t fill_fn (call_t *call, saker_batch_t *batch, const place_t *
 static saker_err_t write_one (call_t *call, const place_t *place, json_t *json, fill_fn *fill,
                               saker_receipt_t *receipt)
 {
-    *receipt = (saker_receipt_t) { 0 };
+    *receipt = (saker_receipt_t){0};
     saker_batch_t *batch = saker_batch_new (place->collection);
     saker_err_t error = batch ? fill (call, batch, place, json) : call_memory (call);
     if (error == SAKER_OK) {
@@ -60,8 +60,8 @@ static saker_err_t fill_set_command (call_t *call, saker_batch_t *batch, const p
     void *owned = NULL;
     saker_err_t error = fill_value (call, json, &value, &owned);
     if (error == SAKER_OK) {
-        error = call_library (
-            call, saker_batch_set (batch, place->document, place->pointer, &value));
+        error =
+            call_library (call, saker_batch_set (batch, place->document, place->pointer, &value));
     }
     free (owned);
     return error;
@@ -127,8 +127,8 @@ const command_t cmd_delete = {
 static saker_err_t fill_incr (call_t *call, saker_batch_t *batch, const place_t *place,
                               const json_t *json)
 {
-    return call_library (call, saker_batch_incr (batch, place->document, place->pointer,
-                                                 json_integer_value (json)));
+    return call_library (
+        call, saker_batch_incr (batch, place->document, place->pointer, json_integer_value (json)));
 }
 
 static int take_counter (const saker_leaf_t *leaf, void *argument)
@@ -216,8 +216,7 @@ static saker_err_t run_add (call_t *call)
     place_t place;
     json_t *json = NULL;
     saker_receipt_t receipt;
-    saker_err_t error =
-        take_words (call, call_word (call, 1), call_word (call, 2), &place, &json);
+    saker_err_t error = take_words (call, call_word (call, 1), call_word (call, 2), &place, &json);
     if (error == SAKER_OK) {
         error = write_one (call, &place, json, fill_add, &receipt);
     }
@@ -239,8 +238,7 @@ static saker_err_t run_remove (call_t *call)
     place_t place;
     json_t *json = NULL;
     saker_receipt_t receipt;
-    saker_err_t error =
-        take_words (call, call_word (call, 1), call_word (call, 2), &place, &json);
+    saker_err_t error = take_words (call, call_word (call, 1), call_word (call, 2), &place, &json);
     if (error == SAKER_OK) {
         error = write_one (call, &place, json, fill_remove, &receipt);
     }

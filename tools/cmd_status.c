@@ -19,7 +19,7 @@ static int add_leaf (const saker_leaf_t *leaf, void *argument)
 
 static void print_scalar (const json_t *json)
 {
-    strbuf_t text = { 0 };
+    strbuf_t text = {0};
     if (json_is_string (json)) {
         strbuf_text (&text, json_string_value (json));
     } else {
@@ -51,7 +51,7 @@ static void print_map (const json_t *json, int indent)
 static saker_err_t run_status (call_t *call)
 {
     saker_err_t error = call_open (call);
-    tree_t tree = { 0 };
+    tree_t tree = {0};
     if (error == SAKER_OK) {
         error = call_library (call, saker_status (call->peer, add_leaf, &tree));
     }
@@ -89,7 +89,7 @@ static void say_age (int64_t age_ms, char text[32])
     static const struct {
         int64_t ms;
         const char *unit;
-    } units[] = { { 86400000, "d" }, { 3600000, "h" }, { 60000, "min" }, { 1000, "s" } };
+    } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "min"}, {1000, "s"}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         if (age_ms >= units[i].ms) {
             snprintf (text, 32, "%" PRId64 " %s", age_ms / units[i].ms, units[i].unit);
@@ -117,14 +117,14 @@ static void list_row (listing_t *listing, const saker_peer_t *peer)
     if (peer->rtt_us >= 0) {
         snprintf (rtt, sizeof rtt, "%" PRId64 " us", peer->rtt_us);
     }
-    const char *const cells[] = { peer->name,
-                                  peer->id,
-                                  peer->role,
-                                  self ? "-" : seen,
-                                  self ? "-" : behind,
-                                  rtt,
-                                  *peer->address ? peer->address : "-",
-                                  peer->link };
+    const char *const cells[] = {peer->name,
+                                 peer->id,
+                                 peer->role,
+                                 self ? "-" : seen,
+                                 self ? "-" : behind,
+                                 rtt,
+                                 *peer->address ? peer->address : "-",
+                                 peer->link};
     paint_table_add (&listing->table, link_paint (peer->link), 8, cells);
 }
 
@@ -145,9 +145,9 @@ static int list_peer (const saker_peer_t *peer, void *argument)
 
 static saker_err_t run_peers (call_t *call)
 {
-    static const char *const heading[] = { "NAME",   "ID",  "ROLE",    "SEEN",
-                                           "BEHIND", "RTT", "ADDRESS", "LINK" };
-    listing_t listing = { .json = call->json ? json_array () : NULL };
+    static const char *const heading[] = {"NAME",   "ID",  "ROLE",    "SEEN",
+                                          "BEHIND", "RTT", "ADDRESS", "LINK"};
+    listing_t listing = {.json = call->json ? json_array () : NULL};
     paint_table_add (&listing.table, PAINT_NONE, 8, heading);
     saker_err_t error = call_open (call);
     if (error == SAKER_OK) {

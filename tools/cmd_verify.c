@@ -50,9 +50,9 @@ static void add_row (verify_t *self, const saker_verdict_t *verdict)
     snprintf (documents, sizeof documents, "%" PRIu64, verdict->documents);
     say_verdict (verdict, result, sizeof result);
     bool reached = verdict->reached;
-    const char *const cells[] = { verdict->collection, verdict->peer, reached ? documents : "-",
-                                  reached ? verdict->fingerprint : "-", result };
-    paint_t paint = is_same (verdict)       ? PAINT_GREEN
+    const char *const cells[] = {verdict->collection, verdict->peer, reached ? documents : "-",
+                                 reached ? verdict->fingerprint : "-", result};
+    paint_t paint = is_same (verdict)                ? PAINT_GREEN
                     : verdict->same_clock && reached ? PAINT_RED
                                                      : PAINT_YELLOW;
     paint_table_add (&self->table, paint, 5, cells);
@@ -109,10 +109,10 @@ static saker_err_t print_result (call_t *call, const verify_t *self, saker_err_t
 {
     bool same = error == SAKER_OK && self->differ == 0;
     if (call->json) {
-        json_t *json = json_pack ("{s:b,s:I,s:I,s:I,s:O}", "same", same, "peers",
-                                  (json_int_t) self->peers, "collections",
-                                  (json_int_t) self->collections, "documents",
-                                  (json_int_t) self->documents, "verdicts", self->verdicts);
+        json_t *json =
+            json_pack ("{s:b,s:I,s:I,s:I,s:O}", "same", same, "peers", (json_int_t) self->peers,
+                       "collections", (json_int_t) self->collections, "documents",
+                       (json_int_t) self->documents, "verdicts", self->verdicts);
         if (json && self->collections == 1) {
             json_object_set_new (json, "fingerprint", json_string (self->fingerprint));
         }
@@ -132,9 +132,9 @@ static saker_err_t print_result (call_t *call, const verify_t *self, saker_err_t
 
 static saker_err_t run_verify (call_t *call)
 {
-    static const char *const heading[] = { "COLLECTION", "PEER", "DOCUMENTS", "FINGERPRINT",
-                                           "RESULT" };
-    verify_t self = { .verdicts = json_array () };
+    static const char *const heading[] = {"COLLECTION", "PEER", "DOCUMENTS", "FINGERPRINT",
+                                          "RESULT"};
+    verify_t self = {.verdicts = json_array ()};
     paint_table_add (&self.table, PAINT_NONE, 5, heading);
     int64_t timeout_ms = 0;
     saker_err_t error = call_duration (call, "timeout", VERIFY_MS, &timeout_ms);
@@ -142,8 +142,8 @@ static saker_err_t run_verify (call_t *call)
         error = call_open (call);
     }
     if (error == SAKER_OK) {
-        error = call_library (call, saker_verify (call->peer, call_word (call, 0),
-                                                  (int) timeout_ms, take_verdict, &self));
+        error = call_library (call, saker_verify (call->peer, call_word (call, 0), (int) timeout_ms,
+                                                  take_verdict, &self));
     }
     if (error == SAKER_OK && self.differ) {
         error = call_fail (call, SAKER_EDIFFER, "%" PRIu64 " of the answers differ from this peer",
@@ -165,8 +165,8 @@ static saker_err_t run_verify (call_t *call)
 }
 
 static const option_t verify_options[] = {
-    { "timeout", "TIME", "how long to wait for the answers (default: 5s)" },
-    { NULL, NULL, NULL },
+    {"timeout", "TIME", "how long to wait for the answers (default: 5s)"},
+    {NULL, NULL, NULL},
 };
 
 const command_t cmd_verify = {

@@ -41,7 +41,7 @@ static int take_behind (const saker_peer_t *peer, void *argument)
 /* In rounds, so that the bar moves. */
 static saker_err_t wait_shown (call_t *call, const char *names, int64_t timeout_ms)
 {
-    behind_t behind = { .names = names };
+    behind_t behind = {.names = names};
     progress_t progress;
     saker_err_t error = saker_peers (call->peer, take_behind, &behind);
     uint64_t first = behind.most, deadline_ms = progress_now_ms () + (uint64_t) timeout_ms;
@@ -85,11 +85,11 @@ static saker_err_t run_wait (call_t *call)
 }
 
 static const option_t wait_options[] = {
-    { "on", "PEER,...", "the peers to wait for, by name or id" },
-    { "all", NULL, "wait for all members (default)" },
-    { "stored", NULL, "wait until it is on their disks (so always: no peer reports less)" },
-    { "timeout", "TIME", "give up after this time, with exit status 12 (default: 10s)" },
-    { NULL, NULL, NULL },
+    {"on", "PEER,...", "the peers to wait for, by name or id"},
+    {"all", NULL, "wait for all members (default)"},
+    {"stored", NULL, "wait until it is on their disks (so always: no peer reports less)"},
+    {"timeout", "TIME", "give up after this time, with exit status 12 (default: 10s)"},
+    {NULL, NULL, NULL},
 };
 
 const command_t cmd_wait = {

@@ -24,11 +24,11 @@ static saker_err_t print_event (call_t *call, const saker_event_t *event)
     say_hex (event->writer, writer);
     const char *author = event->author ? event->author : "";
     if (call->json) {
-        return say_json (call, json_pack ("{s:I,s:s,s:s,s:s,s:s,s:I,s:s}", "position",
-                                          (json_int_t) event->position, "collection",
-                                          event->collection, "document", event->document, "author",
-                                          author, "writer", writer, "seq",
-                                          (json_int_t) event->seq, "time", time));
+        return say_json (call,
+                         json_pack ("{s:I,s:s,s:s,s:s,s:s,s:I,s:s}", "position",
+                                    (json_int_t) event->position, "collection", event->collection,
+                                    "document", event->document, "author", author, "writer", writer,
+                                    "seq", (json_int_t) event->seq, "time", time));
     }
     printf ("%s ", time);
     paint_text (stdout, PAINT_BOLD, event->collection);
@@ -71,8 +71,8 @@ static saker_err_t begin (call_t *call, const char *name, saker_cursor_t *cursor
 static saker_err_t one_round (call_t *call, watch_t *watch, const char *name,
                               saker_cursor_t *cursor, int timeout_ms)
 {
-    saker_err_t error = saker_watch (call->peer, call_word (call, 0), cursor, timeout_ms,
-                                     take_event, watch);
+    saker_err_t error =
+        saker_watch (call->peer, call_word (call, 0), cursor, timeout_ms, take_event, watch);
     if (error == SAKER_EGAP && name) {
         return call_fail (call, error,
                           "history after the cursor %s is gone; read the data anew (saker export) "
@@ -88,14 +88,14 @@ static saker_err_t one_round (call_t *call, watch_t *watch, const char *name,
                : error;
 }
 
-static saker_err_t watch_on (call_t *call, watch_t *watch, const char *name,
-                             saker_cursor_t *cursor, uint64_t deadline_ms)
+static saker_err_t watch_on (call_t *call, watch_t *watch, const char *name, saker_cursor_t *cursor,
+                             uint64_t deadline_ms)
 {
     while (watch->seen < watch->wanted) {
         uint64_t now_ms = progress_now_ms ();
         uint64_t left_ms = now_ms < deadline_ms ? deadline_ms - now_ms : 0;
-        saker_err_t error = one_round (call, watch, name, cursor,
-                                       (int) (left_ms < ROUND_MS ? left_ms : ROUND_MS));
+        saker_err_t error =
+            one_round (call, watch, name, cursor, (int) (left_ms < ROUND_MS ? left_ms : ROUND_MS));
         if (error == SAKER_ETIMEOUT && progress_now_ms () >= deadline_ms) {
             return call_fail (call, SAKER_ETIMEOUT, "nothing more came in the time of --timeout");
         }
@@ -121,7 +121,7 @@ static saker_err_t run_watch (call_t *call)
 {
     const char *name = call_option (call, "from");
     name = name && strcmp (name, "now") == 0 ? NULL : name;
-    watch_t watch = { .call = call };
+    watch_t watch = {.call = call};
     int64_t timeout_ms = 0;
     saker_cursor_t cursor;
     if (call_option (call, "reset") && !name) {
@@ -137,17 +137,16 @@ static saker_err_t run_watch (call_t *call)
     if (error == SAKER_OK) {
         error = begin (call, name, &cursor);
     }
-    uint64_t deadline_ms =
-        timeout_ms < 0 ? UINT64_MAX : progress_now_ms () + (uint64_t) timeout_ms;
+    uint64_t deadline_ms = timeout_ms < 0 ? UINT64_MAX : progress_now_ms () + (uint64_t) timeout_ms;
     return error == SAKER_OK ? watch_on (call, &watch, name, &cursor, deadline_ms) : error;
 }
 
 static const option_t watch_options[] = {
-    { "from", "NAME", "go on where the cursor NAME stands, and move it (default: now)" },
-    { "reset", NULL, "put the cursor of --from to now first" },
-    { "count", "N", "end after N documents; 0 only makes the cursor" },
-    { "timeout", "TIME", "end after this time, with exit status 12" },
-    { NULL, NULL, NULL },
+    {"from", "NAME", "go on where the cursor NAME stands, and move it (default: now)"},
+    {"reset", NULL, "put the cursor of --from to now first"},
+    {"count", "N", "end after N documents; 0 only makes the cursor"},
+    {"timeout", "TIME", "end after this time, with exit status 12"},
+    {NULL, NULL, NULL},
 };
 
 const command_t cmd_watch = {

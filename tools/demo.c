@@ -23,7 +23,7 @@
 #define CONVERGE_MS 20000
 #define WORDS_MAX 24
 #define PORTS_MAX 16
-#define WORDS(...) ((const char *const[]) { __VA_ARGS__, NULL })
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define LANGUAGES "/usr/share/iso-codes/json/iso_639-3.json"
 
 typedef struct demo_peer_t {
@@ -89,7 +89,7 @@ static void tell_command (const demo_t *self, const demo_peer_t *peer, const cha
 static int run_tool (demo_t *self, const demo_peer_t *peer, strbuf_t *output,
                      const char *const words[])
 {
-    const char *argv[WORDS_MAX] = { self->saker, "--store", peer->store };
+    const char *argv[WORDS_MAX] = {self->saker, "--store", peer->store};
     size_t count = 3;
     for (size_t i = 0; words[i] && count + 1 < WORDS_MAX; i++) {
         argv[count++] = words[i];
@@ -127,7 +127,7 @@ static bool was_used (const demo_t *self, const char *address)
 static bool take_address (demo_peer_t *peer)
 {
     static const char words[] = "sakerd: ready on ";
-    strbuf_t line = { 0 };
+    strbuf_t line = {0};
     bool good = child_line (&peer->daemon, &line, READY_MS, &interrupted) && line.data
                 && strncmp (line.data, words, sizeof words - 1) == 0;
     if (good) {
@@ -141,11 +141,15 @@ static bool take_address (demo_peer_t *peer)
 /* Starts a daemon at a free port that no peer can remember; `seed` may be NULL. */
 static saker_err_t start_daemon (demo_t *self, demo_peer_t *peer, const char *seed)
 {
-    const char *argv[] = { self->sakerd,  "--store",
-                           peer->store,   "--listen",
-                           "tcp://127.0.0.1:0", "--no-beacon",
-                           seed ? "--seed" : NULL, seed,
-                           NULL };
+    const char *argv[] = {self->sakerd,
+                          "--store",
+                          peer->store,
+                          "--listen",
+                          "tcp://127.0.0.1:0",
+                          "--no-beacon",
+                          seed ? "--seed" : NULL,
+                          seed,
+                          NULL};
     do {
         child_stop (&peer->daemon, STOP_MS);
         int log = open (peer->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -160,8 +164,8 @@ static saker_err_t start_daemon (demo_t *self, demo_peer_t *peer, const char *se
     if (self->used_count < PORTS_MAX) {
         self->used[self->used_count++] = strdup (peer->address);
     }
-    fprintf (self->out, "  %s: sakerd %s%s%s\n", peer->name, peer->address,
-             seed ? ", seed " : "", seed ? seed : "");
+    fprintf (self->out, "  %s: sakerd %s%s%s\n", peer->name, peer->address, seed ? ", seed " : "",
+             seed ? seed : "");
     return SAKER_OK;
 }
 
@@ -176,17 +180,17 @@ static saker_err_t stop_daemon (demo_t *self, demo_peer_t *peer)
 
 static saker_err_t join (demo_t *self, size_t number)
 {
-    static const char *const invite[] = { "invite", "--role", "write", "--expires", "5m", NULL };
+    static const char *const invite[] = {"invite", "--role", "write", "--expires", "5m", NULL};
     demo_peer_t *peer = &self->peers[number];
-    strbuf_t ticket = { 0 };
+    strbuf_t ticket = {0};
     saker_err_t error = SAKER_OK;
     tell_command (self, &self->peers[0], invite);
     if (run_tool (self, &self->peers[0], &ticket, invite) != 0 || !ticket.size) {
         error = fail_step (self, "gave no ticket", self->peers[0].name);
     } else {
         ticket.data[strcspn (ticket.data, "\n")] = 0;
-        const char *const words[] = { "join", ticket.data, "--as", peer->name, NULL };
-        strbuf_t output = { 0 };
+        const char *const words[] = {"join", ticket.data, "--as", peer->name, NULL};
+        strbuf_t output = {0};
         fprintf (self->out, "  %s$ saker join TICKET --as %s\n", peer->name, peer->name);
         if (run_tool (self, peer, &output, words) != 0) {
             error = fail_step (self, "could not join", peer->name);
@@ -199,8 +203,8 @@ static saker_err_t join (demo_t *self, size_t number)
 
 static saker_err_t found (demo_t *self)
 {
-    static const char *const init[] = { "init", "studio", "--as", "anna", NULL };
-    strbuf_t output = { 0 };
+    static const char *const init[] = {"init", "studio", "--as", "anna", NULL};
+    strbuf_t output = {0};
     heading (self, "1. anna founds a mesh; bob and carol join with tickets");
     tell_command (self, &self->peers[0], init);
     int status = run_tool (self, &self->peers[0], &output, init);
@@ -241,9 +245,9 @@ static saker_err_t import (demo_t *self)
     heading (self, "2. anna imports the languages of the world, and everybody gets them");
     saker_err_t error = SAKER_OK;
     if (access (LANGUAGES, R_OK) == 0) {
-        error = must (self, 0,
-                      WORDS ("import", "languages", LANGUAGES, "--at", "/639-3", "--key",
-                             "alpha_3"));
+        error =
+            must (self, 0,
+                  WORDS ("import", "languages", LANGUAGES, "--at", "/639-3", "--key", "alpha_3"));
     } else {
         fprintf (self->out, "  (the package iso-codes is not installed: 12 of them have to do)\n");
         char *file = small_languages (self);
@@ -257,8 +261,8 @@ static saker_err_t import (demo_t *self)
 /* True when a peer sees a link to another one. */
 static bool is_linked (demo_t *self, const demo_peer_t *peer)
 {
-    static const char *const words[] = { "peers", "--json", NULL };
-    strbuf_t output = { 0 };
+    static const char *const words[] = {"peers", "--json", NULL};
+    strbuf_t output = {0};
     bool linked = run_tool (self, peer, &output, words) != 0;
     json_t *list = output.data ? json_loads (output.data, 0, NULL) : NULL;
     linked |= !json_is_array (list);
@@ -289,9 +293,9 @@ static saker_err_t edit (demo_t *self)
     static const struct {
         const char *name, *votes, *tag;
     } edits[PEERS] = {
-        { "\"French\"", "3", "\"romance\"" },
-        { "\"fran\303\247ais\"", "4", "\"official at the UN\"" },
-        { "\"langue fran\303\247aise\"", "-1", "\"27 letters with a sign\"" },
+        {"\"French\"", "3", "\"romance\""},
+        {"\"fran\303\247ais\"", "4", "\"official at the UN\""},
+        {"\"langue fran\303\247aise\"", "-1", "\"27 letters with a sign\""},
     };
     heading (self, "4. Apart, each edits the same document: a name, a counter, a set");
     saker_err_t error = SAKER_OK;
@@ -338,8 +342,8 @@ static saker_err_t show (demo_t *self)
 /* What verify says on one peer. Owned by the caller; NULL: not the same everywhere. */
 static json_t *verify_at (demo_t *self, const demo_peer_t *peer)
 {
-    static const char *const words[] = { "verify", "languages", "--json", NULL };
-    strbuf_t output = { 0 };
+    static const char *const words[] = {"verify", "languages", "--json", NULL};
+    strbuf_t output = {0};
     int status = run_tool (self, peer, &output, words);
     json_t *json = output.data ? json_loads (output.data, 0, NULL) : NULL;
     bool same = status == 0 && json_is_true (json_object_get (json, "same"))
@@ -362,9 +366,8 @@ static saker_err_t print_converged (demo_t *self, const json_t *json)
     if (!self->call->json) {
         return SAKER_OK;
     }
-    return say_json (self->call,
-                     json_pack ("{s:i,s:I,s:s}", "peers", PEERS, "documents", documents,
-                                "fingerprint", fingerprint ? fingerprint : ""));
+    return say_json (self->call, json_pack ("{s:i,s:I,s:s}", "peers", PEERS, "documents", documents,
+                                            "fingerprint", fingerprint ? fingerprint : ""));
 }
 
 static saker_err_t verify (demo_t *self)
@@ -392,7 +395,7 @@ static saker_err_t verify (demo_t *self)
 
 static saker_err_t prepare (demo_t *self)
 {
-    static const char *const names[PEERS] = { "anna", "bob", "carol" };
+    static const char *const names[PEERS] = {"anna", "bob", "carol"};
     const char *base = getenv ("TMPDIR");
     bool good = asprintf (&self->folder, "%s/saker-demo-XXXXXX", base && *base ? base : "/tmp") > 0;
     if (good && !mkdtemp (self->folder)) {
@@ -407,7 +410,7 @@ static saker_err_t prepare (demo_t *self)
     for (size_t i = 0; i < PEERS && good; i++) {
         demo_peer_t *peer = &self->peers[i];
         peer->name = names[i];
-        peer->daemon = (child_t) { .output = -1 };
+        peer->daemon = (child_t){.output = -1};
         good = asprintf (&peer->store, "%s/%s", self->folder, names[i]) > 0
                && asprintf (&peer->log, "%s/%s.log", self->folder, names[i]) > 0;
     }
@@ -467,8 +470,7 @@ static void clean_up (demo_t *self, bool failed)
 
 static saker_err_t tell_story (demo_t *self)
 {
-    static saker_err_t (*const steps[]) (demo_t *) = { found, import, cut,   edit,
-                                                       heal,  show,   verify };
+    static saker_err_t (*const steps[]) (demo_t *) = {found, import, cut, edit, heal, show, verify};
     saker_err_t error = SAKER_OK;
     for (size_t i = 0; i < sizeof steps / sizeof *steps && error == SAKER_OK; i++) {
         error = interrupted ? fail_step (self, "", "") : steps[i](self);
@@ -478,12 +480,12 @@ static saker_err_t tell_story (demo_t *self)
 
 static saker_err_t run_demo (call_t *call)
 {
-    demo_t self = { .call = call, .out = call->json ? stderr : stdout };
-    struct sigaction handler = { .sa_handler = on_signal };
+    demo_t self = {.call = call, .out = call->json ? stderr : stdout};
+    struct sigaction handler = {.sa_handler = on_signal};
     sigaction (SIGINT, &handler, NULL);
     sigaction (SIGTERM, &handler, NULL);
     sigaction (SIGHUP, &handler, NULL);
-    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction (SIGPIPE, &ignore, NULL);
     saker_err_t error = prepare (&self);
     if (error == SAKER_OK) {
@@ -495,8 +497,8 @@ static saker_err_t run_demo (call_t *call)
 }
 
 static const option_t demo_options[] = {
-    { "keep", NULL, "leave the folder with the stores and logs" },
-    { NULL, NULL, NULL },
+    {"keep", NULL, "leave the folder with the stores and logs"},
+    {NULL, NULL, NULL},
 };
 
 const command_t cmd_demo = {

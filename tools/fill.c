@@ -35,7 +35,7 @@ static saker_err_t bytes_value (call_t *call, const json_t *inside, saker_value_
         free (bytes);
         return call_fail (call, SAKER_EINPUT, "\"" MARK_BYTES "\" needs a text in base64");
     }
-    *value = (saker_value_t) { .type = SAKER_BYTES };
+    *value = (saker_value_t){.type = SAKER_BYTES};
     value->as.string.data = (const char *) bytes;
     value->as.string.size = size;
     *owned = bytes;
@@ -45,9 +45,10 @@ static saker_err_t bytes_value (call_t *call, const json_t *inside, saker_value_
 saker_err_t fill_value (call_t *call, const json_t *json, saker_value_t *value, void **owned)
 {
     *owned = NULL;
-    *value = (saker_value_t) { .type = SAKER_NULL };
+    *value = (saker_value_t){.type = SAKER_NULL};
     switch (json_typeof (json)) {
-    case JSON_NULL: return SAKER_OK;
+    case JSON_NULL:
+        return SAKER_OK;
     case JSON_TRUE:
     case JSON_FALSE:
         value->type = SAKER_BOOL;
@@ -71,7 +72,8 @@ saker_err_t fill_value (call_t *call, const json_t *json, saker_value_t *value, 
             return bytes_value (call, mark_inside (json, MARK_BYTES), value, owned);
         }
         return call_fail (call, SAKER_EINPUT, "an object cannot be a member of a set");
-    case JSON_ARRAY: break;
+    case JSON_ARRAY:
+        break;
     }
     return call_fail (call, SAKER_EINPUT, "an array cannot be a member of a set");
 }
@@ -96,8 +98,8 @@ static saker_err_t fill_scalar (fill_t *self, const json_t *json)
     void *owned = NULL;
     saker_err_t error = fill_value (self->call, json, &value, &owned);
     if (error == SAKER_OK) {
-        error = call_library (self->call, saker_batch_set (self->batch, self->document,
-                                                           self->pointer.data, &value));
+        error = call_library (
+            self->call, saker_batch_set (self->batch, self->document, self->pointer.data, &value));
     } else {
         call_prefix (self->call, "at %s: ", place_name (self->pointer.data));
     }
@@ -120,8 +122,8 @@ static saker_err_t fill_set (fill_t *self, const json_t *members)
         if (error != SAKER_OK) {
             call_prefix (self->call, "at %s: ", place_name (pointer));
         } else if (self->marks) {
-            error = call_library (self->call, saker_batch_add (self->batch, self->document, pointer,
-                                                               &value));
+            error = call_library (self->call,
+                                  saker_batch_add (self->batch, self->document, pointer, &value));
         }
         free (owned);
     }
@@ -135,10 +137,10 @@ static saker_err_t fill_counter (fill_t *self, const json_t *amount)
         return call_fail (self->call, SAKER_EINPUT, "at %s: \"" MARK_COUNTER "\" needs an integer",
                           place_name (pointer));
     }
-    return !self->marks ? SAKER_OK
-                        : call_library (self->call,
-                                        saker_batch_incr (self->batch, self->document, pointer,
-                                                          json_integer_value (amount)));
+    return !self->marks
+               ? SAKER_OK
+               : call_library (self->call, saker_batch_incr (self->batch, self->document, pointer,
+                                                             json_integer_value (amount)));
 }
 
 static saker_err_t fill_any (fill_t *self, const json_t *json, size_t levels);
@@ -146,8 +148,8 @@ static saker_err_t fill_any (fill_t *self, const json_t *json, size_t levels);
 static saker_err_t fill_map (fill_t *self, const json_t *json, size_t levels)
 {
     if (json_object_size (json) == 0 && !self->marks) {
-        return call_library (self->call, saker_batch_set_map (self->batch, self->document,
-                                                              self->pointer.data));
+        return call_library (self->call,
+                             saker_batch_set_map (self->batch, self->document, self->pointer.data));
     }
     if (levels == SAKER_PATH_LEVELS_MAX) {
         return call_fail (self->call, SAKER_ELIMIT, "at %s: more than %d levels deep",
@@ -160,8 +162,8 @@ static saker_err_t fill_map (fill_t *self, const json_t *json, size_t levels)
     {
         size_t size = self->pointer.size;
         enter (self, key);
-        error = self->pointer.failed ? call_memory (self->call)
-                                     : fill_any (self, value, levels + 1);
+        error =
+            self->pointer.failed ? call_memory (self->call) : fill_any (self, value, levels + 1);
         if (error != SAKER_OK) {
             break;
         }
@@ -203,7 +205,7 @@ static size_t pointer_levels (const char *pointer)
 saker_err_t fill_replace (call_t *call, saker_batch_t *batch, const char *document,
                           const char *pointer, const json_t *json)
 {
-    fill_t self = { .call = call, .batch = batch, .document = document };
+    fill_t self = {.call = call, .batch = batch, .document = document};
     strbuf_text (&self.pointer, pointer);
     if (self.pointer.failed) {
         return call_memory (call);

@@ -76,7 +76,7 @@ static saker_err_t fail_parse (call_t *call, const jsonin_t *in, size_t from, si
 
 saker_err_t jsonin_read (call_t *call, const jsonin_t *in, size_t from, size_t size, json_t **json)
 {
-    json_error_t error = { .position = 0 };
+    json_error_t error = {.position = 0};
     *json = json_loadb (in->text + from, size,
                         JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (*json) {
@@ -97,10 +97,10 @@ saker_err_t jsonin_load (call_t *call, const char *name, char **text, size_t *si
 {
     FILE *file = strcmp (name, "-") == 0 ? stdin : fopen (name, "rbe");
     if (!file) {
-        return call_fail (call, errno == ENOENT ? SAKER_ENOTFOUND : SAKER_EIO,
-                          "cannot open %s: %s", name, strerror (errno));
+        return call_fail (call, errno == ENOENT ? SAKER_ENOTFOUND : SAKER_EIO, "cannot open %s: %s",
+                          name, strerror (errno));
     }
-    strbuf_t whole = { 0 };
+    strbuf_t whole = {0};
     strbuf_text (&whole, "");
     char *part = malloc (READ_BYTES);
     size_t got = 0;
@@ -129,7 +129,7 @@ saker_err_t jsonin_load (call_t *call, const char *name, char **text, size_t *si
 saker_err_t jsonin_word (call_t *call, const char *word, json_t **json)
 {
     char *loaded = NULL;
-    jsonin_t in = { "JSON", word, strlen (word) };
+    jsonin_t in = {"JSON", word, strlen (word)};
     if (strcmp (word, "-") == 0) {
         saker_err_t error = jsonin_load (call, "-", &loaded, &in.size);
         if (error != SAKER_OK) {

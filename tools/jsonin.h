@@ -16,8 +16,7 @@ typedef struct jsonin_t {
 } jsonin_t;
 
 /* Reads the one value at [from, from + size). Owned by the caller (json_decref). */
-saker_err_t jsonin_read (call_t *call, const jsonin_t *in, size_t from, size_t size,
-                         json_t **json);
+saker_err_t jsonin_read (call_t *call, const jsonin_t *in, size_t from, size_t size, json_t **json);
 /* Reads a JSON argument; "-" is stdin. */
 saker_err_t jsonin_word (call_t *call, const char *word, json_t **json);
 /* Line and column of an offset; both begin at 1, columns count code points. */

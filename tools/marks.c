@@ -4,7 +4,7 @@
 
 bool mark_like (const char *key, size_t dollars_min)
 {
-    static const char *const marks[] = { MARK_BYTES, MARK_SET, MARK_COUNTER };
+    static const char *const marks[] = {MARK_BYTES, MARK_SET, MARK_COUNTER};
     size_t dollars = strspn (key, "$");
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         if (strcmp (key + dollars, &marks[i][1]) == 0) {

@@ -13,7 +13,7 @@
 bool notify_send (const char *state)
 {
     const char *name = getenv ("NOTIFY_SOCKET");
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (!name || !*name) {
         return true;
     }

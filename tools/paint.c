@@ -9,13 +9,12 @@ bool paint_wanted (FILE *file)
 {
     const char *no_color = getenv ("NO_COLOR");
     const char *term = getenv ("TERM");
-    return !(no_color && *no_color) && term && strcmp (term, "dumb") != 0
-           && isatty (fileno (file));
+    return !(no_color && *no_color) && term && strcmp (term, "dumb") != 0 && isatty (fileno (file));
 }
 
 void paint_text (FILE *file, paint_t paint, const char *text)
 {
-    static const char *const codes[] = { "", "\033[1m", "\033[32m", "\033[33m", "\033[31m" };
+    static const char *const codes[] = {"", "\033[1m", "\033[32m", "\033[33m", "\033[31m"};
     bool painted = paint != PAINT_NONE && paint_wanted (file);
     if (painted) {
         fputs (codes[paint], file);
@@ -64,7 +63,7 @@ void paint_table_add (paint_table_t *table, paint_t paint, size_t columns,
         table->capacity = capacity;
     }
     paint_row_t *row = &table->rows[table->count++];
-    *row = (paint_row_t) { .paint = paint };
+    *row = (paint_row_t){.paint = paint};
     table->columns = columns;
     for (size_t i = 0; i < columns; i++) {
         row->cells[i] = strdup (cells[i]);
@@ -95,7 +94,10 @@ void paint_table_print (const paint_table_t *table, FILE *file)
         const paint_row_t *row = &table->rows[i];
         for (size_t column = 0; column < table->columns; column++) {
             bool last = column + 1 == table->columns;
-            paint_text (file, i == 0 ? PAINT_BOLD : last ? row->paint : PAINT_NONE,
+            paint_text (file,
+                        i == 0 ? PAINT_BOLD
+                        : last ? row->paint
+                               : PAINT_NONE,
                         row->cells[column]);
             size_t gap = last ? 0 : widths[column] - paint_width (row->cells[column]) + 2;
             fprintf (file, "%*s", (int) gap, "");
@@ -112,5 +114,5 @@ void paint_table_free (paint_table_t *table)
         }
     }
     free (table->rows);
-    *table = (paint_table_t) { 0 };
+    *table = (paint_table_t){0};
 }

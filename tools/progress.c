@@ -18,7 +18,7 @@ uint64_t progress_now_ms (void)
 
 void progress_begin (progress_t *self, const char *what, uint64_t total)
 {
-    *self = (progress_t) { .what = what, .total = total, .shown = isatty (STDERR_FILENO) };
+    *self = (progress_t){.what = what, .total = total, .shown = isatty (STDERR_FILENO)};
     self->begun_ms = progress_now_ms ();
 }
 

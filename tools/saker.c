@@ -10,9 +10,9 @@
 #include <string.h>
 
 static const command_t *const commands[] = {
-    &cmd_init,   &cmd_invite, &cmd_join, &cmd_status, &cmd_peers,  &cmd_ls,     &cmd_get,
-    &cmd_set,    &cmd_delete, &cmd_incr, &cmd_add,    &cmd_remove, &cmd_import, &cmd_export,
-    &cmd_watch,  &cmd_wait,   &cmd_verify, &cmd_demo, NULL,
+    &cmd_init,  &cmd_invite, &cmd_join,   &cmd_status, &cmd_peers,  &cmd_ls,     &cmd_get,
+    &cmd_set,   &cmd_delete, &cmd_incr,   &cmd_add,    &cmd_remove, &cmd_import, &cmd_export,
+    &cmd_watch, &cmd_wait,   &cmd_verify, &cmd_demo,   NULL,
 };
 
 static const command_t *find_command (const char *name)
@@ -37,7 +37,7 @@ static void print_error (const call_t *call, saker_err_t error)
     }
     json_t *json = json_pack ("{s:{s:i,s:s,s:s}}", "error", "code", (int) error, "name",
                               saker_error_name (error), "message", sentence);
-    strbuf_t text = { 0 };
+    strbuf_t text = {0};
     canon_add (&text, json);
     fprintf (stderr, "%s\n", text.data ? text.data : "{}");
     strbuf_free (&text);
@@ -97,8 +97,7 @@ static saker_err_t run (call_t *call, int argc, char **argv)
     }
     const command_t *command = find_command (argv[at]);
     if (!command) {
-        return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help",
-                          argv[at]);
+        return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help", argv[at]);
     }
     return run_command (call, command, argc - at - 1, argv + at + 1);
 }

@@ -89,11 +89,11 @@ static void on_term (int number)
 static void run_daemon (const machine_t *machine, const char *seed, int ready)
 {
     saker_config_t *config = saker_config_new ();
-    bool good = config && saker_config_set (config, "listen", "tcp://127.0.0.1:0") == SAKER_OK
-                && saker_config_set (config, "beacon", "no") == SAKER_OK
-                && (!seed || saker_config_set (config, "seed", seed) == SAKER_OK)
-                && saker_daemon_new (&daemon_of_process, machine->store, config, NULL, NULL)
-                       == SAKER_OK;
+    bool good =
+        config && saker_config_set (config, "listen", "tcp://127.0.0.1:0") == SAKER_OK
+        && saker_config_set (config, "beacon", "no") == SAKER_OK
+        && (!seed || saker_config_set (config, "seed", seed) == SAKER_OK)
+        && saker_daemon_new (&daemon_of_process, machine->store, config, NULL, NULL) == SAKER_OK;
     if (!good) {
         fprintf (stderr, "saker-bench: daemon: %s\n", saker_error_text ());
         _exit (1);
@@ -288,8 +288,8 @@ static void row_bulk (void)
     double limit = BULK_BATCH / commit_us * 1e6;
     print ("bulk", "documents of 5 fields imported on A, durable", BULK_DOCUMENTS / written,
            "documents/s", "100 a commit", BULK_DOCUMENTS / written / limit);
-    print ("bulk", "the same, stored on B", BULK_DOCUMENTS / arrived, "documents/s",
-           "100 a commit", BULK_DOCUMENTS / arrived / limit);
+    print ("bulk", "the same, stored on B", BULK_DOCUMENTS / arrived, "documents/s", "100 a commit",
+           BULK_DOCUMENTS / arrived / limit);
 }
 
 /* A line of /proc/PID/smaps_rollup, in KiB. */

@@ -70,8 +70,8 @@ static bool stderr_is_journal (void)
 
 static void log_line (int level, const char *message, void *argument)
 {
-    static const char *const names[] = { "error", "warning", "info", "debug" };
-    static const int priorities[] = { 3, 4, 6, 7 };
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    static const int priorities[] = {3, 4, 6, 7};
     (void) argument;
     level = level < 0 ? 0 : level > 3 ? 3 : level;
     if (to_journal) {
@@ -113,7 +113,7 @@ static int add_setting (options_t *options, const char *key, const char *value)
     if (options->settings_count == SETTINGS_MAX) {
         return fail_usage (key, "is one option too many");
     }
-    options->settings[options->settings_count++] = (setting_t) { key, value };
+    options->settings[options->settings_count++] = (setting_t){key, value};
     return 0;
 }
 
@@ -136,7 +136,7 @@ static bool take_flag (options_t *options, const char *name, int *error)
 static bool take_setting (options_t *options, const char *name, size_t size, const char *value,
                           int *error)
 {
-    static const char *const keys[] = { "listen", "seed", "interface", "log-level" };
+    static const char *const keys[] = {"listen", "seed", "interface", "log-level"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (strlen (keys[i]) == size && strncmp (keys[i], name, size) == 0) {
             *error = add_setting (options, keys[i], value);
@@ -260,9 +260,9 @@ static void on_reload (int number)
 
 static void set_handlers (void)
 {
-    struct sigaction stop = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
-    struct sigaction again = { .sa_handler = on_reload, .sa_flags = SA_RESTART };
-    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+    struct sigaction again = {.sa_handler = on_reload, .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction (SIGTERM, &stop, NULL);
     sigaction (SIGINT, &stop, NULL);
     sigaction (SIGHUP, &again, NULL);
@@ -271,7 +271,7 @@ static void set_handlers (void)
 
 static void clear_handlers (void)
 {
-    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction (SIGTERM, &ignore, NULL);
     sigaction (SIGINT, &ignore, NULL);
     sigaction (SIGHUP, &ignore, NULL);

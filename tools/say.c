@@ -9,7 +9,7 @@
 
 saker_err_t say_json (call_t *call, json_t *json)
 {
-    strbuf_t text = { .failed = !json };
+    strbuf_t text = {.failed = !json};
     canon_add (&text, json);
     strbuf_text (&text, "\n");
     json_decref (json);
@@ -44,11 +44,16 @@ saker_err_t say_receipt (call_t *call, const saker_receipt_t *receipt)
 static const char *cell_name (saker_cell_t cell)
 {
     switch (cell) {
-    case SAKER_REGISTER: return "register";
-    case SAKER_LWW: return "lww";
-    case SAKER_COUNTER: return "counter";
-    case SAKER_MEMBER: return "member";
-    case SAKER_EMPTY_MAP: return "map";
+    case SAKER_REGISTER:
+        return "register";
+    case SAKER_LWW:
+        return "lww";
+    case SAKER_COUNTER:
+        return "counter";
+    case SAKER_MEMBER:
+        return "member";
+    case SAKER_EMPTY_MAP:
+        return "map";
     }
     return "unknown";
 }

@@ -67,7 +67,7 @@ static saker_err_t add_part (scan_t *self, size_t offset, size_t size)
         source->parts = parts;
         source->parts_capacity = capacity;
     }
-    source->parts[source->parts_count++] = (source_part_t) { .offset = offset, .size = size };
+    source->parts[source->parts_count++] = (source_part_t){.offset = offset, .size = size};
     return SAKER_OK;
 }
 
@@ -214,7 +214,7 @@ static saker_err_t check_whole (scan_t *self)
 saker_err_t source_load (call_t *call, source_t *self, const char *file, const char *pointer,
                          source_skip_fn *skip_fn, void *argument)
 {
-    scan_t scan = { call, self, 0, skip_fn, argument };
+    scan_t scan = {call, self, 0, skip_fn, argument};
     self->in.name = strcmp (file, "-") == 0 ? "stdin" : file;
     saker_err_t error = jsonin_load (call, file, &self->text, &self->in.size);
     if (error != SAKER_OK) {
@@ -246,5 +246,5 @@ void source_free (source_t *self)
     }
     free (self->parts);
     free (self->text);
-    *self = (source_t) { 0 };
+    *self = (source_t){0};
 }

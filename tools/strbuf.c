@@ -70,5 +70,5 @@ void strbuf_cut (strbuf_t *self, size_t size)
 void strbuf_free (strbuf_t *self)
 {
     free (self->data);
-    *self = (strbuf_t) { 0 };
+    *self = (strbuf_t){0};
 }

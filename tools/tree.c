@@ -47,15 +47,21 @@ static json_t *bytes_value (const void *bytes, size_t size)
 json_t *tree_value (const saker_value_t *value)
 {
     switch (value->type) {
-    case SAKER_NULL: return json_null ();
-    case SAKER_BOOL: return json_boolean (value->as.boolean);
-    case SAKER_INT: return json_integer (value->as.integer);
-    case SAKER_DOUBLE: return json_real (value->as.number);
+    case SAKER_NULL:
+        return json_null ();
+    case SAKER_BOOL:
+        return json_boolean (value->as.boolean);
+    case SAKER_INT:
+        return json_integer (value->as.integer);
+    case SAKER_DOUBLE:
+        return json_real (value->as.number);
     case SAKER_TEXT:
         return json_stringn (value->as.string.size ? value->as.string.data : "",
                              value->as.string.size);
-    case SAKER_BYTES: return bytes_value (value->as.string.data, value->as.string.size);
-    case SAKER_MAP: return json_object ();
+    case SAKER_BYTES:
+        return bytes_value (value->as.string.data, value->as.string.size);
+    case SAKER_MAP:
+        return json_object ();
     }
     return NULL;
 }
@@ -130,8 +136,7 @@ static json_t *walk (tree_t *self, const char *pointer, char *key, size_t key_si
         self->root = json_object ();
     }
     json_t *map = self->root;
-    while (map && json_is_object (map) && *pointer == '/'
-           && take_key (&pointer, key, key_size)) {
+    while (map && json_is_object (map) && *pointer == '/' && take_key (&pointer, key, key_size)) {
         if (!*pointer) {
             return map;
         }
@@ -223,7 +228,7 @@ void tree_free (tree_t *self)
 {
     json_decref (self->root);
     free (self->sets);
-    *self = (tree_t) { .marked = self->marked };
+    *self = (tree_t){.marked = self->marked};
 }
 
 json_t *tree_at (json_t *json, const char *pointer)

@@ -48,8 +48,8 @@ skr_entry_t memory_cells_entry (const memory_cells_t *self, size_t i)
                          .value = skr_span_of (&entry->value)};
 }
 
-static saker_err_t scan (void *context, skr_span_t document, skr_span_t prefix,
-                         skr_visit_fn *visit, void *argument)
+static saker_err_t scan (void *context, skr_span_t document, skr_span_t prefix, skr_visit_fn *visit,
+                         void *argument)
 {
     memory_cells_t *self = context;
     SKR_TRY (count_call (self));

@@ -12,12 +12,12 @@ typedef struct memory_entry_t {
 } memory_entry_t;
 
 typedef struct memory_cells_t {
-    skr_cells_t cells; /* the interface; its context is this structure */
+    skr_cells_t cells;       /* the interface; its context is this structure */
     memory_entry_t *entries; /* by document, address, dot */
     size_t count, capacity;
-    size_t scans;     /* calls so far */
-    size_t visits;    /* entries handed out so far */
-    long fail_after;  /* calls that still succeed before one fails with SAKER_EIO; -1: all */
+    size_t scans;    /* calls so far */
+    size_t visits;   /* entries handed out so far */
+    long fail_after; /* calls that still succeed before one fails with SAKER_EIO; -1: all */
 } memory_cells_t;
 
 /* It must not move afterwards. */

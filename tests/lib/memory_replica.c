@@ -57,8 +57,8 @@ static skr_applier_t applier (memory_replica_t *self, const skr_id_t *writer, ui
 /* ---- writing ---- */
 
 static saker_err_t find_pred (memory_replica_t *self, skr_op_kind_t kind, skr_span_t document,
-                              skr_span_t path, skr_span_t argument,
-                              skr_pred_t pred[MEMORY_WRITERS], size_t *count)
+                              skr_span_t path, skr_span_t argument, skr_pred_t pred[MEMORY_WRITERS],
+                              size_t *count)
 {
     skr_dot_t *dots;
     *count = 0;
@@ -201,8 +201,8 @@ saker_err_t memory_replica_undo (memory_replica_t *self)
     const memory_change_t *change = last->change;
     SKR_TRY (skr_content_parse (&content, skr_span_of (&change->content)));
     skr_applier_t by = applier (self, &change->writer, change->seq, change->hlc, NULL);
-    saker_err_t error = skr_apply_undo (&by, content.ops, content.ops_count,
-                                        skr_span_of (&last->undo));
+    saker_err_t error =
+        skr_apply_undo (&by, content.ops, content.ops_count, skr_span_of (&last->undo));
     skr_content_free (&content);
     SKR_TRY (error);
     skr_buf_free (&last->undo);
@@ -250,8 +250,10 @@ static void show_value (skr_buf_t *text, const skr_leaf_t *leaf)
 
 static saker_err_t show_leaf (const skr_leaf_t *leaf, void *argument)
 {
-    static const char *const kinds[] = {[SKR_REGISTER] = "", [SKR_LWW] = " lww",
-                                        [SKR_COUNTER] = " counter", [SKR_MEMBER] = " member",
+    static const char *const kinds[] = {[SKR_REGISTER] = "",
+                                        [SKR_LWW] = " lww",
+                                        [SKR_COUNTER] = " counter",
+                                        [SKR_MEMBER] = " member",
                                         [SKR_MAP] = " map"};
     skr_buf_t *text = argument;
     show_text (text, text->size ? ", " : "");

@@ -28,7 +28,7 @@ typedef struct memory_replica_t {
     skr_id_t writer;
     skr_clock_t clock;
     skr_fingerprint_t fingerprint;
-    uint64_t hlc;    /* of the next change that is written here */
+    uint64_t hlc;     /* of the next change that is written here */
     bool pred_always; /* INCR and ADD carry what they saw, too */
     memory_log_t *log;
     size_t log_count;

@@ -143,8 +143,8 @@ saker_err_t pair_sync (skr_replica_t *from, skr_replica_t *to, const skr_id_t *c
         const skr_collection_t *have = skr_replica_collection (to, collection);
         skr_buf_t changes = {0};
         size_t count;
-        error = skr_replica_pull (from, collection, have ? &have->clock : &nothing, 65536,
-                                  &changes, &count, &more);
+        error = skr_replica_pull (from, collection, have ? &have->clock : &nothing, 65536, &changes,
+                                  &count, &more);
         error = error ? error : offer_all (to, skr_span_of (&changes), count);
         skr_buf_free (&changes);
     }

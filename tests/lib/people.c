@@ -35,8 +35,8 @@ skr_member_t people_member (const people_t *self, const char *name, skr_role_t r
     return member;
 }
 
-void people_change (people_t *self, const skr_id_t *mesh, uint64_t hlc,
-                    const skr_buf_t *statements, size_t count, skr_buf_t *raw)
+void people_change (people_t *self, const skr_id_t *mesh, uint64_t hlc, const skr_buf_t *statements,
+                    size_t count, skr_buf_t *raw)
 {
     skr_buf_t ops = {0}, content = {0};
     skr_clock_t deps = {0};

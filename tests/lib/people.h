@@ -18,7 +18,7 @@ void people_free (people_t *self);
 /* As a member with this name and role. */
 skr_member_t people_member (const people_t *self, const char *name, skr_role_t role);
 /* Appends one roster change of these encoded statements, signed for `mesh`, at time `hlc`. */
-void people_change (people_t *self, const skr_id_t *mesh, uint64_t hlc,
-                    const skr_buf_t *statements, size_t count, skr_buf_t *raw);
+void people_change (people_t *self, const skr_id_t *mesh, uint64_t hlc, const skr_buf_t *statements,
+                    size_t count, skr_buf_t *raw);
 
 #endif

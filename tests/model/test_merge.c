@@ -327,8 +327,8 @@ typedef struct profile_t {
 
 static const profile_t registers = {{SKR_OP_SET, SKR_OP_SET, SKR_OP_DELETE}, 3, false};
 static const profile_t lww = {{SKR_OP_SET_LWW, SKR_OP_SET_LWW, SKR_OP_DELETE}, 3, false};
-static const profile_t counters = {{SKR_OP_INCR, SKR_OP_INCR, SKR_OP_INCR, SKR_OP_DELETE}, 4,
-                                   false};
+static const profile_t counters = {
+    {SKR_OP_INCR, SKR_OP_INCR, SKR_OP_INCR, SKR_OP_DELETE}, 4, false};
 static const profile_t members = {{SKR_OP_ADD, SKR_OP_ADD, SKR_OP_REMOVE, SKR_OP_DELETE}, 4, false};
 static const profile_t maps = {{SKR_OP_SET_MAP, SKR_OP_SET, SKR_OP_DELETE}, 3, false};
 static const profile_t mixed = {{SKR_OP_SET, SKR_OP_SET_LWW, SKR_OP_DELETE, SKR_OP_SET_MAP,

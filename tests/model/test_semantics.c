@@ -52,8 +52,8 @@ static void deliver (memory_replica_t *replica, size_t first, size_t step)
 {
     for (size_t round = 0; round <= mesh.count; round++) {
         for (size_t i = 0; i < mesh.count; i++) {
-            saker_err_t error = memory_replica_apply (replica,
-                                                      mesh.change[(first + i * step) % mesh.count]);
+            saker_err_t error =
+                memory_replica_apply (replica, mesh.change[(first + i * step) % mesh.count]);
             CHECK (error == SAKER_OK || error == SAKER_EWAIT);
         }
     }
@@ -247,7 +247,10 @@ typedef struct row_t {
     case_t concurrent, deleted;
 } row_t;
 
-#define CASE(test, text) {#test, test, text}
+#define CASE(test, text)                                                                           \
+    {                                                                                              \
+#test, test, text                                                                          \
+    }
 
 static const row_t table[] = {
     {"register (default)",
@@ -255,18 +258,12 @@ static const row_t table[] = {
            "all rival values are kept as siblings; reads show one winner, the highest (hlc, "
            "writer); rivals are listed as a conflict until somebody writes over them"),
      CASE (register_delete, "the write survives")},
-    {"lww register",
-     CASE (lww_concurrent, "as above, but rivals are not reported as conflicts"),
+    {"lww register", CASE (lww_concurrent, "as above, but rivals are not reported as conflicts"),
      CASE (lww_delete, "the write survives")},
-    {"counter",
-     CASE (counter_concurrent, "every increment counts exactly once"),
-     CASE (counter_delete,
-           "increments that the deleter had not seen survive, exactly these")},
-    {"set member",
-     CASE (member_concurrent, "add wins"),
-     CASE (member_delete, "the add survives")},
-    {"map",
-     CASE (map_concurrent, "key by key"),
+    {"counter", CASE (counter_concurrent, "every increment counts exactly once"),
+     CASE (counter_delete, "increments that the deleter had not seen survive, exactly these")},
+    {"set member", CASE (member_concurrent, "add wins"), CASE (member_delete, "the add survives")},
+    {"map", CASE (map_concurrent, "key by key"),
      CASE (map_delete, "keys that the deleter had not seen survive")},
     {"different types at one place",
      CASE (clash_concurrent,

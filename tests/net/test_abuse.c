@@ -1,5 +1,5 @@
-/* Strangers and liars at every socket of a real daemon: they read and write nothing, are counted, and
-   the daemon goes on. */
+/* Strangers and liars at every socket of a real daemon: they read and write nothing, are counted,
+   and the daemon goes on. */
 
 #include "mesh/wire.h"
 #include "tests/check.h"

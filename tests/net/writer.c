@@ -1,7 +1,8 @@
-/* writer STORE NAME SECONDS: writes as fast as it can and survives a daemon that does not. Each write makes
-   a document NAME-N with a field n and counts one up in the document "total", in one batch with an
-   operation id. A write that was not acknowledged is sent again, with the same id, until it is.
-   Prints N for each that was acknowledged. Ends after SECONDS, or at SIGTERM, once nothing is in doubt. */
+/* writer STORE NAME SECONDS: writes as fast as it can and survives a daemon that does not. Each
+   write makes a document NAME-N with a field n and counts one up in the document "total", in one
+   batch with an operation id. A write that was not acknowledged is sent again, with the same id,
+   until it is. Prints N for each that was acknowledged. Ends after SECONDS, or at SIGTERM, once
+   nothing is in doubt. */
 
 #include "saker.h"
 

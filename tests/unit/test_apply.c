@@ -115,8 +115,9 @@ static void scopes_end_what_they_name (void)
         {SKR_OP_DELETE, "/nowhere",
          "/x member 1, /x member 9, /x counter 4 rival conflict, /x/a 5 conflict hidden, /xy 8"},
         {SKR_OP_SET_MAP, "/x", "/x/a 5, /xy 8"},
-        {SKR_OP_REMOVE, "/x", "/x member 1, /x counter 4 rival conflict, /x/a 5 conflict hidden, "
-                              "/xy 8"},
+        {SKR_OP_REMOVE, "/x",
+         "/x member 1, /x counter 4 rival conflict, /x/a 5 conflict hidden, "
+         "/xy 8"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         memory_replica_t replica;
@@ -377,8 +378,8 @@ static void seen_is_bounded (void)
         skr_applier_t by = applier_of (&cells, &sum, 0, 1, NULL);
         skr_put_u32 (by.writer.bytes, i * 2654435761u); /* not in order */
         CHECK_OK (skr_apply_op (&by, &op, NULL, 0, 0));
-        saker_err_t error = skr_apply_seen (&cells.cells, SKR_OP_DELETE, op.document, none, none,
-                                            &dots, &count);
+        saker_err_t error =
+            skr_apply_seen (&cells.cells, SKR_OP_DELETE, op.document, none, none, &dots, &count);
         if (i < SKR_OP_PRED_MAX) {
             CHECK_OK (error);
             CHECK_INT (count, i + 1);

@@ -10,10 +10,10 @@ static void spans_compare (void)
 {
     /* ascending */
     const skr_span_t spans[] = {
-        skr_span (NULL, 0),      skr_span ("\0", 1),    skr_span ("\0\0", 2),
-        skr_span_text ("a"),     skr_span_text ("ab"),  skr_span_text ("b"),
-        skr_span ("b\0", 2),     skr_span_text ("ba"),  skr_span_text ("\x7f"),
-        skr_span_text ("\x80"),  skr_span_text ("\xff"),
+        skr_span (NULL, 0),     skr_span ("\0", 1),     skr_span ("\0\0", 2),
+        skr_span_text ("a"),    skr_span_text ("ab"),   skr_span_text ("b"),
+        skr_span ("b\0", 2),    skr_span_text ("ba"),   skr_span_text ("\x7f"),
+        skr_span_text ("\x80"), skr_span_text ("\xff"),
     };
     const int count = sizeof spans / sizeof *spans;
     for (int i = 0; i < count; i++) {

@@ -11,7 +11,10 @@ typedef struct bytes_t {
     size_t size;
 } bytes_t;
 
-#define BYTES(what, bytes) {what, bytes, sizeof bytes - 1}
+#define BYTES(what, bytes)                                                                         \
+    {                                                                                              \
+        what, bytes, sizeof bytes - 1                                                              \
+    }
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 
 static bool is_bytes (const skr_buf_t *buf, const char *data, size_t size)
@@ -105,8 +108,8 @@ static bool same_double (double ours, const cbor_item_t *item)
 static bool same_array (skr_cbor_t *cbor, const cbor_item_t *item)
 {
     size_t count = skr_cbor_get_array (cbor, SIZE_MAX);
-    bool same = cbor_isa_array (item) && cbor_array_size (item) == count
-                && cbor_array_is_definite (item);
+    bool same =
+        cbor_isa_array (item) && cbor_array_size (item) == count && cbor_array_is_definite (item);
     for (size_t i = 0; same && i < count; i++) {
         same = same_items (cbor, cbor_array_handle (item)[i]);
     }
@@ -829,18 +832,42 @@ static void poke (skr_span_t bytes, uint64_t *state)
     skr_cbor_open (&cbor, bytes);
     for (int i = 0; i < 8 && cbor.error == SAKER_OK; i++) {
         switch (check_random (state) % 12) {
-        case 0: skr_cbor_get_uint (&cbor); break;
-        case 1: skr_cbor_get_int (&cbor); break;
-        case 2: skr_cbor_get_bool (&cbor); break;
-        case 3: skr_cbor_get_null (&cbor); break;
-        case 4: skr_cbor_get_double (&cbor); break;
-        case 5: skr_cbor_get_bytes (&cbor); break;
-        case 6: skr_cbor_get_text (&cbor); break;
-        case 7: skr_cbor_get_fixed (&cbor, fixed, sizeof fixed); break;
-        case 8: skr_cbor_get_array (&cbor, 10); break;
-        case 9: skr_cbor_get_map (&cbor, 10); break;
-        case 10: skr_cbor_get_key (&cbor, &last); break;
-        default: skr_cbor_get_raw (&cbor); break;
+        case 0:
+            skr_cbor_get_uint (&cbor);
+            break;
+        case 1:
+            skr_cbor_get_int (&cbor);
+            break;
+        case 2:
+            skr_cbor_get_bool (&cbor);
+            break;
+        case 3:
+            skr_cbor_get_null (&cbor);
+            break;
+        case 4:
+            skr_cbor_get_double (&cbor);
+            break;
+        case 5:
+            skr_cbor_get_bytes (&cbor);
+            break;
+        case 6:
+            skr_cbor_get_text (&cbor);
+            break;
+        case 7:
+            skr_cbor_get_fixed (&cbor, fixed, sizeof fixed);
+            break;
+        case 8:
+            skr_cbor_get_array (&cbor, 10);
+            break;
+        case 9:
+            skr_cbor_get_map (&cbor, 10);
+            break;
+        case 10:
+            skr_cbor_get_key (&cbor, &last);
+            break;
+        default:
+            skr_cbor_get_raw (&cbor);
+            break;
         }
         CHECK (cbor.at >= cbor.start && cbor.at <= cbor.end);
     }

@@ -43,7 +43,7 @@ static uint64_t next_seq;
 
 static skr_entry_t entry_of (const model_entry_t *entry)
 {
-    return (skr_entry_t) {
+    return (skr_entry_t){
         .dot = entry->dot,
         .hlc = entry->hlc,
         .address = skr_span (entry->bytes, entry->address_size),
@@ -94,8 +94,8 @@ static void model_insert (model_document_t *document, model_entry_t *entry)
 {
     if (document->count == document->capacity) {
         document->capacity = document->capacity ? 2 * document->capacity : 16;
-        document->entries = realloc (document->entries,
-                                     document->capacity * sizeof (model_entry_t *));
+        document->entries =
+            realloc (document->entries, document->capacity * sizeof (model_entry_t *));
         if (!document->entries) {
             abort ();
         }
@@ -124,7 +124,7 @@ static void add_step (model_document_t *document, model_entry_t *entry, bool add
             abort ();
         }
     }
-    steps[steps_count++] = (step_t) {document, entry, added};
+    steps[steps_count++] = (step_t){document, entry, added};
 }
 
 static void model_commit (void)
@@ -159,7 +159,7 @@ static void model_clear (void)
             free (document->entries[j]);
         }
         free (document->entries);
-        *document = (model_document_t) {0};
+        *document = (model_document_t){0};
     }
     free (steps);
     steps = NULL;
@@ -296,10 +296,10 @@ static const char *differs (skr_sight_t sight, int collection, int number, skr_s
     found_t found = {0};
     const char *wrong = NULL;
     const model_document_t *document = &model[collection][number];
-    const skr_cells_t *cells = sight == SKR_GROUP
-                                   ? group_cells (collection)
-                                   : skr_cells_store_of (cells_store, sight,
-                                                         (uint32_t) collection + 1, NULL);
+    const skr_cells_t *cells =
+        sight == SKR_GROUP
+            ? group_cells (collection)
+            : skr_cells_store_of (cells_store, sight, (uint32_t) collection + 1, NULL);
     if (cells->scan (cells->context, document_id (number, text), prefix, find_entry, &found)) {
         return skr_error ();
     }
@@ -347,8 +347,8 @@ typedef struct listed_t {
 static saker_err_t list (skr_span_t document, void *argument)
 {
     listed_t *listed = argument;
-    listed->unordered |= listed->count > 0
-                         && skr_span_compare (document, skr_span_of (&listed->last)) <= 0;
+    listed->unordered |=
+        listed->count > 0 && skr_span_compare (document, skr_span_of (&listed->last)) <= 0;
     skr_buf_clear (&listed->last);
     skr_buf_append_span (&listed->last, document);
     listed->count++;
@@ -512,8 +512,8 @@ static void agrees_with_a_model (void)
 
 /* ---- large documents */
 
-static void field_entry (skr_entry_t *entry, skr_buf_t *address, const char *prefix, uint64_t number,
-                         uint64_t hlc)
+static void field_entry (skr_entry_t *entry, skr_buf_t *address, const char *prefix,
+                         uint64_t number, uint64_t hlc)
 {
     static uint8_t value[] = {0x65, 'v', 'a', 'l', 'u', 'e'};
     skr_buf_t path = {0};
@@ -526,7 +526,7 @@ static void field_entry (skr_entry_t *entry, skr_buf_t *address, const char *pre
     skr_buf_clear (address);
     skr_address_put (address, skr_span_of (&path), SKR_REGISTER, NOTHING);
     skr_buf_free (&path);
-    *entry = (skr_entry_t) {
+    *entry = (skr_entry_t){
         .dot = {writers[0], 1 + number, 0},
         .hlc = hlc,
         .address = skr_span_of (address),
@@ -550,7 +550,7 @@ static saker_err_t measure (skr_span_t key, skr_span_t value, void *argument)
 
 static saker_err_t measure_cells (sizes_t *sizes)
 {
-    *sizes = (sizes_t) {0};
+    *sizes = (sizes_t){0};
     return skr_store_scan (store, SKR_COMMITTED, SKR_CELLS, NOTHING, NOTHING, measure, sizes);
 }
 
@@ -604,8 +604,8 @@ static void fill_and_empty (size_t count, bool in_order, const char *prefix)
     CHECK_INT (counts[0], 0);
     CHECK_OK (measure_cells (&sizes));
     CHECK_INT (sizes.records, 0);
-    CHECK_OK (skr_store_scan (store, SKR_COMMITTED, SKR_DOCUMENT_IDS, NOTHING, NOTHING, measure,
-                              &sizes));
+    CHECK_OK (
+        skr_store_scan (store, SKR_COMMITTED, SKR_DOCUMENT_IDS, NOTHING, NOTHING, measure, &sizes));
     CHECK_INT (sizes.records, 0);
     free (numbers);
     skr_buf_free (&address);
@@ -740,8 +740,8 @@ static void shows_what_is_committed (void)
     CHECK_OK (remove_both (0, 2, 0));
     const skr_cells_t *committed = skr_cells_store_of (cells_store, SKR_COMMITTED, 1, NULL);
     found_t found = {0};
-    CHECK_OK (committed->scan (committed->context, skr_span_text ("a"), NOTHING, find_entry,
-                               &found));
+    CHECK_OK (
+        committed->scan (committed->context, skr_span_text ("a"), NOTHING, find_entry, &found));
     CHECK_INT (found.count, 2);
     free (found.entries[0]);
     free (found.entries[1]);
@@ -800,7 +800,8 @@ static void visits_a_whole_collection (void)
     CHECK_OK (open_both ());
     CHECK_OK (begin_both ());
     for (int i = 0; i < 300; i++) {
-        CHECK_OK (put_random (i % COLLECTIONS, (int) (check_random (&random) % DOCUMENTS), &random));
+        CHECK_OK (
+            put_random (i % COLLECTIONS, (int) (check_random (&random) % DOCUMENTS), &random));
     }
     for (int i = 0; i < DOCUMENTS; i++) {
         char text[300];
@@ -827,10 +828,10 @@ static void encodes_any_items (void)
     skr_bucket_reader_t reader = {0};
     memset (bytes, 'b', sizeof bytes);
     for (size_t i = 0; i < ITEMS; i++) {
-        skr_item_t last = i > 0 ? items[i - 1] : (skr_item_t) {0};
+        skr_item_t last = i > 0 ? items[i - 1] : (skr_item_t){0};
         uint64_t same = check_random (&random);
         bytes[i] = (uint8_t) check_random (&random);
-        items[i] = (skr_item_t) {
+        items[i] = (skr_item_t){
             .writer = same & 1 ? last.writer : (uint32_t) check_random (&random),
             .seq = same & 2 ? last.seq : check_random (&random),
             .hlc = same & 4 ? last.hlc : check_random (&random),
@@ -919,11 +920,13 @@ static void imports_in_bulk (void)
     CHECK_OK (measure_cells (&sizes));
     CHECK_INT (sizes.records, IMPORTED);
     CHECK (sizes.bytes / IMPORTED < 120);
-    double seconds = (double) (end.tv_sec - start.tv_sec) + (double) (end.tv_nsec - start.tv_nsec) / 1e9;
+    double seconds =
+        (double) (end.tv_sec - start.tv_sec) + (double) (end.tv_nsec - start.tv_nsec) / 1e9;
     skr_store_stats_t stats;
     skr_store_stats (store, &stats);
-    printf ("bulk: %.0f documents of 5 fields a second, %zu bytes each, %.0f with all of the store\n",
-            IMPORTED / seconds, sizes.bytes / IMPORTED, (double) stats.used_bytes / IMPORTED);
+    printf (
+        "bulk: %.0f documents of 5 fields a second, %zu bytes each, %.0f with all of the store\n",
+        IMPORTED / seconds, sizes.bytes / IMPORTED, (double) stats.used_bytes / IMPORTED);
     for (int i = 0; i < 5; i++) {
         skr_buf_free (&addresses[i]);
     }

@@ -140,8 +140,8 @@ static void every_flipped_bit_is_noticed (void)
             bool in_body = raw.data + bit / 8 < change.signature;
             CHECK (!in_body == !memcmp (hash, flipped, sizeof hash));
             saker_err_t error = skr_change_unseal (&change, key, &opened);
-            CHECK (error == (in_body && !skr_change_is_roster (&change) ? SAKER_EFORGED
-                                                                       : SAKER_OK));
+            CHECK (error
+                   == (in_body && !skr_change_is_roster (&change) ? SAKER_EFORGED : SAKER_OK));
             skr_buf_clear (&opened);
         }
         raw.data[bit / 8] ^= (uint8_t) (1 << bit % 8);
@@ -480,10 +480,17 @@ typedef struct bad_t {
     size_t size;
 } bad_t;
 
-#define BAD(what, bytes) {what, bytes, sizeof bytes - 1}
+#define BAD(what, bytes)                                                                           \
+    {                                                                                              \
+        what, bytes, sizeof bytes - 1                                                              \
+    }
 #define OP "\x84\x03\x61x\x80\x80"
-#define ID_A "\x50" "AAAAAAAAAAAAAAAA"
-#define ID_B "\x50" "BBBBBBBBBBBBBBBB"
+#define ID_A                                                                                       \
+    "\x50"                                                                                         \
+    "AAAAAAAAAAAAAAAA"
+#define ID_B                                                                                       \
+    "\x50"                                                                                         \
+    "BBBBBBBBBBBBBBBB"
 
 static const bad_t bad_contents[] = {
     BAD ("no writers", "\xa1\x01\x81" OP),
@@ -493,7 +500,8 @@ static const bad_t bad_contents[] = {
     BAD ("key twice", "\xa4\x00\x80\x01\x81" OP "\x03\x61x\x03\x61y"),
     BAD ("writers twice", "\xa2\x00\x82" ID_A ID_A "\x01\x81" OP),
     BAD ("writers descending", "\xa2\x00\x82" ID_B ID_A "\x01\x81" OP),
-    BAD ("short writer", "\xa2\x00\x81\x41" "A\x01\x81" OP),
+    BAD ("short writer", "\xa2\x00\x81\x41"
+                         "A\x01\x81" OP),
     BAD ("empty operation id", "\xa3\x00\x80\x01\x81" OP "\x02\x40"),
     BAD ("operation id as text", "\xa3\x00\x80\x01\x81" OP "\x02\x61x"),
     BAD ("origin not UTF-8", "\xa3\x00\x80\x01\x81" OP "\x03\x61\xff"),

@@ -214,7 +214,7 @@ static void encodings_come_back (void)
         skr_cbor_t cbor;
         for (uint64_t j = check_random (&state) % 10; j; j--) {
             grow (&clock, (int) (check_random (&state) % WRITERS),
-                   check_random (&state) >> check_random (&state) % 64);
+                  check_random (&state) >> check_random (&state) % 64);
         }
         skr_clock_put (&buf, &clock);
         skr_cbor_open (&cbor, skr_span_of (&buf));
@@ -239,7 +239,10 @@ static const struct {
     const char *data;
     size_t size;
 } refused[] = {
-#define BYTES(what, bytes) {what, bytes, sizeof bytes - 1}
+#define BYTES(what, bytes)                                                                         \
+    {                                                                                              \
+        what, bytes, sizeof bytes - 1                                                              \
+    }
     BYTES ("nothing", ""),
     BYTES ("a map", "\xa1" ID_1 "\x01"),
     BYTES ("a number", "\x01"),
@@ -311,9 +314,9 @@ static void cut_and_mutated_encodings_do_no_harm (void)
 static void dots_are_ordered (void)
 {
     const skr_dot_t dots[] = {
-        {writer (0), 1, 0},          {writer (0), 1, 1}, {writer (0), 1, UINT32_MAX},
-        {writer (0), 2, 0},          {writer (0), UINT64_MAX, 0},
-        {writer (2), 1, 0},          {writer (1), 1, 0}, {writer (1), 1, 3},
+        {writer (0), 1, 0}, {writer (0), 1, 1},          {writer (0), 1, UINT32_MAX},
+        {writer (0), 2, 0}, {writer (0), UINT64_MAX, 0}, {writer (2), 1, 0},
+        {writer (1), 1, 0}, {writer (1), 1, 3},
     };
     const int count = sizeof dots / sizeof *dots;
     for (int i = 0; i < count; i++) {

@@ -50,7 +50,7 @@ static void doubles_survive (void)
         if (number != number || number - number != 0.0) {
             continue;
         }
-        strbuf_t text = { 0 };
+        strbuf_t text = {0};
         json_t *json = json_real (number);
         canon_add (&text, json);
         double back = strtod (text.data, NULL);
@@ -102,8 +102,8 @@ static void base64_round_trip (void)
         CHECK_INT (back_size, size);
         CHECK (memcmp (bytes, back, size) == 0);
     }
-    static const char *const wrong[] = { "A", "AA==A", "AB==", "AAB=", "A===", "====", "AA=A",
-                                         "AA=\n", "AA==AAAA" };
+    static const char *const wrong[] = {
+        "A", "AA==A", "AB==", "AAB=", "A===", "====", "AA=A", "AA=\n", "AA==AAAA"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         uint8_t bytes[16];
         size_t size;
@@ -115,7 +115,7 @@ static void base64_round_trip (void)
 
 static saker_leaf_t leaf (const char *pointer, saker_cell_t cell, int64_t number)
 {
-    saker_leaf_t made = { .document = "d", .pointer = pointer, .cell = cell, .shown = true };
+    saker_leaf_t made = {.document = "d", .pointer = pointer, .cell = cell, .shown = true};
     made.value.type = cell == SAKER_EMPTY_MAP ? SAKER_MAP : SAKER_INT;
     made.value.as.integer = number;
     return made;
@@ -124,7 +124,7 @@ static saker_leaf_t leaf (const char *pointer, saker_cell_t cell, int64_t number
 static const char *tree_text (bool marked, const saker_leaf_t *leaves, size_t count)
 {
     static strbuf_t out;
-    tree_t tree = { .marked = marked };
+    tree_t tree = {.marked = marked};
     for (size_t i = 0; i < count; i++) {
         tree_add (&tree, &leaves[i]);
     }
@@ -138,10 +138,10 @@ static const char *tree_text (bool marked, const saker_leaf_t *leaves, size_t co
 
 static void leaves_make_a_tree (void)
 {
-    saker_leaf_t leaves[] = { leaf ("/b/x~1y", SAKER_REGISTER, 1), leaf ("/b/~0", SAKER_LWW, 2),
-                              leaf ("/c", SAKER_COUNTER, 3),       leaf ("/e", SAKER_EMPTY_MAP, 0),
-                              leaf ("/s", SAKER_MEMBER, 10),       leaf ("/s", SAKER_MEMBER, 9),
-                              leaf ("/s", SAKER_MEMBER, 9),        leaf ("/", SAKER_REGISTER, 4) };
+    saker_leaf_t leaves[] = {leaf ("/b/x~1y", SAKER_REGISTER, 1), leaf ("/b/~0", SAKER_LWW, 2),
+                             leaf ("/c", SAKER_COUNTER, 3),       leaf ("/e", SAKER_EMPTY_MAP, 0),
+                             leaf ("/s", SAKER_MEMBER, 10),       leaf ("/s", SAKER_MEMBER, 9),
+                             leaf ("/s", SAKER_MEMBER, 9),        leaf ("/", SAKER_REGISTER, 4)};
     CHECK_STR (tree_text (false, leaves, 8),
                "{\"\":4,\"b\":{\"x/y\":1,\"~\":2},\"c\":3,\"e\":{},\"s\":[9,10]}");
     CHECK_STR (tree_text (true, leaves, 8),
@@ -151,7 +151,7 @@ static void leaves_make_a_tree (void)
 
 static void rivals_are_not_shown (void)
 {
-    saker_leaf_t leaves[] = { leaf ("/a", SAKER_REGISTER, 1), leaf ("/a", SAKER_REGISTER, 2) };
+    saker_leaf_t leaves[] = {leaf ("/a", SAKER_REGISTER, 1), leaf ("/a", SAKER_REGISTER, 2)};
     leaves[1].rival = true;
     leaves[1].shown = false;
     CHECK_STR (tree_text (false, leaves, 2), "{\"a\":1}");
@@ -160,7 +160,7 @@ static void rivals_are_not_shown (void)
 static void top_may_be_a_value (void)
 {
     saker_leaf_t number = leaf ("", SAKER_REGISTER, 7), map = leaf ("", SAKER_EMPTY_MAP, 0);
-    saker_leaf_t members[] = { leaf ("", SAKER_MEMBER, 2), leaf ("", SAKER_MEMBER, 1) };
+    saker_leaf_t members[] = {leaf ("", SAKER_MEMBER, 2), leaf ("", SAKER_MEMBER, 1)};
     CHECK_STR (tree_text (false, &number, 1), "7");
     CHECK_STR (tree_text (false, &map, 1), "{}");
     CHECK_STR (tree_text (true, members, 2), "{\"$set\":[1,2]}");
@@ -168,8 +168,8 @@ static void top_may_be_a_value (void)
 
 static void keys_like_marks_are_escaped (void)
 {
-    saker_leaf_t leaves[] = { leaf ("/$set", SAKER_REGISTER, 1), leaf ("/$$bytes", SAKER_LWW, 2),
-                              leaf ("/$ref", SAKER_REGISTER, 3), leaf ("/set", SAKER_LWW, 4) };
+    saker_leaf_t leaves[] = {leaf ("/$set", SAKER_REGISTER, 1), leaf ("/$$bytes", SAKER_LWW, 2),
+                             leaf ("/$ref", SAKER_REGISTER, 3), leaf ("/set", SAKER_LWW, 4)};
     CHECK_STR (tree_text (true, leaves, 4), "{\"$$$bytes\":2,\"$$set\":1,\"$ref\":3,\"set\":4}");
 }
 
@@ -203,15 +203,15 @@ static const char *parts (const char *text, const char *pointer, bool keep_going
         return "cannot write";
     }
     close (file);
-    source_t source = { 0 };
+    source_t source = {0};
     skipped = 0;
-    saker_err_t error = source_load (&call, &source, name, pointer,
-                                     keep_going ? count_skip : NULL, NULL);
+    saker_err_t error =
+        source_load (&call, &source, name, pointer, keep_going ? count_skip : NULL, NULL);
     out[0] = 0;
     for (size_t i = 0; i < source.parts_count && error == SAKER_OK; i++) {
         size_t end = strlen (out);
-        snprintf (out + end, sizeof out - end, "%s%.*s", i ? "|" : "",
-                  (int) source.parts[i].size, source.text + source.parts[i].offset);
+        snprintf (out + end, sizeof out - end, "%s%.*s", i ? "|" : "", (int) source.parts[i].size,
+                  source.text + source.parts[i].offset);
     }
     if (error != SAKER_OK) {
         snprintf (out, sizeof out, "%s", call.sentence + strlen (name));

@@ -153,18 +153,18 @@ static void finds_what_is_missing (void)
         }
         uint64_t missing = skr_clock_missing (clock, &have);
         CHECK_OK (skr_clock_copy (&seen.clock, &have));
-        CHECK_OK (skr_log_missing (store, SKR_COMMITTED, seen.collection + 1, clock, &have, see,
-                                   &seen));
+        CHECK_OK (
+            skr_log_missing (store, SKR_COMMITTED, seen.collection + 1, clock, &have, see, &seen));
         CHECK (!seen.wrong);
         CHECK_INT (seen.count, missing);
         CHECK (skr_clock_covers (&seen.clock, clock));
         if (missing > 1) {
             size_t half = (size_t) missing / 2;
             skr_clock_free (&seen.clock);
-            seen = (seen_t) {.collection = seen.collection, .stop_at = half};
+            seen = (seen_t){.collection = seen.collection, .stop_at = half};
             CHECK_OK (skr_clock_copy (&seen.clock, &have));
-            CHECK_OK (skr_log_missing (store, SKR_COMMITTED, seen.collection + 1, clock, &have,
-                                       see, &seen));
+            CHECK_OK (skr_log_missing (store, SKR_COMMITTED, seen.collection + 1, clock, &have, see,
+                                       &seen));
             CHECK_INT (seen.count, half);
         }
         skr_clock_free (&seen.clock);
@@ -203,7 +203,8 @@ static saker_err_t drop_entries (uint64_t count, skr_clock_t *dropped)
     return skr_store_commit (store);
 }
 
-/* What is had already is not looked at: it is not even there. And what is missing there, is told. */
+/* What is had already is not looked at: it is not even there. And what is missing there, is told.
+ */
 static void tells_a_gap (void)
 {
     uint64_t random = check_seed ();
@@ -214,17 +215,18 @@ static void tells_a_gap (void)
     for (uint32_t i = 0; i < COLLECTIONS; i++) {
         seen_t seen = {.collection = i};
         CHECK_OK (skr_clock_copy (&seen.clock, &dropped[i]));
-        CHECK_OK (skr_log_missing (store, SKR_COMMITTED, i + 1, &clocks[i], &dropped[i], see,
-                                   &seen));
+        CHECK_OK (
+            skr_log_missing (store, SKR_COMMITTED, i + 1, &clocks[i], &dropped[i], see, &seen));
         CHECK (!seen.wrong);
         CHECK_INT (seen.count, skr_clock_missing (&clocks[i], &dropped[i]));
         skr_clock_free (&seen.clock);
 
-        seen = (seen_t) {.collection = i};
+        seen = (seen_t){.collection = i};
         skr_id_t writer = dropped[i].ticks[0].writer;
         CHECK_OK (skr_clock_set (&dropped[i], &writer, dropped[i].ticks[0].seq - 1));
-        CHECK_ERR (skr_log_missing (store, SKR_COMMITTED, i + 1, &clocks[i], &dropped[i], see,
-                                    &seen), SAKER_EGAP, "no longer in the log");
+        CHECK_ERR (
+            skr_log_missing (store, SKR_COMMITTED, i + 1, &clocks[i], &dropped[i], see, &seen),
+            SAKER_EGAP, "no longer in the log");
         CHECK_INT (seen.count, 0);
         skr_clock_free (&dropped[i]);
     }

@@ -90,7 +90,10 @@ typedef struct bad_t {
     size_t size;
 } bad_t;
 
-#define BAD(what, bytes) {what, bytes, sizeof bytes - 1}
+#define BAD(what, bytes)                                                                           \
+    {                                                                                              \
+        what, bytes, sizeof bytes - 1                                                              \
+    }
 
 static const bad_t bad_ops[] = {
     BAD ("empty", ""),

@@ -30,21 +30,44 @@ static void pointers_come_back (void)
     ROUND_TRIP ("", "", 0);
     ROUND_TRIP ("/", "\x60", 1);
     ROUND_TRIP ("//", "\x60\x60", 2);
-    ROUND_TRIP ("/a", "\x61" "a", 1);
-    ROUND_TRIP ("/a/b", "\x61" "a\x61" "b", 2);
-    ROUND_TRIP ("/a/", "\x61" "a\x60", 2);
-    ROUND_TRIP ("//a", "\x60\x61" "a", 2);
+    ROUND_TRIP ("/a",
+                "\x61"
+                "a",
+                1);
+    ROUND_TRIP ("/a/b",
+                "\x61"
+                "a\x61"
+                "b",
+                2);
+    ROUND_TRIP ("/a/",
+                "\x61"
+                "a\x60",
+                2);
+    ROUND_TRIP ("//a",
+                "\x60\x61"
+                "a",
+                2);
     ROUND_TRIP ("/~0", "\x61~", 1);
     ROUND_TRIP ("/~1", "\x61/", 1);
     ROUND_TRIP ("/~01", "\x62~1", 1); /* not a slash */
     ROUND_TRIP ("/~00", "\x62~0", 1);
-    ROUND_TRIP ("/a~1b~0c/~0~1", "\x65" "a/b~c\x62~/", 2);
-    ROUND_TRIP ("/0/00/-", "\x61" "0\x62" "00\x61-", 3);
+    ROUND_TRIP ("/a~1b~0c/~0~1",
+                "\x65"
+                "a/b~c\x62~/",
+                2);
+    ROUND_TRIP ("/0/00/-",
+                "\x61"
+                "0\x62"
+                "00\x61-",
+                3);
     ROUND_TRIP ("/ /%25/\"\\", "\x61 \x63%25\x62\"\\", 3);
     ROUND_TRIP ("/\xc3\xbc/\xe6\xb0\xb4", "\x62\xc3\xbc\x63\xe6\xb0\xb4", 2);
     ROUND_TRIP ("/\xf0\x90\x85\x91", "\x64\xf0\x90\x85\x91", 1);
     ROUND_TRIP ("/\x01\x7f", "\x62\x01\x7f", 1);
-    ROUND_TRIP ("/123456789012345678901234", "\x78\x18" "123456789012345678901234", 1);
+    ROUND_TRIP ("/123456789012345678901234",
+                "\x78\x18"
+                "123456789012345678901234",
+                1);
 }
 
 static saker_err_t try_pointer (const char *pointer)
@@ -107,7 +130,10 @@ static void a_pointer_is_appended (void)
     CHECK_OK (skr_path_from_pointer (&path, "/a"));
     CHECK_OK (skr_path_from_pointer (&path, ""));
     CHECK_OK (skr_path_from_pointer (&path, "/b"));
-    CHECK (skr_span_equal (skr_span_of (&path), skr_span ("\x61" "a\x61" "b", 4)));
+    CHECK (skr_span_equal (skr_span_of (&path), skr_span ("\x61"
+                                                          "a\x61"
+                                                          "b",
+                                                          4)));
     skr_buf_free (&path);
 }
 
@@ -115,7 +141,11 @@ static void a_pointer_is_appended (void)
 
 static void keys_are_taken (void)
 {
-    skr_span_t path = skr_span ("\x61" "a\x60\x62" "bc", 6), key = none;
+    skr_span_t path = skr_span ("\x61"
+                                "a\x60\x62"
+                                "bc",
+                                6),
+               key = none;
     CHECK (skr_path_next (&path, &key) && skr_span_equal (key, skr_span_text ("a")));
     CHECK (skr_path_next (&path, &key) && skr_span_equal (key, none));
     CHECK (skr_path_next (&path, &key) && skr_span_equal (key, skr_span_text ("bc")));
@@ -128,7 +158,10 @@ static const struct {
     const char *data;
     size_t size;
 } bad_paths[] = {
-#define BYTES(what, bytes) {what, bytes, sizeof bytes - 1}
+#define BYTES(what, bytes)                                                                         \
+    {                                                                                              \
+        what, bytes, sizeof bytes - 1                                                              \
+    }
     BYTES ("a number", "\x01"),
     BYTES ("bytes", "\x41z"),
     BYTES ("an array", "\x80"),
@@ -175,7 +208,7 @@ typedef struct keys_t {
 static keys_t random_keys (uint64_t *state)
 {
     static const char *keys[] = {
-        "",   "a",  "aa", "b",       "~",  "/",   "~1",  "a/b",
+        "",   "a",  "aa", "b",        "~",  "/",   "~1",  "a/b",
         "\1", "\4", "ab", "\xc3\xbc", "`a", "aab", "a`b", "123456789012345678901234",
     };
     keys_t picked = {.count = check_random (state) % (KEYS_MAX + 1)};
@@ -329,8 +362,14 @@ static void addresses_sort_by_place (void)
 static void only_members_have_a_member (void)
 {
     skr_buf_t address = {0};
-    skr_address_put (&address, skr_span ("\x61" "a", 2), SKR_COUNTER, skr_span ("\x01", 1));
-    CHECK (skr_span_equal (skr_span_of (&address), skr_span ("\x61" "a\x03", 3)));
+    skr_address_put (&address,
+                     skr_span ("\x61"
+                               "a",
+                               2),
+                     SKR_COUNTER, skr_span ("\x01", 1));
+    CHECK (skr_span_equal (skr_span_of (&address), skr_span ("\x61"
+                                                             "a\x03",
+                                                             3)));
     skr_buf_clear (&address);
     skr_address_put (&address, none, SKR_MEMBER, skr_span ("\x01", 1));
     CHECK (skr_span_equal (skr_span_of (&address), skr_span ("\x04\x01", 2)));
@@ -342,24 +381,40 @@ static const struct {
     const char *data;
     size_t size;
 } bad_addresses[] = {
-#define BYTES(what, bytes) {what, bytes, sizeof bytes - 1}
+#define BYTES(what, bytes)                                                                         \
+    {                                                                                              \
+        what, bytes, sizeof bytes - 1                                                              \
+    }
     BYTES ("nothing", ""),
-    BYTES ("a path alone", "\x61" "a"),
-    BYTES ("kind 0", "\x61" "a\x00"),
-    BYTES ("kind 7", "\x61" "a\x07"),
+    BYTES ("a path alone", "\x61"
+                           "a"),
+    BYTES ("kind 0", "\x61"
+                     "a\x00"),
+    BYTES ("kind 7", "\x61"
+                     "a\x07"),
     BYTES ("kind 31", "\x1f"),
     BYTES ("a negative kind", "\x20"),
-    BYTES ("a byte after a register", "\x61" "a\x01\x01"),
+    BYTES ("a byte after a register", "\x61"
+                                      "a\x01\x01"),
     BYTES ("a kind after a kind", "\x01\x01"),
-    BYTES ("a member without one", "\x61" "a\x04"),
-    BYTES ("half a member", "\x61" "a\x04\x62z"),
-    BYTES ("two members", "\x61" "a\x04\x01\x01"),
-    BYTES ("an array as member", "\x61" "a\x04\x80"),
-    BYTES ("a map as member", "\x61" "a\x04\xa0"),
-    BYTES ("undefined as member", "\x61" "a\x04\xf7"),
-    BYTES ("a member in a longer form", "\x61" "a\x04\x18\x01"),
-    BYTES ("half a path", "\x62" "a\x01"),
-    BYTES ("bytes in a path", "\x41" "a\x01"),
+    BYTES ("a member without one", "\x61"
+                                   "a\x04"),
+    BYTES ("half a member", "\x61"
+                            "a\x04\x62z"),
+    BYTES ("two members", "\x61"
+                          "a\x04\x01\x01"),
+    BYTES ("an array as member", "\x61"
+                                 "a\x04\x80"),
+    BYTES ("a map as member", "\x61"
+                              "a\x04\xa0"),
+    BYTES ("undefined as member", "\x61"
+                                  "a\x04\xf7"),
+    BYTES ("a member in a longer form", "\x61"
+                                        "a\x04\x18\x01"),
+    BYTES ("half a path", "\x62"
+                          "a\x01"),
+    BYTES ("bytes in a path", "\x41"
+                              "a\x01"),
     BYTES ("a key not UTF-8", "\x61\xff\x01"),
     BYTES ("a zero in a key", "\x61\x00\x01"),
 #undef BYTES

@@ -67,8 +67,8 @@ static saker_err_t sync_one (skr_replica_t *from, skr_replica_t *to, const skr_i
         skr_buf_t changes = {0};
         skr_cbor_t cbor;
         size_t count;
-        SKR_TRY (skr_replica_pull (from, id, have ? &have->clock : &nothing, 4096, &changes,
-                                   &count, &more));
+        SKR_TRY (skr_replica_pull (from, id, have ? &have->clock : &nothing, 4096, &changes, &count,
+                                   &more));
         SKR_TRY (skr_replica_begin (to));
         skr_cbor_open (&cbor, skr_span_of (&changes));
         for (size_t i = 0; i < count; i++) {
@@ -158,9 +158,8 @@ static saker_err_t write_random (skr_replica_t *replica, const char *collection,
             intents[i].kind = SKR_INTENT_DELETE;
         }
     }
-    const skr_local_t local = {.collection = collection,
-                               .intents = intents,
-                               .count = 1 + check_random (random) % 4};
+    const skr_local_t local = {
+        .collection = collection, .intents = intents, .count = 1 + check_random (random) % 4};
     SKR_TRY (skr_replica_begin (replica));
     saker_err_t error = skr_replica_write (replica, &local, &receipt);
     for (int i = 0; i < 4; i++) {
@@ -222,8 +221,7 @@ static saker_err_t offer_some (const pool_t *pool, trio_t *trio, uint64_t *rando
     for (size_t i = 0; i < count && pool->count > 0; i++) {
         skr_outcome_t outcome;
         const skr_buf_t *change = &pool->changes[check_random (random) % pool->count];
-        SKR_TRY (offer (trio->replicas[check_random (random) % 3], skr_span_of (change),
-                        &outcome));
+        SKR_TRY (offer (trio->replicas[check_random (random) % 3], skr_span_of (change), &outcome));
         if (outcome == SKR_REFUSED) {
             return skr_wrap (SAKER_EINPUT, "refused");
         }
@@ -262,8 +260,8 @@ static void random_orders_converge (void)
         CHECK_OK (skr_replica_begin (trio.replicas[i]));
         for (size_t j = 0; j < pool.count; j++) {
             skr_outcome_t outcome;
-            CHECK_OK (skr_replica_offer (trio.replicas[i], skr_span_of (&pool.changes[j]),
-                                         &outcome));
+            CHECK_OK (
+                skr_replica_offer (trio.replicas[i], skr_span_of (&pool.changes[j]), &outcome));
             CHECK (outcome != SKR_REFUSED);
         }
         CHECK_OK (skr_replica_commit (trio.replicas[i]));
@@ -387,7 +385,8 @@ static void adoption_wants_a_roster_that_adds_up (void)
            == SAKER_EFORGED);
     roster.data[roster.size / 2] ^= 1;
     CHECK (skr_replica_adopt (store, member, mesh, skr_span (roster.data, roster.size - 1),
-                              skr_world_real ()) != SAKER_OK);
+                              skr_world_real ())
+           != SAKER_OK);
     CHECK (stat (store, &status) != 0);
     skr_buf_clear (&roster);
     put_roster (pair.a, 0, &roster);
@@ -861,8 +860,8 @@ static saker_err_t write_too_much (skr_replica_t *replica)
     for (int i = 0; i < 2000 && error == SAKER_OK; i++) {
         char document[16];
         snprintf (document, sizeof document, "big%d", i);
-        const skr_intent_t intent = {SKR_INTENT_SET, skr_span_text (document),
-                                     skr_span_of (&path), skr_span_of (&value)};
+        const skr_intent_t intent = {SKR_INTENT_SET, skr_span_text (document), skr_span_of (&path),
+                                     skr_span_of (&value)};
         const skr_local_t local = {.collection = "shots", .intents = &intent, .count = 1};
         error = skr_replica_write (replica, &local, &receipt);
     }

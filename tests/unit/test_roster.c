@@ -280,7 +280,9 @@ static void names_are_checked (void)
     CHECK_ERR (skr_roster_name_check ("device", ""), SAKER_EINPUT, "device");
     CHECK_ERR (skr_roster_name_check ("mesh", longest), SAKER_EINPUT, "mesh");
     CHECK_ERR (skr_roster_name_check ("mesh", "a\nb"), SAKER_EINPUT, "control");
-    CHECK_ERR (skr_roster_name_check ("mesh", "a\xc2\x9b" "b"), SAKER_EINPUT, "control");
+    CHECK_ERR (skr_roster_name_check ("mesh", "a\xc2\x9b"
+                                              "b"),
+               SAKER_EINPUT, "control");
     CHECK_ERR (skr_roster_name_check ("mesh", "\xff"), SAKER_EINPUT, "UTF-8");
     CHECK_INT (skr_role_parse ("write"), SKR_ROLE_WRITE);
     CHECK_INT (skr_role_parse ("none"), SKR_ROLE_NONE);

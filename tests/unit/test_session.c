@@ -24,7 +24,7 @@ typedef struct wire_t {
     unsigned lose_one_in;   /* answers, at random; 0: none */
     unsigned damage_one_in; /* have a bit flipped */
     uint64_t random;
-    bool full;        /* send refuses */
+    bool full; /* send refuses */
 } wire_t;
 
 static bool on_send (void *context, skr_span_t request)
@@ -66,10 +66,11 @@ static bool wire_open (wire_t *self, skr_replica_t *puller, skr_replica_t *sourc
     skr_cbor_put_array (&book, 2);
     skr_cbor_put_bytes (&book, device, 32);
     skr_cbor_put_text (&book, "tcp://10.0.0.1:7", 16);
-    bool good = skr_answerer_new (&self->answerer, source) == SAKER_OK
-                && skr_answerer_set (self->answerer, 4242, instance, skr_span_of (&book)) == SAKER_OK
-                && skr_session_new (&self->session, puller, &self->report, &self->claims, device,
-                                    &host) == SAKER_OK;
+    bool good =
+        skr_answerer_new (&self->answerer, source) == SAKER_OK
+        && skr_answerer_set (self->answerer, 4242, instance, skr_span_of (&book)) == SAKER_OK
+        && skr_session_new (&self->session, puller, &self->report, &self->claims, device, &host)
+               == SAKER_OK;
     skr_buf_free (&book);
     if (good) {
         skr_session_up (self->session, instance, addresses, 1, self->now_ms);

@@ -84,9 +84,9 @@ static saker_err_t write_one (skr_replica_t *replica, skr_intent_kind_t kind, co
 
 static saker_err_t write_some (skr_replica_t *replica, int count, uint64_t *random)
 {
-    static const skr_intent_kind_t kinds[] = {SKR_INTENT_SET, SKR_INTENT_SET_LWW, SKR_INTENT_INCR,
-                                              SKR_INTENT_ADD, SKR_INTENT_SET_MAP,
-                                              SKR_INTENT_DELETE};
+    static const skr_intent_kind_t kinds[] = {SKR_INTENT_SET,     SKR_INTENT_SET_LWW,
+                                              SKR_INTENT_INCR,    SKR_INTENT_ADD,
+                                              SKR_INTENT_SET_MAP, SKR_INTENT_DELETE};
     static const char *const places[] = {"/a", "/b", "/n", "/s", "/m", "/a"};
     SKR_TRY (skr_replica_begin (replica));
     for (int i = 0; i < count; i++) {
@@ -636,8 +636,8 @@ static saker_err_t cut_log (skr_replica_t *replica, const skr_id_t *id, uint64_t
             skr_put_u32 (index + 4, skr_held_chain (held, &change.writer)->writer_no);
             skr_put_u64 (index + 8, change.seq);
             SKR_TRY (skr_store_remove (replica->store, SKR_LOG, skr_span (key, sizeof key)));
-            SKR_TRY (skr_store_remove (replica->store, SKR_POSITIONS,
-                                       skr_span (index, sizeof index)));
+            SKR_TRY (
+                skr_store_remove (replica->store, SKR_POSITIONS, skr_span (index, sizeof index)));
             count--;
         }
     }

@@ -164,27 +164,30 @@ static void scans_in_order (void)
     skr_span_t none = skr_span (NULL, 0), found, value;
     CHECK_OK (skr_store_scan (store, SKR_GROUP, SKR_CURSORS, none, none, see, &seen));
     CHECK_STR (seen.text, "a=x aa=x ab=x abc=x ac=x b=x c=x ");
-    seen = (seen_t) {"", 0};
+    seen = (seen_t){"", 0};
     CHECK_OK (skr_store_scan (store, SKR_GROUP, SKR_CURSORS, skr_span_text ("a"),
                               skr_span_text ("ab"), see, &seen));
     CHECK_STR (seen.text, "ab=x abc=x ac=x ");
-    seen = (seen_t) {"", 2};
-    CHECK_OK (skr_store_scan (store, SKR_GROUP, SKR_CURSORS, skr_span_text ("a"), none, see, &seen));
+    seen = (seen_t){"", 2};
+    CHECK_OK (
+        skr_store_scan (store, SKR_GROUP, SKR_CURSORS, skr_span_text ("a"), none, see, &seen));
     CHECK_STR (seen.text, "a=x aa=x ");
 
-    CHECK_OK (skr_store_last (store, SKR_GROUP, SKR_CURSORS, none, skr_span_text ("ab"), &found,
-                              &value));
+    CHECK_OK (
+        skr_store_last (store, SKR_GROUP, SKR_CURSORS, none, skr_span_text ("ab"), &found, &value));
     CHECK (is_text (found, "ab"));
     CHECK_OK (skr_store_last (store, SKR_GROUP, SKR_CURSORS, none, skr_span_text ("abb"), &found,
                               &value));
     CHECK (is_text (found, "ab"));
-    CHECK_OK (skr_store_last (store, SKR_GROUP, SKR_CURSORS, none, skr_span_text ("zz"), &found,
-                              &value));
+    CHECK_OK (
+        skr_store_last (store, SKR_GROUP, SKR_CURSORS, none, skr_span_text ("zz"), &found, &value));
     CHECK (is_text (found, "c"));
     CHECK_INT (skr_store_last (store, SKR_GROUP, SKR_CURSORS, skr_span_text ("b"),
-                               skr_span_text ("azz"), &found, &value), SAKER_ENOTFOUND);
-    CHECK_INT (skr_store_last (store, SKR_GROUP, SKR_CURSORS, none, skr_span_text ("Z"), &found,
-                               &value), SAKER_ENOTFOUND);
+                               skr_span_text ("azz"), &found, &value),
+               SAKER_ENOTFOUND);
+    CHECK_INT (
+        skr_store_last (store, SKR_GROUP, SKR_CURSORS, none, skr_span_text ("Z"), &found, &value),
+        SAKER_ENOTFOUND);
     skr_store_close (&store);
 }
 
@@ -339,7 +342,8 @@ static void finds_flipped_payloads (void)
         CHECK_OK (get_number (store, SKR_COMMITTED, (uint64_t) i + 1, &value));
         seen_t seen = {"", 0};
         CHECK_ERR (skr_store_scan (store, SKR_COMMITTED, SKR_LOG, skr_span (NULL, 0),
-                                   skr_span (NULL, 0), see, &seen), SAKER_EDAMAGED, "checksum");
+                                   skr_span (NULL, 0), see, &seen),
+                   SAKER_EDAMAGED, "checksum");
         skr_store_stats (store, &stats);
         CHECK_INT (stats.damaged_records, 3);
         skr_store_close (&store);

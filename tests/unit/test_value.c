@@ -145,7 +145,10 @@ static const struct {
     const char *data;
     size_t size;
 } refused[] = {
-#define BYTES(what, bytes) {what, bytes, sizeof bytes - 1}
+#define BYTES(what, bytes)                                                                         \
+    {                                                                                              \
+        what, bytes, sizeof bytes - 1                                                              \
+    }
     BYTES ("nothing", ""),
     BYTES ("an array", "\x80"),
     BYTES ("a map", "\xa0"),

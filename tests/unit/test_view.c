@@ -243,11 +243,23 @@ static saker_err_t view_of_entry (const char *address, size_t address_size, cons
 
 static void damage_is_noticed (void)
 {
-    CHECK_OK (view_of_entry ("\x61" "a\x01", 3, "\x01", 1));
-    CHECK (view_of_entry ("\x61" "a\x09", 3, "\x01", 1) == SAKER_EDAMAGED);
-    CHECK (view_of_entry ("\x62" "a", 2, "\x01", 1) == SAKER_EDAMAGED);
-    CHECK_OK (view_of_entry ("\x61" "a\x06", 3, "\xa0", 1) == SAKER_ENOTFOUND ? SAKER_OK
-                                                                             : SAKER_EDIFFER);
+    CHECK_OK (view_of_entry ("\x61"
+                             "a\x01",
+                             3, "\x01", 1));
+    CHECK (view_of_entry ("\x61"
+                          "a\x09",
+                          3, "\x01", 1)
+           == SAKER_EDAMAGED);
+    CHECK (view_of_entry ("\x62"
+                          "a",
+                          2, "\x01", 1)
+           == SAKER_EDAMAGED);
+    CHECK_OK (view_of_entry ("\x61"
+                             "a\x06",
+                             3, "\xa0", 1)
+                      == SAKER_ENOTFOUND
+                  ? SAKER_OK
+                  : SAKER_EDIFFER);
 }
 
 static saker_err_t ignore (const skr_leaf_t *leaf, void *argument)
@@ -263,10 +275,18 @@ static void damaged_values_are_noticed (void)
         const char *address, *value;
         size_t value_size;
     } table[] = {
-        {"\x61" "a\x01", "\x18", 1},
-        {"\x61" "a\x01", "\x01\x01", 2},
-        {"\x61" "a\x03", "\x61x", 2},
-        {"\x61" "a\x03", "", 0},
+        {"\x61"
+         "a\x01",
+         "\x18", 1},
+        {"\x61"
+         "a\x01",
+         "\x01\x01", 2},
+        {"\x61"
+         "a\x03",
+         "\x61x", 2},
+        {"\x61"
+         "a\x03",
+         "", 0},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         memory_cells_t cells;

@@ -530,9 +530,8 @@ static void a_failed_first_write_makes_no_collection (void)
     skr_buf_t path = {0};
     size_t before = skr_replica_collections (pair.a);
     const skr_collection_t *collection;
-    const skr_intent_t intent = {.kind = SKR_INTENT_DELETE,
-                                 .document = skr_span_text ("d"),
-                                 .path = skr_span_of (&path)};
+    const skr_intent_t intent = {
+        .kind = SKR_INTENT_DELETE, .document = skr_span_text ("d"), .path = skr_span_of (&path)};
     const skr_local_t local = {.collection = "never", .intents = &intent, .count = 1};
     CHECK_OK (skr_replica_begin (pair.a));
     CHECK_ERR (skr_replica_write (pair.a, &local, &receipt), SAKER_ENOTFOUND, "nothing is there");
@@ -609,8 +608,9 @@ static void limits_are_named (void)
 
 static void names_of_collections_are_checked (void)
 {
-    const char *bad[] = {"", "@roster", "a/b", "a\nb", "\xff",
-                         "12345678901234567890123456789012345678901234567890123456789012345"};
+    const char *bad[] = {
+        "",     "@roster", "a/b",
+        "a\nb", "\xff",    "12345678901234567890123456789012345678901234567890123456789012345"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CHECK_ERR (skr_collection_name_check (bad[i]), SAKER_EINPUT, "name of a collection");
     }
