@@ -274,7 +274,8 @@ static saker_err_t answer_pull (request_t *request)
     if (error == SAKER_OK && !collection) {
         put_pull_head (request, NULL, SKR_WIRE_NO_MORE, 0);
     } else if (error == SAKER_OK && !have.count && collection->changes > SKR_ANSWER_SNAPSHOT_CHANGES
-               && !is_roster (collection)) {
+               && !is_roster (collection)
+               && skr_replica_self (request->self->replica)->role >= SKR_ROLE_WRITE) {
         put_pull_head (request, collection, SKR_WIRE_TAKE_SNAPSHOT, 0);
     } else if (error == SAKER_OK) {
         error = put_changes (request, collection, &have, (size_t) credit);

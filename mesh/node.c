@@ -135,7 +135,9 @@ static void take_call (skr_node_t *self, const skr_member_t *member, const skr_s
         skr_span_t text = skr_cbor_get_text (&cbor);
         if (text.size && text.size < sizeof address && !memchr (text.data, 0, text.size)) {
             memcpy (address, text.data, text.size);
-            skr_link_learn (link, address);
+            if (skr_address_numeric (address)) {
+                skr_link_learn (link, address);
+            }
         }
     }
     if (link) {
@@ -257,7 +259,7 @@ static void on_address (void *context, const uint8_t device[32], const char *add
 {
     skr_node_t *self = context;
     skr_link_t *link = skr_links_find (&self->links, device);
-    if (link && !skr_session_greeted (link->session)) {
+    if (link && !skr_session_greeted (link->session) && skr_address_numeric (address)) {
         skr_link_learn (link, address);
     }
 }

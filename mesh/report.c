@@ -57,9 +57,19 @@ static skr_report_entry_t *entry_of (skr_report_t *self, const skr_id_t *collect
     return entry;
 }
 
-/* Takes the clock out of *from. */
-static void take_clock (skr_report_entry_t *entry, skr_clock_t *from)
+/* One member cannot fill our memory with made-up clocks. */
+static bool has_room (const skr_report_t *self, const skr_id_t *collection,
+                      const skr_clock_t *clock)
 {
+    const skr_report_entry_t *entry = skr_report_find (self, collection);
+    size_t ticks = self->ticks - (entry ? entry->clock.count : 0);
+    return ticks + clock->count <= SKR_REPORT_TICKS_MAX;
+}
+
+/* Takes the clock out of *from. */
+static void take_clock (skr_report_t *self, skr_report_entry_t *entry, skr_clock_t *from)
+{
+    self->ticks += from->count - entry->clock.count;
     skr_clock_free (&entry->clock);
     entry->clock = *from;
     memset (from, 0, sizeof *from);
@@ -89,9 +99,11 @@ bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms)
     self->links_count = beat->links_count;
     memcpy (self->links, beat->links, beat->links_count * sizeof beat->links[0]);
     for (size_t i = 0; i < beat->entries_count; i++) {
-        skr_report_entry_t *entry = entry_of (self, &beat->entries[i].collection);
+        const skr_id_t *collection = &beat->entries[i].collection;
+        bool fits = has_room (self, collection, &beat->entries[i].clock);
+        skr_report_entry_t *entry = fits ? entry_of (self, collection) : NULL;
         if (entry) {
-            take_clock (entry, &beat->entries[i].clock);
+            take_clock (self, entry, &beat->entries[i].clock);
             entry->fingerprint = beat->entries[i].fingerprint;
             entry->documents = beat->entries[i].documents;
             entry->told_ms = mono_ms;
@@ -104,12 +116,13 @@ saker_err_t skr_report_answer (skr_report_t *self, const skr_id_t *collection, s
                                const skr_fingerprint_t *fingerprint, uint64_t documents,
                                uint64_t asked_ms)
 {
-    skr_report_entry_t *entry = entry_of (self, collection);
+    bool fits = has_room (self, collection, clock);
+    skr_report_entry_t *entry = fits ? entry_of (self, collection) : NULL;
     if (!entry) {
-        return skr_fail (SAKER_ELIMIT, "a report holds at most %d collections",
-                         SKR_COLLECTIONS_MAX);
+        return skr_fail (SAKER_ELIMIT, "a report holds at most %d collections and %u ticks",
+                         SKR_COLLECTIONS_MAX, SKR_REPORT_TICKS_MAX);
     }
-    take_clock (entry, clock);
+    take_clock (self, entry, clock);
     entry->fingerprint = *fingerprint;
     entry->documents = documents;
     entry->asked_ms = asked_ms;

@@ -6,6 +6,8 @@
 
 #include "mesh/wire.h"
 
+#define SKR_REPORT_TICKS_MAX (1u << 20) /* entries of all clocks that one member may tell */
+
 typedef struct skr_report_entry_t {
     skr_id_t collection;
     skr_clock_t clock;
@@ -26,6 +28,7 @@ typedef struct skr_report_t {
     uint64_t links[SKR_WIRE_BEAT_LINKS_MAX];
     skr_report_entry_t *entries; /* sorted by collection */
     size_t entries_count, entries_capacity;
+    size_t ticks; /* in all clocks of the entries */
 } skr_report_t;
 
 /* Takes a verified beat. False when it is not newer than what is known. Takes the clocks. */

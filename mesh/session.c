@@ -392,6 +392,15 @@ static const char *folder (const skr_session_t *self)
     return skr_store_folder (skr_replica_store (self->replica));
 }
 
+/* The cells of a snapshot carry no signatures: who may not write the data may not hand it over so,
+   either. Changes are taken from anybody, each is checked by itself. */
+static bool may_give_snapshots (const skr_session_t *self)
+{
+    const skr_member_t *member =
+        skr_roster_by_device (skr_replica_roster (self->replica), self->device);
+    return member && member->role >= SKR_ROLE_WRITE;
+}
+
 /* The other says that this collection is better taken whole: go on with what an earlier process
    left, or ask for an offer. */
 static void start_taking (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
@@ -463,6 +472,9 @@ static saker_err_t take_changes (skr_session_t *self, const request_t *request, 
     size_t count = skr_cbor_get_array (cbor, SKR_WIRE_PULL_MAX);
     if (is_roster (&request->collection)) {
         self->roster_stuck = !count;
+    }
+    if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT && !may_give_snapshots (self)) {
+        return skr_fail (SAKER_ERIGHT, "a snapshot of a member that may not write");
     }
     if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT) {
         start_taking (self, &request->collection, mono_ms);

@@ -3,6 +3,7 @@
 #include "mesh/wire.h"
 #include "peer/api.h"
 
+#include <arpa/inet.h>
 #include <czmq.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -281,4 +282,21 @@ saker_err_t skr_address_split (const char *address, char *host, size_t size, uin
     host[colon - start] = 0;
     *port = (uint16_t) number;
     return SAKER_OK;
+}
+
+bool skr_address_numeric (const char *address)
+{
+    char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    uint8_t number[16];
+    uint16_t port;
+    if (skr_address_split (address, host, sizeof host, &port) != SAKER_OK) {
+        return false;
+    }
+    if (inet_pton (AF_INET, host, number) == 1) {
+        return true;
+    }
+    size_t size = strcspn (host, "%]"); /* what follows a '%' names an interface of ours */
+    bool bracketed = host[0] == '[' && host[strlen (host) - 1] == ']';
+    host[size] = 0;
+    return bracketed && inet_pton (AF_INET6, host + 1, number) == 1;
 }

@@ -50,5 +50,8 @@ bool skr_socket_send (void *socket, skr_span_t routing, skr_span_t body);
 /* tcp://HOST:PORT, taken apart. HOST may be '*' or [IPv6]. SAKER_EINPUT. */
 saker_err_t skr_address_split (const char *address, char *host, size_t size,
                                uint16_t *port) SKR_MUST_USE;
+/* Is HOST written in numbers? What others tell us is looked up nowhere: zmq's one thread would wait
+   for the name server, and with it every link. */
+bool skr_address_numeric (const char *address);
 
 #endif

@@ -158,6 +158,15 @@ static saker_err_t check_invitation (skr_replica_t *self, const skr_invitation_t
     return SAKER_OK;
 }
 
+/* A key that another holds would let the newcomer's rights count for that other's link. */
+static saker_err_t check_transport (const skr_replica_t *self, const skr_member_t *candidate)
+{
+    const skr_member_t *holder = skr_roster_by_transport (self->roster, candidate->transport);
+    bool taken = holder && memcmp (holder->device, candidate->device, SKR_DEVICE_KEY_BYTES) != 0;
+    return taken ? skr_fail (SAKER_EINPUT, "this transport key is that of another member")
+                 : SAKER_OK;
+}
+
 static saker_err_t admit_invited (skr_replica_t *self, const uint8_t ticket_key[32],
                                   const skr_member_t *candidate, skr_invitation_t *invitation)
 {
@@ -184,5 +193,6 @@ saker_err_t skr_replica_admit (skr_replica_t *self, const uint8_t ticket_key[32]
     }
     SKR_TRY (error);
     SKR_TRY (check_invitation (self, &invitation, candidate, &done));
+    SKR_TRY (check_transport (self, candidate));
     return done ? SAKER_OK : admit_invited (self, ticket_key, candidate, &invitation);
 }

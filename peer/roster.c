@@ -318,7 +318,8 @@ static saker_err_t add_member (skr_roster_t *self, const skr_member_t *member, c
 static saker_err_t add_found (skr_roster_t *self, const skr_statement_t *statement)
 {
     /* design 8: the founder cannot be changed by anybody. */
-    const stamp_t last = {.hlc = UINT64_MAX};
+    stamp_t last;
+    memset (&last, 0xff, sizeof last); /* later than whatever time and dot an admin can make up */
     memcpy (self->mesh_name, statement->mesh_name, sizeof self->mesh_name);
     return add_member (self, &statement->member, &last);
 }

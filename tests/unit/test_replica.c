@@ -425,6 +425,11 @@ static void a_ticket_serves_one_device_in_time (void)
     CHECK_OK (skr_replica_begin (pair.a));
     CHECK_OK (skr_replica_admit (pair.a, key, &first));
     CHECK_ERR (skr_replica_admit (pair.a, key, &second), SAKER_EINPUT, "used already");
+    CHECK_OK (skr_replica_invite (pair.a, SKR_ROLE_READ, now_ms + 60000, &address, 1, &ticket));
+    skr_ticket_key (&ticket, key);
+    skr_member_t mask = second;
+    memcpy (mask.transport, skr_replica_self (pair.a)->transport, sizeof mask.transport);
+    CHECK_ERR (skr_replica_admit (pair.a, key, &mask), SAKER_EINPUT, "of another member");
     CHECK_OK (skr_replica_invite (pair.a, SKR_ROLE_READ, now_ms - 1, &address, 1, &ticket));
     skr_ticket_key (&ticket, key);
     CHECK_ERR (skr_replica_admit (pair.a, key, &second), SAKER_EINPUT, "expired");

@@ -178,6 +178,10 @@ static void roles_only_rise (void)
     CHECK_OK (add (roster, &change));
     CHECK_STR (skr_roster_by_writer (roster, &founder.writer)->name, "alpha");
     CHECK_INT (skr_roster_by_writer (roster, &founder.writer)->role, SKR_ROLE_ADMIN);
+    skr_buf_clear (&change);
+    admit (&admin, UINT64_MAX, &member, &change); /* however late it says it is */
+    CHECK_OK (add (roster, &change));
+    CHECK_STR (skr_roster_by_writer (roster, &founder.writer)->name, "alpha");
     skr_buf_free (&change);
     skr_roster_destroy (&roster);
 }

@@ -280,6 +280,28 @@ static void takes_a_snapshot (void)
     pair_close (&pair);
 }
 
+/* Cells carry no signatures: who may only read hands on changes, never a snapshot. */
+static void a_reader_gives_changes_only (void)
+{
+    skr_session_stats_t stats;
+    skr_replica_t *reader = NULL;
+    char store[96];
+    CHECK (pair_open (&pair));
+    CHECK (fill_large (pair.a, SKR_ANSWER_SNAPSHOT_CHANGES + 100));
+    snprintf (store, sizeof store, "%s/c", pair.folder);
+    CHECK (pair_adopt (pair.a, store, "reader", SKR_ROLE_READ, &reader));
+    CHECK (wire_open (&wire, reader, pair.a));
+    CHECK (pull_until_equal (&wire, 300, 10));
+    wire_close (&wire);
+    CHECK (wire_open (&wire, pair.b, reader));
+    CHECK (pull_until_equal (&wire, 300, 10));
+    skr_session_stats (wire.session, &stats);
+    CHECK_INT (stats.snapshots, 0);
+    wire_close (&wire);
+    skr_replica_close (&reader);
+    pair_close (&pair);
+}
+
 /* A transfer that is cut off goes on where it stood, also after a restart of the puller. */
 static void resumes_a_snapshot (void)
 {
@@ -421,6 +443,7 @@ int main (int argc, char **argv)
     RUN (bears_loss_and_damage);
     RUN (asks_again_when_it_could_not_send);
     RUN (takes_a_snapshot);
+    RUN (a_reader_gives_changes_only);
     RUN (resumes_a_snapshot);
     RUN (refuses_a_damaged_snapshot);
     RUN (survives_random_answers);
