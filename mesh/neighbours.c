@@ -122,6 +122,7 @@ static size_t status (void *context, skr_buf_t *pairs)
     count += put_count (pairs, "/door/members", self->zap_stats.members);
     count += put_count (pairs, "/door/tickets", self->zap_stats.tickets);
     count += put_count (pairs, "/door/refused", self->zap_stats.refused);
+    count += put_count (pairs, "/door/cut", self->guard.cut);
     count += put_count (pairs, "/live/frames_in", stats->frames_in);
     count += put_count (pairs, "/live/frames_out", stats->frames_out);
     count += put_count (pairs, "/live/bad_frames", stats->bad_frames);

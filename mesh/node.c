@@ -44,6 +44,13 @@ static uint64_t outer_mono (void *context)
 typedef void message_fn (skr_node_t *self, skr_span_t routing, const char *user_id,
                          skr_span_t body);
 
+static void count_frame (skr_node_t *self, zmq_msg_t *frame, size_t *bytes_left)
+{
+    size_t size = zmq_msg_size (frame);
+    *bytes_left -= size < *bytes_left ? size : *bytes_left;
+    skr_guard_took (&self->guard, zmq_msg_get (frame, ZMQ_SRCFD), size);
+}
+
 /* Takes what waits on a socket, up to the bound of a round. A message is one body frame, after the
    routing id of a ROUTER; anything with more parts is dropped and counted. */
 static bool take_one (skr_node_t *self, void *socket, bool routed, message_fn *handle,
@@ -57,15 +64,16 @@ static bool take_one (skr_node_t *self, void *socket, bool routed, message_fn *h
     got = got && (!whole || zmq_msg_recv (&body, socket, ZMQ_DONTWAIT) >= 0);
     bool single = got && whole && !zmq_msg_more (&body);
     if (single) {
-        size_t size = zmq_msg_size (&body);
-        *bytes_left -= size < *bytes_left ? size : *bytes_left;
+        count_frame (self, &body, bytes_left);
         /* of the body: 4.3.4 loses the properties of a ROUTER's first frame after a poll */
         handle (self, skr_span (zmq_msg_data (&routing), zmq_msg_size (&routing)),
                 routed ? zmq_msg_gets (&body, "User-Id") : NULL,
-                skr_span (zmq_msg_data (&body), size));
+                skr_span (zmq_msg_data (&body), zmq_msg_size (&body)));
     } else if (got) {
         self->stats.strange_frames++;
+        count_frame (self, &body, bytes_left);
         while (zmq_msg_more (&body) && zmq_msg_recv (&body, socket, ZMQ_DONTWAIT) >= 0) {
+            count_frame (self, &body, bytes_left);
         }
     }
     zmq_msg_close (&body);
@@ -518,6 +526,27 @@ static void follow_roster (skr_node_t *self)
     publish_beacons (self); /* its key may be another */
 }
 
+static void look_at_connections (skr_node_t *self, uint64_t now_ms)
+{
+    skr_guard_ports_t ports = {.router = self->port, .pub = self->pub_port};
+    uint64_t before = self->guard.cut;
+    char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    for (size_t i = 0; i < self->links.count; i++) {
+        const skr_link_t *link = self->links.links[i];
+        uint16_t dialled = 0;
+        if (link->address[0]
+            && skr_address_split (link->address, host, sizeof host, &dialled) == SAKER_OK) {
+            skr_guard_call (&ports, dialled);
+            skr_guard_call (&ports, link->pub_port);
+        }
+    }
+    skr_guard_look (&self->guard, &ports, now_ms);
+    if (self->guard.cut != before) {
+        skr_log (&self->world, SKR_LOG_WARNING,
+                 "a connection sent more than can be kept of unfinished messages: shut down");
+    }
+}
+
 static void turn (skr_node_t *self)
 {
     uint64_t now_ms = skr_node_now (self);
@@ -536,6 +565,7 @@ static void turn (skr_node_t *self)
     if (links_due) {
         self->turn_ms = now_ms;
         write_book (self);
+        look_at_connections (self, now_ms);
     }
 }
 
@@ -668,6 +698,7 @@ void skr_node_destroy (skr_node_t **self_p)
     skr_socket_close (&self->pub);
     skr_socket_close (&self->zap);
     skr_replica_close (&self->replica);
+    skr_guard_free (&self->guard);
     free (self->items);
     free (self->told);
     free (self);

@@ -7,6 +7,7 @@
 #include "mesh/answer.h"
 #include "mesh/beacon.h"
 #include "mesh/book.h"
+#include "mesh/guard.h"
 #include "mesh/link.h"
 #include "mesh/live.h"
 #include "mesh/node.h"
@@ -74,6 +75,7 @@ struct skr_node_t {
     uint64_t turn_ms;   /* of the links' last turn */
     saker_err_t ailing; /* why the last group failed; SAKER_OK: it did not */
     uint64_t pause_ms;  /* for which nothing was pulled after that */
+    skr_guard_t guard;
     skr_zap_stats_t zap_stats;
     skr_beacon_stats_t beacon_stats;
     skr_node_stats_t stats;

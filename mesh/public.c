@@ -13,6 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define DESCRIPTORS_MAX 65536
+
 struct saker_daemon_t {
     skr_node_t *node;
     skr_world_t world;
@@ -82,6 +84,20 @@ static void keep_secrets (void)
     prctl (PR_SET_DUMPABLE, 0);
 }
 
+/* Strangers may hold a connection for as long as the handshake may take: leave room for members. */
+static void allow_descriptors (void)
+{
+    struct rlimit limit;
+    if (getrlimit (RLIMIT_NOFILE, &limit) != 0) {
+        return;
+    }
+    rlim_t wanted = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted;
+        setrlimit (RLIMIT_NOFILE, &limit);
+    }
+}
+
 saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
                               const saker_config_t *config, saker_log_fn *log_fn, void *argument)
 {
@@ -102,6 +118,7 @@ saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
         return error;
     }
     keep_secrets ();
+    allow_descriptors ();
     *self_p = self;
     return SAKER_OK;
 }

@@ -1,6 +1,7 @@
 /* Strangers and liars at every socket of a real daemon: they read and write nothing, are counted,
    and the daemon goes on. */
 
+#include "crdt/change.h"
 #include "mesh/wire.h"
 #include "tests/check.h"
 
@@ -16,7 +17,11 @@
 #include <zmq.h>
 
 #define DEADLINE_MS 20000
-#define SILENT_CONNECTIONS 60
+#define SILENT_CONNECTIONS 200
+#define PART_BYTES (1 << 19) /* with its seal, under the limit of a frame */
+#define PARTS 1200
+#define GROWTH_KIB_MAX (300 << 10) /* of a message of 600 MiB */
+#define SUBSCRIPTIONS 20000
 
 static char folder[64];
 static char store[96], other_store[96];
@@ -152,6 +157,7 @@ static void *dial (int type, const char *where, const uint8_t *public_key, const
     int zero = 0;
     void *socket = zmq_socket (context, type);
     zmq_setsockopt (socket, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt (socket, ZMQ_SNDHWM, &zero, sizeof zero);
     if (public_key) {
         zmq_setsockopt (socket, ZMQ_CURVE_SERVERKEY, skr_device_transport_key (device), 32);
         zmq_setsockopt (socket, ZMQ_CURVE_PUBLICKEY, public_key, 32);
@@ -249,6 +255,17 @@ static void a_stranger_reads_and_writes_nothing (void)
     zmq_close (dealer);
 }
 
+static void *dial_plain (void)
+{
+    int zero = 0;
+    void *socket = zmq_socket (context, ZMQ_DEALER);
+    zmq_setsockopt (socket, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt (socket, ZMQ_PLAIN_USERNAME, "anna", 4);
+    zmq_setsockopt (socket, ZMQ_PLAIN_PASSWORD, "anna", 4);
+    zmq_connect (socket, address);
+    return socket;
+}
+
 static void without_a_key_nobody_is_heard (void)
 {
     void *dealer = dial (ZMQ_DEALER, address, NULL, NULL);
@@ -256,7 +273,11 @@ static void without_a_key_nobody_is_heard (void)
     skr_buf_t request = {0};
     put_state_request (&request);
     zmq_send (dealer, request.data, request.size, ZMQ_DONTWAIT);
+    void *plain = dial_plain ();
+    zmq_send (plain, request.data, request.size, ZMQ_DONTWAIT);
     CHECK (!hears (dealer, 1500));
+    CHECK (!hears (plain, 0));
+    zmq_close (plain);
     zmq_close (dealer);
     skr_buf_free (&request);
     CHECK (writes_on ());
@@ -346,6 +367,108 @@ static void a_message_over_the_limit (void)
     CHECK (is_answered (another));
     CHECK (writes_on ());
     zmq_close (another);
+    zmq_close (dealer);
+}
+
+/* ---- memory */
+
+/* Resident memory of the daemon in KiB: now ("VmRSS:") or at most so far ("VmHWM:"). */
+static long memory_of_daemon (const char *which)
+{
+    char path[64], line[256];
+    long size = -1;
+    snprintf (path, sizeof path, "/proc/%d/status", (int) process);
+    FILE *file = fopen (path, "r");
+    while (file && fgets (line, sizeof line, file)) {
+        if (strncmp (line, which, strlen (which)) == 0) {
+            size = strtol (line + strlen (which), NULL, 10);
+        }
+    }
+    if (file) {
+        fclose (file);
+    }
+    return size;
+}
+
+/* MAXMSGSIZE bounds a frame, not a message: the daemon cuts who sends parts without end. */
+static void a_message_of_endless_parts (void)
+{
+    static uint8_t part[PART_BYTES];
+    int64_t cut = count_of ("/door/cut");
+    long before = memory_of_daemon ("VmRSS:");
+    void *dealer = dial_as (device);
+    CHECK (is_answered (dealer));
+    for (int i = 0; i < PARTS; i++) {
+        zmq_msg_t message; /* all share one block here: the memory is the daemon's */
+        CHECK (zmq_msg_init_data (&message, part, sizeof part, NULL, NULL) == 0);
+        CHECK (zmq_msg_send (&message, dealer, i < PARTS - 1 ? ZMQ_SNDMORE : 0) >= 0);
+    }
+    CHECK (rises ("/door/cut", cut));
+    zmq_close (dealer);
+    long most = memory_of_daemon ("VmHWM:");
+    CHECK (before > 0 && most > 0);
+    if (most - before > GROWTH_KIB_MAX) {
+        CHECK_FAIL ("the daemon grew from %ld to %ld KiB", before, most);
+    }
+    dealer = dial_as (device);
+    CHECK (is_answered (dealer));
+    CHECK (writes_on ());
+    zmq_close (dealer);
+}
+
+/* Each subscription costs the publisher memory. */
+static void a_subscriber_that_wants_everything (void)
+{
+    char pub[64];
+    int64_t cut = count_of ("/door/cut");
+    snprintf (pub, sizeof pub, "tcp://127.0.0.1:%d", pub_port_of_daemon);
+    void *sub = dial (ZMQ_SUB, pub, skr_device_transport_key (device),
+                      skr_device_transport_secret (device));
+    for (int i = 0; i < SUBSCRIPTIONS; i++) {
+        uint8_t topic[32];
+        randombytes_buf (topic, sizeof topic);
+        zmq_setsockopt (sub, ZMQ_SUBSCRIBE, topic, sizeof topic);
+    }
+    CHECK (rises ("/door/cut", cut));
+    zmq_close (sub);
+    CHECK (writes_on ());
+}
+
+/* What is almost right is harder to refuse than what is random. */
+static void a_member_with_mutated_requests (void)
+{
+    uint64_t random = check_seed ();
+    uint8_t answer[8192];
+    static const skr_wire_kind_t kinds[] = {SKR_WIRE_STATE,    SKR_WIRE_CLOCK, SKR_WIRE_PULL,
+                                            SKR_WIRE_SNAPSHOT, SKR_WIRE_PART,  SKR_WIRE_JOIN};
+    int64_t bad = count_of ("/router/bad_requests");
+    void *dealer = dial_as (device);
+    for (int i = 0; i < 3000; i++) {
+        skr_buf_t request = {0};
+        skr_wire_kind_t kind = kinds[check_random (&random) % 6];
+        skr_wire_begin (&request, 9, kind, kind == SKR_WIRE_PULL || kind == SKR_WIRE_PART ? 3 : 1);
+        skr_cbor_put_bytes (&request, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+        if (kind == SKR_WIRE_PULL) {
+            skr_cbor_put_array (&request, 0);
+            skr_cbor_put_uint (&request, 4096);
+        } else if (kind == SKR_WIRE_PART) {
+            skr_cbor_put_uint (&request, UINT64_MAX);
+            skr_cbor_put_uint (&request, UINT64_MAX);
+        }
+        for (int k = 0; k < 2; k++) {
+            request.data[check_random (&random) % request.size] ^=
+                (uint8_t) (1u << check_random (&random) % 8);
+        }
+        zmq_send (dealer, request.data, request.size, 0);
+        skr_buf_free (&request);
+        while (zmq_recv (dealer, answer, sizeof answer, ZMQ_DONTWAIT) >= 0) {
+        }
+    }
+    CHECK (rises ("/router/bad_requests", bad + 1000));
+    zmq_close (dealer);
+    dealer = dial_as (device);
+    CHECK (is_answered (dealer));
+    CHECK (writes_on ());
     zmq_close (dealer);
 }
 
@@ -482,6 +605,113 @@ static void a_member_that_lies (void)
     zmq_close (router);
 }
 
+/* ---- changes and beats that are not what they say */
+
+/* A frame's body: one first change of the replica's writer, with that content, signed by a device.
+ */
+static saker_err_t put_change (skr_replica_t *replica, const char *content,
+                               const skr_device_t *signer, skr_buf_t *body)
+{
+    static const skr_clock_t nothing;
+    uint8_t prev[32] = {0}, nonce[24], key_id[8], key[32];
+    skr_buf_t raw = {0};
+    skr_draft_t draft = {.mesh = *skr_roster_mesh (skr_replica_roster (replica)),
+                         .writer = *skr_replica_writer (replica),
+                         .seq = 1,
+                         .hlc = 1,
+                         .prev = prev,
+                         .deps = &nothing,
+                         .key_id = key_id,
+                         .key = key,
+                         .nonce = nonce,
+                         .content = skr_span_text (content),
+                         .secret = skr_device_secret (signer)};
+    randombytes_buf (nonce, sizeof nonce);
+    skr_replica_collection_id (replica, "lies", &draft.collection);
+    saker_err_t error =
+        skr_keyring_latest (skr_replica_keyring (replica), &draft.collection, key_id, key);
+    error = error == SAKER_OK ? skr_change_build (&draft, &raw) : error;
+    skr_buf_clear (body);
+    skr_cbor_put_array (body, 1);
+    skr_cbor_put_bytes (body, raw.data, raw.size);
+    skr_buf_free (&raw);
+    return error;
+}
+
+/* Publishes what a new member's roster holds, its own introduction among it, until that is applied.
+ */
+static bool introduce (void *pub, skr_replica_t *replica)
+{
+    static const skr_id_t roster;
+    static const skr_clock_t nothing;
+    skr_buf_t changes = {0}, body = {0};
+    size_t count = 0;
+    bool more = false;
+    bool good =
+        skr_replica_pull (replica, &roster, &nothing, 32768, &changes, &count, &more) == SAKER_OK;
+    skr_cbor_put_array (&body, count);
+    skr_buf_append_span (&body, skr_span_of (&changes));
+    good = good && publish_until (pub, 'L', &body, "/changes/applied");
+    skr_buf_free (&changes);
+    skr_buf_free (&body);
+    return good;
+}
+
+static void lie (void *pub, skr_replica_t *writer, skr_replica_t *reader)
+{
+    skr_buf_t body = {0};
+    const skr_device_t *reading = skr_replica_device (reader);
+    CHECK (introduce (pub, writer));
+    CHECK (introduce (pub, reader));
+    CHECK_OK (put_change (writer, "x", reading, &body));
+    CHECK (publish_until (pub, 'L', &body, "/refused/signature"));
+    CHECK_OK (put_change (reader, "x", reading, &body));
+    CHECK (publish_until (pub, 'L', &body, "/refused/right"));
+    CHECK_OK (put_change (writer, "x", skr_replica_device (writer), &body));
+    CHECK (publish_until (pub, 'L', &body, "/refused/form"));
+    body.data[body.size - 80] ^= 1; /* in the seal, with the signature of before */
+    CHECK (publish_until (pub, 'L', &body, "/refused/signature"));
+    skr_buf_clear (&body);
+    skr_beat_t *beat = calloc (1, sizeof *beat);
+    CHECK (beat);
+    beat->writer = *skr_replica_writer (writer);
+    beat->number = 1;
+    skr_beat_put (&body, beat, skr_roster_mesh (skr_replica_roster (writer)),
+                  skr_device_secret (reading));
+    CHECK (publish_until (pub, 'B', &body, "/live/bad_frames"));
+    skr_buf_clear (&body);
+    skr_beat_put (&body, beat, skr_roster_mesh (skr_replica_roster (writer)),
+                  skr_device_secret (skr_replica_device (writer)));
+    CHECK (publish_until (pub, 'B', &body, "/beats/in")); /* the control */
+    free (beat);
+    skr_buf_free (&body);
+}
+
+static void changes_and_beats_that_are_forged (void)
+{
+    char ticket[SAKER_TICKET_MAX];
+    char reader_store[96];
+    int router_port, pub_port;
+    skr_replica_t *writer = NULL, *reader = NULL;
+    snprintf (reader_store, sizeof reader_store, "%s/r", folder);
+    CHECK_OK (saker_invite (saker, "read", 600000, ticket));
+    CHECK_OK (saker_join (reader_store, ticket, "rita", DEADLINE_MS));
+    CHECK_OK (skr_replica_open (&reader, reader_store, skr_world_real ()));
+    CHECK_OK (skr_replica_open (&writer, other_store, skr_world_real ()));
+    void *router = serve (ZMQ_ROUTER, other, &router_port);
+    void *pub = serve (ZMQ_PUB, other, &pub_port);
+    void *dealer = dial_as (other);
+    call_me (dealer, router_port);
+    CHECK (answer_hello (router, pub_port));
+    lie (pub, writer, reader);
+    CHECK (writes_on ());
+    zmq_close (dealer);
+    zmq_close (pub);
+    zmq_close (router);
+    skr_replica_close (&writer);
+    skr_replica_close (&reader);
+}
+
 static void tickets_have_clear_errors (void)
 {
     char ticket[SAKER_TICKET_MAX];
@@ -491,6 +721,12 @@ static void tickets_have_clear_errors (void)
     CHECK_OK (saker_join (at, ticket, "carol", DEADLINE_MS));
     snprintf (at, sizeof at, "%s/d", folder);
     CHECK_ERR (saker_join (at, ticket, "dora", DEADLINE_MS), SAKER_EINPUT, "used");
+    CHECK_OK (saker_invite (saker, "read", 1000, ticket));
+    uint64_t late_ms = skr_world_real ()->wall_ms (NULL) + 1001;
+    while (skr_world_real ()->wall_ms (NULL) < late_ms) {
+        usleep (20000);
+    }
+    CHECK_ERR (saker_join (at, ticket, "dora", DEADLINE_MS), SAKER_EINPUT, "expired");
     ticket[strlen (ticket) - 5] = 0;
     CHECK_ERR (saker_join (at, ticket, "dora", DEADLINE_MS), SAKER_EINPUT, "cut");
     CHECK_ERR (saker_join (at, "hello", "dora", DEADLINE_MS), SAKER_EINPUT, "ticket");
@@ -507,8 +743,12 @@ int main (int argc, char **argv)
     RUN (silent_connections_are_closed);
     RUN (a_member_that_talks_nonsense);
     RUN (a_message_over_the_limit);
+    RUN (a_member_with_mutated_requests);
+    RUN (a_message_of_endless_parts);
+    RUN (a_subscriber_that_wants_everything);
     RUN (nonsense_on_the_local_socket);
     RUN (a_member_that_lies);
+    RUN (changes_and_beats_that_are_forged);
     RUN (tickets_have_clear_errors);
     RUN (stop);
     return CHECK_END ();

@@ -3,6 +3,7 @@
 
 #include "mesh/answer.h"
 #include "mesh/session.h"
+#include "mesh/sockets.h"
 #include "tests/check.h"
 #include "tests/lib/pair.h"
 
@@ -435,6 +436,41 @@ static void a_reader_of_tickets_may_only_join (void)
     pair_close (&pair);
 }
 
+/* However many clocks a member makes up, they take a bounded place. */
+static void a_report_is_bounded (void)
+{
+    skr_report_t report = {0};
+    skr_fingerprint_t fingerprint = {0};
+    saker_err_t error = SAKER_OK;
+    for (uint32_t i = 0; i < 40 && error == SAKER_OK; i++) {
+        skr_id_t collection = {{1}};
+        skr_clock_t clock = {0};
+        skr_put_u32 (collection.bytes + 1, i % 32); /* some are told again */
+        for (uint32_t k = 0; k < SKR_CLOCK_WRITERS_MAX; k++) {
+            skr_id_t writer = {{0}};
+            skr_put_u32 (writer.bytes, k);
+            CHECK_OK (skr_clock_set (&clock, &writer, 1));
+        }
+        error = skr_report_answer (&report, &collection, &clock, &fingerprint, 1, 1);
+        skr_clock_free (&clock);
+    }
+    CHECK_INT (error, SAKER_ELIMIT);
+    CHECK_INT (report.ticks, SKR_REPORT_TICKS_MAX);
+    skr_report_free (&report);
+}
+
+static void addresses_of_others_are_numbers (void)
+{
+    CHECK (skr_address_numeric ("tcp://10.0.0.1:7"));
+    CHECK (skr_address_numeric ("tcp://[fe80::1]:7"));
+    CHECK (skr_address_numeric ("tcp://[fe80::1%eth0]:7"));
+    CHECK (!skr_address_numeric ("tcp://example.org:7"));
+    CHECK (!skr_address_numeric ("tcp://fe.de:7"));
+    CHECK (!skr_address_numeric ("tcp://10.0.0.1;10.0.0.2:7"));
+    CHECK (!skr_address_numeric ("tcp://[:7"));
+    CHECK (!skr_address_numeric ("ipc://x:7"));
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -448,6 +484,8 @@ int main (int argc, char **argv)
     RUN (refuses_a_damaged_snapshot);
     RUN (survives_random_answers);
     RUN (refuses_strange_requests);
+    RUN (a_report_is_bounded);
+    RUN (addresses_of_others_are_numbers);
     RUN (a_reader_of_tickets_may_only_join);
     return CHECK_END ();
 }
