@@ -1,0 +1,279 @@
+/* Clients: applications that write through the local API of a peer, each request as one batch with
+   an operation id, and ask again with the same id when the peer went away before it answered. */
+
+#include "peer/fields.h"
+#include "tests/sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_MS 4000 /* then it is asked again */
+#define GAP_MAX_MS 400
+#define INTENTS_MAX 3
+
+typedef enum state_t { OPEN, ACKED, REFUSED, GIVEN_UP } state_t;
+
+typedef struct operation_t {
+    uint32_t number; /* of the client, the request and the operation: 1, 2, 3 ... */
+    int peer;
+    char collection[8];
+    uint8_t id[16];
+    skr_buf_t request;
+    uint64_t ask_ms;
+    state_t state;
+} operation_t;
+
+static operation_t *operations;
+static uint32_t count, most;
+static uint64_t next_ms;
+static bool stopped;
+
+/* ---- what is written */
+
+static void put_intent (skr_buf_t *buf, skr_intent_kind_t kind, const char *pointer, bool valued,
+                        int64_t value)
+{
+    char document[8];
+    skr_buf_t path = {0};
+    snprintf (document, sizeof document, "d%d", (int) sim_below (SIM_OPERATIONS, 4));
+    if (skr_path_from_pointer (&path, pointer) != SAKER_OK) {
+        abort ();
+    }
+    skr_cbor_put_array (buf, valued ? 4 : 3);
+    skr_cbor_put_uint (buf, kind);
+    skr_cbor_put_text (buf, document, strlen (document));
+    skr_cbor_put_bytes (buf, path.data, path.size);
+    if (valued) {
+        skr_cbor_put_int (buf, value);
+    }
+    skr_buf_free (&path);
+}
+
+static void put_any_intent (skr_buf_t *buf, uint32_t number)
+{
+    static const char *const registers[] = {"/a", "/b", "/m/x", "/m/y", "/m/deep/z"};
+    const char *place = registers[sim_below (SIM_OPERATIONS, 5)];
+    int64_t value = number * 10 + (int64_t) sim_below (SIM_OPERATIONS, 10);
+    switch (sim_below (SIM_OPERATIONS, 16)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+        put_intent (buf, SKR_INTENT_SET, place, true, value);
+        break;
+    case 5:
+        put_intent (buf, SKR_INTENT_SET_LWW, "/l", true, value);
+        break;
+    case 6:
+        put_intent (buf, SKR_INTENT_DELETE, place, false, 0);
+        break;
+    case 7:
+        put_intent (buf, SKR_INTENT_DELETE, sim_one_in (SIM_OPERATIONS, 2) ? "/m" : "", false, 0);
+        break;
+    case 8:
+    case 9:
+    case 10:
+        put_intent (buf, SKR_INTENT_INCR, "/n", true, 1 + (int64_t) sim_below (SIM_OPERATIONS, 9));
+        break;
+    case 11:
+        put_intent (buf, SKR_INTENT_DELETE, "/n", false, 0);
+        break;
+    case 12:
+    case 13:
+        put_intent (buf, SKR_INTENT_ADD, "/s", true, (int64_t) sim_below (SIM_OPERATIONS, 5));
+        break;
+    case 14:
+        put_intent (buf, SKR_INTENT_REMOVE, "/s", true, (int64_t) sim_below (SIM_OPERATIONS, 5));
+        break;
+    default: /* a type clash, once in a while */
+        put_intent (buf, sim_one_in (SIM_OPERATIONS, 2) ? SKR_INTENT_SET : SKR_INTENT_INCR, "/t",
+                    true, value);
+    }
+}
+
+static void put_request (operation_t *self)
+{
+    skr_buf_t *buf = &self->request;
+    uint64_t intents = 1 + sim_below (SIM_OPERATIONS, INTENTS_MAX);
+    skr_cbor_put_map (buf, 4);
+    skr_cbor_put_uint (buf, 0);
+    skr_cbor_put_uint (buf, SKR_API_VERSION);
+    skr_cbor_put_uint (buf, 1);
+    skr_cbor_put_uint (buf, self->number);
+    skr_cbor_put_uint (buf, 2);
+    skr_cbor_put_uint (buf, SKR_COMMAND_WRITE);
+    skr_cbor_put_uint (buf, 3);
+    skr_cbor_put_map (buf, 3);
+    skr_cbor_put_uint (buf, 0);
+    skr_cbor_put_text (buf, self->collection, strlen (self->collection));
+    skr_cbor_put_uint (buf, 1);
+    skr_cbor_put_array (buf, intents);
+    for (uint64_t i = 0; i < intents; i++) {
+        put_any_intent (buf, self->number);
+    }
+    skr_cbor_put_uint (buf, 2);
+    skr_cbor_put_bytes (buf, self->id, sizeof self->id);
+}
+
+/* ---- asking */
+
+static void ask (operation_t *self)
+{
+    const sim_peer_t *peer = &sim.peers[self->peer];
+    self->ask_ms = sim.now_ms + ANSWER_MS;
+    if (peer->node) {
+        sim_network_ask (self->peer, self->number, skr_span_of (&self->request));
+    }
+}
+
+static void write_one (void)
+{
+    static const char *const collections[] = {"shots", "notes"};
+    operation_t *self = &operations[count++];
+    uint64_t writers = (uint64_t) sim.members;
+    memset (self, 0, sizeof *self);
+    self->number = count;
+    self->peer = (int) sim_below (SIM_OPERATIONS, writers);
+    snprintf (self->collection, sizeof self->collection, "%s",
+              collections[sim_one_in (SIM_OPERATIONS, 4)]);
+    for (size_t i = 0; i < sizeof self->id; i += 8) {
+        skr_put_u64 (self->id + i, sim_random (SIM_OPERATIONS));
+    }
+    put_request (self);
+    sim_trace ("client writes operation %u of %s at peer %d", self->number, self->collection,
+               self->peer);
+    ask (self);
+}
+
+void sim_clients_begin (int operations_max)
+{
+    operations = calloc ((size_t) operations_max + 1, sizeof *operations);
+    count = 0;
+    most = (uint32_t) operations_max;
+    next_ms = sim.now_ms + sim_below (SIM_OPERATIONS, 2000);
+    stopped = false;
+}
+
+void sim_clients_end (void)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        skr_buf_free (&operations[i].request);
+    }
+    free (operations);
+    operations = NULL;
+    count = 0;
+}
+
+uint64_t sim_clients_due_ms (void)
+{
+    uint64_t due = stopped || count == most ? UINT64_MAX : next_ms;
+    for (uint32_t i = 0; i < count; i++) {
+        if (operations[i].state == OPEN && operations[i].ask_ms < due) {
+            due = operations[i].ask_ms;
+        }
+    }
+    return due;
+}
+
+void sim_clients_run (void)
+{
+    while (!stopped && count < most && next_ms <= sim.now_ms) {
+        write_one ();
+        next_ms += sim_one_in (SIM_OPERATIONS, 3) ? 0 : 1 + sim_below (SIM_OPERATIONS, GAP_MAX_MS);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (operations[i].state == OPEN && operations[i].ask_ms <= sim.now_ms) {
+            ask (&operations[i]);
+        }
+    }
+}
+
+void sim_clients_stop (void)
+{
+    stopped = true;
+}
+
+void sim_clients_lost (int peer)
+{
+    (void) peer; /* its clients notice when no answer comes */
+}
+
+bool sim_clients_done (void)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const sim_peer_t *peer = &sim.peers[operations[i].peer];
+        if (operations[i].state == OPEN && !peer->forked && !peer->damaged) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- answers */
+
+static void take_receipt (operation_t *self, skr_cbor_t *cbor)
+{
+    skr_fields_t fields;
+    skr_id_t writer;
+    skr_fields_open (&fields, cbor);
+    skr_fields_need (&fields, 0);
+    skr_cbor_get_fixed (cbor, writer.bytes, sizeof writer.bytes);
+    skr_fields_need (&fields, 1);
+    uint64_t seq = skr_cbor_get_uint (cbor);
+    skr_fields_need (&fields, 2);
+    bool repeated = skr_cbor_get_bool (cbor);
+    if (cbor->error != SAKER_OK) {
+        sim_fail ("peer %d answers a write with something else", self->peer);
+        return;
+    }
+    sim_trace ("peer %d acknowledges operation %u: seq %llu%s", self->peer, self->number,
+               (unsigned long long) seq, repeated ? ", repeated" : "");
+    self->state = ACKED;
+    if (seq) {
+        sim_oracle_acked (self->peer, self->collection, self->id, &writer, seq, repeated);
+    }
+}
+
+static bool is_passing (saker_err_t error)
+{
+    return error == SAKER_EIO || error == SAKER_EFULL || error == SAKER_ENOMEM
+           || error == SAKER_EDAMAGED;
+}
+
+void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
+{
+    skr_cbor_t cbor;
+    skr_fields_t head;
+    operation_t *self = client >= 1 && client <= count ? &operations[client - 1] : NULL;
+    if (!self || self->state != OPEN || self->peer != peer) {
+        return;
+    }
+    skr_cbor_open (&cbor, answer);
+    skr_fields_open (&head, &cbor);
+    skr_fields_need (&head, 0);
+    skr_cbor_get_uint (&cbor);
+    skr_fields_need (&head, 1);
+    skr_cbor_get_uint (&cbor);
+    skr_fields_need (&head, 2);
+    saker_err_t error = (saker_err_t) skr_cbor_get_uint (&cbor);
+    skr_fields_need (&head, 3);
+    if (cbor.error != SAKER_OK) {
+        sim_fail ("peer %d answers what is no answer", peer);
+    } else if (error == SAKER_OK) {
+        take_receipt (self, &cbor);
+    } else if (is_passing (error)) {
+        sim_trace ("peer %d cannot write operation %u now (%s)", peer, self->number,
+                   saker_error_name (error));
+        self->ask_ms = sim.now_ms + 500;
+    } else {
+        sim_trace ("peer %d refuses operation %u: %s", peer, self->number,
+                   saker_error_name (error));
+        self->state = REFUSED;
+        bool reader = sim.members >= 4 && peer == sim.members - 1;
+        if (error != SAKER_ETYPE && error != SAKER_ENOTFOUND && !(error == SAKER_ERIGHT && reader)) {
+            sim_fail ("peer %d refuses an operation: %s", peer, saker_error_name (error));
+        }
+    }
+}

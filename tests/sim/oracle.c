@@ -1,0 +1,752 @@
+/* Oracle: what must hold. Some of it is told at once, after each round of a peer; the rest by
+   reading a peer's whole history, in its own order, naively: an operation ends each earlier entry
+   in its scope that its writer had seen, where what a writer had seen is the sum of the deps of its
+   changes. `pred` is not looked at, nor is any code of crdt/apply.c or crdt/view.c. */
+
+#include "tests/sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ACKED_MAX 4096
+#define KNOWN_SIZE 16384 /* a power of two */
+#define COLLECTIONS_MAX 8
+
+/* ---- what clients were told */
+
+typedef struct acked_t {
+    int peer;
+    char collection[8];
+    uint8_t id[16];
+    skr_id_t writer;
+    uint64_t seq;
+} acked_t;
+
+static acked_t acked[ACKED_MAX];
+static size_t acked_count;
+
+/* ---- equal clocks, equal data: whichever peer, whenever */
+
+typedef struct known_t {
+    skr_id_t collection;
+    uint64_t clock; /* digest; 0: free */
+    skr_fingerprint_t fingerprint;
+    int peer;
+} known_t;
+
+static known_t known[KNOWN_SIZE];
+static uint64_t seen_changes[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
+
+static skr_replica_t *replica_of (const sim_peer_t *peer)
+{
+    return peer->node ? peer->node->replica : NULL;
+}
+
+static void check_known (const sim_peer_t *peer, const skr_collection_t *collection)
+{
+    uint64_t digest = skr_clock_digest (&collection->clock);
+    size_t at = (size_t) (digest ^ skr_get_u64 (collection->id.bytes));
+    for (size_t i = 0; digest && i < KNOWN_SIZE; i++) {
+        known_t *entry = &known[(at + i) & (KNOWN_SIZE - 1)];
+        if (!entry->clock) {
+            *entry = (known_t){collection->id, digest, collection->fingerprint, peer->no};
+            return;
+        }
+        if (entry->clock == digest && skr_id_equal (&entry->collection, &collection->id)) {
+            if (!skr_fingerprint_equal (&entry->fingerprint, &collection->fingerprint)) {
+                sim_fail ("peers %d and %d have equal clocks in %s, but their data differ",
+                          peer->no, entry->peer, collection->name);
+            }
+            return;
+        }
+    }
+}
+
+/* ---- after each round */
+
+static void check_limits (const sim_peer_t *peer)
+{
+    skr_replica_stats_t stats;
+    skr_replica_stats (replica_of (peer), &stats);
+    if (stats.waiting > SKR_WAITING_CHANGES_MAX || stats.waiting_bytes > SKR_WAITING_BYTES_MAX) {
+        sim_fail ("peer %d keeps %llu changes waiting, more than it may", peer->no,
+                  (unsigned long long) stats.waiting);
+    }
+    if (skr_replica_in_group (replica_of (peer))) {
+        sim_fail ("peer %d ends a round within a group", peer->no);
+    }
+}
+
+void sim_oracle_round (sim_peer_t *peer)
+{
+    const skr_replica_t *replica = replica_of (peer);
+    size_t count = skr_replica_collections (replica);
+    for (size_t i = 0; i < count && i < COLLECTIONS_MAX; i++) {
+        const skr_collection_t *collection = skr_replica_collection_at (replica, i);
+        if (seen_changes[peer->no][i] == collection->changes) {
+            continue;
+        }
+        if (collection->changes < seen_changes[peer->no][i]) {
+            sim_fail ("peer %d has fewer changes in %s than before", peer->no, collection->name);
+        }
+        seen_changes[peer->no][i] = collection->changes;
+        if (!sim.forks) {
+            check_known (peer, collection);
+        }
+    }
+    check_limits (peer);
+}
+
+/* ---- after a start: what was told is there */
+
+static bool holds (const skr_replica_t *replica, const acked_t *one)
+{
+    const skr_collection_t *collection = NULL;
+    return skr_replica_collection_named (replica, one->collection, &collection) == SAKER_OK
+           && skr_clock_get (&collection->clock, &one->writer) >= one->seq;
+}
+
+static void check_own (const sim_peer_t *peer)
+{
+    for (size_t i = 0; i < acked_count; i++) {
+        if (acked[i].peer == peer->no && !holds (replica_of (peer), &acked[i])) {
+            sim_fail ("peer %d acknowledged seq %llu of %s and has lost it", peer->no,
+                      (unsigned long long) acked[i].seq, acked[i].collection);
+            return;
+        }
+    }
+}
+
+/* What others have of a writer, it has itself: nothing was told before it was durable. */
+static void check_told (const sim_peer_t *peer)
+{
+    const skr_replica_t *replica = replica_of (peer);
+    const skr_id_t *writer = skr_replica_writer (replica);
+    for (int i = 0; i < sim.peers_count; i++) {
+        const skr_replica_t *other = replica_of (&sim.peers[i]);
+        if (!other || other == replica) {
+            continue;
+        }
+        for (size_t k = 0; k < skr_replica_collections (other); k++) {
+            const skr_collection_t *theirs = skr_replica_collection_at (other, k);
+            const skr_collection_t *ours = skr_replica_collection (replica, &theirs->id);
+            uint64_t there = skr_clock_get (&theirs->clock, writer);
+            uint64_t here = ours ? skr_clock_get (&ours->clock, writer) : 0;
+            if (there > here) {
+                sim_fail ("peer %d has seq %llu of peer %d in %s, which itself has only %llu", i,
+                          (unsigned long long) there, peer->no, theirs->name,
+                          (unsigned long long) here);
+                return;
+            }
+        }
+    }
+}
+
+void sim_oracle_started (sim_peer_t *peer)
+{
+    memset (seen_changes[peer->no], 0, sizeof seen_changes[peer->no]);
+    if (!peer->forked && !peer->damaged) {
+        check_own (peer);
+        check_told (peer);
+    }
+    sim_oracle_round (peer);
+}
+
+void sim_oracle_acked (int peer, const char *collection, const uint8_t operation_id[16],
+                       const skr_id_t *writer, uint64_t seq, bool repeated)
+{
+    if (acked_count == ACKED_MAX) {
+        return;
+    }
+    acked_t *one = &acked[acked_count++];
+    one->peer = peer;
+    snprintf (one->collection, sizeof one->collection, "%s", collection);
+    memcpy (one->id, operation_id, sizeof one->id);
+    one->writer = *writer;
+    one->seq = seq;
+    (void) repeated;
+    if (!sim.peers[peer].forked && !holds (replica_of (&sim.peers[peer]), one)) {
+        sim_fail ("peer %d acknowledges seq %llu of %s before it has it", peer,
+                  (unsigned long long) seq, collection);
+    }
+}
+
+/* ---- the naive reading of a history */
+
+typedef struct entry_t {
+    skr_dot_t dot;
+    uint64_t hlc;
+    skr_kind_t kind;
+    char document[16];
+    skr_buf_t path, value;
+    bool live;
+} entry_t;
+
+typedef struct author_t { /* of one collection */
+    skr_id_t id;
+    skr_clock_t saw;
+    uint64_t seq;
+    uint8_t hash[SKR_HASH_BYTES];
+} author_t;
+
+typedef struct history_t {
+    const sim_peer_t *peer;
+    const skr_collection_t *collection;
+    entry_t *entries;
+    size_t entries_count, entries_capacity;
+    author_t authors[SIM_PEERS_MAX * 2];
+    size_t authors_count;
+    uint8_t (*ids)[16]; /* operation ids, with the writer and seq of each */
+    skr_dot_t *ids_dots;
+    size_t ids_count, ids_capacity;
+    skr_clock_t clock;
+} history_t;
+
+static author_t *author_of (history_t *self, const skr_id_t *id)
+{
+    for (size_t i = 0; i < self->authors_count; i++) {
+        if (skr_id_equal (&self->authors[i].id, id)) {
+            return &self->authors[i];
+        }
+    }
+    author_t *author = &self->authors[self->authors_count++];
+    memset (author, 0, sizeof *author);
+    author->id = *id;
+    return author;
+}
+
+static bool scope_has (const skr_op_t *op, const entry_t *entry)
+{
+    if (!skr_span_equal (op->document, skr_span_text (entry->document))) {
+        return false;
+    }
+    bool at = skr_span_equal (op->path, skr_span_of (&entry->path));
+    switch (op->kind) {
+    case SKR_OP_SET:
+    case SKR_OP_SET_LWW:
+    case SKR_OP_DELETE:
+        return skr_span_starts (skr_span_of (&entry->path), op->path);
+    case SKR_OP_SET_MAP:
+        return at;
+    case SKR_OP_REMOVE:
+        return at && entry->kind == SKR_MEMBER
+               && skr_span_equal (op->argument, skr_span_of (&entry->value));
+    default:
+        return false;
+    }
+}
+
+static void add_entry (history_t *self, const skr_op_t *op, const skr_change_t *change,
+                       uint32_t index)
+{
+    if (self->entries_count == self->entries_capacity) {
+        self->entries_capacity = self->entries_capacity ? 2 * self->entries_capacity : 64;
+        self->entries = realloc (self->entries, self->entries_capacity * sizeof (entry_t));
+    }
+    entry_t *entry = &self->entries[self->entries_count++];
+    memset (entry, 0, sizeof *entry);
+    entry->dot = (skr_dot_t){change->writer, change->seq, index};
+    entry->hlc = change->hlc;
+    entry->kind = skr_op_cell (op->kind);
+    snprintf (entry->document, sizeof entry->document, "%.*s", (int) op->document.size,
+              (const char *) op->document.data);
+    skr_buf_append_span (&entry->path, op->path);
+    skr_buf_append_span (&entry->value, op->argument);
+    entry->live = true;
+}
+
+static void replay_op (history_t *self, const skr_op_t *op, const skr_change_t *change,
+                       const author_t *author, uint32_t index)
+{
+    for (size_t i = 0; i < self->entries_count; i++) {
+        entry_t *entry = &self->entries[i];
+        bool own = skr_id_equal (&entry->dot.writer, &change->writer);
+        bool saw = own || skr_clock_get (&author->saw, &entry->dot.writer) >= entry->dot.seq;
+        if (entry->live && saw && scope_has (op, entry)) {
+            entry->live = false;
+        }
+    }
+    if (op->kind != SKR_OP_DELETE && op->kind != SKR_OP_REMOVE) {
+        add_entry (self, op, change, index);
+    }
+}
+
+static void note_id (history_t *self, const skr_content_t *content, const skr_change_t *change)
+{
+    if (content->operation_id.size != 16) {
+        return;
+    }
+    for (size_t i = 0; i < self->ids_count; i++) {
+        if (memcmp (self->ids[i], content->operation_id.data, 16) == 0) {
+            sim_fail ("peer %d has one operation of %s twice", self->peer->no,
+                      self->collection->name);
+        }
+    }
+    if (self->ids_count == self->ids_capacity) {
+        self->ids_capacity = self->ids_capacity ? 2 * self->ids_capacity : 64;
+        self->ids = realloc (self->ids, self->ids_capacity * 16);
+        self->ids_dots = realloc (self->ids_dots, self->ids_capacity * sizeof (skr_dot_t));
+    }
+    memcpy (self->ids[self->ids_count], content->operation_id.data, 16);
+    self->ids_dots[self->ids_count++] = (skr_dot_t){change->writer, change->seq, 0};
+}
+
+/* Each change of a writer follows its last one, and comes after all that it names. */
+static void check_order (history_t *self, author_t *author, const skr_change_t *change)
+{
+    skr_clock_t deps = {0};
+    if (change->seq != author->seq + 1
+        || memcmp (change->prev, author->hash, sizeof author->hash) != 0) {
+        sim_fail ("peer %d applied seq %llu of a writer in %s after seq %llu", self->peer->no,
+                  (unsigned long long) change->seq, self->collection->name,
+                  (unsigned long long) author->seq);
+    }
+    if (skr_change_deps (change, &deps) != SAKER_OK || !skr_clock_covers (&self->clock, &deps)) {
+        sim_fail ("peer %d applied a change of %s before what it depends on", self->peer->no,
+                  self->collection->name);
+    }
+    if (skr_clock_merge (&author->saw, &deps) != SAKER_OK
+        || skr_clock_set (&self->clock, &change->writer, change->seq) != SAKER_OK) {
+        abort ();
+    }
+    author->seq = change->seq;
+    skr_change_hash (change, author->hash);
+    skr_clock_free (&deps);
+}
+
+static void replay (history_t *self, skr_span_t raw)
+{
+    skr_change_t change;
+    skr_content_t content = {0};
+    skr_buf_t clear = {0};
+    if (skr_change_parse (&change, raw) != SAKER_OK
+        || skr_replica_content (replica_of (self->peer), &change, &clear, &content) != SAKER_OK) {
+        sim_fail ("peer %d hands out a change that cannot be read: %s", self->peer->no,
+                  skr_error ());
+        skr_buf_free (&clear);
+        return;
+    }
+    author_t *author = author_of (self, &change.writer);
+    check_order (self, author, &change);
+    for (size_t i = 0; i < content.ops_count; i++) {
+        replay_op (self, &content.ops[i], &change, author, (uint32_t) i);
+    }
+    note_id (self, &content, &change);
+    skr_content_free (&content);
+    skr_buf_free (&clear);
+}
+
+static bool read_history (history_t *self)
+{
+    bool more = true;
+    while (more && !sim.failed) {
+        skr_buf_t changes = {0};
+        skr_cbor_t cbor;
+        size_t count = 0;
+        if (skr_replica_pull (replica_of (self->peer), &self->collection->id, &self->clock,
+                              1 << 20, &changes, &count, &more)
+            != SAKER_OK) {
+            sim_fail ("peer %d cannot read its log of %s: %s", self->peer->no,
+                      self->collection->name, skr_error ());
+            skr_buf_free (&changes);
+            return false;
+        }
+        skr_cbor_open (&cbor, skr_span_of (&changes));
+        for (size_t i = 0; i < count && !sim.failed; i++) {
+            replay (self, skr_cbor_get_bytes (&cbor));
+        }
+        skr_buf_free (&changes);
+    }
+    return !sim.failed;
+}
+
+static void free_history (history_t *self)
+{
+    for (size_t i = 0; i < self->entries_count; i++) {
+        skr_buf_free (&self->entries[i].path);
+        skr_buf_free (&self->entries[i].value);
+    }
+    for (size_t i = 0; i < self->authors_count; i++) {
+        skr_clock_free (&self->authors[i].saw);
+    }
+    free (self->entries);
+    free (self->ids);
+    free (self->ids_dots);
+    skr_clock_free (&self->clock);
+}
+
+/* ---- what is shown, as lines of text: by the history, and by the peer */
+
+typedef struct lines_t {
+    char **list;
+    size_t count, capacity;
+    char document[16];
+} lines_t;
+
+static void add_line (lines_t *self, const char *line)
+{
+    if (self->count == self->capacity) {
+        self->capacity = self->capacity ? 2 * self->capacity : 64;
+        self->list = realloc (self->list, self->capacity * sizeof *self->list);
+    }
+    self->list[self->count++] = strdup (line);
+}
+
+static void free_lines (lines_t *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        free (self->list[i]);
+    }
+    free (self->list);
+}
+
+static int compare_lines (const void *one, const void *other)
+{
+    return strcmp (*(char *const *) one, *(char *const *) other);
+}
+
+static void sort_lines (lines_t *self)
+{
+    if (self->count) {
+        qsort (self->list, self->count, sizeof *self->list, compare_lines);
+    }
+    size_t kept = 0; /* a member that was added twice is one */
+    for (size_t i = 0; i < self->count; i++) {
+        if (kept && strcmp (self->list[kept - 1], self->list[i]) == 0) {
+            free (self->list[i]);
+        } else {
+            self->list[kept++] = self->list[i];
+        }
+    }
+    self->count = kept;
+}
+
+static void hex (char text[128], const skr_buf_t *bytes)
+{
+    size_t size = bytes->size < 60 ? bytes->size : 60;
+    skr_hex (text, bytes->data, size);
+    text[2 * size] = 0;
+}
+
+static bool later (const entry_t *one, const entry_t *other)
+{
+    return one->hlc != other->hlc ? one->hlc > other->hlc
+                                  : skr_dot_compare (&one->dot, &other->dot) > 0;
+}
+
+/* What wins at the place of an entry: the latest at it, or below it (then a map with keys). */
+static const entry_t *winner_at (const history_t *self, const entry_t *place)
+{
+    const entry_t *winner = place;
+    for (size_t i = 0; i < self->entries_count; i++) {
+        const entry_t *entry = &self->entries[i];
+        if (entry->live && strcmp (entry->document, place->document) == 0
+            && skr_span_starts (skr_span_of (&entry->path), skr_span_of (&place->path))
+            && later (entry, winner)) {
+            winner = entry;
+        }
+    }
+    return winner;
+}
+
+static bool is_register (skr_kind_t kind)
+{
+    return kind == SKR_REGISTER || kind == SKR_LWW;
+}
+
+static bool wins (const history_t *self, const entry_t *entry)
+{
+    const entry_t *winner = winner_at (self, entry);
+    bool here = skr_span_equal (skr_span_of (&winner->path), skr_span_of (&entry->path));
+    if (is_register (entry->kind)) {
+        return winner == entry;
+    }
+    return here && winner->kind == entry->kind;
+}
+
+static int64_t number_of (const skr_buf_t *value)
+{
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, skr_span_of (value));
+    return skr_cbor_get_int (&cbor);
+}
+
+static void expect_entry (const history_t *self, size_t at, lines_t *lines)
+{
+    const entry_t *entry = &self->entries[at];
+    char path[128], line[256];
+    hex (path, &entry->path);
+    const char *rank = wins (self, entry) ? "wins" : "rival";
+    if (is_register (entry->kind)) {
+        snprintf (line, sizeof line, "%s %s %d %lld %llu.%u %s", entry->document, path, entry->kind,
+                  (long long) number_of (&entry->value), (unsigned long long) entry->dot.seq,
+                  entry->dot.index, rank);
+    } else if (entry->kind == SKR_MEMBER) {
+        snprintf (line, sizeof line, "%s %s %d %lld %s", entry->document, path, entry->kind,
+                  (long long) number_of (&entry->value), rank);
+    } else if (entry->kind == SKR_COUNTER) {
+        uint64_t sum = 0;
+        for (size_t i = 0; i < self->entries_count; i++) {
+            const entry_t *other = &self->entries[i];
+            bool same = other->live && other->kind == SKR_COUNTER
+                        && strcmp (other->document, entry->document) == 0
+                        && skr_span_equal (skr_span_of (&other->path), skr_span_of (&entry->path));
+            if (same && i < at) {
+                return; /* told already */
+            }
+            sum += same ? (uint64_t) number_of (&other->value) : 0;
+        }
+        snprintf (line, sizeof line, "%s %s %d %lld %s", entry->document, path, entry->kind,
+                  (long long) sum, rank);
+    } else {
+        return;
+    }
+    add_line (lines, line);
+}
+
+static saker_err_t show_leaf (const skr_leaf_t *leaf, void *argument)
+{
+    lines_t *lines = argument;
+    char path[128], line[256];
+    skr_buf_t copy = {0};
+    skr_buf_append_span (&copy, leaf->path);
+    hex (path, &copy);
+    skr_buf_free (&copy);
+    long long value = leaf->value.type == SAKER_INT ? (long long) leaf->value.as.integer : 0;
+    const char *rank = leaf->rival ? "rival" : "wins";
+    if (is_register (leaf->kind)) {
+        snprintf (line, sizeof line, "%s %s %d %lld %llu.%u %s", lines->document, path, leaf->kind,
+                  value, (unsigned long long) leaf->dot.seq, leaf->dot.index, rank);
+        add_line (lines, line);
+    } else if (leaf->kind != SKR_MAP) {
+        snprintf (line, sizeof line, "%s %s %d %lld %s", lines->document, path, leaf->kind, value,
+                  rank);
+        add_line (lines, line);
+    }
+    return SAKER_OK;
+}
+
+typedef struct showing_t {
+    const sim_peer_t *peer;
+    const skr_collection_t *collection;
+    lines_t *lines;
+} showing_t;
+
+static saker_err_t show_document (skr_span_t document, void *argument)
+{
+    showing_t *showing = argument;
+    char name[16];
+    snprintf (name, sizeof name, "%.*s", (int) document.size, (const char *) document.data);
+    add_line (showing->lines, name);
+    return SAKER_OK;
+}
+
+/* Lists the documents first: what a scan hands out is borrowed. */
+static bool show (const sim_peer_t *peer, const skr_collection_t *collection, lines_t *lines)
+{
+    lines_t documents = {0};
+    showing_t showing = {peer, collection, &documents};
+    skr_replica_t *replica = replica_of (peer);
+    saker_err_t error = skr_replica_documents (replica, collection, skr_span (NULL, 0),
+                                               show_document, &showing);
+    for (size_t i = 0; i < documents.count && error == SAKER_OK; i++) {
+        snprintf (lines->document, sizeof lines->document, "%s", documents.list[i]);
+        error = skr_replica_read (replica, collection, skr_span_text (documents.list[i]),
+                                  skr_span (NULL, 0), show_leaf, lines);
+    }
+    free_lines (&documents);
+    if (error != SAKER_OK) {
+        sim_fail ("peer %d cannot read %s: %s", peer->no, collection->name, skr_error ());
+    }
+    skr_store_forget (skr_replica_store (replica));
+    return error == SAKER_OK;
+}
+
+static void compare (const sim_peer_t *peer, const skr_collection_t *collection,
+                     const lines_t *expected, const lines_t *shown)
+{
+    size_t count = expected->count > shown->count ? expected->count : shown->count;
+    for (size_t i = 0; i < count; i++) {
+        const char *one = i < expected->count ? expected->list[i] : "nothing";
+        const char *other = i < shown->count ? shown->list[i] : "nothing";
+        if (strcmp (one, other) != 0) {
+            sim_fail ("peer %d shows in %s \"%s\" where its history says \"%s\"", peer->no,
+                      collection->name, other, one);
+            return;
+        }
+    }
+}
+
+static void check_collection (const sim_peer_t *peer, const skr_collection_t *collection,
+                              history_t *history)
+{
+    lines_t expected = {0}, shown = {0};
+    *history = (history_t){.peer = peer, .collection = collection};
+    if (read_history (history) && show (peer, collection, &shown)) {
+        if (!skr_clock_equal (&history->clock, &collection->clock)) {
+            sim_fail ("peer %d hands out another history of %s than its clock tells", peer->no,
+                      collection->name);
+        }
+        for (size_t i = 0; i < history->entries_count; i++) {
+            if (history->entries[i].live) {
+                expect_entry (history, i, &expected);
+            }
+        }
+        sort_lines (&expected);
+        sort_lines (&shown);
+        compare (peer, collection, &expected, &shown);
+    }
+    free_lines (&expected);
+    free_lines (&shown);
+}
+
+void sim_oracle_check (sim_peer_t *peer)
+{
+    skr_replica_t *replica = replica_of (peer);
+    for (size_t i = 1; replica && !peer->damaged && i < skr_replica_collections (replica); i++) {
+        history_t history;
+        const skr_collection_t *collection = skr_replica_collection_at (replica, i);
+        if (collection->name[0] && strcmp (collection->name, "large") != 0) {
+            check_collection (peer, collection, &history);
+            free_history (&history);
+        }
+    }
+    if (replica) {
+        skr_store_forget (skr_replica_store (replica));
+    }
+}
+
+/* ---- after healing */
+
+static const sim_peer_t *sound (int from)
+{
+    for (int i = from; i < sim.peers_count; i++) {
+        if (!sim.peers[i].damaged) {
+            return &sim.peers[i];
+        }
+    }
+    return NULL;
+}
+
+static bool same_collections (const skr_replica_t *one, const skr_replica_t *other)
+{
+    if (skr_replica_collections (one) != skr_replica_collections (other)) {
+        return false;
+    }
+    for (size_t i = 0; i < skr_replica_collections (one); i++) {
+        const skr_collection_t *theirs = skr_replica_collection_at (one, i);
+        const skr_collection_t *ours = skr_replica_collection (other, &theirs->id);
+        if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock)) {
+            return false;
+        }
+        if (!sim.forks && !skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool sim_oracle_converged (void)
+{
+    const sim_peer_t *first = sound (0);
+    if (!first || !first->node) {
+        return first == NULL;
+    }
+    for (const sim_peer_t *peer = sound (first->no + 1); peer; peer = sound (peer->no + 1)) {
+        if (!peer->node || !same_collections (replica_of (first), replica_of (peer))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What was acknowledged is in the history under the same name; what was refused, or written by who
+   may not, is not. */
+static void check_acked (const sim_peer_t *peer, const history_t *history)
+{
+    for (size_t i = 0; i < acked_count; i++) {
+        const acked_t *one = &acked[i];
+        bool found = sim.peers[one->peer].forked || sim.peers[one->peer].damaged
+                     || strcmp (one->collection, history->collection->name) != 0;
+        for (size_t k = 0; k < history->ids_count && !found; k++) {
+            found = memcmp (history->ids[k], one->id, 16) == 0
+                    && skr_id_equal (&history->ids_dots[k].writer, &one->writer)
+                    && history->ids_dots[k].seq == one->seq;
+        }
+        if (!found) {
+            sim_fail ("peer %d lacks seq %llu of %s, which peer %d acknowledged", peer->no,
+                      (unsigned long long) one->seq, one->collection, one->peer);
+            return;
+        }
+    }
+}
+
+static void check_rights (const history_t *history, const skr_roster_t *roster)
+{
+    for (size_t i = 0; i < history->authors_count; i++) {
+        const skr_member_t *member = skr_roster_by_writer (roster, &history->authors[i].id);
+        if (!member || member->role < SKR_ROLE_WRITE) {
+            sim_fail ("peer %d applied a change of a writer that may not write",
+                      history->peer->no);
+        }
+    }
+}
+
+static void final_check (sim_peer_t *peer)
+{
+    skr_replica_t *replica = replica_of (peer);
+    for (size_t i = 1; i < skr_replica_collections (replica) && !sim.failed; i++) {
+        history_t history;
+        const skr_collection_t *collection = skr_replica_collection_at (replica, i);
+        if (!collection->name[0] || strcmp (collection->name, "large") == 0) {
+            continue;
+        }
+        check_collection (peer, collection, &history);
+        if (!sim.failed) {
+            check_acked (peer, &history);
+            check_rights (&history, skr_replica_roster (replica));
+        }
+        free_history (&history);
+    }
+    skr_store_forget (skr_replica_store (replica));
+}
+
+/* Equal exports, line by line. */
+static void check_equal (const sim_peer_t *one, const sim_peer_t *other)
+{
+    skr_replica_t *replica = replica_of (one);
+    for (size_t i = 1; i < skr_replica_collections (replica) && !sim.failed; i++) {
+        const skr_collection_t *ours = skr_replica_collection_at (replica, i);
+        const skr_collection_t *theirs = skr_replica_collection (replica_of (other), &ours->id);
+        lines_t left = {0}, right = {0};
+        if (theirs && show (one, ours, &left) && show (other, theirs, &right)) {
+            compare (other, theirs, &left, &right);
+        }
+        free_lines (&left);
+        free_lines (&right);
+    }
+}
+
+void sim_oracle_final (void)
+{
+    const sim_peer_t *first = sound (0);
+    for (int i = 0; i < sim.peers_count && !sim.failed; i++) {
+        sim_peer_t *peer = &sim.peers[i];
+        if (peer->node && !peer->damaged && !sim.forks) {
+            final_check (peer);
+            check_equal (first, peer);
+        }
+    }
+}
+
+void sim_oracle_begin (void)
+{
+    acked_count = 0;
+    memset (known, 0, sizeof known);
+    memset (seen_changes, 0, sizeof seen_changes);
+}
+
+void sim_oracle_end (void)
+{
+}

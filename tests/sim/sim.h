@@ -1,0 +1,255 @@
+/* Simulator: a whole mesh in one process, in virtual time. The object files are the daemon's own
+   (crdt/, peer/, mesh/ from the event loop down); what is replaced is what comes from outside:
+
+     zmq.c      libzmq and zbeacon: sockets on a network whose paths delay, lose and break
+     disk.c     open, write, sync and their like: what was not synced may be lost in a crash
+     memory.c   allocation, which may fail
+     chance.c   all randomness, libsodium's too: everything follows from the seed
+     peers.c    clocks, start, crash and restart of peers; the mesh that they are founded in
+     clients.c  applications that write through the local API of their peer
+     faults.c   what goes wrong, and when
+     oracle.c   what must hold, compared with a naive reading of the history
+     main.c     runs seeds, replays and shrinks those that fail
+
+   The simulated world is one, so its state is one global: `sim`. */
+
+#ifndef TESTS_SIM_SIM_H_INCLUDED
+#define TESTS_SIM_SIM_H_INCLUDED
+
+#include "mesh/node_internal.h"
+
+#define SIM_PEERS_MAX 32
+#define SIM_DAY_MS (24ull * 3600 * 1000)
+#define SIM_HEAL_MS 60000 /* after healing, all peers are equal within that */
+
+/* Everything that goes wrong: name in C, name for people. Each is counted when it takes effect. */
+#define SIM_FAULTS(X)                                                                              \
+    X (LOSS, "loss")                                                                               \
+    X (DUPLICATE, "duplicate")                                                                     \
+    X (REORDER, "reorder")                                                                         \
+    X (DELAY, "delay")                                                                             \
+    X (DAMAGE, "damaged-message")                                                                  \
+    X (SPLIT, "split")                                                                             \
+    X (ONE_WAY, "one-way")                                                                         \
+    X (RING, "ring")                                                                               \
+    X (FLAP, "flap")                                                                               \
+    X (SLOW, "slow-path")                                                                          \
+    X (PUB_LOST, "pub-lost")                                                                       \
+    X (RESET, "reset")                                                                             \
+    X (STRANGER, "stranger")                                                                       \
+    X (LIAR, "unauthorised-write")                                                                 \
+    X (CRASH, "crash")                                                                             \
+    X (CRASH_WRITE, "crash-at-write")                                                              \
+    X (CRASH_SYNC, "crash-at-sync")                                                                \
+    X (LOST_WRITES, "lost-writes")                                                                 \
+    X (TORN_WRITE, "torn-write")                                                                   \
+    X (FAILED_WRITE, "failed-write")                                                               \
+    X (FULL_DISK, "full-disk")                                                                     \
+    X (FAILED_SYNC, "failed-sync")                                                                 \
+    X (BIT_FLIP, "bit-flip")                                                                       \
+    X (CLOCK_JUMP, "clock-jump")                                                                   \
+    X (CLOCK_STOP, "clock-stop")                                                                   \
+    X (CLOCK_BACK, "clock-back")                                                                   \
+    X (CLOCK_DRIFT, "clock-drift")                                                                 \
+    X (SNAPSHOT_CRASH, "crash-in-snapshot")                                                        \
+    X (AWAY, "away-400-days")                                                                      \
+    X (OLD_COPY, "old-copy")                                                                       \
+    X (CLONE, "clone")                                                                             \
+    X (NO_MEMORY, "no-memory")
+
+typedef enum sim_fault_t {
+#define SIM_FAULT_ENUM(name, text) SIM_##name,
+    SIM_FAULTS (SIM_FAULT_ENUM)
+#undef SIM_FAULT_ENUM
+        SIM_FAULT_COUNT
+} sim_fault_t;
+
+/* What a run is made of: with equal options, two runs are equal. */
+typedef struct sim_options_t {
+    uint64_t seed;
+    int peers;         /* 0: chosen by the seed */
+    int operations;    /* at most; 0: chosen by the seed */
+    uint64_t disabled; /* bits of faults that are not to happen */
+    bool trace;
+} sim_options_t;
+
+/* ---- chance.c */
+
+/* Streams that do not disturb each other: leaving a fault out leaves the operations alone. */
+typedef enum sim_stream_t {
+    SIM_MIX,        /* what kind of run this is */
+    SIM_OPERATIONS, /* what clients do */
+    SIM_NETWORK,
+    SIM_DISK,
+    SIM_TROUBLE, /* when faults come */
+    SIM_SODIUM,
+    SIM_STREAMS
+} sim_stream_t;
+
+void sim_chance_seed (uint64_t seed);
+uint64_t sim_random (sim_stream_t stream);
+uint64_t sim_below (sim_stream_t stream, uint64_t bound);
+bool sim_one_in (sim_stream_t stream, uint64_t number); /* 0: never */
+
+/* ---- peers.c */
+
+typedef struct sim_peer_t {
+    int no;
+    skr_node_t *node; /* NULL: it is down */
+    skr_world_t world;
+    saker_config_t config;
+    char folder[64];
+    uint64_t wake_ms;    /* its next round */
+    bool crashed;        /* in this round: it is as good as down */
+    uint64_t restart_ms; /* when down; UINT64_MAX: not by itself */
+    int64_t wall_offset_ms;
+    int drift_percent;
+    uint64_t drift_since_ms;
+    bool wall_stopped;
+    uint64_t wall_stopped_ms;
+    bool forked; /* its store was copied back, or runs twice */
+    bool damaged; /* bits were flipped in its store */
+    int starts;
+    uint64_t rounds;
+} sim_peer_t;
+
+typedef struct sim_t {
+    sim_options_t options;
+    uint64_t now_ms; /* virtual, monotonic */
+    int peers_count; /* with clones */
+    int members;     /* without */
+    sim_peer_t peers[SIM_PEERS_MAX + 1];
+    int current; /* whose code runs; -1: the simulator's own */
+    char root[40];
+    uint64_t counts[SIM_FAULT_COUNT]; /* of this run */
+    bool healing;                     /* no more faults */
+    bool forks;                       /* some store was copied: not all promises hold */
+    bool large;                       /* a collection that is handed over as a snapshot */
+    uint64_t rounds;
+    bool failed;
+    char failure[2048];
+} sim_t;
+
+extern sim_t sim;
+
+/* Makes the mesh of a run; false with sim.failure. */
+bool sim_peers_found (int members, bool large);
+/* Where its store lies and where it listens, by its number. */
+void sim_peer_place (sim_peer_t *peer);
+void sim_peer_start (sim_peer_t *peer);
+/* As kill -9 and a power cut: what was not synced may be gone. */
+void sim_peer_crash (sim_peer_t *peer);
+void sim_peer_stop (sim_peer_t *peer); /* in order */
+void sim_peer_round (sim_peer_t *peer);
+/* A copy of a store as it is on the disk; the peer must be down. */
+void sim_store_copy (const char *from, const char *to);
+void sim_store_remove (const char *folder);
+void sim_peers_end (void);
+void sim_peers_remove_templates (void);
+
+/* ---- zmq.c: the network */
+
+typedef struct sim_path_t {
+    bool blocked;
+    uint32_t delay_ms, jitter_ms;
+    uint32_t loss, duplicate, reorder, damage; /* one in; 0: never */
+    uint32_t bytes_a_second;                   /* 0: no bound */
+    bool pub_lost;
+} sim_path_t;
+
+extern sim_path_t sim_paths[SIM_PEERS_MAX + 1][SIM_PEERS_MAX + 1]; /* from, to */
+
+void sim_network_begin (void);
+void sim_network_end (void);
+/* When something happens next; UINT64_MAX: never. Then lets happen what is due. */
+uint64_t sim_network_due_ms (void);
+void sim_network_run (void);
+/* All sockets of a peer vanish. */
+void sim_network_cut (int peer);
+/* Connections of this peer break, with what was on its way. */
+void sim_network_reset (int peer);
+/* All paths are good again, and what was slow comes now. */
+void sim_network_heal (void);
+/* Time leaps: what was on its way comes then. */
+void sim_network_leap (uint64_t by_ms);
+/* A request of a local client. */
+void sim_network_ask (int peer, uint32_t client, skr_span_t request);
+/* A frame as if published by `from`'s PUB, to all who hear it. */
+void sim_network_inject (int from, skr_span_t frame);
+/* Somebody without a place in the roster dials. */
+void sim_network_stranger (int peer);
+
+/* ---- disk.c */
+
+void sim_disk_begin (void);
+void sim_disk_end (void);
+typedef struct sim_disk_t {
+    uint64_t writes, syncs;               /* so far */
+    uint64_t crash_write, crash_sync;     /* at which; 0: never */
+    uint64_t fail_write, short_write;     /* at which */
+    uint64_t fail_sync;                   /* at which */
+    bool full;                            /* nothing grows and nothing is written */
+    uint64_t write_errors, sync_errors;
+} sim_disk_t;
+extern sim_disk_t sim_disks[SIM_PEERS_MAX + 1];
+/* The power is gone: none, some or all of what was not synced. Its files are closed. */
+void sim_disk_lose (int peer);
+/* Everything is on the disk, as after a stop in order and time. */
+void sim_disk_settle (int peer);
+/* Flips one bit in a used page of the peer's store, which is down. */
+bool sim_disk_flip (int peer);
+
+/* ---- memory.c */
+
+/* From the n-th allocation of the peers' code on, `count` fail. 0: none. */
+void sim_memory_fail (uint64_t nth, uint64_t count);
+
+/* ---- clients.c */
+
+void sim_clients_begin (int operations_max);
+uint64_t sim_clients_due_ms (void);
+void sim_clients_run (void);
+void sim_clients_end (void);
+/* An answer of a peer's local API. */
+void sim_client_answer (int peer, uint32_t client, skr_span_t answer);
+void sim_clients_lost (int peer); /* it went down */
+void sim_clients_stop (void);     /* nothing new; what is open is asked again until answered */
+bool sim_clients_done (void);
+
+/* ---- faults.c */
+
+void sim_faults_begin (void);
+uint64_t sim_faults_due_ms (void);
+void sim_faults_run (void);
+void sim_faults_heal (void);
+bool sim_may (sim_fault_t fault); /* in this run, now */
+void sim_count (sim_fault_t fault, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
+const char *sim_fault_text (sim_fault_t fault);
+/* A message goes to a peer: is it a part of a snapshot? Then it may fall. */
+void sim_faults_on_part (int peer);
+
+/* ---- oracle.c */
+
+void sim_oracle_begin (void);
+void sim_oracle_end (void);
+/* A write was acknowledged. */
+void sim_oracle_acked (int peer, const char *collection, const uint8_t operation_id[16],
+                       const skr_id_t *writer, uint64_t seq, bool repeated);
+/* After each round of a peer: what can be told at once. */
+void sim_oracle_round (sim_peer_t *peer);
+/* After its start: what the store must still hold. */
+void sim_oracle_started (sim_peer_t *peer);
+/* All of a peer's data against its own history. */
+void sim_oracle_check (sim_peer_t *peer);
+/* Do all peers hold the same? */
+bool sim_oracle_converged (void);
+/* At the end. */
+void sim_oracle_final (void);
+
+/* ---- main.c */
+
+void sim_trace (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
+/* The first failure counts. */
+void sim_fail (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
+
+#endif
