@@ -230,30 +230,42 @@ void skr_link_learn (skr_link_t *self, const char *address)
     snprintf (self->addresses[0], sizeof self->addresses[0], "%s", address);
 }
 
-static size_t seed_dials (const skr_links_t *links)
+/* May a link look for its member at a seed now? A few do so at a time, in turns: those that tried
+   less often go first, or the first few would keep all others from ever being found. */
+static bool may_try_seed (const skr_links_t *links, const skr_link_t *self)
 {
-    size_t dials = 0;
+    size_t looking = 0, before = 0;
     for (size_t i = 0; i < links->count; i++) {
-        dials += links->links[i]->from_seed && !links->links[i]->greeted_ms;
+        const skr_link_t *link = links->links[i];
+        if (link == self || link->greeted_ms) {
+            continue;
+        }
+        looking += link->from_seed;
+        before += !link->from_seed && link->seed_tries < self->seed_tries;
     }
-    return dials;
+    return looking + before < SEED_DIALS_MAX;
 }
 
 /* The next address to try; NULL when there is none, or too many look at the seeds already. */
 static const char *choose (const skr_links_t *links, skr_link_t *self)
 {
     size_t count = self->addresses_count + links->seeds_count;
+    self->from_seed = false;
     if (!count) {
         return NULL;
     }
     size_t at = self->next_address % count;
-    self->from_seed = at >= self->addresses_count;
-    if (self->from_seed && seed_dials (links) > SEED_DIALS_MAX) {
-        self->from_seed = false;
+    if (at < self->addresses_count) {
+        self->next_address = at + 1;
+        return self->addresses[at];
+    }
+    if (!may_try_seed (links, self)) {
         return NULL;
     }
     self->next_address = at + 1;
-    return self->from_seed ? links->seeds[at - self->addresses_count] : self->addresses[at];
+    self->from_seed = true;
+    self->seed_tries++;
+    return links->seeds[at - self->addresses_count];
 }
 
 static void dial (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)

@@ -35,6 +35,7 @@ typedef struct skr_link_t {
     size_t addresses_count;
     size_t next_address;                       /* to try; counts through addresses, then seeds */
     bool from_seed;                            /* the address being dialled is a seed */
+    uint64_t seed_tries;                       /* how often it was looked for at seeds */
     uint64_t dialled_ms;                       /* mono */
     uint64_t heard_ms;                         /* mono, last frame on the SUB; 0: never */
     uint64_t greeted_ms;                       /* mono, of the last HELLO's answer */

@@ -247,6 +247,8 @@ static int sync_now (int descriptor)
 
 /* ---- what libc would do */
 
+#pragma GCC visibility push(default) /* liblmdb is to find them */
+
 int open (const char *path, int flags, ...)
 {
     va_list arguments;
@@ -388,6 +390,8 @@ int unlink (const char *path)
     }
     return (int) syscall (SYS_unlink, path);
 }
+
+#pragma GCC visibility pop
 
 /* ---- after a crash */
 

@@ -126,24 +126,36 @@ static void trouble_phase (uint64_t for_ms)
     }
 }
 
+static size_t put_clock (char *text, size_t size, const skr_collection_t *collection)
+{
+    size_t used = (size_t) snprintf (text, size, " %s", collection->name);
+    for (size_t i = 0; i < collection->clock.count && used < size; i++) {
+        const skr_tick_t *tick = &collection->clock.ticks[i];
+        used += (size_t) snprintf (text + used, size - used, " %02x%02x:%llu",
+                                   tick->writer.bytes[0], tick->writer.bytes[1],
+                                   (unsigned long long) tick->seq);
+    }
+    return used < size ? used : size;
+}
+
+/* Who differs from whom, and in what. */
 static void tell_difference (void)
 {
-    char text[1600] = "";
+    char text[1800] = "";
     size_t used = 0;
-    for (int i = 0; i < sim.peers_count && used < sizeof text - 200; i++) {
+    for (int i = 0; i < sim.peers_count; i++) {
         const skr_replica_t *replica = sim.peers[i].node ? sim.peers[i].node->replica : NULL;
-        used += (size_t) snprintf (text + used, sizeof text - used, "\n  peer %d:", i);
-        for (size_t k = 0; replica && k < skr_replica_collections (replica); k++) {
-            const skr_collection_t *collection = skr_replica_collection_at (replica, k);
-            used += (size_t) snprintf (text + used, sizeof text - used, " %s", collection->name);
-            for (size_t t = 0; t < collection->clock.count && used < sizeof text - 100; t++) {
-                used += (size_t) snprintf (text + used, sizeof text - used, " %02x%02x:%llu",
-                                           collection->clock.ticks[t].writer.bytes[0],
-                                           collection->clock.ticks[t].writer.bytes[1],
-                                           (unsigned long long) collection->clock.ticks[t].seq);
-            }
+        if (!replica || !sim_oracle_differs (&sim.peers[i])) {
+            continue;
         }
-        used += replica ? 0 : (size_t) snprintf (text + used, sizeof text - used, " is down");
+        used += (size_t) snprintf (text + used, sizeof text - used, "\n  peer %d:", i);
+        for (size_t k = 0; used < sizeof text && k < skr_replica_collections (replica); k++) {
+            used += put_clock (text + used, sizeof text - used,
+                               skr_replica_collection_at (replica, k));
+        }
+        if (used >= sizeof text) {
+            break;
+        }
     }
     sim_fail ("%s after %d s without faults:%s",
               sim_oracle_converged () ? "writes are not answered" : "peers are not equal",

@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void *__real_malloc (size_t size);
-void *__real_calloc (size_t count, size_t size);
-void *__real_realloc (void *memory, size_t size);
-char *__real_strdup (const char *text);
 void *__wrap_malloc (size_t size);
 void *__wrap_calloc (size_t count, size_t size);
 void *__wrap_realloc (void *memory, size_t size);

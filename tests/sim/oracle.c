@@ -661,6 +661,13 @@ bool sim_oracle_converged (void)
     return true;
 }
 
+bool sim_oracle_differs (const sim_peer_t *peer)
+{
+    const sim_peer_t *first = sound (0);
+    return !first || !first->node || peer == first
+           || !same_collections (replica_of (first), replica_of (peer));
+}
+
 /* What was acknowledged is in the history under the same name; what was refused, or written by who
    may not, is not. */
 static void check_acked (const sim_peer_t *peer, const history_t *history)

@@ -4,6 +4,7 @@
      zmq.c      libzmq and zbeacon: sockets on a network whose paths delay, lose and break
      disk.c     open, write, sync and their like: what was not synced may be lost in a crash
      memory.c   allocation, which may fail
+     signing.c  signatures, which would take most of the time
      chance.c   all randomness, libsodium's too: everything follows from the seed
      peers.c    clocks, start, crash and restart of peers; the mesh that they are founded in
      clients.c  applications that write through the local API of their peer
@@ -17,6 +18,9 @@
 #define TESTS_SIM_SIM_H_INCLUDED
 
 #include "mesh/node_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #define SIM_PEERS_MAX 32
 #define SIM_DAY_MS (24ull * 3600 * 1000)
@@ -203,6 +207,16 @@ bool sim_disk_flip (int peer);
 
 /* From the n-th allocation of the peers' code on, `count` fail. 0: none. */
 void sim_memory_fail (uint64_t nth, uint64_t count);
+/* The simulator's own allocations do not fail. */
+void *__real_malloc (size_t size);
+void *__real_calloc (size_t count, size_t size);
+void *__real_realloc (void *memory, size_t size);
+char *__real_strdup (const char *text);
+#define malloc(size) __real_malloc (size)
+#define calloc(count, size) __real_calloc (count, size)
+#define realloc(memory, size) __real_realloc (memory, size)
+#undef strdup
+#define strdup(text) __real_strdup (text)
 
 /* ---- clients.c */
 
@@ -243,6 +257,8 @@ void sim_oracle_started (sim_peer_t *peer);
 void sim_oracle_check (sim_peer_t *peer);
 /* Do all peers hold the same? */
 bool sim_oracle_converged (void);
+/* Is it the first, or unlike the first? For messages. */
+bool sim_oracle_differs (const sim_peer_t *peer);
 /* At the end. */
 void sim_oracle_final (void);
 
