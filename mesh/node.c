@@ -551,6 +551,9 @@ static void turn (skr_node_t *self)
 {
     uint64_t now_ms = skr_node_now (self);
     bool links_due = now_ms >= self->turn_ms + TURN_EVERY_MS;
+    if (links_due && skr_replica_settle (self->replica) != SAKER_OK) {
+        note_failure (self, SAKER_EIO);
+    }
     follow_roster (self);
     for (size_t i = 0; i < self->links.count; i++) {
         skr_link_t *link = self->links.links[i];

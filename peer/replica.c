@@ -117,11 +117,27 @@ bool skr_replica_in_group (const skr_replica_t *self)
     return skr_store_in_group (self->store);
 }
 
+/* The store decides what of an unsettled commit counts; memory follows it. */
+saker_err_t skr_replica_settle (skr_replica_t *self)
+{
+    if (skr_store_settled (self->store) && !self->unloaded) {
+        return SAKER_OK;
+    }
+    skr_cells_store_drop (self->cells);
+    self->unloaded = true;
+    SKR_TRY (skr_store_settle (self->store));
+    SKR_TRY (skr_replica_reload (self));
+    self->unloaded = false;
+    skr_log (self->world, SKR_LOG_WARNING, "the store was opened anew after a failed commit");
+    return SAKER_OK;
+}
+
 saker_err_t skr_replica_begin (skr_replica_t *self)
 {
     if (skr_store_in_group (self->store)) {
         return SAKER_OK;
     }
+    SKR_TRY (skr_replica_settle (self));
     if (self->roster_unread) {
         SKR_TRY (read_roster (self));
     }
@@ -145,7 +161,13 @@ void skr_replica_abort (skr_replica_t *self)
     self->stats.written = self->stats_shown.written;
     self->stats.future = self->stats_shown.future;
     self->group_error = SAKER_OK;
-    if (self->roster_moved) {
+    if (!skr_store_settled (self->store)) {
+        self->roster_unread |= self->roster_moved;
+        self->roster_moved = false;
+        if (skr_replica_settle (self) != SAKER_OK) {
+            skr_log (self->world, SKR_LOG_ERROR, "%s", skr_error ());
+        }
+    } else if (self->roster_moved) {
         self->roster_moved = false;
         self->roster_unread = true;
         if (read_roster (self) != SAKER_OK) {

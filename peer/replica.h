@@ -88,6 +88,9 @@ saker_err_t skr_replica_begin (skr_replica_t *self) SKR_MUST_USE;
 bool skr_replica_in_group (const skr_replica_t *self);
 saker_err_t skr_replica_commit (skr_replica_t *self) SKR_MUST_USE;
 void skr_replica_abort (skr_replica_t *self);
+/* After a commit whose fate is unknown (skr_store_settled): opens the store anew and reads again
+   what it holds. Tried at each begin and abort, too. Between groups only. */
+saker_err_t skr_replica_settle (skr_replica_t *self) SKR_MUST_USE;
 
 typedef enum skr_outcome_t {
     SKR_APPLIED,

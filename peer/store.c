@@ -45,7 +45,8 @@ struct skr_store_t {
     int group_failed; /* LMDB's code of the first put that failed */
     MDB_txn *reader;
     bool reading;  /* the reader has a snapshot */
-    bool unmapped; /* the map could be set neither to a new size nor back */
+    bool unmapped;  /* the map could be set neither to a new size nor back */
+    bool unsettled; /* a commit failed so that nobody knows whether it is on the disk */
     size_t map_bytes;
     size_t room_bytes;
     skr_buf_t scratch;
@@ -116,7 +117,7 @@ static saker_err_t from_lmdb (const skr_store_t *self, int code)
         return skr_fail (SAKER_EVERSION, "store %s was written by another version of LMDB",
                          self->folder);
     case MDB_PANIC:
-        return skr_fail (SAKER_EIO, "store %s: a write to its header failed: open it again",
+        return skr_fail (SAKER_EIO, "store %s: a write to its header failed: check the disk",
                          self->folder);
     case EIO:
         /* LMDB says so for a short write too, which is what a disk that fills up gives. */
@@ -223,8 +224,11 @@ saker_err_t skr_store_room (skr_store_t *self, size_t bytes)
 
 /* ---- opening */
 
-static saker_err_t check_mapped (const skr_store_t *self)
+static saker_err_t check_usable (const skr_store_t *self)
 {
+    if (self->unsettled) {
+        return from_lmdb (self, MDB_PANIC);
+    }
     return self->unmapped
                ? skr_fail (SAKER_ENOMEM, "store %s: no address space: open it again", self->folder)
                : SAKER_OK;
@@ -389,12 +393,8 @@ saker_err_t skr_store_open (skr_store_t **self_p, const char *folder, skr_store_
     return SAKER_OK;
 }
 
-void skr_store_close (skr_store_t **self_p)
+static void close_env (skr_store_t *self)
 {
-    skr_store_t *self = *self_p;
-    if (!self) {
-        return;
-    }
     skr_store_abort (self);
     if (self->reader) {
         mdb_txn_abort (self->reader);
@@ -402,6 +402,20 @@ void skr_store_close (skr_store_t **self_p)
     if (self->env) {
         mdb_env_close (self->env);
     }
+    self->reader = NULL;
+    self->reading = false;
+    self->env = NULL;
+    self->map_bytes = 0;
+    self->unmapped = false;
+}
+
+void skr_store_close (skr_store_t **self_p)
+{
+    skr_store_t *self = *self_p;
+    if (!self) {
+        return;
+    }
+    close_env (self);
     if (self->lock >= 0) {
         (void) close (self->lock);
     }
@@ -410,6 +424,46 @@ void skr_store_close (skr_store_t **self_p)
     free (self->folder);
     free (self);
     *self_p = NULL;
+}
+
+/* LMDB gives an environment up when its header could not be written: it cannot tell which of the two
+   headers the disk has now. */
+static bool has_given_up (const skr_store_t *self)
+{
+    MDB_txn *probe;
+    int code = mdb_txn_begin (self->env, NULL, MDB_RDONLY, &probe);
+    if (code == 0) {
+        mdb_txn_abort (probe);
+    }
+    return code == MDB_PANIC;
+}
+
+bool skr_store_settled (const skr_store_t *self)
+{
+    return !self->unsettled;
+}
+
+saker_err_t skr_store_settle (skr_store_t *self)
+{
+    uint8_t nonce[8];
+    if (!self->unsettled) {
+        return SAKER_OK;
+    }
+    close_env (self);
+    SKR_TRY (open_env (self));
+    SKR_TRY (open_all_tables (self, false));
+    /* What is found may be in the page cache alone: a commit of our own makes it last. */
+    randombytes_buf (nonce, sizeof nonce);
+    self->unsettled = false;
+    saker_err_t error = skr_store_begin (self);
+    if (error == SAKER_OK) {
+        error = skr_store_put (self, SKR_META, skr_span_text ("settled"),
+                               skr_span (nonce, sizeof nonce));
+        saker_err_t ended = skr_store_commit (self);
+        error = error == SAKER_OK ? ended : error;
+    }
+    self->unsettled = error != SAKER_OK;
+    return error;
 }
 
 const char *skr_store_folder (const skr_store_t *self)
@@ -426,7 +480,7 @@ saker_err_t skr_store_begin (skr_store_t *self)
     }
     /* Not only when the map moves: what is borrowed must not hang on how full the store is. */
     skr_store_forget (self);
-    SKR_TRY (check_mapped (self));
+    SKR_TRY (check_usable (self));
     SKR_TRY (fit_map (self, self->map_bytes));
     self->group_failed = 0;
     return from_lmdb (self, mdb_txn_begin (self->env, NULL, 0, &self->group));
@@ -446,9 +500,11 @@ saker_err_t skr_store_commit (skr_store_t *self)
     } else {
         code = mdb_txn_commit (self->group);
     }
+    bool lost = code && !self->group_failed;
     self->group = NULL;
     skr_store_forget (self);
     if (code) {
+        self->unsettled = lost && has_given_up (self);
         self->stats.failed_commits++;
         return from_lmdb (self, code);
     }
@@ -476,7 +532,7 @@ void skr_store_forget (skr_store_t *self)
 
 static saker_err_t begin_reading (skr_store_t *self)
 {
-    SKR_TRY (check_mapped (self));
+    SKR_TRY (check_usable (self));
     int code = self->reader ? mdb_txn_renew (self->reader)
                             : mdb_txn_begin (self->env, NULL, MDB_RDONLY, &self->reader);
     if (code) {
@@ -665,8 +721,8 @@ void skr_store_stats (skr_store_t *self, skr_store_stats_t *stats)
     int file;
     *stats = self->stats;
     stats->map_bytes = self->map_bytes;
-    stats->used_bytes = used_bytes (self);
-    if (mdb_env_get_fd (self->env, &file) == 0 && fstat (file, &status) == 0) {
+    stats->used_bytes = self->env ? used_bytes (self) : 0;
+    if (self->env && mdb_env_get_fd (self->env, &file) == 0 && fstat (file, &status) == 0) {
         stats->file_bytes = (uint64_t) status.st_size;
     }
 }

@@ -63,6 +63,12 @@ bool skr_store_in_group (const skr_store_t *self);
    for SAKER_ENOTFOUND) the commit fails with the same error. Forgets: the next read sees it. */
 saker_err_t skr_store_commit (skr_store_t *self) SKR_MUST_USE;
 void skr_store_abort (skr_store_t *self);
+/* After a commit that failed when its header was written, nobody knows whether it is on the disk:
+   the store is then not settled, and all else fails with SAKER_EIO, until skr_store_settle has
+   opened it anew and made lasting what it found, be it the state before or after that commit.
+   Everything borrowed ends. */
+bool skr_store_settled (const skr_store_t *self);
+saker_err_t skr_store_settle (skr_store_t *self) SKR_MUST_USE;
 /* Sets how much one group may write, in bytes, between groups: 256 MiB unless set, less in tests. A
    group that meets the end of the map fails with SAKER_ELIMIT and doubles it for the next. */
 saker_err_t skr_store_room (skr_store_t *self, size_t bytes) SKR_MUST_USE;
