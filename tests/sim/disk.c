@@ -476,30 +476,23 @@ void sim_disk_settle (int peer)
 /* ---- bit flips: in records, which carry checksums; a page of LMDB carries none */
 
 
-/* Where in the file a random record lies, or -1. */
-static off_t find_record (const char *folder, uint64_t nth)
+/* Keeps a copy of a random record, checksum and all. */
+static void pick_record (const char *folder, uint64_t nth, skr_buf_t *record)
 {
     MDB_env *env = NULL;
     MDB_txn *transaction = NULL;
-    MDB_envinfo info;
-    MDB_dbi names;
+    MDB_dbi table;
     MDB_cursor *cursor = NULL;
     MDB_val key, value;
-    off_t offset = -1;
-    uint64_t seen = 0;
     mdb_env_create (&env);
     mdb_env_set_maxdbs (env, SKR_TABLES);
     if (mdb_env_open (env, folder, MDB_RDONLY | MDB_NOLOCK, 0600) == 0
         && mdb_txn_begin (env, NULL, MDB_RDONLY, &transaction) == 0
-        && mdb_dbi_open (transaction, "cells", 0, &names) == 0
-        && mdb_cursor_open (transaction, names, &cursor) == 0) {
-        mdb_env_info (env, &info);
-        while (mdb_cursor_get (cursor, &key, &value, MDB_NEXT) == 0) {
-            const uint8_t *at = value.mv_data;
-            if (at >= (const uint8_t *) info.me_mapaddr && seen++ <= nth && value.mv_size) {
-                offset = at - (const uint8_t *) info.me_mapaddr
-                         + (off_t) sim_below (SIM_DISK, value.mv_size);
-            }
+        && mdb_dbi_open (transaction, sim_one_in (SIM_DISK, 2) ? "cells" : "log", 0, &table) == 0
+        && mdb_cursor_open (transaction, table, &cursor) == 0) {
+        for (uint64_t i = 0; i <= nth && mdb_cursor_get (cursor, &key, &value, MDB_NEXT) == 0; i++) {
+            skr_buf_clear (record);
+            skr_buf_append (record, value.mv_data, value.mv_size);
         }
         mdb_cursor_close (cursor);
     }
@@ -507,24 +500,41 @@ static off_t find_record (const char *folder, uint64_t nth)
         mdb_txn_abort (transaction);
     }
     mdb_env_close (env);
-    return offset;
+}
+
+/* Flips the bit in each place where the record lies, in pages that are out of use, too. */
+static bool flip_in (int descriptor, const skr_buf_t *record)
+{
+    struct stat status;
+    size_t at = sim_below (SIM_DISK, record->size);
+    uint8_t bit = (uint8_t) (1u << sim_below (SIM_DISK, 8));
+    bool flipped = false;
+    fstat (descriptor, &status);
+    size_t size = (size_t) status.st_size;
+    uint8_t *bytes = malloc (size);
+    bool whole = real_pread (descriptor, bytes, size, 0) == (ssize_t) size;
+    for (uint8_t *from = bytes, *found;
+         whole && (found = memmem (from, size - (size_t) (from - bytes), record->data, record->size));
+         from = found + 1) {
+        uint8_t byte = found[at] ^ bit;
+        flipped = real_pwrite (descriptor, &byte, 1, found - bytes + (off_t) at) == 1;
+    }
+    free (bytes);
+    return flipped;
 }
 
 bool sim_disk_flip (int peer)
 {
     char path[160];
-    uint8_t byte;
-    off_t offset = find_record (sim.peers[peer].folder, sim_below (SIM_DISK, 64));
+    skr_buf_t record = {0};
+    pick_record (sim.peers[peer].folder, sim_below (SIM_DISK, 64), &record);
     snprintf (path, sizeof path, "%s/data.mdb", sim.peers[peer].folder);
-    int descriptor = offset >= 0 ? real_open (path, O_RDWR | O_CLOEXEC, 0) : -1;
-    bool flipped = descriptor >= 0 && real_pread (descriptor, &byte, 1, offset) == 1;
-    if (flipped) {
-        byte ^= (uint8_t) (1u << sim_below (SIM_DISK, 8));
-        flipped = real_pwrite (descriptor, &byte, 1, offset) == 1;
-    }
+    int descriptor = record.size ? real_open (path, O_RDWR | O_CLOEXEC, 0) : -1;
+    bool flipped = descriptor >= 0 && flip_in (descriptor, &record);
     if (descriptor >= 0) {
         real_close (descriptor);
     }
+    skr_buf_free (&record);
     return flipped;
 }
 

@@ -208,6 +208,7 @@ static void look_at_disks (void)
     }
 }
 
+/* Not of the founder: through it the others hear of each other. */
 static void flip_bit (sim_peer_t *peer)
 {
     sim_peer_crash (peer);
@@ -386,7 +387,7 @@ static void act (void)
     default:
         if (sim_may (SIM_AWAY) && !trouble (4)) {
             send_away (peer);
-        } else if (sim_may (SIM_BIT_FLIP) && peer->node && !peer->damaged && !trouble (4)) {
+        } else if (sim_may (SIM_BIT_FLIP) && peer->node && peer->no && !trouble (4)) {
             flip_bit (peer);
         } else if (sim_may (SIM_OLD_COPY) && peer->node) {
             copy_store (peer);
