@@ -1,6 +1,6 @@
 /* Runs seeds, on all processors; replays and shrinks the first that fails.
 
-     sim [--seeds N] [--from N] [--jobs N] [--stop-after N]
+     sim [--seeds N] [--from N] [--jobs N] [--stop-after N] [--no-shrink]
      sim --seed N [--peers N] [--operations N] [--without FAULT,FAULT] [--trace] */
 
 #include "tests/sim/sim.h"
@@ -442,7 +442,7 @@ static double now_s (void)
     return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
-static int summary (double seconds, bool all_fired)
+static int summary (double seconds, bool all_fired, bool shrinks)
 {
     int silent = 0;
     for (int i = 0; i < SIM_FAULT_COUNT; i++) {
@@ -450,7 +450,7 @@ static int summary (double seconds, bool all_fired)
                 (unsigned long long) board->counts[i]);
         silent += !board->counts[i];
     }
-    if (board->first_failed) {
+    if (board->first_failed && shrinks) {
         sim_options_t options = {.seed = board->first_failed - 1};
         shrink (&options);
         tell_replay (&options);
@@ -474,11 +474,12 @@ int main (int argc, char **argv)
         {"seeds", 1, NULL, 'n'},   {"from", 1, NULL, 'f'},       {"jobs", 1, NULL, 'j'},
         {"seed", 1, NULL, 's'},    {"peers", 1, NULL, 'p'},      {"operations", 1, NULL, 'o'},
         {"without", 1, NULL, 'w'}, {"stop-after", 1, NULL, 'a'}, {"trace", 0, NULL, 't'},
+        {"no-shrink", 0, NULL, 'k'},
         {NULL, 0, NULL, 0}};
     sim_options_t options = {0};
     uint64_t seeds = 300, from = 1, stop_after = 5;
     int jobs = (int) sysconf (_SC_NPROCESSORS_ONLN);
-    bool alone = false;
+    bool alone = false, shrinks = true;
     for (int option; (option = getopt_long (argc, argv, "", names, NULL)) != -1;) {
         switch (option) {
         case 'n':
@@ -511,6 +512,9 @@ int main (int argc, char **argv)
         case 't':
             options.trace = true;
             break;
+        case 'k':
+            shrinks = false;
+            break;
         default:
             return 2;
         }
@@ -525,5 +529,5 @@ int main (int argc, char **argv)
     }
     double start_s = now_s ();
     run_all (jobs, from, seeds, stop_after);
-    return summary (now_s () - start_s, seeds >= 300);
+    return summary (now_s () - start_s, seeds >= 1000, shrinks);
 }

@@ -294,6 +294,23 @@ static void note_id (history_t *self, const skr_content_t *content, const skr_ch
     self->ids_dots[self->ids_count++] = (skr_dot_t){change->writer, change->seq, 0};
 }
 
+/* With sound clocks, what depends on another change is later than it. */
+static void check_time (const history_t *self, const skr_change_t *change, const skr_clock_t *deps)
+{
+    if (sim.counts[SIM_CLOCK_JUMP] || sim.counts[SIM_CLOCK_BACK] || sim.counts[SIM_CLOCK_STOP]
+        || sim.counts[SIM_CLOCK_DRIFT]) {
+        return;
+    }
+    for (size_t i = 0; i < self->authors_count; i++) {
+        const author_t *author = &self->authors[i];
+        if (author->seq && skr_clock_get (deps, &author->id) == author->seq
+            && author->hlc >= change->hlc) {
+            sim_fail ("peer %d has a change of %s that is earlier than one that it depends on",
+                      self->peer->no, self->collection->name);
+        }
+    }
+}
+
 /* Each change of a writer follows its last one, and comes after all that it names. */
 static void check_order (history_t *self, author_t *author, const skr_change_t *change)
 {
@@ -313,6 +330,7 @@ static void check_order (history_t *self, author_t *author, const skr_change_t *
                   self->peer->no, self->collection->name);
     }
     author->hlc = change->hlc;
+    check_time (self, change, &deps);
     if (skr_clock_merge (&author->saw, &deps) != SAKER_OK
         || skr_clock_set (&self->clock, &change->writer, change->seq) != SAKER_OK) {
         abort ();
