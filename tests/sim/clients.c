@@ -20,6 +20,8 @@ typedef struct operation_t {
     char collection[8];
     uint8_t id[16];
     skr_buf_t request;
+    char document[8]; /* of a batch of one deletion; else "" */
+    skr_buf_t path;
     uint64_t ask_ms;
     state_t state;
 } operation_t;
@@ -31,9 +33,10 @@ static bool stopped;
 
 /* ---- what is written */
 
-static void put_intent (skr_buf_t *buf, skr_intent_kind_t kind, const char *pointer, bool valued,
-                        int64_t value)
+static void put_intent (operation_t *self, skr_intent_kind_t kind, const char *pointer,
+                        bool valued, int64_t value)
 {
+    skr_buf_t *buf = &self->request;
     char document[8];
     skr_buf_t path = {0};
     snprintf (document, sizeof document, "d%d", (int) sim_below (SIM_OPERATIONS, 4));
@@ -47,48 +50,53 @@ static void put_intent (skr_buf_t *buf, skr_intent_kind_t kind, const char *poin
     if (valued) {
         skr_cbor_put_int (buf, value);
     }
+    if (kind == SKR_INTENT_DELETE) {
+        snprintf (self->document, sizeof self->document, "%s", document);
+        skr_buf_clear (&self->path);
+        skr_buf_append_span (&self->path, skr_span_of (&path));
+    }
     skr_buf_free (&path);
 }
 
-static void put_any_intent (skr_buf_t *buf, uint32_t number)
+static void put_any_intent (operation_t *self)
 {
     static const char *const registers[] = {"/a", "/b", "/m/x", "/m/y", "/m/deep/z"};
     const char *place = registers[sim_below (SIM_OPERATIONS, 5)];
-    int64_t value = number * 10 + (int64_t) sim_below (SIM_OPERATIONS, 10);
+    int64_t value = self->number * 10 + (int64_t) sim_below (SIM_OPERATIONS, 10);
     switch (sim_below (SIM_OPERATIONS, 16)) {
     case 0:
     case 1:
     case 2:
     case 3:
     case 4:
-        put_intent (buf, SKR_INTENT_SET, place, true, value);
+        put_intent (self, SKR_INTENT_SET, place, true, value);
         break;
     case 5:
-        put_intent (buf, SKR_INTENT_SET_LWW, "/l", true, value);
+        put_intent (self, SKR_INTENT_SET_LWW, "/l", true, value);
         break;
     case 6:
-        put_intent (buf, SKR_INTENT_DELETE, place, false, 0);
+        put_intent (self, SKR_INTENT_DELETE, place, false, 0);
         break;
     case 7:
-        put_intent (buf, SKR_INTENT_DELETE, sim_one_in (SIM_OPERATIONS, 2) ? "/m" : "", false, 0);
+        put_intent (self, SKR_INTENT_DELETE, sim_one_in (SIM_OPERATIONS, 2) ? "/m" : "", false, 0);
         break;
     case 8:
     case 9:
     case 10:
-        put_intent (buf, SKR_INTENT_INCR, "/n", true, 1 + (int64_t) sim_below (SIM_OPERATIONS, 9));
+        put_intent (self, SKR_INTENT_INCR, "/n", true, 1 + (int64_t) sim_below (SIM_OPERATIONS, 9));
         break;
     case 11:
-        put_intent (buf, SKR_INTENT_DELETE, "/n", false, 0);
+        put_intent (self, SKR_INTENT_DELETE, "/n", false, 0);
         break;
     case 12:
     case 13:
-        put_intent (buf, SKR_INTENT_ADD, "/s", true, (int64_t) sim_below (SIM_OPERATIONS, 5));
+        put_intent (self, SKR_INTENT_ADD, "/s", true, (int64_t) sim_below (SIM_OPERATIONS, 5));
         break;
     case 14:
-        put_intent (buf, SKR_INTENT_REMOVE, "/s", true, (int64_t) sim_below (SIM_OPERATIONS, 5));
+        put_intent (self, SKR_INTENT_REMOVE, "/s", true, (int64_t) sim_below (SIM_OPERATIONS, 5));
         break;
     default: /* a type clash, once in a while */
-        put_intent (buf, sim_one_in (SIM_OPERATIONS, 2) ? SKR_INTENT_SET : SKR_INTENT_INCR, "/t",
+        put_intent (self, sim_one_in (SIM_OPERATIONS, 2) ? SKR_INTENT_SET : SKR_INTENT_INCR, "/t",
                     true, value);
     }
 }
@@ -111,7 +119,10 @@ static void put_request (operation_t *self)
     skr_cbor_put_uint (buf, 1);
     skr_cbor_put_array (buf, intents);
     for (uint64_t i = 0; i < intents; i++) {
-        put_any_intent (buf, self->number);
+        put_any_intent (self);
+    }
+    if (intents > 1) {
+        self->document[0] = 0;
     }
     skr_cbor_put_uint (buf, 2);
     skr_cbor_put_bytes (buf, self->id, sizeof self->id);
@@ -160,6 +171,7 @@ void sim_clients_end (void)
 {
     for (uint32_t i = 0; i < count; i++) {
         skr_buf_free (&operations[i].request);
+        skr_buf_free (&operations[i].path);
     }
     free (operations);
     operations = NULL;
@@ -236,6 +248,31 @@ static void take_receipt (operation_t *self, skr_cbor_t *cbor)
     }
 }
 
+static saker_err_t see_leaf (const skr_leaf_t *leaf, void *argument)
+{
+    (void) leaf;
+    *(bool *) argument = true;
+    return SAKER_OK;
+}
+
+/* A deletion is refused only where there is nothing. */
+static void check_absent (const operation_t *self)
+{
+    skr_replica_t *replica = sim.peers[self->peer].node->replica;
+    const skr_collection_t *collection = NULL;
+    bool found = false;
+    if (!self->document[0] || skr_replica_in_group (replica)
+        || skr_replica_collection_named (replica, self->collection, &collection) != SAKER_OK) {
+        return;
+    }
+    saker_err_t error =
+        skr_replica_read (replica, collection, skr_span_text (self->document),
+                          skr_span_of (&self->path), see_leaf, &found);
+    if (error == SAKER_OK && found) {
+        sim_fail ("peer %d finds nothing to delete where there is something", self->peer);
+    }
+}
+
 static bool is_passing (saker_err_t error)
 {
     return error == SAKER_EIO || error == SAKER_EFULL || error == SAKER_ENOMEM
@@ -271,6 +308,9 @@ void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
         sim_trace ("peer %d refuses operation %u: %s", peer, self->number,
                    saker_error_name (error));
         self->state = REFUSED;
+        if (error == SAKER_ENOTFOUND) {
+            check_absent (self);
+        }
         bool reader = sim.members >= 4 && peer == sim.members - 1;
         if (error != SAKER_ETYPE && error != SAKER_ENOTFOUND && !(error == SAKER_ERIGHT && reader)) {
             sim_fail ("peer %d refuses an operation: %s", peer, saker_error_name (error));

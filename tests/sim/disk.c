@@ -192,13 +192,21 @@ static ssize_t write_at (int descriptor, const void *bytes, size_t size, off_t o
     disk->writes++;
     if (disk->crash_write == disk->writes) {
         ends = true;
-        part = descriptors[descriptor].synced ? 0 : sim_below (SIM_DISK, size + 1);
+        part = descriptors[descriptor].synced ? size * sim_below (SIM_DISK, 2)
+                                              : sim_below (SIM_DISK, size + 1);
         crash (file->peer, SIM_CRASH_WRITE, disk->writes);
-    } else if (disk->fail_write == disk->writes || disk->short_write == disk->writes) {
+    } else if (disk->short_write == disk->writes) {
+        sim_count (SIM_FAILED_WRITE, "peer %d: write %llu falls short", file->peer,
+                   (unsigned long long) disk->writes);
+        disk->write_errors++;
+        part = size / 2;
+    } else if (disk->fail_write && disk->fail_write <= disk->writes
+               && disk->writes < disk->fail_write + disk->fail_count) {
         sim_count (SIM_FAILED_WRITE, "peer %d: write %llu fails", file->peer,
                    (unsigned long long) disk->writes);
         disk->write_errors++;
-        part = disk->short_write == disk->writes ? size / 2 : 0;
+        ends = true; /* it may have reached the disk all the same */
+        part = descriptors[descriptor].synced ? size * sim_below (SIM_DISK, 2) : 0;
     } else if (disk->full) {
         sim_count (SIM_FULL_DISK, "peer %d: the disk is full", file->peer);
         disk->write_errors++;

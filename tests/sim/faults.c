@@ -187,6 +187,7 @@ static void trouble_disk (sim_peer_t *peer)
     if (sim_may (SIM_FAILED_WRITE) && trouble (2)) {
         uint64_t at = disk->writes + 1 + trouble (60);
         disk->fail_write = trouble (2) ? at : disk->fail_write;
+        disk->fail_count = 1 + trouble (3);
         disk->short_write = trouble (2) ? at : disk->short_write;
     }
     if (sim_may (SIM_FAILED_SYNC) && trouble (2)) {

@@ -247,9 +247,12 @@ bool sim_peers_found (int members, bool large)
     }
     sim_chance_seed (seed);
     bool beacons = sim_one_in (SIM_MIX, 3);
+    bool skewed = sim_one_in (SIM_MIX, 2);
     for (int i = 0; i < members; i++) {
         set_up (i);
         sim.peers[i].config.beacon = beacons;
+        /* no two clocks agree: within what the hybrid clock bears without a mark, to and fro */
+        sim.peers[i].wall_offset_ms = skewed ? (int64_t) sim_below (SIM_MIX, 40000) - 20000 : 0;
         snprintf (from, sizeof from, "%s/%d", folder, i);
         sim_store_copy (from, sim.peers[i].folder);
     }

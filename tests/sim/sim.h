@@ -190,7 +190,8 @@ void sim_disk_end (void);
 typedef struct sim_disk_t {
     uint64_t writes, syncs;               /* so far */
     uint64_t crash_write, crash_sync;     /* at which; 0: never */
-    uint64_t fail_write, short_write;     /* at which */
+    uint64_t fail_write, fail_count;      /* from which, and how many */
+    uint64_t short_write;                 /* at which */
     uint64_t fail_sync;                   /* at which */
     bool full;                            /* nothing grows and nothing is written */
     uint64_t write_errors, sync_errors;
