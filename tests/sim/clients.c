@@ -141,14 +141,14 @@ static void ask (operation_t *self)
 
 static void write_one (void)
 {
-    static const char *const collections[] = {"shots", "notes"};
+    static const char *const collections[] = {"shots", "shots", "notes", "large"};
     operation_t *self = &operations[count++];
     uint64_t writers = (uint64_t) sim.members;
     memset (self, 0, sizeof *self);
     self->number = count;
     self->peer = (int) sim_below (SIM_OPERATIONS, writers);
     snprintf (self->collection, sizeof self->collection, "%s",
-              collections[sim_one_in (SIM_OPERATIONS, 4)]);
+              collections[sim_below (SIM_OPERATIONS, sim.large ? 4 : 3)]);
     for (size_t i = 0; i < sizeof self->id; i += 8) {
         skr_put_u64 (self->id + i, sim_random (SIM_OPERATIONS));
     }

@@ -295,28 +295,25 @@ void sim_faults_on_part (int peer)
 
 /* ---- who may not */
 
-/* A member that may only read publishes a write of its own, well-formed and signed. */
-static void lie (void)
+/* Publishes one first change of a writer in a collection, signed by a member. */
+static bool forge (const sim_peer_t *peer, const skr_id_t *writer, const char *collection)
 {
-    sim_peer_t *peer = &sim.peers[sim.members - 1];
-    skr_replica_t *replica = peer->node ? peer->node->replica : NULL;
     static const skr_clock_t nothing;
+    skr_replica_t *replica = peer->node->replica;
     uint8_t prev[32] = {0}, nonce[24], key_id[8], key[32];
     skr_buf_t ops = {0}, content = {0}, raw = {0}, frame = {0}, path = {0}, value = {0};
-    if (!replica || sim.members < 4) {
-        return;
-    }
+    bool made = false;
     skr_cbor_put_int (&value, 666);
     if (skr_path_from_pointer (&path, "/a") != SAKER_OK) {
-        return;
+        return false;
     }
     skr_op_put (&ops, SKR_OP_SET, skr_span_text ("d0"), skr_span_of (&path), NULL, 0,
                 skr_span_of (&value));
     skr_content_put (&content, NULL, 0, skr_span_of (&ops), 1, skr_span (NULL, 0),
-                     skr_span (NULL, 0), skr_span_text ("shots"));
+                     skr_span (NULL, 0), skr_span_text (collection));
     randombytes_buf (nonce, sizeof nonce);
     skr_draft_t draft = {.mesh = *skr_roster_mesh (skr_replica_roster (replica)),
-                         .writer = *skr_replica_writer (replica),
+                         .writer = *writer,
                          .seq = 1,
                          .hlc = 1,
                          .prev = prev,
@@ -326,7 +323,7 @@ static void lie (void)
                          .nonce = nonce,
                          .content = skr_span_of (&content),
                          .secret = skr_device_secret (skr_replica_device (replica))};
-    skr_replica_collection_id (replica, "shots", &draft.collection);
+    skr_replica_collection_id (replica, collection, &draft.collection);
     if (skr_keyring_latest (skr_replica_keyring (replica), &draft.collection, key_id, key)
             == SAKER_OK
         && skr_change_build (&draft, &raw) == SAKER_OK) {
@@ -334,7 +331,7 @@ static void lie (void)
         skr_cbor_put_array (&frame, 1);
         skr_cbor_put_bytes (&frame, raw.data, raw.size);
         sim_network_inject (peer->no, skr_span_of (&frame));
-        sim_count (SIM_LIAR, "peer %d publishes what it may not write", peer->no);
+        made = true;
     }
     skr_buf_free (&ops);
     skr_buf_free (&content);
@@ -342,6 +339,22 @@ static void lie (void)
     skr_buf_free (&frame);
     skr_buf_free (&path);
     skr_buf_free (&value);
+    return made;
+}
+
+/* A member that may only read writes in its own name, or any member in the name of another. */
+static void lie (void)
+{
+    const sim_peer_t *reader = &sim.peers[sim.members - 1];
+    const sim_peer_t *peer = any_peer (), *other = any_peer ();
+    if (sim.members >= 4 && reader->node
+        && forge (reader, skr_replica_writer (reader->node->replica), "shots")) {
+        sim_count (SIM_LIAR, "peer %d publishes what it may not write", reader->no);
+    }
+    if (peer != other && peer->node && other->node
+        && forge (peer, skr_replica_writer (other->node->replica), "forged")) {
+        sim_count (SIM_LIAR, "peer %d publishes in the name of peer %d", peer->no, other->no);
+    }
 }
 
 /* ---- when */

@@ -36,7 +36,10 @@ typedef struct known_t {
 } known_t;
 
 static known_t known[KNOWN_SIZE];
-static uint64_t seen_changes[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
+static struct {
+    skr_id_t collection;
+    uint64_t changes;
+} seen[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
 
 static skr_replica_t *replica_of (const sim_peer_t *peer)
 {
@@ -78,19 +81,32 @@ static void check_limits (const sim_peer_t *peer)
     }
 }
 
+/* How many changes a peer had when it was looked at last. */
+static uint64_t *seen_changes (const sim_peer_t *peer, const skr_id_t *collection)
+{
+    int at = 0;
+    while (at < COLLECTIONS_MAX - 1 && seen[peer->no][at].changes
+           && !skr_id_equal (&seen[peer->no][at].collection, collection)) {
+        at++;
+    }
+    seen[peer->no][at].collection = *collection;
+    return &seen[peer->no][at].changes;
+}
+
 void sim_oracle_round (sim_peer_t *peer)
 {
     const skr_replica_t *replica = replica_of (peer);
     size_t count = skr_replica_collections (replica);
-    for (size_t i = 0; i < count && i < COLLECTIONS_MAX; i++) {
+    for (size_t i = 0; i < count; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
-        if (seen_changes[peer->no][i] == collection->changes) {
+        uint64_t *before = seen_changes (peer, &collection->id);
+        if (*before == collection->changes) {
             continue;
         }
-        if (collection->changes < seen_changes[peer->no][i]) {
+        if (collection->changes < *before) {
             sim_fail ("peer %d has fewer changes in %s than before", peer->no, collection->name);
         }
-        seen_changes[peer->no][i] = collection->changes;
+        *before = collection->changes;
         if (!sim.forks) {
             check_known (peer, collection);
         }
@@ -145,7 +161,7 @@ static void check_told (const sim_peer_t *peer)
 
 void sim_oracle_started (sim_peer_t *peer)
 {
-    memset (seen_changes[peer->no], 0, sizeof seen_changes[peer->no]);
+    memset (seen[peer->no], 0, sizeof seen[peer->no]);
     if (!peer->forked && !peer->damaged) {
         check_own (peer);
         check_told (peer);
@@ -340,6 +356,17 @@ static void check_order (history_t *self, author_t *author, const skr_change_t *
     skr_clock_free (&deps);
 }
 
+static void check_signature (const history_t *self, const skr_change_t *change)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica_of (self->peer));
+    const skr_member_t *member = skr_roster_by_writer (roster, &change->writer);
+    if (!member
+        || skr_change_verify (change, skr_roster_mesh (roster), member->device) != SAKER_OK) {
+        sim_fail ("peer %d applied a change of %s that its writer did not sign", self->peer->no,
+                  self->collection->name);
+    }
+}
+
 static void replay (history_t *self, skr_span_t raw)
 {
     skr_change_t change;
@@ -352,6 +379,7 @@ static void replay (history_t *self, skr_span_t raw)
         skr_buf_free (&clear);
         return;
     }
+    check_signature (self, &change);
     author_t *author = author_of (self, &change.writer);
     check_order (self, author, &change);
     for (size_t i = 0; i < content.ops_count; i++) {
@@ -827,7 +855,7 @@ void sim_oracle_begin (void)
 {
     acked_count = 0;
     memset (known, 0, sizeof known);
-    memset (seen_changes, 0, sizeof seen_changes);
+    memset (seen, 0, sizeof seen);
 }
 
 void sim_oracle_end (void)
