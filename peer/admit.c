@@ -109,7 +109,8 @@ static saker_err_t fork_found (skr_replica_t *self, trial_t *trial)
     return refuse (self, trial, &self->stats.refused_fork);
 }
 
-/* Is it what we have in the log? What is not kept any more counts as the same. */
+/* Is it what we have in the log? What is not kept any more, or cannot be read any more, counts as
+   the same: it was applied, and must not stand in the way of what is new. */
 static saker_err_t same_as_logged (skr_replica_t *self, const skr_held_t *held,
                                    const skr_chain_t *chain, const skr_change_t *change, bool *same)
 {
@@ -122,7 +123,7 @@ static saker_err_t same_as_logged (skr_replica_t *self, const skr_held_t *held,
     if (error == SAKER_OK) {
         error = skr_log_get (self->store, SKR_GROUP, position, &entry);
     }
-    if (error == SAKER_ENOTFOUND) {
+    if (error == SAKER_ENOTFOUND || error == SAKER_EDAMAGED) {
         return SAKER_OK;
     }
     SKR_TRY (error);
