@@ -706,6 +706,9 @@ static void check_collection (const sim_peer_t *peer, const skr_collection_t *co
 void sim_oracle_check (sim_peer_t *peer)
 {
     skr_replica_t *replica = replica_of (peer);
+    if (!replica || !skr_store_settled (skr_replica_store (replica))) {
+        return; /* its disk fails: nothing can be read until it works again */
+    }
     for (size_t i = 1; replica && i < skr_replica_collections (replica); i++) {
         history_t history;
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
