@@ -354,6 +354,7 @@ static saker_err_t open_loaded (skr_replica_t *self)
                          "the right device.key back",
                          skr_store_folder (self->store));
     }
+    SKR_TRY (skr_replica_check_sums (self));
     return introduce (self);
 }
 

@@ -137,6 +137,12 @@ saker_err_t skr_replica_check_group (const skr_replica_t *self) SKR_MUST_USE;
 saker_err_t skr_replica_spoil (skr_replica_t *self, saker_err_t error);
 void skr_replica_unsent (skr_replica_t *self, const skr_id_t *collection, skr_span_t change);
 
+/* ---- checking.c */
+
+/* Do the collections add up to their fingerprints? SAKER_EDAMAGED names the first that does not.
+   Those of many documents are left out. */
+saker_err_t skr_replica_check_sums (skr_replica_t *self) SKR_MUST_USE;
+
 /* ---- admit.c */
 
 /* Where the operations of one change are applied. */

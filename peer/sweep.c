@@ -46,12 +46,17 @@ saker_err_t skr_holdings_replace (skr_replica_t *self, const skr_collection_t *f
                                   const skr_chain_t *chains, size_t count)
 {
     skr_id_t epoch;
+    skr_collection_t counted = *fresh;
     const skr_held_t *old = skr_holdings_find (self, &fresh->id);
     SKR_TRY (note_finished (self, fresh->no));
     if (old) {
         SKR_TRY (note_unfinished (self, old->live.no));
     }
-    SKR_TRY (skr_holdings_put_collection (self, fresh));
+    counted.changes = 0;
+    for (size_t i = 0; i < count; i++) {
+        counted.changes += chains[i].seq;
+    }
+    SKR_TRY (skr_holdings_put_collection (self, &counted));
     for (size_t i = 0; i < count; i++) {
         SKR_TRY (skr_holdings_put_chain (self, fresh->no, &chains[i]));
     }

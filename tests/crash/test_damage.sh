@@ -10,7 +10,7 @@ start anna
 end anna
 if "$images" damage "$work/anna" "$work/image" "${IMAGES:-300}" >"$work/log"; then
     passed=$((passed + $(tail -n 1 "$work/log" | cut -d' ' -f1)))
-    [ -z "${IMAGES:-}" ] || tail -n 5 "$work/log"
+    [ -z "${IMAGES:-}" ] || tail -n 6 "$work/log"
 else
     not_ok "damaged stores"
     tail -n 20 "$work/log"
