@@ -6,7 +6,8 @@
 
 #define SEED_DIALS_MAX 8     /* members looked for at seeds at the same time */
 #define HELLO_AGAIN_MS 3000  /* greeted, but not heard: say HELLO again */
-#define GOSSIP_AGAIN_MS 1000 /* some member is not reached: ask those that are for its address */
+#define GOSSIP_AGAIN_MS 1000 /* some member is not reached: ask those that are for its address; or this
+                                one does not reach us: tell it ours */
 
 /* Allowed moves; a row is where a link is. */
 static const struct {
@@ -301,6 +302,9 @@ static void keep_state (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
     } else if (silence >= SKR_LINK_SLOW_MS) {
         move (links, self, SKR_LINK_SLOW);
     } else {
+        if (self->state != SKR_LINK_UP) {
+            skr_session_revive (self->session, mono_ms);
+        }
         move (links, self, SKR_LINK_UP);
     }
 }
@@ -313,6 +317,18 @@ static bool all_up (const skr_links_t *links)
         }
     }
     return true;
+}
+
+/* Does the other side say that it hears us? Beats name the members that their author hears. */
+static bool is_heard_there (const skr_links_t *links, const skr_link_t *self)
+{
+    uint64_t own = skr_get_u64 (skr_device_key (skr_replica_device (links->replica)));
+    for (size_t i = 0; i < self->report.links_count; i++) {
+        if (self->report.links[i] == own) {
+            return true;
+        }
+    }
+    return self->report.links_count == SKR_WIRE_BEAT_LINKS_MAX;
 }
 
 /* Greeted and heard is what a link is for; anything else is tried again, elsewhere if there is an
@@ -338,7 +354,7 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
            that we are a member refuses. */
         dial (links, self, mono_ms);
     } else if (greeted && heard && mono_ms - self->greeted_ms >= GOSSIP_AGAIN_MS
-               && !all_up (links)) {
+               && !(all_up (links) && is_heard_there (links, self))) {
         self->greeted_ms = mono_ms;
         skr_session_greet (self->session, mono_ms);
     } else if (greeted && !heard && mono_ms - self->greeted_ms >= HELLO_AGAIN_MS && !patient) {

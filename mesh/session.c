@@ -10,9 +10,10 @@
 #define STATE_AGAIN_MS 2000   /* an unexplained difference: ask for the state again */
 #define STATE_RANDOM_MS 60000 /* and now and then without one */
 #define IDLE_PULL_MS 500      /* a pull that moved nothing: not again at once */
+#define REVIVED_MS 2000 /* what was asked longer ago, before a silence, is lost */
 #define CLAIM_MS (2 * SKR_REQUEST_TIMEOUT_MS)
 #define CREDIT_MIN 4096 /* a slow link: ask for less, and wait for longer */
-#define PATIENCE_MAX_MS 120000
+#define PATIENCE_MAX_MS 40000
 
 /* A request under way. number 0: free. */
 typedef struct request_t {
@@ -787,6 +788,19 @@ void skr_session_down (skr_session_t *self)
     self->look = false;
     self->look_ms = UINT64_MAX;
     self->state_ms = 0;
+}
+
+void skr_session_revive (skr_session_t *self, uint64_t mono_ms)
+{
+    for (size_t i = 0; i < SKR_SESSION_REQUESTS_MAX; i++) {
+        request_t *request = &self->requests[i];
+        if (request->number && mono_ms >= request->sent_ms + REVIVED_MS) {
+            release (self, &request->collection);
+            request->number = 0;
+        }
+    }
+    self->patience_ms = SKR_REQUEST_TIMEOUT_MS;
+    self->look = self->greeted;
 }
 
 void skr_session_greet (skr_session_t *self, uint64_t mono_ms)

@@ -51,6 +51,9 @@ void skr_session_destroy (skr_session_t **self_p);
 void skr_session_up (skr_session_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
                      const char *const *addresses, size_t addresses_count, uint64_t mono_ms);
 void skr_session_down (skr_session_t *self);
+/* The peer is heard again after a silence: what was asked before is asked anew, without waiting for
+   its time-out, which may have grown long. */
+void skr_session_revive (skr_session_t *self, uint64_t mono_ms);
 /* Says HELLO again, to hear of addresses; what is under way goes on. */
 void skr_session_greet (skr_session_t *self, uint64_t mono_ms);
 /* Has HELLO been answered since it came up? */
