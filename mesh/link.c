@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEED_DIALS_MAX 8     /* members looked for at seeds at the same time */
-#define HELLO_AGAIN_MS 3000  /* greeted, but not heard: say HELLO again */
-#define GOSSIP_AGAIN_MS 1000 /* some member is not reached: ask those that are for its address; or this
-                                one does not reach us: tell it ours */
+#define SEED_DIALS_MAX 8    /* members looked for at seeds at the same time */
+#define HELLO_AGAIN_MS 3000 /* greeted, but not heard: say HELLO again */
+#define GOSSIP_AGAIN_MS                                                                            \
+    1000 /* some member is not reached: ask those that are for its address; or this                \
+            one does not reach us: tell it ours */
 
 /* Allowed moves; a row is where a link is. */
 static const struct {

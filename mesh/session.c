@@ -10,7 +10,7 @@
 #define STATE_AGAIN_MS 2000   /* an unexplained difference: ask for the state again */
 #define STATE_RANDOM_MS 60000 /* and now and then without one */
 #define IDLE_PULL_MS 500      /* a pull that moved nothing: not again at once */
-#define REVIVED_MS 2000 /* what was asked longer ago, before a silence, is lost */
+#define REVIVED_MS 2000       /* what was asked longer ago, before a silence, is lost */
 #define CLAIM_MS (2 * SKR_REQUEST_TIMEOUT_MS)
 #define CREDIT_MIN 4096 /* a slow link: ask for less, and wait for longer */
 #define PATIENCE_MAX_MS 40000

@@ -1,12 +1,13 @@
-/* Checking: LMDB's pages carry no checksum, so a page that was lost, or that came back as it was long ago,
-   takes records with it without a word. The fingerprint tells: it is added up anew when a store is
-   opened, for collections that are small enough for that to take no time. */
+/* Checking: LMDB's pages carry no checksum, so a page that was lost, or that came back as it was
+   long ago, takes records with it without a word. The fingerprint tells: it is added up anew when a
+   store is opened, for collections that are small enough for that to take no time. */
 
 #include "peer/replica_internal.h"
 
 #include <string.h>
 
-#define CHECKED_DOCUMENTS_MAX 5000 /* of a collection; larger ones are not looked through at the start */
+#define CHECKED_DOCUMENTS_MAX                                                                      \
+    5000 /* of a collection; larger ones are not looked through at the start */
 
 typedef struct adding_t {
     const skr_collection_t *collection;
@@ -38,8 +39,8 @@ static saker_err_t add_documents (skr_replica_t *self, const skr_buf_t *names, a
     *count = 0;
     for (size_t at = 0; at < names->size; at += 1u + names->data[at]) {
         adding->document = skr_span (names->data + at + 1, names->data[at]);
-        SKR_TRY (cells->scan (cells->context, adding->document, skr_span (NULL, 0), add_entry,
-                              adding));
+        SKR_TRY (
+            cells->scan (cells->context, adding->document, skr_span (NULL, 0), add_entry, adding));
         ++*count;
     }
     return SAKER_OK;

@@ -497,16 +497,17 @@ static int compare_chains (const void *one, const void *other)
                            &((const skr_chain_t *) other)->writer);
 }
 
-/* A tick that is lost with its page leaves no trace but this: a clock that is too low would let a seq
-   be given twice. */
+/* A tick that is lost with its page leaves no trace but this: a clock that is too low would let a
+   seq be given twice. */
 static saker_err_t count_changes (skr_held_t *held, uint64_t noted)
 {
     held->live.changes = 0;
     for (size_t i = 0; i < held->chains.count; i++) {
         held->live.changes += held->chains.list[i].seq;
     }
-    return noted == held->live.changes || noted == UNCOUNTED ? SAKER_OK
-                                                             : damaged ("the clock of a collection");
+    return noted == held->live.changes || noted == UNCOUNTED
+               ? SAKER_OK
+               : damaged ("the clock of a collection");
 }
 
 static saker_err_t load_chains (skr_replica_t *self, skr_held_t *held)

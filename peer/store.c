@@ -44,7 +44,7 @@ struct skr_store_t {
     MDB_txn *group;
     int group_failed; /* LMDB's code of the first put that failed */
     MDB_txn *reader;
-    bool reading;  /* the reader has a snapshot */
+    bool reading;   /* the reader has a snapshot */
     bool unmapped;  /* the map could be set neither to a new size nor back */
     bool unsettled; /* a commit failed so that nobody knows whether it is on the disk */
     size_t map_bytes;
@@ -426,8 +426,8 @@ void skr_store_close (skr_store_t **self_p)
     *self_p = NULL;
 }
 
-/* LMDB gives an environment up when its header could not be written: it cannot tell which of the two
-   headers the disk has now. */
+/* LMDB gives an environment up when its header could not be written: it cannot tell which of the
+   two headers the disk has now. */
 static bool has_given_up (const skr_store_t *self)
 {
     MDB_txn *probe;

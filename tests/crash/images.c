@@ -1,15 +1,14 @@
 /* Images of a store: what a power cut could have left of it, and what a bad disk makes of it.
 
-     images replay START TRACE ACKS FOLDER COUNT   from the store START and the writes recorded since
-         (shim.c): at every sync boundary, images with none, all, or random sectors of what was not
+     images replay START TRACE ACKS FOLDER COUNT   from the store START and the writes recorded
+   since (shim.c): at every sync boundary, images with none, all, or random sectors of what was not
          synced, COUNT in all, made in FOLDER one after the other. Each must open, hold every write
-         that was acknowledged before (ACKS, of load.c), each write whole or not at all, data that add
-         up to their fingerprint, and take a new write.
-     images damage STORE FOLDER COUNT              COUNT damaged copies: bits, zeroed or garbled
-         sectors, pages in the place of others, a file cut short. Each is refused, reported damaged, or
-         right; no record is wrong without a word. What LMDB itself cannot tell is counted apart: its
-         pages carry no checksum, so a page that is lost may hide records (or, a header, the last
-         commit), and one that leads astray may end the process.
+         that was acknowledged before (ACKS, of load.c), each write whole or not at all, data that
+   add up to their fingerprint, and take a new write. images damage STORE FOLDER COUNT COUNT damaged
+   copies: bits, zeroed or garbled sectors, pages in the place of others, a file cut short. Each is
+   refused, reported damaged, or right; no record is wrong without a word. What LMDB itself cannot
+   tell is counted apart: its pages carry no checksum, so a page that is lost may hide records (or,
+   a header, the last commit), and one that leads astray may end the process.
 
    Each image is looked at in a process of its own. SEED=n replays. */
 
@@ -129,8 +128,8 @@ static saker_err_t count_log (skr_replica_t *replica, const skr_collection_t *co
         skr_buf_t changes = {0};
         skr_cbor_t cbor;
         size_t got = 0;
-        saker_err_t error = skr_replica_pull (replica, &collection->id, &have, 1 << 20, &changes,
-                                              &got, &more);
+        saker_err_t error =
+            skr_replica_pull (replica, &collection->id, &have, 1 << 20, &changes, &got, &more);
         skr_cbor_open (&cbor, skr_span_of (&changes));
         for (size_t i = 0; i < got && error == SAKER_OK; i++) {
             skr_change_t change;
@@ -182,7 +181,8 @@ static bool is_lost (const seen_t *seen, uint64_t count, long exact)
     return exact >= 0 && (earlier || missing);
 }
 
-/* In a process of its own. `least`: the highest number that was acknowledged; `exact`: no more either
+/* In a process of its own. `least`: the highest number that was acknowledged; `exact`: no more
+   either
    (-1: any). An error is a verdict of its own: whether it is allowed is the caller's matter. */
 static verdict_t judge (const char *folder, long least, long exact)
 {
@@ -204,8 +204,8 @@ static verdict_t judge (const char *folder, long least, long exact)
         return REPORTED;
     }
     long number = seen.numbers[0];
-    bool whole = number == seen.numbers[1] && number == seen.numbers[2]
-                 && (long) count == number && number >= least && (exact < 0 || number == exact);
+    bool whole = number == seen.numbers[1] && number == seen.numbers[2] && (long) count == number
+                 && number >= least && (exact < 0 || number == exact);
     if (!whole) {
         printf ("  one %ld two %ld sum %ld, %llu changes, acknowledged %ld\n", number,
                 seen.numbers[1], seen.numbers[2], (unsigned long long) count, least);
@@ -366,8 +366,8 @@ static int replay (char **argv)
             /* the moment just before this record took effect */
             build (&base, i, (int) (k < 2 ? (k + (long) i) % 2 : 2), &image);
             write_data (argv[3], &image);
-            int verdict = judge_apart (argv[3], i ? acked_before (writes[i - 1].head.time_ns) : 0,
-                                       -1, false);
+            int verdict =
+                judge_apart (argv[3], i ? acked_before (writes[i - 1].head.time_ns) : 0, -1, false);
             if (verdict != RIGHT) {
                 printf ("image %ld, before record %zu of the trace: verdict %d\n", tried, i,
                         verdict);
@@ -467,6 +467,7 @@ int main (int argc, char **argv)
     if (argc == 5 && strcmp (argv[1], "damage") == 0) {
         return damage_all (argv + 2);
     }
-    fprintf (stderr, "usage: images replay START TRACE ACKS FOLDER COUNT | damage STORE FOLDER COUNT\n");
+    fprintf (stderr,
+             "usage: images replay START TRACE ACKS FOLDER COUNT | damage STORE FOLDER COUNT\n");
     return 2;
 }

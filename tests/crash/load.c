@@ -1,9 +1,9 @@
-/* A client for the crash tests: writes batches of two documents that always hold the same number, and tells
-   what was acknowledged, when.
+/* A client for the crash tests: writes batches of two documents that always hold the same number,
+   and tells what was acknowledged, when.
 
-     load write STORE FROM COUNT   one line "ACK number time_ns" each; errors that pass are tried again
-                                   (with the same operation id) for up to 20 s, then "GAVE-UP number error"
-     load check STORE NUMBER       both documents hold the same number, at least NUMBER */
+     load write STORE FROM COUNT   one line "ACK number time_ns" each; errors that pass are tried
+   again (with the same operation id) for up to 20 s, then "GAVE-UP number error" load check STORE
+   NUMBER       both documents hold the same number, at least NUMBER */
 
 #include "saker.h"
 

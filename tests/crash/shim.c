@@ -54,8 +54,8 @@ static void get_ready (void)
     ready = true;
     snprintf (folder, sizeof folder, "%s/", where ? where : "/nowhere");
     if (to) {
-        trace = (int) syscall (SYS_openat, AT_FDCWD, to,
-                               O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        trace = (int) syscall (SYS_openat, AT_FDCWD, to, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+                               0600);
     }
     count = 1;
     if (fail && sscanf (fail, "%7[a-z]:%lu:%15[A-Za-z]:%lu", call, &nth, how, &count) >= 3) {
@@ -144,7 +144,8 @@ static int open_any (const char *path, int flags, int mode)
     if (descriptor >= 0 && descriptor < DESCRIPTORS_MAX) {
         free (names[descriptor]);
         names[descriptor] = NULL;
-        const char *name = strncmp (path, folder, strlen (folder)) == 0 ? path + strlen (folder) : "";
+        const char *name =
+            strncmp (path, folder, strlen (folder)) == 0 ? path + strlen (folder) : "";
         if (strcmp (name, "data.mdb") == 0 && (flags & O_ACCMODE) != O_RDONLY) {
             names[descriptor] = strdup (name);
         }

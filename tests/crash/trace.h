@@ -1,5 +1,5 @@
-/* Trace: what shim.c records of the writes to a store, one head after the other, a write's bytes behind
-   its head. */
+/* Trace: what shim.c records of the writes to a store, one head after the other, a write's bytes
+   behind its head. */
 
 #ifndef TESTS_CRASH_TRACE_H_INCLUDED
 #define TESTS_CRASH_TRACE_H_INCLUDED

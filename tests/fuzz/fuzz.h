@@ -1,9 +1,10 @@
-/* What fuzz targets share: a check that ends the process, and a stage: two replicas of one mesh in a
-   folder that lives as long as the process. A target leaves the stage as it found it (groups are
+/* What fuzz targets share: a check that ends the process, and a stage: two replicas of one mesh in
+   a folder that lives as long as the process. A target leaves the stage as it found it (groups are
    aborted), so that each input stands alone.
 
-   A target is LLVMFuzzerTestOneInput of one file: with clang and --enable-fuzz it is run by libFuzzer
-   (make fuzz FUZZ=name), and with any compiler tests/fuzz/replay.c feeds it the corpus. */
+   A target is LLVMFuzzerTestOneInput of one file: with clang and --enable-fuzz it is run by
+   libFuzzer (make fuzz FUZZ=name), and with any compiler tests/fuzz/replay.c feeds it the corpus.
+ */
 
 #ifndef TESTS_FUZZ_FUZZ_H_INCLUDED
 #define TESTS_FUZZ_FUZZ_H_INCLUDED
@@ -25,9 +26,9 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
     } while (0)
 
 typedef struct stage_t {
-    pair_t pair;       /* A writes, B has read the roster of A */
-    skr_world_t world; /* with a clock of its own */
-    uint64_t now_ms;   /* mono and wall */
+    pair_t pair;         /* A writes, B has read the roster of A */
+    skr_world_t world;   /* with a clock of its own */
+    uint64_t now_ms;     /* mono and wall */
     skr_id_t collection; /* "stage", which both hold */
 } stage_t;
 

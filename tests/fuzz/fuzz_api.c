@@ -1,5 +1,5 @@
-/* The local API: requests of every command, in and out of form. Each that is a request gets exactly one
-   answer in bounded bytes, at once, after the commit, or when its time is up. */
+/* The local API: requests of every command, in and out of form. Each that is a request gets exactly
+   one answer in bounded bytes, at once, after the commit, or when its time is up. */
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-/* A beacon: any datagram is a member's or nobody's; a member's is recognised, and with one bit changed
-   it is not. */
+/* A beacon: any datagram is a member's or nobody's; a member's is recognised, and with one bit
+   changed it is not. */
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-/* Our CBOR reader against libcbor: what ours takes, libcbor takes, and reads the same in it; and it is
-   canonical: written again it is the same bytes. */
+/* Our CBOR reader against libcbor: what ours takes, libcbor takes, and reads the same in it; and it
+   is canonical: written again it is the same bytes. */
 
 #include "tests/fuzz/fuzz.h"
 
@@ -42,8 +42,8 @@ static void rewrite_string (skr_cbor_t *reader, const cbor_item_t *item, skr_buf
     } else {
         skr_span_t text = skr_cbor_get_text (reader);
         FUZZ_CHECK (cbor_isa_string (item) && cbor_string_is_definite (item));
-        FUZZ_CHECK (skr_span_equal (text,
-                                    skr_span (cbor_string_handle (item), cbor_string_length (item))));
+        FUZZ_CHECK (
+            skr_span_equal (text, skr_span (cbor_string_handle (item), cbor_string_length (item))));
         skr_cbor_put_text (out, (const char *) text.data, text.size);
     }
 }
@@ -56,7 +56,8 @@ static void rewrite_number (skr_cbor_t *reader, const cbor_item_t *item, skr_buf
         skr_cbor_put_uint (out, value);
     } else if (skr_cbor_peek (reader) == SKR_CBOR_NEGINT) {
         int64_t value = skr_cbor_get_int (reader);
-        FUZZ_CHECK (cbor_isa_negint (item) && (reader->error || cbor_get_int (item) == (uint64_t) ~value));
+        FUZZ_CHECK (cbor_isa_negint (item)
+                    && (reader->error || cbor_get_int (item) == (uint64_t) ~value));
         skr_cbor_put_int (out, value);
     } else {
         double value = skr_cbor_get_double (reader);

@@ -1,4 +1,5 @@
-/* A configuration file: each wrong line is told with its number; what is taken is within its bounds. */
+/* A configuration file: each wrong line is told with its number; what is taken is within its
+ * bounds. */
 
 #include "tests/fuzz/fuzz.h"
 

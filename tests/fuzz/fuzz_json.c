@@ -1,5 +1,5 @@
-/* JSON as `saker import` takes it: any text is taken or refused with its place; what is taken is the same
-   when its canonical form is read again. */
+/* JSON as `saker import` takes it: any text is taken or refused with its place; what is taken is
+   the same when its canonical form is read again. */
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-/* Live frames, raw or made of contents that a member seals and signs, offered to a replica; then all is
-   aborted, and the replica is as before. */
+/* Live frames, raw or made of contents that a member seals and signs, offered to a replica; then
+   all is aborted, and the replica is as before. */
 
 #include "tests/fuzz/fuzz.h"
 

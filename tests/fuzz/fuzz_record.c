@@ -1,5 +1,5 @@
-/* Records as they come out of a store whose disk, or whose writer, was wrong: buckets of cells, entries
-   of the log, invitations, values. (A checksum keeps most of it away from the decoders.) */
+/* Records as they come out of a store whose disk, or whose writer, was wrong: buckets of cells,
+   entries of the log, invitations, values. (A checksum keeps most of it away from the decoders.) */
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,6 +1,6 @@
-/* A session and the answering side, as a story that the input tells: answers that were never asked for,
-   answers to what was asked, beats, time, the link that comes and goes; and requests of every kind.
-   Neither may fail, grow without bound, or change what is committed. */
+/* A session and the answering side, as a story that the input tells: answers that were never asked
+   for, answers to what was asked, beats, time, the link that comes and goes; and requests of every
+   kind. Neither may fail, grow without bound, or change what is committed. */
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,6 @@
-/* A snapshot's file, whose hash was checked against what a member offered: any bytes are taken whole or
-   not at all. The first byte tells whether to start from a real one and overwrite parts of it. */
+/* A snapshot's file, whose hash was checked against what a member offered: any bytes are taken
+   whole or not at all. The first byte tells whether to start from a real one and overwrite parts of
+   it. */
 
 #include "tests/fuzz/fuzz.h"
 

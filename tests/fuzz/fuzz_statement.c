@@ -1,5 +1,5 @@
-/* A roster statement: read by itself, added to a roster, and as the content of a signed change that a
-   roster judges. */
+/* A roster statement: read by itself, added to a roster, and as the content of a signed change that
+   a roster judges. */
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-/* A ticket: any text is taken or refused; what is taken is the same when written again. The first byte
-   tells whether the text is mended to have the right beginning. */
+/* A ticket: any text is taken or refused; what is taken is the same when written again. The first
+   byte tells whether the text is mended to have the right beginning. */
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-/* Writes first inputs for every fuzz target, made by the real encoders: make_corpus FOLDER. What the
-   fuzzers found since lies beside them in tests/fuzz/corpus. */
+/* Writes first inputs for every fuzz target, made by the real encoders: make_corpus FOLDER. What
+   the fuzzers found since lies beside them in tests/fuzz/corpus. */
 
 #include "tests/fuzz/fuzz.h"
 
@@ -54,8 +54,8 @@ static void put_op (skr_buf_t *ops, skr_op_kind_t kind, const char *pointer, int
     FUZZ_CHECK (skr_path_from_pointer (&path, pointer) == SAKER_OK);
     skr_cbor_put_int (&argument, value);
     bool valued = kind != SKR_OP_DELETE && kind != SKR_OP_SET_MAP;
-    skr_op_put (ops, kind, skr_span_text ("d1"), skr_span_of (&path), &pred,
-                kind != SKR_OP_INCR, valued ? skr_span_of (&argument) : skr_span (NULL, 0));
+    skr_op_put (ops, kind, skr_span_text ("d1"), skr_span_of (&path), &pred, kind != SKR_OP_INCR,
+                valued ? skr_span_of (&argument) : skr_span (NULL, 0));
     skr_buf_free (&path);
     skr_buf_free (&argument);
 }
@@ -265,7 +265,10 @@ static void make_records (stage_t *stage)
     skr_buf_append (&log, "changeundo", 10);
     save_as ("record", "log", 1, skr_span_of (&log));
     save_as ("record", "invitation", 2, skr_span ("\xa3\x00\x03\x01\x19\x03\xe8\x02\xf4", 9));
-    save_as ("record", "value", 3, skr_span ("\x63" "abc", 4));
+    save_as ("record", "value", 3,
+             skr_span ("\x63"
+                       "abc",
+                       4));
     snprintf (file, sizeof file, "%s/corpus", stage->pair.folder);
     FUZZ_CHECK (skr_snapshot_make (stage->pair.a, &stage->collection, file, &size, hash)
                 == SAKER_OK);

@@ -1,10 +1,10 @@
-/* The algebra of the cells. A history is up to eight operations by three writers, each written on top of
-   some of the earlier ones; the reference keeps it all and says: an entry is live in a set of
-   operations when it is in the set and nothing in the set ends it, and an operation ends what lies in its
-   scope and what its writer had seen. No code of the merge is used for that.
+/* The algebra of the cells. A history is up to eight operations by three writers, each written on
+   top of some of the earlier ones; the reference keeps it all and says: an entry is live in a set
+   of operations when it is in the set and nothing in the set ends it, and an operation ends what
+   lies in its scope and what its writer had seen. No code of the merge is used for that.
 
-     triples   random histories, and three random states of each (A, B, C: sets that hold whatever their
-               members had seen): merging is commutative, associative and idempotent, byte for byte, and
+     triples   random histories, and three random states of each (A, B, C: sets that hold whatever
+   their members had seen): merging is commutative, associative and idempotent, byte for byte, and
                equals the reference
      orders    every history of up to N operations, each in every order in which it can be applied
 
@@ -44,15 +44,24 @@ static const cell_type_t types[] = {
     {"member",
      true,
      4,
-     {{SKR_OP_ADD, "/s", 1}, {SKR_OP_REMOVE, "/s", 1}, {SKR_OP_ADD, "/s", 2}, {SKR_OP_DELETE, "/s", 0}}},
+     {{SKR_OP_ADD, "/s", 1},
+      {SKR_OP_REMOVE, "/s", 1},
+      {SKR_OP_ADD, "/s", 2},
+      {SKR_OP_DELETE, "/s", 0}}},
     {"map",
      false,
      4,
-     {{SKR_OP_SET, "/m/x", 0}, {SKR_OP_SET, "/m", 0}, {SKR_OP_DELETE, "/m", 0}, {SKR_OP_SET_MAP, "/m", 0}}},
+     {{SKR_OP_SET, "/m/x", 0},
+      {SKR_OP_SET, "/m", 0},
+      {SKR_OP_DELETE, "/m", 0},
+      {SKR_OP_SET_MAP, "/m", 0}}},
     {"clash",
      false,
      4,
-     {{SKR_OP_SET, "/t", 0}, {SKR_OP_INCR, "/t", 5}, {SKR_OP_ADD, "/t", 1}, {SKR_OP_DELETE, "/t", 0}}},
+     {{SKR_OP_SET, "/t", 0},
+      {SKR_OP_INCR, "/t", 5},
+      {SKR_OP_ADD, "/t", 1},
+      {SKR_OP_DELETE, "/t", 0}}},
 };
 #define TYPES ((int) (sizeof types / sizeof types[0]))
 
@@ -273,8 +282,8 @@ static void make_history (history_t *self)
     for (int i = 0, count = 3 + (int) roll (OPS_MAX - 2); i < count; i++) {
         self->ops[i].writer = (int) roll (WRITERS);
         self->ops[i].letter = (int) roll ((unsigned) self->type->letters_count);
-        self->ops[i].saw =
-            closed (self, (roll (1u << i) | own_of (self, self->ops[i].writer, i)) & ((1u << i) - 1));
+        self->ops[i].saw = closed (self, (roll (1u << i) | own_of (self, self->ops[i].writer, i))
+                                             & ((1u << i) - 1));
         self->count = i + 1;
         write_op (self, i);
     }
@@ -302,7 +311,8 @@ static void merge (const history_t *self, memory_replica_t *replica, const set_t
 
 static bool agrees (const history_t *self, const set_t sets[3])
 {
-    static const int ways[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    static const int ways[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                   {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     memory_replica_t one, other;
     set_t all = sets[0] | sets[1] | sets[2];
     bool good;
@@ -421,8 +431,8 @@ static int triples (unsigned long count)
 
 /* ---- orders */
 
-static bool try_orders (history_t *self, const memory_replica_t *first, int order[OPS_MAX], int done,
-                        set_t set)
+static bool try_orders (history_t *self, const memory_replica_t *first, int order[OPS_MAX],
+                        int done, set_t set)
 {
     bool good = true;
     if (done == self->count) {

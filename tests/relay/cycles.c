@@ -1,10 +1,10 @@
 /* Partitions and heals, with writes on all sides: a client of every peer, and of the relay.
 
-     cycles CYCLES SEED STORE...      commands for the relay go to standard output, its answers come from
-                                      standard input; what is found is told on standard error
+     cycles CYCLES SEED STORE...      commands for the relay go to standard output, its answers come
+   from standard input; what is found is told on standard error
 
-   In each cycle the network breaks in one way, every peer writes for a while, the network heals, and
-   then every peer must show what every peer had acknowledged, with the counter exact. */
+   In each cycle the network breaks in one way, every peer writes for a while, the network heals,
+   and then every peer must show what every peer had acknowledged, with the counter exact. */
 
 #include "saker.h"
 
@@ -203,8 +203,8 @@ static bool cycle (void)
 
 int main (int argc, char **argv)
 {
-    static const char *const names[] = {"split",          "ring",       "one-way", "half-open",
-                                        "delay, a reset", "1 KiB/s",    "stalls",  "all reset"};
+    static const char *const names[] = {"split",          "ring",    "one-way", "half-open",
+                                        "delay, a reset", "1 KiB/s", "stalls",  "all reset"};
     long cycles = argc > 4 ? strtol (argv[1], NULL, 10) : 0, done = 0;
     peers = argc - 3;
     stores = argv + 3;

@@ -1,18 +1,17 @@
-/* A relay between daemons that each live in a network namespace of their own, with no network but what the
-   relay gives them: there is no netem on every machine. In the namespace of peer A it listens on the
-   addresses of all others (10.9.0.B, ports 5677 and 5678); what A sends there it carries to B, by a
-   connection that it makes within B's namespace. Sockets belong to the namespace in which they were made, so one process
-   does it all.
+/* A relay between daemons that each live in a network namespace of their own, with no network but
+   what the relay gives them: there is no netem on every machine. In the namespace of peer A it
+   listens on the addresses of all others (10.9.0.B, ports 5677 and 5678); what A sends there it
+   carries to B, by a connection that it makes within B's namespace. Sockets belong to the namespace
+   in which they were made, so one process does it all.
 
-     relay PREFIX COUNT       namespaces PREFIX1 ... PREFIXn; commands on standard input, one a line,
-                              each answered by "ok" or "error: ..."
+     relay PREFIX COUNT       namespaces PREFIX1 ... PREFIXn; commands on standard input, one a
+   line, each answered by "ok" or "error: ..."
 
      path A B [delay MS] [jitter MS] [rate BYTES] [stall ONE_IN] [blocked 0|1] [deaf 0|1]
-                              of what goes from A to B; * is all. `stall`: of so many chunks one waits a
-                              second, as a lost packet does; `blocked`: nothing comes through, all is kept;
-                              `deaf`: nothing is even read (half-open)
-     reset A B                connections between the two end by RST, with what was on its way
-     heal                     all paths are good; what was kept comes now
+                              of what goes from A to B; * is all. `stall`: of so many chunks one
+   waits a second, as a lost packet does; `blocked`: nothing comes through, all is kept; `deaf`:
+   nothing is even read (half-open) reset A B                connections between the two end by RST,
+   with what was on its way heal                     all paths are good; what was kept comes now
      stats                    "ok connections N bytes N" */
 
 #include <arpa/inet.h>
@@ -89,7 +88,8 @@ static void die (const char *what)
 
 static struct sockaddr_in address_of (int peer, int port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons ((uint16_t) (5677 + port))};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons ((uint16_t) (5677 + port))};
     address.sin_addr.s_addr = htonl (0x0a090000u + (uint32_t) peer);
     return address;
 }
@@ -412,9 +412,10 @@ static size_t list_polled (void)
     for (size_t i = 0; i < connections_count; i++) {
         for (int k = 0; k < 2; k++) {
             short events = wanted (connections[i], k);
-            /* not even an end is looked for where nothing is wanted: that is what half-open means */
-            polled[count++] = (struct pollfd){.fd = events ? connections[i]->ends[k] : -1,
-                                              .events = events};
+            /* not even an end is looked for where nothing is wanted: that is what half-open means
+             */
+            polled[count++] =
+                (struct pollfd){.fd = events ? connections[i]->ends[k] : -1, .events = events};
         }
     }
     return count;

@@ -1,6 +1,6 @@
-/* The agreement rules, cross-checked: schedules that the model of design 5 ran (agreement/model.py) are
-   run on real replicas, and each must hold what the model holds: the same dots, the same values, the
-   same sums. Reads the schedules from the file named, or from standard input; see
+/* The agreement rules, cross-checked: schedules that the model of design 5 ran (agreement/model.py)
+   are run on real replicas, and each must hold what the model holds: the same dots, the same
+   values, the same sums. Reads the schedules from the file named, or from standard input; see
    agreement/schedules.py for their form. */
 
 #include "tests/lib/pair.h"
@@ -188,7 +188,8 @@ static int compare_rivals (const void *one, const void *other)
     if (a->peer != b->peer) {
         return a->peer < b->peer ? -1 : 1;
     }
-    return a->seq != b->seq ? (a->seq < b->seq ? -1 : 1) : (a->index > b->index) - (a->index < b->index);
+    return a->seq != b->seq ? (a->seq < b->seq ? -1 : 1)
+                            : (a->index > b->index) - (a->index < b->index);
 }
 
 static void put_state (int at, char *text, size_t size)
@@ -197,23 +198,27 @@ static void put_state (int at, char *text, size_t size)
     size_t used = 0;
     const skr_collection_t *collection = collection_of (at);
     memset (&shown, 0, sizeof shown);
-    saker_err_t error =
-        collection ? skr_replica_read (replicas[at], collection, skr_span_text ("d"),
-                                       skr_span (NULL, 0), take_leaf, &shown)
-                   : SAKER_ENOTFOUND;
+    saker_err_t error = collection
+                            ? skr_replica_read (replicas[at], collection, skr_span_text ("d"),
+                                                skr_span (NULL, 0), take_leaf, &shown)
+                            : SAKER_ENOTFOUND;
     snprintf (text, size, "%s", error == SAKER_OK || error == SAKER_ENOTFOUND ? "" : skr_error ());
     for (int key = 0; key < 3; key++) {
         qsort (shown.rivals[key], shown.counts[key], sizeof (rival_t), compare_rivals);
         for (size_t i = 0; i < shown.counts[key]; i++) {
             const rival_t *rival = &shown.rivals[key][i];
-            used += (size_t) snprintf (text + used, size - used, i ? "," : used ? " %c=" : "%c=",
+            used += (size_t) snprintf (text + used, size - used,
+                                       i      ? ","
+                                       : used ? " %c="
+                                              : "%c=",
                                        'x' + key);
             used += (size_t) snprintf (text + used, size - used, "%d.%llu.%u:%lld", rival->peer,
                                        rival->seq, rival->index, rival->value);
         }
     }
     if (shown.counted) {
-        used += (size_t) snprintf (text + used, size - used, "%sc=%lld", used ? " " : "", shown.sum);
+        used +=
+            (size_t) snprintf (text + used, size - used, "%sc=%lld", used ? " " : "", shown.sum);
     }
     if (!used) {
         snprintf (text, size, "-");

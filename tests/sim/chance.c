@@ -52,9 +52,8 @@ static void random_bytes (void *const bytes, const size_t size)
     }
 }
 
-static randombytes_implementation implementation = {.implementation_name = name,
-                                                    .random = random_u32,
-                                                    .buf = random_bytes};
+static randombytes_implementation implementation = {
+    .implementation_name = name, .random = random_u32, .buf = random_bytes};
 
 void sim_chance_seed (uint64_t seed)
 {

@@ -33,8 +33,8 @@ static bool stopped;
 
 /* ---- what is written */
 
-static void put_intent (operation_t *self, skr_intent_kind_t kind, const char *pointer,
-                        bool valued, int64_t value)
+static void put_intent (operation_t *self, skr_intent_kind_t kind, const char *pointer, bool valued,
+                        int64_t value)
 {
     skr_buf_t *buf = &self->request;
     char document[8];
@@ -265,9 +265,8 @@ static void check_absent (const operation_t *self)
         || skr_replica_collection_named (replica, self->collection, &collection) != SAKER_OK) {
         return;
     }
-    saker_err_t error =
-        skr_replica_read (replica, collection, skr_span_text (self->document),
-                          skr_span_of (&self->path), see_leaf, &found);
+    saker_err_t error = skr_replica_read (replica, collection, skr_span_text (self->document),
+                                          skr_span_of (&self->path), see_leaf, &found);
     if (error == SAKER_OK && found) {
         sim_fail ("peer %d finds nothing to delete where there is something", self->peer);
     }
@@ -312,7 +311,8 @@ void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
             check_absent (self);
         }
         bool reader = sim.members >= 4 && peer == sim.members - 1;
-        if (error != SAKER_ETYPE && error != SAKER_ENOTFOUND && !(error == SAKER_ERIGHT && reader)) {
+        if (error != SAKER_ETYPE && error != SAKER_ENOTFOUND
+            && !(error == SAKER_ERIGHT && reader)) {
             sim_fail ("peer %d refuses an operation: %s", peer, saker_error_name (error));
         }
     }

@@ -493,7 +493,6 @@ void sim_disk_settle (int peer)
 
 /* ---- bit flips: in records, which carry checksums; a page of LMDB carries none */
 
-
 /* Keeps a copy of a random record, checksum and all. */
 static void pick_record (const char *folder, uint64_t nth, skr_buf_t *record)
 {
@@ -508,7 +507,8 @@ static void pick_record (const char *folder, uint64_t nth, skr_buf_t *record)
         && mdb_txn_begin (env, NULL, MDB_RDONLY, &transaction) == 0
         && mdb_dbi_open (transaction, sim_one_in (SIM_DISK, 2) ? "cells" : "log", 0, &table) == 0
         && mdb_cursor_open (transaction, table, &cursor) == 0) {
-        for (uint64_t i = 0; i <= nth && mdb_cursor_get (cursor, &key, &value, MDB_NEXT) == 0; i++) {
+        for (uint64_t i = 0; i <= nth && mdb_cursor_get (cursor, &key, &value, MDB_NEXT) == 0;
+             i++) {
             skr_buf_clear (record);
             skr_buf_append (record, value.mv_data, value.mv_size);
         }
@@ -532,7 +532,8 @@ static bool flip_in (int descriptor, const skr_buf_t *record)
     uint8_t *bytes = malloc (size);
     bool whole = real_pread (descriptor, bytes, size, 0) == (ssize_t) size;
     for (uint8_t *from = bytes, *found;
-         whole && (found = memmem (from, size - (size_t) (from - bytes), record->data, record->size));
+         whole
+         && (found = memmem (from, size - (size_t) (from - bytes), record->data, record->size));
          from = found + 1) {
         uint8_t byte = found[at] ^ bit;
         flipped = real_pwrite (descriptor, &byte, 1, found - bytes + (off_t) at) == 1;

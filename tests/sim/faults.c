@@ -19,7 +19,7 @@ static const char *const texts[SIM_FAULT_COUNT] = {
 
 /* In one of how many runs a fault is part of the mix, where that is not one in three. */
 static const uint64_t rarity[SIM_FAULT_COUNT] = {
-    [SIM_BIT_FLIP] = 16, [SIM_AWAY] = 10,      [SIM_OLD_COPY] = 24, [SIM_CLONE] = 24,
+    [SIM_BIT_FLIP] = 16, [SIM_AWAY] = 10,       [SIM_OLD_COPY] = 24,  [SIM_CLONE] = 24,
     [SIM_NO_MEMORY] = 6, [SIM_LOST_WRITES] = 1, [SIM_TORN_WRITE] = 1, [SIM_SNAPSHOT_CRASH] = 1,
 };
 
@@ -28,7 +28,7 @@ static uint64_t next_ms;
 static uint64_t gap_ms;
 static uint64_t flap_ms; /* next toggle; UINT64_MAX: none flaps */
 static int flap_from, flap_to;
-static bool copied;      /* an old copy of a store is kept */
+static bool copied; /* an old copy of a store is kept */
 static int copied_peer;
 static uint64_t full_until_ms[SIM_PEERS_MAX + 1];
 
@@ -70,8 +70,8 @@ static sim_peer_t *any_peer (void)
 static void path_of (int from, int to)
 {
     sim_path_t *path = &sim_paths[from][to];
-    *path = (sim_path_t){.delay_ms = 1 + (uint32_t) trouble (20),
-                         .jitter_ms = (uint32_t) trouble (20)};
+    *path =
+        (sim_path_t){.delay_ms = 1 + (uint32_t) trouble (20), .jitter_ms = (uint32_t) trouble (20)};
     if (sim_may (SIM_LOSS) && trouble (2)) {
         path->loss = 2 + (uint32_t) trouble (20);
     }

@@ -119,8 +119,7 @@ static void trouble_phase (uint64_t for_ms)
         if (sim.now_ms >= check_ms) {
             check_ms = sim.now_ms + CHECK_EVERY_MS;
             if (!sim.forks) {
-                sim_oracle_check (
-                    &sim.peers[sim_below (SIM_NETWORK, (uint64_t) sim.peers_count)]);
+                sim_oracle_check (&sim.peers[sim_below (SIM_NETWORK, (uint64_t) sim.peers_count)]);
             }
         }
     }
@@ -131,9 +130,9 @@ static size_t put_clock (char *text, size_t size, const skr_collection_t *collec
     size_t used = (size_t) snprintf (text, size, " %s", collection->name);
     for (size_t i = 0; i < collection->clock.count && used < size; i++) {
         const skr_tick_t *tick = &collection->clock.ticks[i];
-        used += (size_t) snprintf (text + used, size - used, " %02x%02x:%llu",
-                                   tick->writer.bytes[0], tick->writer.bytes[1],
-                                   (unsigned long long) tick->seq);
+        used +=
+            (size_t) snprintf (text + used, size - used, " %02x%02x:%llu", tick->writer.bytes[0],
+                               tick->writer.bytes[1], (unsigned long long) tick->seq);
     }
     return used < size ? used : size;
 }
@@ -150,8 +149,8 @@ static void tell_difference (void)
         }
         used += (size_t) snprintf (text + used, sizeof text - used, "\n  peer %d:", i);
         for (size_t k = 0; used < sizeof text && k < skr_replica_collections (replica); k++) {
-            used += put_clock (text + used, sizeof text - used,
-                               skr_replica_collection_at (replica, k));
+            used +=
+                put_clock (text + used, sizeof text - used, skr_replica_collection_at (replica, k));
         }
         if (used >= sizeof text) {
             break;
@@ -470,12 +469,12 @@ static int summary (double seconds, bool all_fired, bool shrinks)
 
 int main (int argc, char **argv)
 {
-    static const struct option names[] = {
-        {"seeds", 1, NULL, 'n'},   {"from", 1, NULL, 'f'},       {"jobs", 1, NULL, 'j'},
-        {"seed", 1, NULL, 's'},    {"peers", 1, NULL, 'p'},      {"operations", 1, NULL, 'o'},
-        {"without", 1, NULL, 'w'}, {"stop-after", 1, NULL, 'a'}, {"trace", 0, NULL, 't'},
-        {"no-shrink", 0, NULL, 'k'},
-        {NULL, 0, NULL, 0}};
+    static const struct option names[] = {{"seeds", 1, NULL, 'n'},   {"from", 1, NULL, 'f'},
+                                          {"jobs", 1, NULL, 'j'},    {"seed", 1, NULL, 's'},
+                                          {"peers", 1, NULL, 'p'},   {"operations", 1, NULL, 'o'},
+                                          {"without", 1, NULL, 'w'}, {"stop-after", 1, NULL, 'a'},
+                                          {"trace", 0, NULL, 't'},   {"no-shrink", 0, NULL, 'k'},
+                                          {NULL, 0, NULL, 0}};
     sim_options_t options = {0};
     uint64_t seeds = 300, from = 1, stop_after = 5;
     int jobs = (int) sysconf (_SC_NPROCESSORS_ONLN);

@@ -611,8 +611,8 @@ static bool show (const sim_peer_t *peer, const skr_collection_t *collection, li
     lines_t documents = {0};
     showing_t showing = {peer, collection, &documents};
     skr_replica_t *replica = replica_of (peer);
-    saker_err_t error = skr_replica_documents (replica, collection, skr_span (NULL, 0),
-                                               show_document, &showing);
+    saker_err_t error =
+        skr_replica_documents (replica, collection, skr_span (NULL, 0), show_document, &showing);
     for (size_t i = 0; i < documents.count && error == SAKER_OK; i++) {
         snprintf (lines->document, sizeof lines->document, "%s", documents.list[i]);
         error = skr_replica_read (replica, collection, skr_span_text (documents.list[i]),
@@ -655,14 +655,14 @@ static void check_sums (const history_t *self)
         bool member = entry->kind == SKR_MEMBER;
         skr_address_put (&address, skr_span_of (&entry->path), entry->kind,
                          member ? skr_span_of (&entry->value) : skr_span (NULL, 0));
-        skr_entry_t whole = {
-            .dot = entry->dot,
-            .hlc = entry->hlc,
-            .address = skr_span_of (&address),
-            .value = member || entry->kind == SKR_MAP ? skr_span ("\xf6", 1)
-                                                      : skr_span_of (&entry->value)};
-        skr_fingerprint_add (&fingerprint, &self->collection->id,
-                             skr_span_text (entry->document), &whole);
+        skr_entry_t whole = {.dot = entry->dot,
+                             .hlc = entry->hlc,
+                             .address = skr_span_of (&address),
+                             .value = member || entry->kind == SKR_MAP
+                                          ? skr_span ("\xf6", 1)
+                                          : skr_span_of (&entry->value)};
+        skr_fingerprint_add (&fingerprint, &self->collection->id, skr_span_text (entry->document),
+                             &whole);
         skr_buf_free (&address);
         add_line (&documents, entry->document);
     }
@@ -799,8 +799,7 @@ static void check_rights (const history_t *history, const skr_roster_t *roster)
     for (size_t i = 0; i < history->authors_count; i++) {
         const skr_member_t *member = skr_roster_by_writer (roster, &history->authors[i].id);
         if (!member || member->role < SKR_ROLE_WRITE) {
-            sim_fail ("peer %d applied a change of a writer that may not write",
-                      history->peer->no);
+            sim_fail ("peer %d applied a change of a writer that may not write", history->peer->no);
         }
     }
 }

@@ -28,8 +28,7 @@ static uint64_t wall_ms (void *context)
     if (peer->wall_stopped) {
         return peer->wall_stopped_ms;
     }
-    int64_t drifted =
-        peer->drift_percent * (int64_t) (sim.now_ms - peer->drift_since_ms) / 100;
+    int64_t drifted = peer->drift_percent * (int64_t) (sim.now_ms - peer->drift_since_ms) / 100;
     return WALL_START_MS + sim.now_ms + (uint64_t) (peer->wall_offset_ms + drifted);
 }
 
@@ -269,8 +268,7 @@ void sim_peer_start (sim_peer_t *peer)
     peer->restart_ms = UINT64_MAX;
     sim_trace ("peer %d starts", peer->no);
     sim.current = peer->no;
-    saker_err_t error =
-        skr_node_new (&peer->node, peer->folder, &peer->config, &peer->world, -1);
+    saker_err_t error = skr_node_new (&peer->node, peer->folder, &peer->config, &peer->world, -1);
     sim.current = -1;
     peer->wake_ms = sim.now_ms;
     if (error != SAKER_OK || peer->crashed) {
@@ -306,8 +304,8 @@ void sim_peer_crash (sim_peer_t *peer)
     sim_network_cut (peer->no);
     end (peer);
     sim_disk_lose (peer->no);
-    sim_disks[peer->no] = (sim_disk_t){.writes = sim_disks[peer->no].writes,
-                                       .syncs = sim_disks[peer->no].syncs};
+    sim_disks[peer->no] =
+        (sim_disk_t){.writes = sim_disks[peer->no].writes, .syncs = sim_disks[peer->no].syncs};
     peer->crashed = false;
 }
 

@@ -111,7 +111,7 @@ typedef struct sim_peer_t {
     uint64_t drift_since_ms;
     bool wall_stopped;
     uint64_t wall_stopped_ms;
-    bool forked; /* its store was copied back, or runs twice */
+    bool forked;  /* its store was copied back, or runs twice */
     bool damaged; /* bits were flipped in its store */
     int starts;
     uint64_t rounds;
@@ -188,12 +188,12 @@ void sim_network_stranger (int peer);
 void sim_disk_begin (void);
 void sim_disk_end (void);
 typedef struct sim_disk_t {
-    uint64_t writes, syncs;               /* so far */
-    uint64_t crash_write, crash_sync;     /* at which; 0: never */
-    uint64_t fail_write, fail_count;      /* from which, and how many */
-    uint64_t short_write;                 /* at which */
-    uint64_t fail_sync;                   /* at which */
-    bool full;                            /* nothing grows and nothing is written */
+    uint64_t writes, syncs;           /* so far */
+    uint64_t crash_write, crash_sync; /* at which; 0: never */
+    uint64_t fail_write, fail_count;  /* from which, and how many */
+    uint64_t short_write;             /* at which */
+    uint64_t fail_sync;               /* at which */
+    bool full;                        /* nothing grows and nothing is written */
     uint64_t write_errors, sync_errors;
 } sim_disk_t;
 extern sim_disk_t sim_disks[SIM_PEERS_MAX + 1];

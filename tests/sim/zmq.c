@@ -4,8 +4,8 @@
    nobody answers), shaking hands (the server's ZAP handler is asked, in that peer's own time), up,
    and broken by a reset, by silence in one direction, or by the end of either side. What was on its
    way when it breaks is gone; what a DEALER was given before is sent when it is up. On the way a
-   message is delayed, held back by a path that is blocked, and, more than TCP would do, may be lost,
-   doubled, overtaken or damaged. */
+   message is delayed, held back by a path that is blocked, and, more than TCP would do, may be
+   lost, doubled, overtaken or damaged. */
 
 #include "tests/sim/sim.h"
 
@@ -21,8 +21,8 @@
 #define PARTS_MAX 8
 #define RETRY_MS 100
 #define RETRY_MAX_MS 2000
-#define HELD_MS 50            /* a message before a blocked path looks again */
-#define SILENCE_MS 6000       /* a blocked path breaks its connections */
+#define HELD_MS 50      /* a message before a blocked path looks again */
+#define SILENCE_MS 6000 /* a blocked path breaks its connections */
 #define HIGH_WATER_REQUESTS 32
 #define HIGH_WATER_FRAMES 256
 #define EVENT_MAX_MS 120000
@@ -65,10 +65,10 @@ typedef struct connection_t {
     char user_id[80];
     STAILQ_HEAD (, message_t) waiting; /* of a DEALER before it is up */
     size_t waiting_count;
-    uint64_t last_ms[2];  /* when the last message arrives: to server, to client */
-    uint64_t busy_ms[2];  /* when a slow path is free again */
-    size_t flying[2];     /* messages on their way */
-    uint64_t blocked_ms;  /* since when a direction is blocked; 0: it is not */
+    uint64_t last_ms[2]; /* when the last message arrives: to server, to client */
+    uint64_t busy_ms[2]; /* when a slow path is free again */
+    size_t flying[2];    /* messages on their way */
+    uint64_t blocked_ms; /* since when a direction is blocked; 0: it is not */
 } connection_t;
 
 typedef enum event_kind_t { DIAL, SHAKEN, ARRIVE, LOOK, BEACON } event_kind_t;
@@ -225,10 +225,8 @@ static void dial_later (uint32_t no)
     connection_t *self = &connections[no];
     self->stage = DIALLING;
     self->server = NULL;
-    push ((event_t){.at_ms = sim.now_ms + self->retry_ms,
-                    .kind = DIAL,
-                    .connection = no,
-                    .life = self->life});
+    push ((event_t){
+        .at_ms = sim.now_ms + self->retry_ms, .kind = DIAL, .connection = no, .life = self->life});
     self->retry_ms = 2 * self->retry_ms < RETRY_MAX_MS ? 2 * self->retry_ms : RETRY_MAX_MS;
 }
 
@@ -609,7 +607,8 @@ void sim_network_end (void)
 
 static bool is_of (const connection_t *self, int peer)
 {
-    return self->used && (self->client->peer == peer || (self->server && self->server->peer == peer));
+    return self->used
+           && (self->client->peer == peer || (self->server && self->server->peer == peer));
 }
 
 void sim_network_reset (int peer)
@@ -966,7 +965,7 @@ typedef struct taken_t { /* what lies in a zmq_msg_t */
     bool more;
 } taken_t;
 
-_Static_assert (sizeof (taken_t) <= sizeof (zmq_msg_t), "a zmq_msg_t has room");
+_Static_assert(sizeof (taken_t) <= sizeof (zmq_msg_t), "a zmq_msg_t has room");
 
 static taken_t *taken_of (zmq_msg_t *message)
 {
