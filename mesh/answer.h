@@ -7,9 +7,8 @@
 #include "mesh/wire.h"
 
 #define SKR_ANSWER_SNAPSHOTS_MAX 16 /* files kept at a time; the oldest goes first */
-#define SKR_ANSWER_SNAPSHOT_CHANGES                                                                \
-    1024 /* a larger collection is offered whole to who has none                                   \
-          */
+/* A collection of more changes is offered whole to who has nothing of it. */
+#define SKR_ANSWER_SNAPSHOT_CHANGES 1024
 
 /* Who asks, as its CURVE key tells. */
 typedef struct skr_asker_t {
