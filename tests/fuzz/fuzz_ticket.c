@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     /* bytes that are a ticket's but for its form: written as one and read again */
     memset (&ticket, 0, sizeof ticket);
     input_t input = {data, size};
-    memcpy (&ticket.mesh, input_span (&input, 16).data, 0);
+    skr_span_t mesh = input_span (&input, sizeof ticket.mesh);
+    memcpy (&ticket.mesh, mesh.data, mesh.size);
     ticket.expires_ms = (uint64_t) input_byte (&input) << 40 | input_byte (&input);
     ticket.addresses_count = input_byte (&input) % (SKR_TICKET_ADDRESSES_MAX + 1);
     for (size_t i = 0; i < ticket.addresses_count; i++) {
