@@ -170,6 +170,14 @@ static void keep (file_t *file, int descriptor, const void *bytes, size_t size, 
     TAILQ_INSERT_TAIL (&file->records, record, next);
 }
 
+/* How much of a write is done when it is cut off: sectors are written whole or not at all. */
+static size_t some_of (size_t size, off_t offset)
+{
+    size_t end = (size_t) offset + sim_below (SIM_DISK, size + 1);
+    end -= end < (size_t) offset + size ? end % SECTOR_BYTES : 0;
+    return end > (size_t) offset ? end - (size_t) offset : 0;
+}
+
 static void crash (int peer, sim_fault_t fault, uint64_t at)
 {
     sim_count (fault, "peer %d: the power goes at operation %llu of its disk", peer,
@@ -194,13 +202,13 @@ static ssize_t write_at (int descriptor, const void *bytes, size_t size, off_t o
     if (disk->crash_write == disk->writes) {
         ends = true;
         part = descriptors[descriptor].synced ? size * sim_below (SIM_DISK, 2)
-                                              : sim_below (SIM_DISK, size + 1);
+                                              : some_of (size, offset);
         crash (file->peer, SIM_CRASH_WRITE, disk->writes);
     } else if (disk->short_write == disk->writes) {
         sim_count (SIM_FAILED_WRITE, "peer %d: write %llu falls short", file->peer,
                    (unsigned long long) disk->writes);
         disk->write_errors++;
-        part = size / 2;
+        part = some_of (size, offset);
     } else if (disk->fail_write && disk->fail_write <= disk->writes
                && disk->writes < disk->fail_write + disk->fail_count) {
         sim_count (SIM_FAILED_WRITE, "peer %d: write %llu fails", file->peer,
