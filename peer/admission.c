@@ -94,10 +94,12 @@ static saker_err_t end_statement (admission_t *admission)
     return admission->buf.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
 }
 
-static saker_err_t give_key (const skr_id_t *collection, const uint8_t *key, void *argument)
+static saker_err_t give_key (const skr_id_t *collection, uint64_t generation, const uint8_t *key,
+                             void *argument)
 {
     admission_t *admission = argument;
-    SKR_TRY (skr_statement_key (&admission->buf, collection, key, &admission->member, 1));
+    SKR_TRY (
+        skr_statement_key (&admission->buf, collection, generation, key, &admission->member, 1));
     return end_statement (admission);
 }
 

@@ -306,8 +306,9 @@ static saker_err_t extend_roster (skr_replica_t *self, const skr_change_t *chang
     self->roster_moved = true;
     for (size_t i = 0; i < content->ops_count; i++) {
         const skr_dot_t dot = {change->writer, change->seq, (uint32_t) i};
-        SKR_TRY (skr_roster_add (self->roster, &dot, change->hlc, content->ops[i].argument));
+        SKR_TRY (skr_roster_keep (self->roster, &dot, change->hlc, content->ops[i].argument));
     }
+    SKR_TRY (skr_roster_settle (self->roster));
     SKR_TRY (skr_keyring_update (self->keyring, self->roster, self->device));
     self->roster_version++;
     skr_waiting_wake (self->waiting, &the_roster);

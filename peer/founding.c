@@ -93,7 +93,7 @@ static saker_err_t put_first_key (skr_buf_t *statement, const skr_device_t *devi
     memcpy (founder.device, skr_device_key (device), sizeof founder.device);
     memcpy (founder.transport, skr_device_transport_key (device), sizeof founder.transport);
     randombytes_buf (key, sizeof key);
-    saker_err_t error = skr_statement_key (statement, &mesh, key, members, 1);
+    saker_err_t error = skr_statement_key (statement, &mesh, 0, key, members, 1);
     sodium_memzero (key, sizeof key);
     return error;
 }
@@ -104,7 +104,8 @@ static saker_err_t fill_founded (skr_replica_t *self, const void *argument)
     skr_buf_t found = {0}, incarnate = {0}, key = {0};
     skr_statement_found (&found, self->device, founding->random, founding->mesh_name,
                          founding->device_name);
-    skr_statement_incarnate (&incarnate, skr_device_key (self->device), self->incarnation);
+    skr_statement_incarnate (&incarnate, skr_device_key (self->device), self->incarnation,
+                             skr_span (NULL, 0));
     saker_err_t error = put_first_key (&key, self->device);
     if (error == SAKER_OK && (found.failed || incarnate.failed || key.failed)) {
         error = skr_fail (SAKER_ENOMEM, "out of memory");

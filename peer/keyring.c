@@ -6,10 +6,13 @@
 
 #define COPY_BYTES (SKR_SEAL_KEY_BYTES + crypto_box_SEALBYTES)
 
-/* A key is stated again for each new member; it is as old as its first statement. */
+/* A key is stated again for each new member; it is as old as its first statement. One that nobody
+   stated who might is for reading only: what was sealed with it while that was not known. */
 typedef struct held_key_t {
     skr_id_t collection;
     uint8_t key_id[SKR_KEY_ID_BYTES];
+    bool stated, seals;
+    uint64_t generation;
     uint64_t hlc;
     skr_id_t writer;
     uint8_t raw[SKR_SEAL_KEY_BYTES];
@@ -126,18 +129,32 @@ static saker_err_t open_key (skr_keyring_t *self, const skr_roster_key_t *stated
     return SAKER_OK;
 }
 
+static void age_key (held_key_t *key, const skr_roster_key_t *stated)
+{
+    key->stated = true;
+    if (!stated->counts) {
+        return;
+    }
+    if (!key->seals || earlier (stated->hlc, &stated->writer, key)) {
+        key->hlc = stated->hlc;
+        key->writer = stated->writer;
+    }
+    key->seals = true;
+    key->generation = stated->generation > key->generation ? stated->generation : key->generation;
+}
+
 /* Statements that have no copy for us count for the age of a key too. */
 static void age_keys (skr_keyring_t *self, const skr_roster_t *roster)
 {
     for (size_t i = 0; i < self->count; i++) {
-        self->keys[i].hlc = UINT64_MAX;
+        self->keys[i].stated = self->keys[i].seals = false;
+        self->keys[i].generation = 0;
     }
     for (size_t i = 0; i < skr_roster_keys (roster); i++) {
         const skr_roster_key_t *stated = skr_roster_key_at (roster, i);
         held_key_t *key = find_held (self, stated);
-        if (key && earlier (stated->hlc, &stated->writer, key)) {
-            key->hlc = stated->hlc;
-            key->writer = stated->writer;
+        if (key) {
+            age_key (key, stated);
         }
     }
 }
@@ -147,7 +164,7 @@ static void drop_unstated (skr_keyring_t *self)
 {
     size_t kept = 0;
     for (size_t i = 0; i < self->count; i++) {
-        if (self->keys[i].hlc != UINT64_MAX) {
+        if (self->keys[i].stated) {
             self->keys[kept++] = self->keys[i];
         }
     }
@@ -202,13 +219,19 @@ saker_err_t skr_keyring_find (skr_keyring_t *self, const skr_id_t *collection,
     return skr_fail (SAKER_ENOTFOUND, "no copy of key %s for this device", digits);
 }
 
+static bool precedes (const held_key_t *one, const held_key_t *other)
+{
+    return one->generation != other->generation ? one->generation < other->generation
+                                                : earlier (one->hlc, &one->writer, other);
+}
+
 static const held_key_t *latest_of (const skr_keyring_t *self, const skr_id_t *collection)
 {
     const held_key_t *latest = NULL;
     for (size_t i = 0; i < self->count; i++) {
         const held_key_t *key = &self->keys[i];
-        if (skr_id_equal (&key->collection, collection)
-            && (!latest || earlier (latest->hlc, &latest->writer, key))) {
+        if (key->seals && skr_id_equal (&key->collection, collection)
+            && (!latest || precedes (latest, key))) {
             latest = key;
         }
     }
@@ -232,7 +255,8 @@ saker_err_t skr_keyring_latest (skr_keyring_t *self, const skr_id_t *collection,
 saker_err_t skr_keyring_each (skr_keyring_t *self, skr_raw_key_fn *visit, void *argument)
 {
     for (size_t i = 0; i < self->count; i++) {
-        SKR_TRY (visit (&self->keys[i].collection, self->keys[i].raw, argument));
+        const held_key_t *key = &self->keys[i];
+        SKR_TRY (visit (&key->collection, key->generation, key->raw, argument));
     }
     return SAKER_OK;
 }

@@ -20,13 +20,15 @@ saker_err_t skr_keyring_update (skr_keyring_t *self, const skr_roster_t *roster,
 saker_err_t skr_keyring_find (skr_keyring_t *self, const skr_id_t *collection,
                               const uint8_t key_id[SKR_KEY_ID_BYTES],
                               uint8_t key[SKR_SEAL_KEY_BYTES]) SKR_MUST_USE;
-/* The one to seal with: the latest by (hlc, writer) of its first statement (a key is stated again
-   for each new member), of the collection, else of the mesh. */
+/* The one to seal with: of the collection, else of the mesh, the one of the highest generation,
+   then the latest by (hlc, writer) of its first statement (a key is stated again for each new
+   member). Only keys that were stated by who might (skr_roster_key_t, counts). */
 saker_err_t skr_keyring_latest (skr_keyring_t *self, const skr_id_t *collection,
                                 uint8_t key_id[SKR_KEY_ID_BYTES],
                                 uint8_t key[SKR_SEAL_KEY_BYTES]) SKR_MUST_USE;
-/* The raw keys, to seal them to a new member: visits (collection, raw key). */
-typedef saker_err_t skr_raw_key_fn (const skr_id_t *collection, const uint8_t *key, void *argument);
+/* The raw keys, to seal them to a new member: visits (collection, generation, raw key). */
+typedef saker_err_t skr_raw_key_fn (const skr_id_t *collection, uint64_t generation,
+                                    const uint8_t *key, void *argument);
 saker_err_t skr_keyring_each (skr_keyring_t *self, skr_raw_key_fn *visit,
                               void *argument) SKR_MUST_USE;
 /* A 32-byte key for the beacon's hash: BLAKE2b-256 keyed with the latest mesh key over "saker

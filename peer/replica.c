@@ -62,7 +62,7 @@ saker_err_t skr_replica_put_meta (skr_replica_t *self)
 
 static saker_err_t add_entry (const skr_entry_t *entry, void *argument)
 {
-    return skr_roster_add (argument, &entry->dot, entry->hlc, entry->value);
+    return skr_roster_keep (argument, &entry->dot, entry->hlc, entry->value);
 }
 
 static saker_err_t fill_roster (skr_replica_t *self, skr_roster_t *roster)
@@ -82,6 +82,9 @@ static saker_err_t read_roster (skr_replica_t *self)
     skr_roster_t *roster = NULL;
     SKR_TRY (skr_roster_new (&roster, &self->mesh));
     saker_err_t error = fill_roster (self, roster);
+    if (error == SAKER_OK) {
+        error = skr_roster_settle (roster);
+    }
     if (error == SAKER_OK) {
         error = skr_keyring_update (self->keyring, roster, self->device);
     }
@@ -335,12 +338,15 @@ static saker_err_t state_one (skr_replica_t *self, const skr_buf_t *statement)
 /* The first start of a writer. */
 static saker_err_t introduce (skr_replica_t *self)
 {
-    skr_buf_t statement = {0};
+    const uint8_t *device = skr_device_key (self->device);
+    skr_buf_t statement = {0}, seen = {0};
     if (skr_roster_by_writer (self->roster, &self->writer)) {
         return SAKER_OK;
     }
-    skr_statement_incarnate (&statement, skr_device_key (self->device), self->incarnation);
+    skr_roster_seen (self->roster, device, NULL, &seen);
+    skr_statement_incarnate (&statement, device, self->incarnation, skr_span_of (&seen));
     saker_err_t error = state_one (self, &statement);
+    skr_buf_free (&seen);
     skr_buf_free (&statement);
     return skr_wrap (error, "introduce this device");
 }

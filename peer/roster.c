@@ -1,41 +1,17 @@
 /* The roster is a sum: what is kept of each statement does not depend on the order in which they
-   came. So a device is listed from its first statement on, but is a member only once one gave it a
-   role. */
+   came. So a device is listed from its first statement on, but is a member only once one that
+   counts (rights.c) gave it a role. */
 
-#include "peer/statement.h"
+#include "peer/roster_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define WRITERS_MAX SKR_CLOCK_WRITERS_MAX
-
-/* When something was said; the later one counts. */
-typedef struct stamp_t {
-    uint64_t hlc;
-    skr_dot_t dot;
-} stamp_t;
-
-typedef struct person_t {
-    skr_member_t member;
-    stamp_t stamp; /* of the latest admission */
-} person_t;
-
-typedef struct writer_t {
-    skr_id_t writer;
-    uint8_t device[SKR_DEVICE_KEY_BYTES];
-    uint64_t hlc;
-} writer_t;
-
-struct skr_roster_t {
-    skr_id_t mesh;
-    char mesh_name[SKR_NAME_BYTES_MAX + 1];
-    person_t *people; /* ascending by device key */
-    size_t people_count, people_capacity;
-    writer_t *writers; /* ascending by writer */
-    size_t writers_count, writers_capacity;
-    skr_roster_key_t *keys; /* in order of addition; each owns its copies */
-    size_t keys_count, keys_capacity;
-};
+#define GRANTS_MAX (2 * SKR_ROSTER_MEMBERS_MAX)
+/* Roster changes of a writer above its limit are kept without effect, since others may hold them
+   already; but not without end. */
+#define ABOVE_LIMIT_MAX 256
 
 /* ---- making */
 
@@ -59,7 +35,16 @@ void skr_roster_destroy (skr_roster_t **self_p)
     for (size_t i = 0; i < self->keys_count; i++) {
         free ((void *) self->keys[i].copies.data);
     }
+    for (size_t i = 0; i < self->writers_count; i++) {
+        free (self->writers[i].seen);
+    }
+    for (size_t i = 0; i < self->roles_count; i++) {
+        free (self->roles[i].seen);
+        free (self->roles[i].cutoffs);
+    }
     free (self->keys);
+    free (self->roles);
+    free (self->grants);
     free (self->writers);
     free (self->people);
     free (self);
@@ -88,10 +73,16 @@ static bool person_is (const skr_roster_t *self, size_t at, const uint8_t device
            && memcmp (self->people[at].member.device, device, SKR_DEVICE_KEY_BYTES) == 0;
 }
 
-const skr_member_t *skr_roster_by_device (const skr_roster_t *self, const uint8_t device[32])
+skr_person_t *skr_roster_person (const skr_roster_t *self, const uint8_t device[32])
 {
     size_t at = person_at (self, device);
-    return person_is (self, at, device) ? &self->people[at].member : NULL;
+    return person_is (self, at, device) ? &self->people[at] : NULL;
+}
+
+const skr_member_t *skr_roster_by_device (const skr_roster_t *self, const uint8_t device[32])
+{
+    const skr_person_t *person = skr_roster_person (self, device);
+    return person ? &person->member : NULL;
 }
 
 static size_t writer_at (const skr_roster_t *self, const skr_id_t *writer)
@@ -108,7 +99,7 @@ static size_t writer_at (const skr_roster_t *self, const skr_id_t *writer)
     return low;
 }
 
-static const writer_t *find_writer (const skr_roster_t *self, const skr_id_t *writer)
+const skr_writer_t *skr_roster_writer (const skr_roster_t *self, const skr_id_t *writer)
 {
     size_t at = writer_at (self, writer);
     bool found = at < self->writers_count && skr_id_equal (&self->writers[at].writer, writer);
@@ -117,14 +108,15 @@ static const writer_t *find_writer (const skr_roster_t *self, const skr_id_t *wr
 
 const skr_member_t *skr_roster_by_writer (const skr_roster_t *self, const skr_id_t *writer)
 {
-    const writer_t *found = find_writer (self, writer);
+    const skr_writer_t *found = skr_roster_writer (self, writer);
     return found ? skr_roster_by_device (self, found->device) : NULL;
 }
 
 const skr_member_t *skr_roster_by_transport (const skr_roster_t *self, const uint8_t key[32])
 {
     for (size_t i = 0; i < self->people_count; i++) {
-        if (memcmp (self->people[i].member.transport, key, SKR_TRANSPORT_KEY_BYTES) == 0) {
+        if (self->people[i].member.role != SKR_ROLE_NONE
+            && memcmp (self->people[i].member.transport, key, SKR_TRANSPORT_KEY_BYTES) == 0) {
             return &self->people[i].member;
         }
     }
@@ -205,19 +197,19 @@ const skr_member_t *skr_roster_at (const skr_roster_t *self, size_t index)
     return index < self->people_count ? &self->people[index].member : NULL;
 }
 
-static bool later_writer (const writer_t *one, const writer_t *other)
+static bool later_writer (const skr_writer_t *one, const skr_writer_t *other)
 {
     return one->hlc != other->hlc ? one->hlc > other->hlc
                                   : skr_id_compare (&one->writer, &other->writer) > 0;
 }
 
 /* The latest of a device's writers that is earlier than `before` (NULL: of all). */
-static const writer_t *latest_writer (const skr_roster_t *self, const uint8_t device[32],
-                                      const writer_t *before)
+static const skr_writer_t *latest_writer (const skr_roster_t *self, const uint8_t device[32],
+                                          const skr_writer_t *before)
 {
-    const writer_t *latest = NULL;
+    const skr_writer_t *latest = NULL;
     for (size_t i = 0; i < self->writers_count; i++) {
-        const writer_t *writer = &self->writers[i];
+        const skr_writer_t *writer = &self->writers[i];
         bool fits = memcmp (writer->device, device, SKR_DEVICE_KEY_BYTES) == 0
                     && (!before || later_writer (before, writer));
         if (fits && (!latest || later_writer (writer, latest))) {
@@ -230,7 +222,7 @@ static const writer_t *latest_writer (const skr_roster_t *self, const uint8_t de
 size_t skr_roster_writers (const skr_roster_t *self, const uint8_t device[32], skr_id_t *writers,
                            size_t count)
 {
-    const writer_t *before = NULL;
+    const skr_writer_t *before = NULL;
     size_t found = 0;
     while (found < count && (before = latest_writer (self, device, before))) {
         writers[found++] = before->writer;
@@ -279,63 +271,95 @@ static saker_err_t grow (void **items, size_t *capacity, size_t count, size_t si
     return SAKER_OK;
 }
 
-static bool later (const stamp_t *one, const stamp_t *other)
+bool skr_stamp_later (const skr_stamp_t *one, const skr_stamp_t *other)
 {
     return one->hlc != other->hlc ? one->hlc > other->hlc
                                   : skr_dot_compare (&one->dot, &other->dot) > 0;
 }
 
-static saker_err_t insert_person (skr_roster_t *self, size_t at, const skr_member_t *member,
-                                  const stamp_t *stamp)
-{
-    void *people = self->people;
-    SKR_TRY (grow (&people, &self->people_capacity, self->people_count, sizeof *self->people,
-                   SKR_ROSTER_MEMBERS_MAX));
-    self->people = people;
-    memmove (&self->people[at + 1], &self->people[at],
-             (self->people_count - at) * sizeof *self->people);
-    self->people[at] = (person_t){.member = *member, .stamp = *stamp};
-    self->people_count++;
-    return SAKER_OK;
-}
-
-static saker_err_t add_member (skr_roster_t *self, const skr_member_t *member, const stamp_t *stamp)
+static saker_err_t find_or_add_person (skr_roster_t *self, const skr_member_t *member,
+                                       skr_person_t **person)
 {
     size_t at = person_at (self, member->device);
     if (!person_is (self, at, member->device)) {
-        return insert_person (self, at, member, stamp);
+        void *people = self->people;
+        SKR_TRY (grow (&people, &self->people_capacity, self->people_count, sizeof *self->people,
+                       SKR_ROSTER_MEMBERS_MAX));
+        self->people = people;
+        memmove (&self->people[at + 1], &self->people[at],
+                 (self->people_count - at) * sizeof *self->people);
+        self->people[at] = (skr_person_t){.member = *member};
+        self->people[at].member.role = SKR_ROLE_NONE;
+        self->people_count++;
     }
-    person_t *person = &self->people[at];
-    skr_role_t role = member->role > person->member.role ? member->role : person->member.role;
-    if (later (stamp, &person->stamp)) {
-        person->member = *member;
-        person->stamp = *stamp;
-    }
-    person->member.role = role;
+    *person = &self->people[at];
+    return SAKER_OK;
+}
+
+static saker_err_t add_grant (skr_roster_t *self, const skr_member_t *member,
+                              const skr_stamp_t *stamp, bool founding)
+{
+    skr_person_t *person = NULL;
+    void *grants = self->grants;
+    SKR_TRY (find_or_add_person (self, member, &person));
+    SKR_TRY (grow (&grants, &self->grants_capacity, self->grants_count, sizeof *self->grants,
+                   GRANTS_MAX));
+    self->grants = grants;
+    self->grants[self->grants_count++] =
+        (skr_grant_t){.member = *member, .stamp = *stamp, .founding = founding};
+    person->founder |= founding;
+    person->ever = member->role > person->ever ? member->role : person->ever;
     return SAKER_OK;
 }
 
 static saker_err_t add_found (skr_roster_t *self, const skr_statement_t *statement)
 {
     /* design 8: the founder cannot be changed by anybody. */
-    stamp_t last;
+    skr_stamp_t last;
     memset (&last, 0xff, sizeof last); /* later than whatever time and dot an admin can make up */
     memcpy (self->mesh_name, statement->mesh_name, sizeof self->mesh_name);
-    return add_member (self, &statement->member, &last);
+    return add_grant (self, &statement->member, &last, true);
+}
+
+static saker_err_t add_role (skr_roster_t *self, const skr_statement_t *statement,
+                             const skr_stamp_t *stamp)
+{
+    skr_role_statement_t role = {.fence = statement->kind == SKR_STATEMENT_FENCE,
+                                 .collection = statement->collection,
+                                 .role = statement->member.role,
+                                 .stamp = *stamp,
+                                 .from = statement->from,
+                                 .to = statement->to};
+    void *roles = self->roles;
+    memcpy (role.device, statement->member.device, sizeof role.device);
+    SKR_TRY (grow (&roles, &self->roles_capacity, self->roles_count, sizeof *self->roles,
+                   SKR_ROSTER_ROLES_MAX));
+    self->roles = roles;
+    saker_err_t error = skr_statement_seen (statement->seen, &role.seen, &role.seen_count);
+    if (error == SAKER_OK) {
+        error = skr_statement_cutoffs (statement->cutoffs, &role.cutoffs, &role.cutoffs_count);
+    }
+    if (error != SAKER_OK) {
+        free (role.seen);
+        return error;
+    }
+    self->roles[self->roles_count++] = role;
+    return SAKER_OK;
 }
 
 static saker_err_t add_writer (skr_roster_t *self, const skr_statement_t *statement, uint64_t hlc)
 {
-    writer_t writer = {.hlc = hlc};
+    skr_writer_t writer = {.hlc = hlc};
     void *writers = self->writers;
     memcpy (writer.device, statement->member.device, sizeof writer.device);
     skr_device_writer (writer.device, statement->incarnation, &writer.writer);
-    if (find_writer (self, &writer.writer)) {
+    if (skr_roster_writer (self, &writer.writer)) {
         return SAKER_OK;
     }
     SKR_TRY (
         grow (&writers, &self->writers_capacity, self->writers_count, sizeof writer, WRITERS_MAX));
     self->writers = writers;
+    SKR_TRY (skr_statement_seen (statement->seen, &writer.seen, &writer.seen_count));
     size_t at = writer_at (self, &writer.writer);
     memmove (&self->writers[at + 1], &self->writers[at],
              (self->writers_count - at) * sizeof writer);
@@ -358,18 +382,20 @@ static saker_err_t add_key (skr_roster_t *self, const skr_statement_t *statement
     memcpy (copies, statement->copies.data, statement->copies.size);
     skr_roster_key_t *key = &self->keys[self->keys_count++];
     *key = (skr_roster_key_t){.collection = statement->collection,
+                              .generation = statement->generation,
                               .hlc = hlc,
                               .writer = dot->writer,
+                              .seq = dot->seq,
                               .copies = skr_span (copies, statement->copies.size)};
     memcpy (key->key_id, statement->key_id, sizeof key->key_id);
     return SAKER_OK;
 }
 
-saker_err_t skr_roster_add (skr_roster_t *self, const skr_dot_t *dot, uint64_t hlc,
-                            skr_span_t bytes)
+saker_err_t skr_roster_keep (skr_roster_t *self, const skr_dot_t *dot, uint64_t hlc,
+                             skr_span_t bytes)
 {
     skr_statement_t statement;
-    const stamp_t stamp = {.hlc = hlc, .dot = *dot};
+    const skr_stamp_t stamp = {.hlc = hlc, .dot = *dot};
     SKR_TRY (skr_statement_read (bytes, &statement));
     switch (statement.kind) {
     case SKR_STATEMENT_FOUND:
@@ -377,7 +403,10 @@ saker_err_t skr_roster_add (skr_roster_t *self, const skr_dot_t *dot, uint64_t h
     case SKR_STATEMENT_INCARNATE:
         return add_writer (self, &statement, hlc);
     case SKR_STATEMENT_ADMIT:
-        return add_member (self, &statement.member, &stamp);
+        return add_grant (self, &statement.member, &stamp, false);
+    case SKR_STATEMENT_ROLE:
+    case SKR_STATEMENT_FENCE:
+        return add_role (self, &statement, &stamp);
     case SKR_STATEMENT_KEY:
         return add_key (self, &statement, dot, hlc);
     default:
@@ -385,14 +414,22 @@ saker_err_t skr_roster_add (skr_roster_t *self, const skr_dot_t *dot, uint64_t h
     }
 }
 
+saker_err_t skr_roster_add (skr_roster_t *self, const skr_dot_t *dot, uint64_t hlc,
+                            skr_span_t bytes)
+{
+    SKR_TRY (skr_roster_keep (self, dot, hlc, bytes));
+    return skr_roster_settle (self);
+}
+
 /* ---- checking */
 
 /* Who wrote a change, as far as this roster and the change itself tell. */
 typedef struct author_t {
     uint8_t device[SKR_DEVICE_KEY_BYTES];
-    bool known;    /* its writer was introduced before */
-    bool founding; /* this change founds the mesh */
-    skr_role_t role;
+    bool known;      /* its writer was introduced before */
+    bool founding;   /* this change founds the mesh */
+    skr_role_t ever; /* the highest role that it ever had: whether a statement counts is another
+                        question, which all peers answer alike once they know the same */
 } author_t;
 
 static bool founds (const skr_roster_t *self, const skr_statement_t *statement)
@@ -444,7 +481,7 @@ static saker_err_t introduced_author (const skr_roster_t *self, const skr_change
 static saker_err_t find_author (const skr_roster_t *self, const skr_change_t *change,
                                 const skr_content_t *content, author_t *author)
 {
-    const writer_t *writer = find_writer (self, &change->writer);
+    const skr_writer_t *writer = skr_roster_writer (self, &change->writer);
     memset (author, 0, sizeof *author);
     if (writer) {
         memcpy (author->device, writer->device, sizeof author->device);
@@ -452,9 +489,9 @@ static saker_err_t find_author (const skr_roster_t *self, const skr_change_t *ch
     } else {
         SKR_TRY (introduced_author (self, change, content, author));
     }
-    const skr_member_t *member = skr_roster_by_device (self, author->device);
-    author->role = member ? member->role : author->founding ? SKR_ROLE_ADMIN : SKR_ROLE_NONE;
-    if (author->role == SKR_ROLE_NONE) {
+    const skr_person_t *person = skr_roster_person (self, author->device);
+    author->ever = person ? person->ever : author->founding ? SKR_ROLE_ADMIN : SKR_ROLE_NONE;
+    if (author->ever == SKR_ROLE_NONE) {
         return skr_fail (SAKER_EWAIT, "the author of a roster change is not a member yet");
     }
     return SAKER_OK;
@@ -463,7 +500,7 @@ static saker_err_t find_author (const skr_roster_t *self, const skr_change_t *ch
 static saker_err_t check_admit (const skr_roster_t *self, const skr_statement_t *statement,
                                 const author_t *author, size_t ops_count)
 {
-    if (author->role != SKR_ROLE_ADMIN) {
+    if (author->ever != SKR_ROLE_ADMIN) {
         return skr_fail (SAKER_ERIGHT, "only an admin admits");
     }
     if (self->people_count + ops_count > SKR_ROSTER_MEMBERS_MAX
@@ -473,15 +510,49 @@ static saker_err_t check_admit (const skr_roster_t *self, const skr_statement_t 
     return SAKER_OK;
 }
 
-static saker_err_t check_key (const skr_roster_t *self, const author_t *author, size_t ops_count)
+static saker_err_t check_key (const skr_roster_t *self, const skr_statement_t *statement,
+                              const author_t *author, size_t ops_count)
 {
-    if (author->role != SKR_ROLE_ADMIN) {
+    if (author->ever != SKR_ROLE_ADMIN) {
         return skr_fail (SAKER_ERIGHT, "only an admin gives out keys");
     }
     if (self->keys_count + ops_count > SKR_ROSTER_KEYS_MAX) {
         return skr_fail (SAKER_ELIMIT, "a roster holds at most %d keys", SKR_ROSTER_KEYS_MAX);
     }
+    /* A key that is ahead of all others would seal for ever, whoever knows it. */
+    if (statement->generation > skr_roster_generation (self, &statement->collection) + ops_count) {
+        return skr_fail (SAKER_EWAIT, "the keys before this one are not here yet");
+    }
     return SAKER_OK;
+}
+
+static saker_err_t check_closing (const skr_roster_t *self, const skr_statement_t *statement,
+                                  const author_t *author, size_t ops_count)
+{
+    const skr_person_t *person = skr_roster_person (self, statement->member.device);
+    if (author->ever != SKR_ROLE_ADMIN) {
+        return skr_fail (SAKER_ERIGHT, "only an admin gives and takes rights");
+    }
+    if (!person) {
+        return skr_fail (SAKER_EWAIT, "whose rights these are is not a member yet");
+    }
+    if (person->founder) {
+        return skr_fail (SAKER_ERIGHT, "the founder's rights cannot be taken");
+    }
+    if (self->roles_count + ops_count > SKR_ROSTER_ROLES_MAX) {
+        return skr_fail (SAKER_ELIMIT, "a roster holds at most %d statements of roles and fences",
+                         SKR_ROSTER_ROLES_MAX);
+    }
+    return SAKER_OK;
+}
+
+static saker_err_t check_limit (const skr_roster_t *self, const skr_change_t *change)
+{
+    static const skr_id_t roster;
+    uint64_t limit = skr_roster_limit (self, &change->writer, &roster);
+    return limit <= UINT64_MAX - ABOVE_LIMIT_MAX && change->seq > limit + ABOVE_LIMIT_MAX
+               ? skr_fail (SAKER_ERIGHT, "too many roster changes of who may make none any more")
+               : SAKER_OK;
 }
 
 /* A change is checked before any of it is added, so as if each operation added something. */
@@ -504,7 +575,10 @@ static saker_err_t check_right (const skr_roster_t *self, const skr_change_t *ch
     case SKR_STATEMENT_ADMIT:
         return check_admit (self, statement, author, ops_count);
     case SKR_STATEMENT_KEY:
-        return check_key (self, author, ops_count);
+        return check_key (self, statement, author, ops_count);
+    case SKR_STATEMENT_ROLE:
+    case SKR_STATEMENT_FENCE:
+        return check_closing (self, statement, author, ops_count);
     default:
         return SAKER_OK;
     }
@@ -517,6 +591,9 @@ saker_err_t skr_roster_check (const skr_roster_t *self, const skr_change_t *chan
     SKR_TRY (check_forms (content));
     SKR_TRY (find_author (self, change, content, &author));
     SKR_TRY (skr_change_verify (change, &self->mesh, author.device));
+    if (author.known) {
+        SKR_TRY (check_limit (self, change));
+    }
     if (!author.known && self->writers_count >= WRITERS_MAX) {
         return skr_fail (SAKER_ELIMIT, "a mesh has at most %d writers", WRITERS_MAX);
     }

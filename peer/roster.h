@@ -5,16 +5,28 @@
 
      FOUND      {0: 1, 1: device key, 2: random 32, 3: mesh name, 4: transport key, 5: name}
                 by the founder, first operation of its first change; its hash is the mesh id
-     INCARNATE  {0: 2, 1: device key, 2: incarnation 16}
-                by the device itself, in the first roster change of every writer
+     INCARNATE  {0: 2, 1: device key, 2: incarnation 16, ? 3: seen}
+                by the device itself, in the first roster change of every writer; seen: what
+                closed its earlier writers, [+ dot of a ROLE or FENCE]
      ADMIT      {0: 3, 1: device key, 2: transport key, 3: name, 4: role, 5: ticket public key}
                 by an admin
      KEY        {0: 4, 1: collection id (zeros: the mesh), 2: key id 8,
-                 3: [+ [device key, key sealed to its transport key]]}
-                by an admin
+                 3: [+ [device key, key sealed to its transport key]], ? 4: generation}
+                by an admin; of several keys the one of the highest generation seals
+     ROLE       {0: 5, 1: device key, 2: collection id (zeros: the mesh), 3: role, 4: seen,
+                 5: cutoffs, 6: from, 7: to}
+                by an admin; the role from now on, none to revoke it
+     FENCE      {0: 6, 1: device key, 4: seen, 5: cutoffs, 6: from, 7: to}
+                by an admin; closes the writers, the device stays a member
 
-   Later kinds (role, revoke, fence, return, fork, rights) are unknown here: a statement of an
-   unknown kind is kept and passed on, and has no effect. */
+     seen    = [* [writer, seq, index]]: dots of the statements about the same device that this one
+               knows, and so supersedes: those alone that no other of them supersedes
+     cutoffs = [* [collection id, writer, seq]], ascending: in the collections from `from` to `to`,
+               what the writers of the device did above that seq, or above 0 where nothing stands,
+               is void
+
+   Statements merge in any order to the same roster; rights.h says what of them counts. A statement
+   of an unknown kind is kept and passed on, and has no effect. */
 
 #ifndef SKR_PEER_ROSTER_H_INCLUDED
 #define SKR_PEER_ROSTER_H_INCLUDED
@@ -36,6 +48,9 @@ const char *skr_role_text (skr_role_t role);
 
 #define SKR_ROSTER_MEMBERS_MAX 4096
 #define SKR_ROSTER_KEYS_MAX 4096
+#define SKR_ROSTER_ROLES_MAX 1024 /* statements of roles and fences */
+#define SKR_CUTOFFS_MAX 1024      /* in one statement; more collections take several */
+#define SKR_SEEN_MAX 256
 
 typedef struct skr_member_t {
     uint8_t device[SKR_DEVICE_KEY_BYTES];
@@ -43,6 +58,13 @@ typedef struct skr_member_t {
     char name[SKR_NAME_BYTES_MAX + 1]; /* a label; made unique for people by the device's text */
     skr_role_t role;
 } skr_member_t;
+
+/* What a writer did in a collection above `seq` is void (design 8). */
+typedef struct skr_cutoff_t {
+    skr_id_t collection;
+    skr_id_t writer;
+    uint64_t seq;
+} skr_cutoff_t;
 
 /* A name of a device or a mesh: UTF-8, 1 to 64 bytes, no control characters. SAKER_EINPUT with
    `what` ("device", "mesh") in the sentence. */
@@ -59,12 +81,18 @@ void skr_roster_destroy (skr_roster_t **self_p);
 saker_err_t skr_roster_check (const skr_roster_t *self, const skr_change_t *change,
                               const skr_content_t *content) SKR_MUST_USE;
 /* Adds one statement of a change that passed the check (or was stored). Statements may come in any
-   order: a device's role is the highest that it was admitted with (loss of rights is a statement of
-   its own, with a cutoff), its name and transport key are those of the latest admission. */
+   order: a device's role is the highest that it was admitted with, unless a ROLE says otherwise;
+   its name and transport key are those of the latest admission. */
 saker_err_t skr_roster_add (skr_roster_t *self, const skr_dot_t *dot, uint64_t hlc,
                             skr_span_t statement) SKR_MUST_USE;
+/* The same in two steps, for many: nothing is asked of the roster between the first and the
+   second. */
+saker_err_t skr_roster_keep (skr_roster_t *self, const skr_dot_t *dot, uint64_t hlc,
+                             skr_span_t statement) SKR_MUST_USE;
+saker_err_t skr_roster_settle (skr_roster_t *self) SKR_MUST_USE;
 
-/* Borrowed until the next add. NULL when there is none. */
+/* Borrowed until the next add. NULL when there is none. A device that lost all rights is still
+   found, with SKR_ROLE_NONE, but not by its transport key. */
 const skr_member_t *skr_roster_by_writer (const skr_roster_t *self, const skr_id_t *writer);
 const skr_member_t *skr_roster_by_device (const skr_roster_t *self, const uint8_t device[32]);
 const skr_member_t *skr_roster_by_transport (const skr_roster_t *self, const uint8_t key[32]);
@@ -85,22 +113,55 @@ const char *skr_roster_mesh_name (const skr_roster_t *self); /* "" before FOUND 
 typedef struct skr_roster_key_t {
     skr_id_t collection; /* zeros: of the mesh */
     uint8_t key_id[SKR_KEY_ID_BYTES];
+    uint64_t generation;
     uint64_t hlc;
     skr_id_t writer;
+    uint64_t seq;
+    bool counts;       /* its author might state it: only such a key seals */
     skr_span_t copies; /* encoded array; borrowed from the roster */
 } skr_roster_key_t;
 size_t skr_roster_keys (const skr_roster_t *self);
 const skr_roster_key_t *skr_roster_key_at (const skr_roster_t *self, size_t index);
 
+/* The highest seq of a writer in a collection (the roster: zeros) that stands; UINT64_MAX: its end
+   is open; 0: nothing of it does. */
+uint64_t skr_roster_limit (const skr_roster_t *self, const skr_id_t *writer,
+                           const skr_id_t *collection);
+/* What a device may do in a collection now. */
+skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
+                            const skr_id_t *collection);
+/* Was the writer fenced, and has not come back under another? */
+bool skr_roster_is_fenced (const skr_roster_t *self, const uint8_t device[32]);
+/* Changes whenever some writer's limit may have. */
+uint64_t skr_roster_closings (const skr_roster_t *self);
+/* The statements about a device that no other supersedes, as `seen` (encoded): of `collection`, or
+   with NULL all that may have closed its writers, fences too. */
+void skr_roster_seen (const skr_roster_t *self, const uint8_t device[32],
+                      const skr_id_t *collection, skr_buf_t *seen);
+/* The highest generation of a collection's keys, also of those that do not count; 0: none. */
+uint64_t skr_roster_generation (const skr_roster_t *self, const skr_id_t *collection);
+
 /* Append the encoded statements. */
 void skr_statement_found (skr_buf_t *buf, const skr_device_t *device, const uint8_t random[32],
                           const char *mesh_name, const char *name);
 void skr_statement_incarnate (skr_buf_t *buf, const uint8_t device[32],
-                              const uint8_t incarnation[SKR_INCARNATION_BYTES]);
+                              const uint8_t incarnation[SKR_INCARNATION_BYTES], skr_span_t seen);
 void skr_statement_admit (skr_buf_t *buf, const skr_member_t *member, const uint8_t ticket[32]);
 /* Seals `key` to each member that may read (role read and above). */
-saker_err_t skr_statement_key (skr_buf_t *buf, const skr_id_t *collection,
+saker_err_t skr_statement_key (skr_buf_t *buf, const skr_id_t *collection, uint64_t generation,
                                const uint8_t key[SKR_SEAL_KEY_BYTES],
                                const skr_member_t *const *members, size_t count) SKR_MUST_USE;
+/* What a ROLE or a FENCE says; for a fence collection and role are not looked at. Borrows. */
+typedef struct skr_closing_t {
+    uint8_t device[SKR_DEVICE_KEY_BYTES];
+    skr_id_t collection;
+    skr_role_t role;
+    skr_span_t seen; /* encoded */
+    const skr_cutoff_t *cutoffs;
+    size_t cutoffs_count;
+    skr_id_t from, to;
+} skr_closing_t;
+void skr_statement_role (skr_buf_t *buf, const skr_closing_t *closing);
+void skr_statement_fence (skr_buf_t *buf, const skr_closing_t *closing);
 
 #endif

@@ -1,6 +1,7 @@
 #include "peer/statement.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- roles and names */
@@ -86,10 +87,136 @@ static void read_found (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statem
     member->role = SKR_ROLE_ADMIN;
 }
 
-static void read_incarnate (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statement)
+/* ---- lists in statements */
+
+static void get_dot (skr_cbor_t *cbor, skr_dot_t *dot)
+{
+    if (skr_cbor_get_array (cbor, 3) != 3) {
+        skr_cbor_reject (cbor, "a dot has three parts");
+    }
+    skr_cbor_get_fixed (cbor, dot->writer.bytes, sizeof dot->writer.bytes);
+    dot->seq = skr_cbor_get_uint (cbor);
+    uint64_t index = skr_cbor_get_uint (cbor);
+    if (dot->seq == 0 || index >= SKR_CHANGE_OPS_MAX) {
+        skr_cbor_reject (cbor, "not a dot");
+    }
+    dot->index = (uint32_t) index;
+}
+
+static void get_cutoff (skr_cbor_t *cbor, skr_cutoff_t *cutoff)
+{
+    if (skr_cbor_get_array (cbor, 3) != 3) {
+        skr_cbor_reject (cbor, "a cutoff has three parts");
+    }
+    skr_cbor_get_fixed (cbor, cutoff->collection.bytes, sizeof cutoff->collection.bytes);
+    skr_cbor_get_fixed (cbor, cutoff->writer.bytes, sizeof cutoff->writer.bytes);
+    cutoff->seq = skr_cbor_get_uint (cbor);
+}
+
+static bool cutoffs_ascend (const skr_cutoff_t *one, const skr_cutoff_t *other)
+{
+    int order = skr_id_compare (&one->collection, &other->collection);
+    order = order ? order : skr_id_compare (&one->writer, &other->writer);
+    return order < 0;
+}
+
+/* An array of dots: strictly ascending. */
+static skr_span_t read_seen (skr_cbor_t *cbor)
+{
+    const uint8_t *start = cbor->at;
+    skr_dot_t before, dot;
+    size_t count = skr_cbor_get_array (cbor, SKR_SEEN_MAX);
+    for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++, before = dot) {
+        get_dot (cbor, &dot);
+        if (i > 0 && skr_dot_compare (&before, &dot) >= 0) {
+            skr_cbor_reject (cbor, "dots do not ascend");
+        }
+    }
+    return skr_span (start, (size_t) (cbor->at - start));
+}
+
+static skr_span_t read_cutoffs (skr_cbor_t *cbor)
+{
+    const uint8_t *start = cbor->at;
+    skr_cutoff_t before, cutoff;
+    size_t count = skr_cbor_get_array (cbor, SKR_CUTOFFS_MAX);
+    for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++, before = cutoff) {
+        get_cutoff (cbor, &cutoff);
+        if (i > 0 && !cutoffs_ascend (&before, &cutoff)) {
+            skr_cbor_reject (cbor, "cutoffs do not ascend");
+        }
+    }
+    return skr_span (start, (size_t) (cbor->at - start));
+}
+
+saker_err_t skr_statement_seen (skr_span_t seen, skr_dot_t **list, size_t *count)
+{
+    skr_cbor_t cbor;
+    *list = NULL;
+    *count = 0;
+    if (seen.size == 0) {
+        return SAKER_OK;
+    }
+    skr_cbor_open (&cbor, seen);
+    size_t found = skr_cbor_get_array (&cbor, SKR_SEEN_MAX);
+    if (found > 0 && !(*list = calloc (found, sizeof **list))) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < found; i++) {
+        get_dot (&cbor, &(*list)[i]);
+    }
+    *count = found;
+    return SAKER_OK;
+}
+
+saker_err_t skr_statement_cutoffs (skr_span_t cutoffs, skr_cutoff_t **list, size_t *count)
+{
+    skr_cbor_t cbor;
+    *list = NULL;
+    *count = 0;
+    skr_cbor_open (&cbor, cutoffs);
+    size_t found = skr_cbor_get_array (&cbor, SKR_CUTOFFS_MAX);
+    if (found > 0 && !(*list = calloc (found, sizeof **list))) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < found; i++) {
+        get_cutoff (&cbor, &(*list)[i]);
+    }
+    *count = found;
+    return SAKER_OK;
+}
+
+/* ---- reading statements, kind by kind */
+
+static void read_incarnate (skr_cbor_t *cbor, int64_t *last, size_t count,
+                            skr_statement_t *statement)
 {
     take_fixed (cbor, last, 1, statement->member.device, sizeof statement->member.device);
     take_fixed (cbor, last, 2, statement->incarnation, sizeof statement->incarnation);
+    if (count > 3) {
+        take_key (cbor, last, 3);
+        statement->seen = read_seen (cbor);
+    }
+}
+
+static void read_closing (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statement)
+{
+    take_fixed (cbor, last, 1, statement->member.device, sizeof statement->member.device);
+    if (statement->kind == SKR_STATEMENT_ROLE) {
+        take_fixed (cbor, last, 2, statement->collection.bytes, sizeof statement->collection.bytes);
+        take_key (cbor, last, 3);
+        uint64_t role = skr_cbor_get_uint (cbor);
+        if (role > SKR_ROLE_ADMIN) {
+            skr_cbor_reject (cbor, "unknown role");
+        }
+        statement->member.role = (skr_role_t) (role & 7);
+    }
+    take_key (cbor, last, 4);
+    statement->seen = read_seen (cbor);
+    take_key (cbor, last, 5);
+    statement->cutoffs = read_cutoffs (cbor);
+    take_fixed (cbor, last, 6, statement->from.bytes, sizeof statement->from.bytes);
+    take_fixed (cbor, last, 7, statement->to.bytes, sizeof statement->to.bytes);
 }
 
 static void read_admit (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statement)
@@ -126,7 +253,7 @@ static void read_copies (skr_cbor_t *cbor)
     }
 }
 
-static void read_key (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statement)
+static void read_key (skr_cbor_t *cbor, int64_t *last, size_t count, skr_statement_t *statement)
 {
     take_fixed (cbor, last, 1, statement->collection.bytes, sizeof statement->collection.bytes);
     take_fixed (cbor, last, 2, statement->key_id, sizeof statement->key_id);
@@ -134,6 +261,10 @@ static void read_key (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statemen
     const uint8_t *start = cbor->at;
     read_copies (cbor);
     statement->copies = skr_span (start, (size_t) (cbor->at - start));
+    if (count > 4) {
+        take_key (cbor, last, 4);
+        statement->generation = skr_cbor_get_uint (cbor);
+    }
 }
 
 static void skip_pairs (skr_cbor_t *cbor, int64_t *last, size_t count)
@@ -144,12 +275,13 @@ static void skip_pairs (skr_cbor_t *cbor, int64_t *last, size_t count)
     }
 }
 
-/* Number of pairs of each known kind, its own included. */
-static const size_t pair_counts[] = {0, 6, 3, 6, 4};
+/* Number of pairs of each known kind, its own included: at least, and at most. */
+static const size_t pair_counts[][2] = {{0, 0}, {6, 6}, {3, 4}, {6, 6}, {4, 5}, {8, 8}, {6, 6}};
 
 static void read_known (skr_cbor_t *cbor, int64_t *last, size_t count, skr_statement_t *statement)
 {
-    if (count != pair_counts[statement->kind]) {
+    const size_t *counts = pair_counts[statement->kind];
+    if (count < counts[0] || count > counts[1]) {
         skr_cbor_reject (cbor, "a statement of a wrong length");
         return;
     }
@@ -158,13 +290,16 @@ static void read_known (skr_cbor_t *cbor, int64_t *last, size_t count, skr_state
         read_found (cbor, last, statement);
         break;
     case SKR_STATEMENT_INCARNATE:
-        read_incarnate (cbor, last, statement);
+        read_incarnate (cbor, last, count, statement);
         break;
     case SKR_STATEMENT_ADMIT:
         read_admit (cbor, last, statement);
         break;
+    case SKR_STATEMENT_KEY:
+        read_key (cbor, last, count, statement);
+        break;
     default:
-        read_key (cbor, last, statement);
+        read_closing (cbor, last, statement);
         break;
     }
 }
@@ -180,7 +315,7 @@ saker_err_t skr_statement_read (skr_span_t bytes, skr_statement_t *statement)
     statement->kind = skr_cbor_get_uint (&cbor);
     if (cbor.error == SAKER_OK && statement->kind == 0) {
         skr_cbor_reject (&cbor, "statement of kind 0");
-    } else if (cbor.error == SAKER_OK && statement->kind <= SKR_STATEMENT_KEY) {
+    } else if (cbor.error == SAKER_OK && statement->kind <= SKR_STATEMENT_LAST) {
         read_known (&cbor, &last, count, statement);
     } else if (cbor.error == SAKER_OK) {
         skip_pairs (&cbor, &last, count - 1);
@@ -202,9 +337,9 @@ static void put_name (skr_buf_t *buf, uint64_t key, const char *name)
     skr_cbor_put_text (buf, name, strlen (name));
 }
 
-static void put_kind (skr_buf_t *buf, uint64_t kind)
+static void put_kind (skr_buf_t *buf, uint64_t kind, size_t optional)
 {
-    skr_cbor_put_map (buf, pair_counts[kind]);
+    skr_cbor_put_map (buf, pair_counts[kind][0] + optional);
     skr_cbor_put_uint (buf, 0);
     skr_cbor_put_uint (buf, kind);
 }
@@ -212,7 +347,7 @@ static void put_kind (skr_buf_t *buf, uint64_t kind)
 void skr_statement_found (skr_buf_t *buf, const skr_device_t *device, const uint8_t random[32],
                           const char *mesh_name, const char *name)
 {
-    put_kind (buf, SKR_STATEMENT_FOUND);
+    put_kind (buf, SKR_STATEMENT_FOUND, 0);
     put_fixed (buf, 1, skr_device_key (device), SKR_DEVICE_KEY_BYTES);
     put_fixed (buf, 2, random, 32);
     put_name (buf, 3, mesh_name);
@@ -221,16 +356,20 @@ void skr_statement_found (skr_buf_t *buf, const skr_device_t *device, const uint
 }
 
 void skr_statement_incarnate (skr_buf_t *buf, const uint8_t device[32],
-                              const uint8_t incarnation[SKR_INCARNATION_BYTES])
+                              const uint8_t incarnation[SKR_INCARNATION_BYTES], skr_span_t seen)
 {
-    put_kind (buf, SKR_STATEMENT_INCARNATE);
+    put_kind (buf, SKR_STATEMENT_INCARNATE, seen.size > 0);
     put_fixed (buf, 1, device, SKR_DEVICE_KEY_BYTES);
     put_fixed (buf, 2, incarnation, SKR_INCARNATION_BYTES);
+    if (seen.size > 0) {
+        skr_cbor_put_uint (buf, 3);
+        skr_buf_append_span (buf, seen);
+    }
 }
 
 void skr_statement_admit (skr_buf_t *buf, const skr_member_t *member, const uint8_t ticket[32])
 {
-    put_kind (buf, SKR_STATEMENT_ADMIT);
+    put_kind (buf, SKR_STATEMENT_ADMIT, 0);
     put_fixed (buf, 1, member->device, sizeof member->device);
     put_fixed (buf, 2, member->transport, sizeof member->transport);
     put_name (buf, 3, member->name);
@@ -256,7 +395,7 @@ static saker_err_t put_copy (skr_buf_t *buf, const uint8_t *key, const skr_membe
     return SAKER_OK;
 }
 
-saker_err_t skr_statement_key (skr_buf_t *buf, const skr_id_t *collection,
+saker_err_t skr_statement_key (skr_buf_t *buf, const skr_id_t *collection, uint64_t generation,
                                const uint8_t key[SKR_SEAL_KEY_BYTES],
                                const skr_member_t *const *members, size_t count)
 {
@@ -266,7 +405,7 @@ saker_err_t skr_statement_key (skr_buf_t *buf, const skr_id_t *collection,
         readers += may_read (members[i]);
     }
     crypto_generichash (hash, sizeof hash, key, SKR_SEAL_KEY_BYTES, NULL, 0);
-    put_kind (buf, SKR_STATEMENT_KEY);
+    put_kind (buf, SKR_STATEMENT_KEY, generation > 0);
     put_fixed (buf, 1, collection->bytes, sizeof collection->bytes);
     put_fixed (buf, 2, hash, SKR_KEY_ID_BYTES);
     skr_cbor_put_uint (buf, 3);
@@ -276,5 +415,47 @@ saker_err_t skr_statement_key (skr_buf_t *buf, const skr_id_t *collection,
             SKR_TRY (put_copy (buf, key, members[i]));
         }
     }
+    if (generation > 0) {
+        skr_cbor_put_uint (buf, 4);
+        skr_cbor_put_uint (buf, generation);
+    }
     return SAKER_OK;
+}
+
+static void put_closing (skr_buf_t *buf, const skr_closing_t *closing)
+{
+    skr_cbor_put_uint (buf, 4);
+    if (closing->seen.size > 0) {
+        skr_buf_append_span (buf, closing->seen);
+    } else {
+        skr_cbor_put_array (buf, 0);
+    }
+    skr_cbor_put_uint (buf, 5);
+    skr_cbor_put_array (buf, closing->cutoffs_count);
+    for (size_t i = 0; i < closing->cutoffs_count; i++) {
+        const skr_cutoff_t *cutoff = &closing->cutoffs[i];
+        skr_cbor_put_array (buf, 3);
+        skr_cbor_put_bytes (buf, cutoff->collection.bytes, sizeof cutoff->collection.bytes);
+        skr_cbor_put_bytes (buf, cutoff->writer.bytes, sizeof cutoff->writer.bytes);
+        skr_cbor_put_uint (buf, cutoff->seq);
+    }
+    put_fixed (buf, 6, closing->from.bytes, sizeof closing->from.bytes);
+    put_fixed (buf, 7, closing->to.bytes, sizeof closing->to.bytes);
+}
+
+void skr_statement_role (skr_buf_t *buf, const skr_closing_t *closing)
+{
+    put_kind (buf, SKR_STATEMENT_ROLE, 0);
+    put_fixed (buf, 1, closing->device, SKR_DEVICE_KEY_BYTES);
+    put_fixed (buf, 2, closing->collection.bytes, sizeof closing->collection.bytes);
+    skr_cbor_put_uint (buf, 3);
+    skr_cbor_put_uint (buf, closing->role);
+    put_closing (buf, closing);
+}
+
+void skr_statement_fence (skr_buf_t *buf, const skr_closing_t *closing)
+{
+    put_kind (buf, SKR_STATEMENT_FENCE, 0);
+    put_fixed (buf, 1, closing->device, SKR_DEVICE_KEY_BYTES);
+    put_closing (buf, closing);
 }

@@ -11,22 +11,33 @@ enum {
     SKR_STATEMENT_INCARNATE = 2,
     SKR_STATEMENT_ADMIT = 3,
     SKR_STATEMENT_KEY = 4,
+    SKR_STATEMENT_ROLE = 5,
+    SKR_STATEMENT_FENCE = 6,
+    SKR_STATEMENT_LAST = SKR_STATEMENT_FENCE, /* later ones are of a later version */
 };
 
 /* A statement, taken apart. Borrows. */
 typedef struct skr_statement_t {
     uint64_t kind;
-    skr_member_t member; /* FOUND, ADMIT; INCARNATE: the device alone */
+    skr_member_t member; /* FOUND, ADMIT; INCARNATE: the device alone; ROLE: device and role */
     uint8_t random[32];
     char mesh_name[SKR_NAME_BYTES_MAX + 1];
     uint8_t incarnation[SKR_INCARNATION_BYTES];
     skr_id_t collection;
     uint8_t key_id[SKR_KEY_ID_BYTES];
+    uint64_t generation; /* KEY */
     skr_span_t copies;
+    skr_span_t seen;    /* INCARNATE, ROLE: encoded, see skr_statement_seen; empty: none */
+    skr_span_t cutoffs; /* ROLE: encoded, see skr_statement_cutoffs */
+    skr_id_t from, to;  /* ROLE: the collections that the cutoffs speak of */
 } skr_statement_t;
 
-/* Takes a statement apart and checks its form. SAKER_EINPUT. A kind above SKR_STATEMENT_KEY is of a
-   later version: nothing but the kind is set. */
+/* Takes a statement apart and checks its form. SAKER_EINPUT. A kind above SKR_STATEMENT_LAST is of
+   a later version: nothing but the kind is set. */
 saker_err_t skr_statement_read (skr_span_t bytes, skr_statement_t *statement) SKR_MUST_USE;
+/* Lists that were read before. *list is allocated (free ()), NULL when empty. */
+saker_err_t skr_statement_seen (skr_span_t seen, skr_dot_t **list, size_t *count) SKR_MUST_USE;
+saker_err_t skr_statement_cutoffs (skr_span_t cutoffs, skr_cutoff_t **list,
+                                   size_t *count) SKR_MUST_USE;
 
 #endif

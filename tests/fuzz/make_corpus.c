@@ -116,9 +116,9 @@ static void make_statements (stage_t *stage)
     const skr_member_t *members[] = {skr_roster_at (roster, 0), skr_roster_at (roster, 1)};
     skr_buf_t statements[4] = {{0}}, all = {0};
     skr_statement_found (&statements[0], device, random, "mesh", "alpha");
-    skr_statement_incarnate (&statements[1], skr_device_key (device), random);
+    skr_statement_incarnate (&statements[1], skr_device_key (device), random, skr_span (NULL, 0));
     skr_statement_admit (&statements[2], members[1], ticket);
-    FUZZ_CHECK (skr_statement_key (&statements[3], &stage->collection, key, members, 2)
+    FUZZ_CHECK (skr_statement_key (&statements[3], &stage->collection, 0, key, members, 2)
                 == SAKER_OK);
     for (int i = 0; i < 4; i++) {
         put_span (&all, skr_span_of (&statements[i]));

@@ -36,7 +36,7 @@ static saker_err_t state (const skr_id_t *which, const uint8_t key[32], uint64_t
     skr_member_t theirs = people_member (&them, "them", SKR_ROLE_WRITE);
     const skr_member_t *members[] = {&theirs, &ours};
     const skr_dot_t dot = {us.writer, hlc, 0};
-    SKR_TRY (skr_statement_key (&statement, which, key, members, for_us ? 2 : 1));
+    SKR_TRY (skr_statement_key (&statement, which, 0, key, members, for_us ? 2 : 1));
     saker_err_t error = skr_roster_add (roster, &dot, hlc, skr_span_of (&statement));
     skr_buf_free (&statement);
     return error == SAKER_OK ? skr_keyring_update (keyring, roster, us.device) : error;
@@ -103,9 +103,10 @@ static void relays_and_strangers_get_no_copy (void)
     tear_down ();
 }
 
-static saker_err_t count_key (const skr_id_t *which, const uint8_t *key, void *argument)
+static saker_err_t count_key (const skr_id_t *which, uint64_t generation, const uint8_t *key,
+                              void *argument)
 {
-    (void) which;
+    (void) which, (void) generation;
     *(size_t *) argument += key[0];
     return SAKER_OK;
 }

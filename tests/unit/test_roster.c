@@ -21,8 +21,9 @@ static void found_mesh (void)
     randombytes_buf (key, sizeof key);
     skr_device_mesh (skr_device_key (founder.device), random, &mesh);
     skr_statement_found (&statements[0], founder.device, random, "studio", "alpha");
-    skr_statement_incarnate (&statements[1], member.device, founder.incarnation);
-    if (skr_statement_key (&statements[2], &all, key, members, 1) != SAKER_OK) {
+    skr_statement_incarnate (&statements[1], member.device, founder.incarnation,
+                             skr_span (NULL, 0));
+    if (skr_statement_key (&statements[2], &all, 0, key, members, 1) != SAKER_OK) {
         exit (1);
     }
     people_change (&founder, &mesh, 10, statements, 3, &found_change);
@@ -42,7 +43,8 @@ static void admit (people_t *by, uint64_t hlc, const skr_member_t *member, skr_b
 static void introduce (people_t *self, uint64_t hlc, skr_buf_t *change)
 {
     skr_buf_t statement = {0};
-    skr_statement_incarnate (&statement, skr_device_key (self->device), self->incarnation);
+    skr_statement_incarnate (&statement, skr_device_key (self->device), self->incarnation,
+                             skr_span (NULL, 0));
     people_change (self, &mesh, hlc, &statement, 1, change);
     skr_buf_free (&statement);
 }
@@ -217,7 +219,8 @@ static void a_device_introduces_itself_only (void)
     liar.seq = 0;
     memset (liar.prev, 0, sizeof liar.prev);
     grown (&roster);
-    skr_statement_incarnate (&statement, skr_device_key (second.device), incarnation);
+    skr_statement_incarnate (&statement, skr_device_key (second.device), incarnation,
+                             skr_span (NULL, 0));
     people_change (&liar, &mesh, 70, &statement, 1, &change);
     CHECK_ERR (check (roster, &change), SAKER_EINPUT, "not introduced");
     skr_buf_clear (&change);

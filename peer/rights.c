@@ -1,0 +1,596 @@
+/* Rights: which statements of a roster count, and so who may do what (design 8). All of it follows
+   from the set of statements, never from the order in which they came.
+
+   A statement counts when its author was an admin and it is not above what closes its author's
+   writer. A ROLE that takes the right to state things away closes the writers of its device, so
+   such statements may close each other's authors. Among them:
+     - one that no other of them closes counts;
+     - one that a counting one closes does not;
+     - those that close each other in a ring (two admins who revoke each other) all count.
+   Then admissions are followed from the founder on; what was stated by who turns out never to have
+   been an admin is left out, and the rest is looked at again. Fences always count: they take no
+   right, and a fence that stopped counting would bring back what was issued anew since. */
+
+#include "peer/roster_internal.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum verdict_t { UNDECIDED, VOID, COUNTS } verdict_t;
+
+/* One ROLE or FENCE on trial; same index as in the roster. */
+typedef struct trial_t {
+    const skr_writer_t *author; /* NULL: not introduced yet */
+    const skr_person_t *person; /* its author; NULL: unknown */
+    bool left_out;
+    verdict_t verdict;
+} trial_t;
+
+typedef struct court_t {
+    skr_roster_t *roster;
+    trial_t *trials;
+    uint8_t *reach; /* a row a statement: those that close it, directly or through others */
+    bool *admin;    /* by index of person: was one, by what counts */
+} court_t;
+
+static bool is_mesh (const skr_id_t *collection)
+{
+    return sodium_is_zero (collection->bytes, sizeof collection->bytes);
+}
+
+static bool same_device (const uint8_t one[32], const uint8_t other[32])
+{
+    return memcmp (one, other, SKR_DEVICE_KEY_BYTES) == 0;
+}
+
+static bool has_dot (const skr_dot_t *list, size_t count, const skr_dot_t *dot)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (skr_dot_compare (&list[i], dot) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool saw (const skr_writer_t *writer, const skr_role_statement_t *role)
+{
+    return has_dot (writer->seen, writer->seen_count, &role->stamp.dot);
+}
+
+static bool speaks_of (const skr_role_statement_t *role, const skr_id_t *collection)
+{
+    return skr_id_compare (&role->from, collection) <= 0
+           && skr_id_compare (collection, &role->to) <= 0;
+}
+
+static uint64_t cutoff_of (const skr_role_statement_t *role, const skr_id_t *collection,
+                           const skr_id_t *writer)
+{
+    size_t low = 0, high = role->cutoffs_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const skr_cutoff_t *cutoff = &role->cutoffs[middle];
+        int order = skr_id_compare (&cutoff->collection, collection);
+        order = order ? order : skr_id_compare (&cutoff->writer, writer);
+        if (order == 0) {
+            return cutoff->seq;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return 0;
+}
+
+/* ---- who closes whom in the roster */
+
+static const skr_id_t the_roster;
+
+/* A statement that takes the right to make roster statements. */
+static bool takes_stating (const skr_role_statement_t *role)
+{
+    return !role->fence && role->role < SKR_ROLE_ADMIN && is_mesh (&role->collection)
+           && speaks_of (role, &the_roster);
+}
+
+static bool closes_at (const skr_role_statement_t *role, const skr_writer_t *writer, uint64_t seq)
+{
+    return takes_stating (role) && same_device (role->device, writer->device) && !saw (writer, role)
+           && seq > cutoff_of (role, &the_roster, &writer->writer);
+}
+
+static bool on_trial (const court_t *court, size_t i)
+{
+    const trial_t *trial = &court->trials[i];
+    return trial->author && !trial->left_out && takes_stating (&court->roster->roles[i]);
+}
+
+/* Does statement i close the author of statement k below k? */
+static bool closes (const court_t *court, size_t i, size_t k)
+{
+    return i != k && on_trial (court, i) && on_trial (court, k) && !court->trials[k].person->founder
+           && closes_at (&court->roster->roles[i], court->trials[k].author,
+                         court->roster->roles[k].stamp.dot.seq);
+}
+
+static bool *reach (const court_t *court, size_t k, size_t i)
+{
+    return (bool *) &court->reach[k * court->roster->roles_count + i];
+}
+
+/* Marks all from which k can be reached, by undecided ones. */
+static void trace_back (const court_t *court, size_t k)
+{
+    size_t count = court->roster->roles_count;
+    bool grew = true;
+    memset (reach (court, k, 0), 0, count);
+    for (size_t i = 0; i < count; i++) {
+        *reach (court, k, i) = court->trials[i].verdict == UNDECIDED && closes (court, i, k);
+    }
+    while (grew) {
+        grew = false;
+        for (size_t i = 0; i < count; i++) {
+            for (size_t via = 0; via < count && !*reach (court, k, i); via++) {
+                bool leads = *reach (court, k, via) && court->trials[i].verdict == UNDECIDED
+                             && closes (court, i, via);
+                *reach (court, k, i) |= leads;
+                grew |= leads;
+            }
+        }
+    }
+}
+
+/* Is everything that leads to k reached from it in turn? */
+static bool is_in_ring (const court_t *court, size_t k)
+{
+    for (size_t i = 0; i < court->roster->roles_count; i++) {
+        if (i != k && *reach (court, k, i) && !*reach (court, i, k)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool decide_plain (court_t *court)
+{
+    size_t count = court->roster->roles_count;
+    bool any = false;
+    for (size_t k = 0; k < count; k++) {
+        bool closed = false, open = true;
+        if (!on_trial (court, k) || court->trials[k].verdict != UNDECIDED) {
+            continue;
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (court->trials[i].verdict != VOID && closes (court, i, k)) {
+                closed |= court->trials[i].verdict == COUNTS;
+                open = false;
+            }
+        }
+        if (closed || open) {
+            court->trials[k].verdict = closed ? VOID : COUNTS;
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* Nothing is plain any more: what is left hangs on rings. False: nothing is left. */
+static bool decide_rings (court_t *court)
+{
+    size_t count = court->roster->roles_count;
+    bool any = false;
+    for (size_t k = 0; k < count; k++) {
+        if (on_trial (court, k) && court->trials[k].verdict == UNDECIDED) {
+            trace_back (court, k);
+        }
+    }
+    for (size_t k = 0; k < count; k++) {
+        if (on_trial (court, k) && court->trials[k].verdict == UNDECIDED && is_in_ring (court, k)) {
+            court->roster->roles[k].counts = true; /* for now a mark */
+            any = true;
+        }
+    }
+    for (size_t k = 0; k < count; k++) {
+        if (court->roster->roles[k].counts && court->trials[k].verdict == UNDECIDED) {
+            court->trials[k].verdict = COUNTS;
+        }
+    }
+    return any;
+}
+
+static void decide (court_t *court)
+{
+    for (size_t i = 0; i < court->roster->roles_count; i++) {
+        court->trials[i].verdict = UNDECIDED;
+        court->roster->roles[i].counts = false;
+    }
+    while (decide_plain (court) || decide_rings (court)) {
+    }
+    for (size_t i = 0; i < court->roster->roles_count; i++) {
+        court->roster->roles[i].counts = on_trial (court, i) && court->trials[i].verdict == COUNTS;
+    }
+}
+
+/* ---- from the founder on */
+
+/* Did a later ROLE give back at least `role` in the same place? */
+static bool given_back (const skr_roster_t *self, const skr_role_statement_t *loss, skr_role_t role)
+{
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *other = &self->roles[i];
+        if (other->counts && !other->fence && other->role >= role
+            && same_device (other->device, loss->device)
+            && skr_id_equal (&other->collection, &loss->collection)
+            && has_dot (other->seen, other->seen_count, &loss->stamp.dot)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What of a writer stands, as far as one statement goes. */
+static uint64_t limit_by (const skr_roster_t *self, const skr_role_statement_t *role,
+                          const skr_writer_t *writer, const skr_id_t *collection, skr_role_t needed)
+{
+    if (!saw (writer, role)) {
+        return cutoff_of (role, collection, &writer->writer);
+    }
+    return role->fence || given_back (self, role, needed) ? UINT64_MAX : 0;
+}
+
+static uint64_t roster_limit (const skr_roster_t *self, const skr_writer_t *writer)
+{
+    uint64_t limit = UINT64_MAX;
+    const skr_person_t *person = skr_roster_person (self, writer->device);
+    for (size_t i = 0; i < self->roles_count && !(person && person->founder); i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        if (role->counts && takes_stating (role) && same_device (role->device, writer->device)) {
+            uint64_t here = limit_by (self, role, writer, &the_roster, SKR_ROLE_ADMIN);
+            limit = here < limit ? here : limit;
+        }
+    }
+    return limit;
+}
+
+static bool is_admins (const court_t *court, const skr_dot_t *dot)
+{
+    const skr_writer_t *writer = skr_roster_writer (court->roster, &dot->writer);
+    const skr_person_t *person = writer ? skr_roster_person (court->roster, writer->device) : NULL;
+    return person && court->admin[person - court->roster->people]
+           && dot->seq <= roster_limit (court->roster, writer);
+}
+
+static bool raise_admin (const court_t *court, const uint8_t device[32], const skr_dot_t *by)
+{
+    const skr_person_t *person = skr_roster_person (court->roster, device);
+    if (!person || court->admin[person - court->roster->people] || !is_admins (court, by)) {
+        return false;
+    }
+    return court->admin[person - court->roster->people] = true;
+}
+
+static void find_admins (court_t *court)
+{
+    skr_roster_t *self = court->roster;
+    bool grew = true;
+    for (size_t i = 0; i < self->people_count; i++) {
+        court->admin[i] = self->people[i].founder;
+    }
+    while (grew) {
+        grew = false;
+        for (size_t i = 0; i < self->grants_count; i++) {
+            const skr_grant_t *grant = &self->grants[i];
+            grew |= grant->member.role == SKR_ROLE_ADMIN
+                    && raise_admin (court, grant->member.device, &grant->stamp.dot);
+        }
+        for (size_t i = 0; i < self->roles_count; i++) {
+            const skr_role_statement_t *role = &self->roles[i];
+            grew |= !role->fence && role->role == SKR_ROLE_ADMIN && is_mesh (&role->collection)
+                    && raise_admin (court, role->device, &role->stamp.dot);
+        }
+    }
+}
+
+/* Leaves out what was stated by who was never an admin. False: there was nothing of that kind. */
+static bool leave_out (court_t *court)
+{
+    bool any = false;
+    for (size_t i = 0; i < court->roster->roles_count; i++) {
+        trial_t *trial = &court->trials[i];
+        if (court->roster->roles[i].counts
+            && !court->admin[trial->person - court->roster->people]) {
+            trial->left_out = true;
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* ---- what that makes of everybody */
+
+static void count_statements (court_t *court)
+{
+    skr_roster_t *self = court->roster;
+    for (size_t i = 0; i < self->roles_count; i++) {
+        skr_role_statement_t *role = &self->roles[i];
+        const trial_t *trial = &court->trials[i];
+        if (role->fence) {
+            role->counts = trial->person && trial->person->ever == SKR_ROLE_ADMIN;
+        } else if (!takes_stating (role)) {
+            const skr_person_t *person = skr_roster_person (self, role->device);
+            role->counts = !(person && person->founder) && is_admins (court, &role->stamp.dot);
+        }
+    }
+    for (size_t i = 0; i < self->grants_count; i++) {
+        skr_grant_t *grant = &self->grants[i];
+        grant->counts = grant->founding || is_admins (court, &grant->stamp.dot);
+    }
+    for (size_t i = 0; i < self->keys_count; i++) {
+        const skr_dot_t dot = {self->keys[i].writer, self->keys[i].seq, 0};
+        self->keys[i].counts = is_admins (court, &dot);
+    }
+}
+
+static void count_all (skr_roster_t *self)
+{
+    for (size_t i = 0; i < self->grants_count; i++) {
+        self->grants[i].counts = true;
+    }
+    for (size_t i = 0; i < self->keys_count; i++) {
+        self->keys[i].counts = true;
+    }
+}
+
+static void note_superseded (skr_roster_t *self)
+{
+    for (size_t i = 0; i < self->roles_count; i++) {
+        skr_role_statement_t *role = &self->roles[i];
+        role->superseded = false;
+        for (size_t k = 0; k < self->roles_count && !role->superseded; k++) {
+            const skr_role_statement_t *other = &self->roles[k];
+            role->superseded = other->counts && other->fence == role->fence
+                               && same_device (other->device, role->device)
+                               && skr_id_equal (&other->collection, &role->collection)
+                               && has_dot (other->seen, other->seen_count, &role->stamp.dot);
+        }
+    }
+}
+
+/* The lowest of the roles that nobody has superseded; left alone when there is none. */
+static void apply_stated (const skr_roster_t *self, const uint8_t device[32],
+                          const skr_id_t *collection, skr_role_t *stated)
+{
+    bool any = false;
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        if (role->counts && !role->fence && !role->superseded && same_device (role->device, device)
+            && skr_id_equal (&role->collection, collection)) {
+            *stated = !any || role->role < *stated ? role->role : *stated;
+            any = true;
+        }
+    }
+}
+
+/* Name and keys are those of the latest admission that counts, or of the latest at all. */
+static void apply_grant (skr_roster_t *self, const skr_grant_t *grant)
+{
+    skr_person_t *person = skr_roster_person (self, grant->member.device);
+    skr_role_t role = person->member.role;
+    if (!person->described || grant->counts > person->granted
+        || (grant->counts == person->granted && skr_stamp_later (&grant->stamp, &person->stamp))) {
+        person->member = grant->member;
+        person->stamp = grant->stamp;
+        person->granted = grant->counts;
+        person->described = true;
+    }
+    person->member.role = grant->counts && grant->member.role > role ? grant->member.role : role;
+}
+
+static void describe_people (skr_roster_t *self)
+{
+    for (size_t i = 0; i < self->people_count; i++) {
+        self->people[i].described = self->people[i].granted = false;
+        self->people[i].member.role = SKR_ROLE_NONE;
+    }
+    for (size_t i = 0; i < self->grants_count; i++) {
+        apply_grant (self, &self->grants[i]);
+    }
+    note_superseded (self);
+    for (size_t i = 0; i < self->roles_count; i++) {
+        skr_person_t *person = skr_roster_person (self, self->roles[i].device);
+        if (person && !person->founder) {
+            apply_stated (self, person->member.device, &the_roster, &person->member.role);
+        }
+    }
+}
+
+static void note_ever (skr_roster_t *self)
+{
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        skr_person_t *person = skr_roster_person (self, role->device);
+        if (person && !role->fence && role->role > person->ever && is_mesh (&role->collection)) {
+            person->ever = role->role;
+        }
+    }
+}
+
+static void hear (court_t *court)
+{
+    skr_roster_t *self = court->roster;
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_writer_t *author = skr_roster_writer (self, &self->roles[i].stamp.dot.writer);
+        const skr_person_t *target = skr_roster_person (self, self->roles[i].device);
+        court->trials[i].author = author;
+        court->trials[i].person = author ? skr_roster_person (self, author->device) : NULL;
+        court->trials[i].left_out = !court->trials[i].person || (target && target->founder);
+    }
+    do {
+        decide (court);
+        find_admins (court);
+    } while (leave_out (court));
+    count_statements (court);
+}
+
+static saker_err_t judge (skr_roster_t *self)
+{
+    court_t court = {.roster = self};
+    size_t count = self->roles_count;
+    court.trials = calloc (count, sizeof *court.trials);
+    court.reach = calloc (count, count);
+    court.admin = calloc (self->people_count + 1, sizeof *court.admin);
+    bool enough = court.trials && court.reach && court.admin;
+    if (enough) {
+        hear (&court);
+        self->closings++;
+    }
+    free (court.trials);
+    free (court.reach);
+    free (court.admin);
+    return enough ? SAKER_OK : skr_fail (SAKER_ENOMEM, "out of memory");
+}
+
+saker_err_t skr_roster_settle (skr_roster_t *self)
+{
+    note_ever (self);
+    if (self->roles_count > 0) {
+        SKR_TRY (judge (self));
+    } else {
+        count_all (self);
+    }
+    describe_people (self);
+    return SAKER_OK;
+}
+
+/* ---- questions */
+
+/* May a statement close data of this collection? */
+static bool takes_writing (const skr_role_statement_t *role, const skr_id_t *collection)
+{
+    bool here = is_mesh (&role->collection) || skr_id_equal (&role->collection, collection);
+    return role->counts && speaks_of (role, collection)
+           && (role->fence || (role->role < SKR_ROLE_WRITE && here));
+}
+
+static bool ever_wrote (const skr_roster_t *self, const uint8_t device[32],
+                        const skr_id_t *collection)
+{
+    for (size_t i = 0; i < self->grants_count; i++) {
+        const skr_grant_t *grant = &self->grants[i];
+        if (grant->counts && grant->member.role >= SKR_ROLE_WRITE
+            && same_device (grant->member.device, device)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        if (role->counts && !role->fence && role->role >= SKR_ROLE_WRITE
+            && same_device (role->device, device)
+            && (is_mesh (&role->collection) || skr_id_equal (&role->collection, collection))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t skr_roster_limit (const skr_roster_t *self, const skr_id_t *writer_id,
+                           const skr_id_t *collection)
+{
+    const skr_writer_t *writer = skr_roster_writer (self, writer_id);
+    const skr_person_t *person = writer ? skr_roster_person (self, writer->device) : NULL;
+    uint64_t limit = UINT64_MAX;
+    if (!person) {
+        return 0;
+    }
+    if (skr_id_equal (collection, &the_roster)) {
+        return roster_limit (self, writer);
+    }
+    if (person->member.role < SKR_ROLE_WRITE && !ever_wrote (self, writer->device, collection)) {
+        return 0;
+    }
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        if (same_device (role->device, writer->device) && takes_writing (role, collection)) {
+            uint64_t here = limit_by (self, role, writer, collection, SKR_ROLE_WRITE);
+            limit = here < limit ? here : limit;
+        }
+    }
+    return limit;
+}
+
+skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
+                            const skr_id_t *collection)
+{
+    const skr_person_t *person = skr_roster_person (self, device);
+    skr_role_t role = person ? person->member.role : SKR_ROLE_NONE;
+    if (role == SKR_ROLE_NONE || role == SKR_ROLE_ADMIN || is_mesh (collection)) {
+        return role;
+    }
+    apply_stated (self, device, collection, &role);
+    return role;
+}
+
+bool skr_roster_is_fenced (const skr_roster_t *self, const uint8_t device[32])
+{
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        bool back = false;
+        if (!role->fence || !role->counts || !same_device (role->device, device)) {
+            continue;
+        }
+        for (size_t k = 0; k < self->writers_count && !back; k++) {
+            back = same_device (self->writers[k].device, device) && saw (&self->writers[k], role);
+        }
+        if (!back) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t skr_roster_closings (const skr_roster_t *self)
+{
+    return self->closings;
+}
+
+static int compare_dots (const void *one, const void *other)
+{
+    return skr_dot_compare (one, other);
+}
+
+void skr_roster_seen (const skr_roster_t *self, const uint8_t device[32],
+                      const skr_id_t *collection, skr_buf_t *seen)
+{
+    skr_dot_t dots[SKR_SEEN_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < self->roles_count && count < SKR_SEEN_MAX; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        bool wanted = !collection || (!role->fence && skr_id_equal (&role->collection, collection));
+        if (wanted && same_device (role->device, device)) {
+            dots[count++] = role->stamp.dot;
+        }
+    }
+    if (count > 0) {
+        qsort (dots, count, sizeof *dots, compare_dots);
+        skr_cbor_put_array (seen, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        skr_cbor_put_array (seen, 3);
+        skr_cbor_put_bytes (seen, dots[i].writer.bytes, sizeof dots[i].writer.bytes);
+        skr_cbor_put_uint (seen, dots[i].seq);
+        skr_cbor_put_uint (seen, dots[i].index);
+    }
+}
+
+uint64_t skr_roster_generation (const skr_roster_t *self, const skr_id_t *collection)
+{
+    uint64_t generation = 0;
+    for (size_t i = 0; i < self->keys_count; i++) {
+        const skr_roster_key_t *key = &self->keys[i];
+        if (key->generation > generation && skr_id_equal (&key->collection, collection)) {
+            generation = key->generation;
+        }
+    }
+    return generation;
+}

@@ -1,0 +1,75 @@
+/* What roster.c (what was stated) and rights.c (what of it counts) share. Nobody else includes
+   this. */
+
+#ifndef SKR_PEER_ROSTER_INTERNAL_H_INCLUDED
+#define SKR_PEER_ROSTER_INTERNAL_H_INCLUDED
+
+#include "peer/statement.h"
+
+/* When something was said; the later one counts. */
+typedef struct skr_stamp_t {
+    uint64_t hlc;
+    skr_dot_t dot;
+} skr_stamp_t;
+
+typedef struct skr_person_t {
+    skr_member_t member; /* as of what counts */
+    skr_stamp_t stamp;   /* of the latest admission */
+    skr_role_t ever;     /* the highest that anybody ever stated */
+    bool founder;
+    bool described, granted; /* while what counts is added up */
+} skr_person_t;
+
+typedef struct skr_writer_t {
+    skr_id_t writer;
+    uint8_t device[SKR_DEVICE_KEY_BYTES];
+    uint64_t hlc;
+    skr_dot_t *seen; /* what closed the device's earlier writers; owned */
+    size_t seen_count;
+} skr_writer_t;
+
+/* One FOUND or ADMIT. */
+typedef struct skr_grant_t {
+    skr_member_t member;
+    skr_stamp_t stamp;
+    bool founding;
+    bool counts;
+} skr_grant_t;
+
+/* One ROLE or FENCE. */
+typedef struct skr_role_statement_t {
+    bool fence;
+    uint8_t device[SKR_DEVICE_KEY_BYTES];
+    skr_id_t collection; /* zeros: the mesh */
+    skr_role_t role;
+    skr_stamp_t stamp;
+    skr_dot_t *seen; /* owned */
+    size_t seen_count;
+    skr_cutoff_t *cutoffs; /* owned */
+    size_t cutoffs_count;
+    skr_id_t from, to;
+    bool counts, superseded;
+} skr_role_statement_t;
+
+struct skr_roster_t {
+    skr_id_t mesh;
+    char mesh_name[SKR_NAME_BYTES_MAX + 1];
+    skr_person_t *people; /* ascending by device key */
+    size_t people_count, people_capacity;
+    skr_writer_t *writers; /* ascending by writer */
+    size_t writers_count, writers_capacity;
+    skr_grant_t *grants; /* in order of addition */
+    size_t grants_count, grants_capacity;
+    skr_role_statement_t *roles; /* in order of addition */
+    size_t roles_count, roles_capacity;
+    skr_roster_key_t *keys; /* in order of addition; each owns its copies */
+    size_t keys_count, keys_capacity;
+    uint64_t closings;
+};
+
+/* roster.c. NULL when there is none. */
+skr_person_t *skr_roster_person (const skr_roster_t *self, const uint8_t device[32]);
+const skr_writer_t *skr_roster_writer (const skr_roster_t *self, const skr_id_t *writer);
+bool skr_stamp_later (const skr_stamp_t *one, const skr_stamp_t *other);
+
+#endif
