@@ -321,6 +321,31 @@ SAKER_EXPORT saker_err_t saker_verify (saker_t *self, const char *collection, in
 SAKER_EXPORT saker_err_t saker_invite (saker_t *self, const char *role, int64_t expires_ms,
                                        char ticket[SAKER_TICKET_MAX]);
 
+/* Gives a member (by name, or the first digits of its id) another role: none (which revokes it),
+   relay, read, write or admin; in one collection, or with NULL in the whole mesh. This device must
+   be an admin. What takes a right away counts from what this peer has of the member at this moment:
+   what the member wrote until then stands, what it wrote or writes later is taken back on every
+   peer, whoever delivers it; and the keys are changed. */
+SAKER_EXPORT saker_err_t saker_role (saker_t *self, const char *peer, const char *collection,
+                                     const char *role);
+
+/* Makes new keys: whoever may not read now cannot read what is written from then on. By an admin.
+   It also happens by itself, every 30 days and whenever a right is taken away. */
+SAKER_EXPORT saker_err_t saker_rotate (saker_t *self);
+
+typedef struct saker_key_t {
+    const char *collection; /* "": of the whole mesh */
+    const char *id;         /* 16 hexadecimal digits: a name, not the key */
+    uint64_t generation;    /* the highest seals what is written */
+    uint64_t time_ms;       /* when it was stated first */
+    const char *author;     /* name of the admin's device */
+    bool seals;             /* it is the one that seals what is written now */
+} saker_key_t;
+
+typedef int saker_key_fn (const saker_key_t *key, void *argument);
+/* The keys that the roster names, oldest first. Not the keys themselves. */
+SAKER_EXPORT saker_err_t saker_keys (saker_t *self, saker_key_fn *key_fn, void *argument);
+
 /* ------------------------------------------------------------------------------------------------
    Stores and the daemon. These work on a store that no daemon has open (SAKER_EBUSY), and want its
    folder by name (no NULL). */

@@ -119,6 +119,9 @@ const skr_member_t *skr_beacon_whose (skr_span_t beacon, const uint8_t key[32],
     *port = (uint16_t) (beacon.data[1] << 8 | beacon.data[2]);
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
         const skr_member_t *member = skr_roster_at (roster, i);
+        if (member->role == SKR_ROLE_NONE) {
+            continue;
+        }
         hash_of (hash, beacon.data, key, member->device);
         if (sodium_memcmp (hash, beacon.data + HEAD_BYTES, HASH_BYTES) == 0) {
             return member;

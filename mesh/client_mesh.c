@@ -313,6 +313,83 @@ saker_err_t saker_verify (saker_t *self, const char *collection, int timeout_ms,
     return error == SAKER_OK ? sum_up (&verifying) : error;
 }
 
+/* ---- rights and keys */
+
+saker_err_t saker_role (saker_t *self, const char *peer, const char *collection, const char *role)
+{
+    skr_question_t question;
+    saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_ROLE, collection ? 3 : 2);
+    if (error == SAKER_OK) {
+        skr_question_text (&question, 0, peer);
+        skr_question_text (&question, 1, role);
+        if (collection) {
+            skr_question_text (&question, 2, collection);
+        }
+        error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
+    }
+    skr_question_end (&question);
+    return error;
+}
+
+saker_err_t saker_rotate (saker_t *self)
+{
+    skr_question_t question;
+    saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_ROTATE, 0);
+    if (error == SAKER_OK) {
+        error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
+    }
+    skr_question_end (&question);
+    return error;
+}
+
+static int hand_over_key (skr_cbor_t *cbor, saker_key_fn *key_fn, void *argument)
+{
+    char collection[SKR_COLLECTION_BYTES_MAX + 1], id[32], author[SKR_NAME_BYTES_MAX + 1];
+    saker_key_t key = {.collection = collection, .id = id, .author = author};
+    (void) skr_cbor_get_array (cbor, 6);
+    skr_fields_text (cbor, collection, sizeof collection);
+    skr_fields_text (cbor, id, sizeof id);
+    key.generation = skr_cbor_get_uint (cbor);
+    key.time_ms = skr_cbor_get_uint (cbor);
+    skr_fields_text (cbor, author, sizeof author);
+    key.seals = skr_cbor_get_bool (cbor);
+    return cbor->error == SAKER_OK ? key_fn (&key, argument) : 0;
+}
+
+saker_err_t saker_keys (saker_t *self, saker_key_fn *key_fn, void *argument)
+{
+    uint64_t next = 0;
+    bool more = true;
+    while (more) {
+        skr_question_t question;
+        int ended = 0;
+        saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_KEYS, 1);
+        more = false;
+        if (error == SAKER_OK) {
+            skr_cbor_put_uint (&question.request, 0);
+            skr_cbor_put_uint (&question.request, next);
+            error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
+        }
+        if (error == SAKER_OK) {
+            skr_fields_need (&question.fields, 0);
+            size_t count = skr_cbor_get_array (&question.cbor, SKR_ROSTER_KEYS_MAX);
+            for (size_t i = 0; i < count && !ended; i++) {
+                ended = hand_over_key (&question.cbor, key_fn, argument);
+            }
+            if (!ended && skr_fields_has (&question.fields, 1)) {
+                next = skr_cbor_get_uint (&question.cbor);
+                more = true;
+            }
+            error = ended ? SAKER_OK : skr_question_check (&question);
+        }
+        skr_question_end (&question);
+        if (error != SAKER_OK) {
+            return error;
+        }
+    }
+    return SAKER_OK;
+}
+
 /* ---- inviting */
 
 saker_err_t saker_invite (saker_t *self, const char *role, int64_t expires_ms,

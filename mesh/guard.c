@@ -96,12 +96,19 @@ static uint64_t held (skr_guard_t *self, const wire_t *wire, uint64_t mono_ms)
     return wire->received - place->taken;
 }
 
+static bool end (skr_guard_t *self, int descriptor)
+{
+    skr_guard_place_t *place = place_of (self, descriptor);
+    if (!place || shutdown (descriptor, SHUT_RDWR) != 0) {
+        return false;
+    }
+    place->cookie = 0;
+    return true;
+}
+
 static void cut (skr_guard_t *self, int descriptor)
 {
-    if (descriptor >= 0 && shutdown (descriptor, SHUT_RDWR) == 0) {
-        self->places[descriptor].cookie = 0;
-        self->cut++;
-    }
+    self->cut += end (self, descriptor);
 }
 
 void skr_guard_look (skr_guard_t *self, const skr_guard_ports_t *ports, uint64_t mono_ms)
@@ -136,6 +143,24 @@ void skr_guard_look (skr_guard_t *self, const skr_guard_ports_t *ports, uint64_t
     if (all > SKR_GUARD_ALL_BYTES_MAX) {
         cut (self, largest);
     }
+}
+
+size_t skr_guard_part (skr_guard_t *self, const skr_guard_ports_t *ports)
+{
+    DIR *listing = opendir ("/proc/self/fd");
+    size_t count = 0;
+    if (!listing) {
+        return 0;
+    }
+    for (struct dirent *entry; (entry = readdir (listing));) {
+        wire_t wire;
+        if (entry->d_name[0] != '.' && ask_kernel (&wire, (int) strtol (entry->d_name, NULL, 10))
+            && (wire.own_port == ports->pub || wire.own_port == ports->router)) {
+            count += end (self, wire.descriptor);
+        }
+    }
+    closedir (listing);
+    return count;
 }
 
 void skr_guard_free (skr_guard_t *self)

@@ -43,6 +43,9 @@ void skr_guard_call (skr_guard_ports_t *self, uint16_t port);
 void skr_guard_took (skr_guard_t *self, int descriptor, size_t size);
 /* Looks at all connections. */
 void skr_guard_look (skr_guard_t *self, const skr_guard_ports_t *ports, uint64_t mono_ms);
+/* Shuts down all connections that others made to us. Whoever is a member connects again at once;
+   zmq cannot be told to part with one of them. Returns their number. */
+size_t skr_guard_part (skr_guard_t *self, const skr_guard_ports_t *ports);
 void skr_guard_free (skr_guard_t *self);
 
 #endif

@@ -182,14 +182,18 @@ saker_err_t skr_links_follow (skr_links_t *self)
     const skr_roster_t *roster = skr_replica_roster (self->replica);
     const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
     for (size_t i = self->count; i-- > 0;) {
-        if (!skr_roster_by_device (roster, self->links[i]->device)) {
+        const skr_member_t *member = skr_roster_by_device (roster, self->links[i]->device);
+        if (!member || member->role == SKR_ROLE_NONE) {
+            skr_log (self->world, SKR_LOG_INFO, "link to %s: ended, it is no member any more",
+                     self->links[i]->name);
             destroy (self, self->links[i]);
             self->links[i] = self->links[--self->count];
         }
     }
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
         const skr_member_t *member = skr_roster_at (roster, i);
-        if (memcmp (member->device, own, 32) != 0 && !skr_links_find (self, member->device)) {
+        if (member->role != SKR_ROLE_NONE && memcmp (member->device, own, 32) != 0
+            && !skr_links_find (self, member->device)) {
             SKR_TRY (add (self, member));
         }
     }

@@ -11,6 +11,7 @@
 #define ROUND_BYTES_MAX (4u << 20) /* taken of all sockets in one round */
 #define TURN_EVERY_MS 200          /* links look at themselves */
 #define WAIT_MAX_MS 1000
+#define ROTATION_LOOK_MS 60000
 #define PAUSE_MIN_MS 1000 /* nothing is pulled after a group that could not be stored */
 #define PAUSE_MAX_MS 10000
 
@@ -511,6 +512,46 @@ static void write_book (skr_node_t *self)
     skr_buf_free (&book);
 }
 
+static size_t count_outsiders (const skr_roster_t *roster)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < skr_roster_count (roster); i++) {
+        count += skr_roster_at (roster, i)->role == SKR_ROLE_NONE;
+    }
+    return count;
+}
+
+/* design 8: links are closed. Who lost its rights is connected still, and is not asked again who it
+   is until it connects anew. */
+static void part_with_outsiders (skr_node_t *self)
+{
+    size_t count = count_outsiders (skr_replica_roster (self->replica));
+    const skr_guard_ports_t ports = {.router = self->port, .pub = self->pub_port};
+    if (count > self->outsiders) {
+        size_t parted = skr_guard_part (&self->guard, &ports);
+        skr_log (&self->world, SKR_LOG_INFO, "a member lost its rights: %zu connections made anew",
+                 parted);
+    }
+    self->outsiders = count;
+}
+
+/* design 8: keys are changed every 30 days, by an admin. */
+static void rotate_keys (skr_node_t *self, uint64_t now_ms)
+{
+    if (now_ms < self->rotation_ms + ROTATION_LOOK_MS) {
+        return;
+    }
+    self->rotation_ms = now_ms;
+    if (skr_replica_rotation_due (self->replica)) {
+        saker_err_t error = skr_replica_begin (self->replica);
+        error = error == SAKER_OK ? skr_replica_rotate (self->replica) : error;
+        fail_group (self, error);
+        if (error == SAKER_OK) {
+            skr_log (&self->world, SKR_LOG_INFO, "the keys are old: new ones were made");
+        }
+    }
+}
+
 static void follow_roster (skr_node_t *self)
 {
     uint64_t version = skr_replica_roster_version (self->replica);
@@ -523,6 +564,7 @@ static void follow_roster (skr_node_t *self)
     }
     self->items_stale = true;
     self->turn_ms = 0;
+    part_with_outsiders (self);
     publish_beacons (self); /* its key may be another */
 }
 
@@ -555,6 +597,9 @@ static void turn (skr_node_t *self)
         note_failure (self, SAKER_EIO);
     }
     follow_roster (self);
+    if (skr_replica_tidy (self->replica) != SAKER_OK) {
+        note_failure (self, SAKER_EIO);
+    }
     for (size_t i = 0; i < self->links.count; i++) {
         skr_link_t *link = self->links.links[i];
         if (links_due || link->news || link->restarted) {
@@ -567,6 +612,7 @@ static void turn (skr_node_t *self)
     }
     if (links_due) {
         self->turn_ms = now_ms;
+        rotate_keys (self, now_ms);
         write_book (self);
         look_at_connections (self, now_ms);
     }
@@ -649,6 +695,8 @@ static saker_err_t start (skr_node_t *self, const char *store)
     take_seeds (self);
     SKR_TRY (skr_links_follow (&self->links));
     self->roster_version = skr_replica_roster_version (self->replica);
+    self->outsiders = count_outsiders (skr_replica_roster (self->replica));
+    self->rotation_ms = skr_node_now (self);
     write_book (self);
     start_beacons (self);
     self->items_stale = true;

@@ -259,6 +259,12 @@ static void ask_wanted (skr_session_t *self, uint64_t mono_ms)
 
 /* ---- looking for what is missing */
 
+static bool is_roster (const skr_id_t *collection)
+{
+    static const skr_id_t roster;
+    return skr_id_equal (collection, &roster);
+}
+
 static const skr_clock_t *own_clock (const skr_session_t *self, const skr_id_t *collection)
 {
     static const skr_clock_t nothing;
@@ -266,9 +272,24 @@ static const skr_clock_t *own_clock (const skr_session_t *self, const skr_id_t *
     return own ? &own->clock : &nothing;
 }
 
+/* What is void is not missing: the other will take it back once it knows. */
 static bool lacks (const skr_session_t *self, const skr_report_entry_t *entry)
 {
-    return !skr_clock_covers (own_clock (self, &entry->collection), &entry->clock);
+    const skr_clock_t *own = own_clock (self, &entry->collection);
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    if (skr_clock_covers (own, &entry->clock)) {
+        return false;
+    }
+    for (size_t i = 0; i < entry->clock.count; i++) {
+        const skr_tick_t *tick = &entry->clock.ticks[i];
+        uint64_t have = skr_clock_get (own, &tick->writer);
+        if (have < tick->seq
+            && (is_roster (&entry->collection) || !skr_roster_by_writer (roster, &tick->writer)
+                || have < skr_roster_limit (roster, &tick->writer, &entry->collection))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* True when something is missing and is, or cannot yet be, asked for. */
@@ -418,12 +439,6 @@ static void start_taking (skr_session_t *self, const skr_id_t *collection, uint6
 }
 
 /* ---- answers */
-
-static bool is_roster (const skr_id_t *collection)
-{
-    static const skr_id_t roster;
-    return skr_id_equal (collection, &roster);
-}
 
 /* The clock that we shall have once these changes are applied. */
 static saker_err_t foresee (skr_cbor_t changes, size_t count, skr_clock_t *clock)

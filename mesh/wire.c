@@ -157,7 +157,7 @@ static saker_err_t verify_beat (const skr_beat_t *beat, skr_span_t body, const u
                                 const skr_roster_t *roster, const skr_member_t **author)
 {
     *author = skr_roster_by_writer (roster, &beat->writer);
-    if (!*author) {
+    if (!*author || (*author)->role == SKR_ROLE_NONE) {
         return skr_fail (SAKER_EWAIT, "beat of an unknown writer");
     }
     skr_buf_t text = {0};

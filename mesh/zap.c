@@ -111,6 +111,9 @@ bool skr_zap_asker (const char *user_id, const skr_roster_t *roster, skr_asker_t
     }
     if (user_id[0] == 'm') {
         asker->member = skr_roster_by_device (roster, key);
+        if (asker->member && asker->member->role == SKR_ROLE_NONE) {
+            asker->member = NULL; /* it was one */
+        }
     } else if (user_id[0] == 't') {
         memcpy (ticket, key, sizeof key);
         asker->ticket = ticket;

@@ -1,9 +1,9 @@
 /* Inviting and admitting: what an admin's replica does so that a device becomes a member. */
 
 #include "peer/replica_internal.h"
+#include "peer/stating.h"
 
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
 static saker_err_t check_admin (const skr_replica_t *self)
@@ -71,62 +71,28 @@ saker_err_t skr_replica_invite (skr_replica_t *self, skr_role_t role, uint64_t e
 
 /* ---- admitting */
 
-/* The statements of one admission. */
 typedef struct admission_t {
     const skr_member_t *member;
-    skr_buf_t buf;
-    size_t *ends; /* of each statement in the buf */
-    size_t count, capacity;
+    skr_stating_t stating;
 } admission_t;
-
-static saker_err_t end_statement (admission_t *admission)
-{
-    if (admission->count == admission->capacity) {
-        size_t capacity = admission->capacity ? admission->capacity * 2 : 8;
-        size_t *ends = realloc (admission->ends, capacity * sizeof *ends);
-        if (!ends) {
-            return skr_fail (SAKER_ENOMEM, "out of memory");
-        }
-        admission->ends = ends;
-        admission->capacity = capacity;
-    }
-    admission->ends[admission->count++] = admission->buf.size;
-    return admission->buf.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
-}
 
 static saker_err_t give_key (const skr_id_t *collection, uint64_t generation, const uint8_t *key,
                              void *argument)
 {
     admission_t *admission = argument;
-    SKR_TRY (
-        skr_statement_key (&admission->buf, collection, generation, key, &admission->member, 1));
-    return end_statement (admission);
+    SKR_TRY (skr_statement_key (&admission->stating.buf, collection, generation, key,
+                                &admission->member, 1));
+    return skr_stating_end (&admission->stating);
 }
 
 static saker_err_t put_statements (skr_replica_t *self, const uint8_t ticket_key[32],
                                    admission_t *admission)
 {
-    skr_statement_admit (&admission->buf, admission->member, ticket_key);
-    SKR_TRY (end_statement (admission));
+    skr_statement_admit (&admission->stating.buf, admission->member, ticket_key);
+    SKR_TRY (skr_stating_end (&admission->stating));
     return admission->member->role >= SKR_ROLE_READ
                ? skr_keyring_each (self->keyring, give_key, admission)
                : SAKER_OK;
-}
-
-static saker_err_t state_admission (skr_replica_t *self, const admission_t *admission)
-{
-    skr_span_t *statements = calloc (admission->count, sizeof *statements);
-    if (!statements) {
-        return skr_fail (SAKER_ENOMEM, "out of memory");
-    }
-    size_t start = 0;
-    for (size_t i = 0; i < admission->count; i++) {
-        statements[i] = skr_span (admission->buf.data + start, admission->ends[i] - start);
-        start = admission->ends[i];
-    }
-    saker_err_t error = skr_replica_state (self, statements, admission->count);
-    free (statements);
-    return error;
 }
 
 static saker_err_t write_admission (skr_replica_t *self, const uint8_t ticket_key[32],
@@ -135,10 +101,9 @@ static saker_err_t write_admission (skr_replica_t *self, const uint8_t ticket_ke
     admission_t admission = {.member = member};
     saker_err_t error = put_statements (self, ticket_key, &admission);
     if (error == SAKER_OK) {
-        error = state_admission (self, &admission);
+        error = skr_stating_make (&admission.stating, self);
     }
-    free (admission.ends);
-    skr_buf_free (&admission.buf);
+    skr_stating_free (&admission.stating);
     return error;
 }
 

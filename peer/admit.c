@@ -79,9 +79,13 @@ static saker_err_t check_author (skr_replica_t *self, trial_t *trial, bool *good
         return wait_for (trial, &the_roster);
     }
     SKR_TRY (check_signature (self, trial, author, good));
-    if (*good && author->role < SKR_ROLE_WRITE) {
+    uint64_t limit =
+        skr_roster_limit (self->roster, &trial->change.writer, &trial->change.collection);
+    if (*good && trial->change.seq > limit) {
         *good = false;
-        (void) skr_fail (SAKER_ERIGHT, "%s may not write", author->name);
+        (void) (limit ? skr_fail (SAKER_ERIGHT, "what %s wrote after change %llu is void",
+                                  author->name, (unsigned long long) limit)
+                      : skr_fail (SAKER_ERIGHT, "%s may not write", author->name));
         return refuse (self, trial, &self->stats.refused_right);
     }
     return SAKER_OK;
@@ -156,9 +160,19 @@ static bool has_gap (const skr_chain_t *chain, const skr_change_t *change, skr_p
     return true;
 }
 
+/* design 8: a dependency on a void change counts as met. */
+static bool is_met (const skr_replica_t *self, const skr_held_t *held, const skr_change_t *change,
+                    const skr_id_t *writer, uint64_t seq)
+{
+    uint64_t have = held ? skr_clock_get (&held->live.clock, writer) : 0;
+    return have >= seq
+           || (skr_roster_by_writer (self->roster, writer)
+               && have >= skr_roster_limit (self->roster, writer, &change->collection));
+}
+
 /* design 5: its deps are covered by the clock. The first that is not is what it waits for. */
-static saker_err_t check_deps (const skr_held_t *held, const skr_change_t *change, bool *covered,
-                               skr_place_t *awaits)
+static saker_err_t check_deps (const skr_replica_t *self, const skr_held_t *held,
+                               const skr_change_t *change, bool *covered, skr_place_t *awaits)
 {
     skr_cbor_t cbor;
     *covered = true;
@@ -169,7 +183,7 @@ static saker_err_t check_deps (const skr_held_t *held, const skr_change_t *chang
         (void) skr_cbor_get_array (&cbor, 2);
         skr_cbor_get_fixed (&cbor, writer.bytes, sizeof writer.bytes);
         uint64_t seq = skr_cbor_get_uint (&cbor);
-        if (!held || skr_clock_get (&held->live.clock, &writer) < seq) {
+        if (!is_met (self, held, change, &writer, seq)) {
             *covered = false;
             *awaits = (skr_place_t){change->collection, writer, seq};
             return SAKER_OK;
@@ -192,7 +206,7 @@ static saker_err_t check_turn (skr_replica_t *self, const skr_held_t *held, tria
     if (chain && memcmp (change->prev, chain->hash, SKR_HASH_BYTES) != 0) {
         return fork_found (self, trial);
     }
-    SKR_TRY (check_deps (held, change, good, &awaits));
+    SKR_TRY (check_deps (self, held, change, good, &awaits));
     return *good ? SAKER_OK : wait_for (trial, &awaits);
 }
 
@@ -483,7 +497,7 @@ static saker_err_t try_waiter (skr_replica_t *self, skr_waiter_t **waiter_p)
     return SAKER_OK;
 }
 
-saker_err_t skr_admit_ready (skr_replica_t *self)
+static saker_err_t try_ready (skr_replica_t *self)
 {
     skr_waiter_t *waiter;
     while ((waiter = skr_waiting_take (self->waiting))) {
@@ -492,6 +506,17 @@ saker_err_t skr_admit_ready (skr_replica_t *self)
         SKR_TRY (error);
     }
     return SAKER_OK;
+}
+
+saker_err_t skr_admit_ready (skr_replica_t *self)
+{
+    SKR_TRY (try_ready (self));
+    if (self->closings == skr_roster_closings (self->roster)) {
+        return SAKER_OK;
+    }
+    SKR_TRY (skr_replica_enforce (self));
+    skr_waiting_wake_all (self->waiting); /* what they waited for may be void */
+    return try_ready (self);
 }
 
 saker_err_t skr_replica_offer (skr_replica_t *self, skr_span_t bytes, skr_outcome_t *outcome)

@@ -357,12 +357,17 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_STATUS] = {"ask for the status", SKR_ROLE_RELAY, skr_api_status, false},
     [SKR_COMMAND_VERIFY] = {"verify", SKR_ROLE_RELAY, skr_api_verify, false},
     [SKR_COMMAND_INVITE] = {"invite", SKR_ROLE_ADMIN, invite, true},
+    [SKR_COMMAND_ROLE] = {"give and take rights", SKR_ROLE_ADMIN, skr_api_role, true},
+    [SKR_COMMAND_KEYS] = {"list the keys", SKR_ROLE_READ, skr_api_keys, false},
+    [SKR_COMMAND_ROTATE] = {"change the keys", SKR_ROLE_ADMIN, skr_api_rotate, true},
 };
 
 static saker_err_t check_call (skr_api_t *self, const command_t *command)
 {
     const skr_member_t *member = skr_replica_self (self->replica);
-    if (!member || member->role < command->role) {
+    /* What a device has, its owner reads, also when it was revoked. */
+    bool own = member && member->role == SKR_ROLE_NONE && command->role <= SKR_ROLE_READ;
+    if (!member || (member->role < command->role && !own)) {
         return skr_fail (SAKER_ERIGHT, "this device is %s here, and only %s may %s: ask an admin",
                          member && member->role ? skr_role_text (member->role) : "not a member",
                          skr_role_text (command->role), command->name);

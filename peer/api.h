@@ -37,6 +37,9 @@ typedef enum skr_command_t {
     SKR_COMMAND_STATUS,
     SKR_COMMAND_VERIFY,
     SKR_COMMAND_INVITE,
+    SKR_COMMAND_ROLE,
+    SKR_COMMAND_KEYS,
+    SKR_COMMAND_ROTATE,
     SKR_COMMANDS
 } skr_command_t;
 

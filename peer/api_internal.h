@@ -23,11 +23,16 @@
      VERIFY       ?0 collection, 1 timeout, 2 number of the  0 verdicts, ?1 next number
                   first collection
      INVITE       0 role, 1 time until it expires            0 ticket
+     ROLE         0 name or id, 1 role or "none",            0 name
+                  ?2 collection
+     KEYS         0 number of the first statement            0 keys, ?1 next number
+     ROTATE                                                  0 generation of the mesh's key
 
      intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
      event   = [position, collection, document, author, writer, seq, time]
      peer    = [name, id, role, link, address, seen, behind, rtt]
+     key     = [collection, key id, generation, time, author, used for what is new]
      verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
                 behind]
      rest    = [document, skip, digest]: what to ask with for the next page. When `skip` is not 0
@@ -114,6 +119,8 @@ skr_api_handler_t skr_api_read, skr_api_iterate, skr_api_collections, skr_api_do
     skr_api_now, skr_api_cursor_save, skr_api_cursor_load;
 /* api_mesh.c */
 skr_api_handler_t skr_api_peers, skr_api_status;
+/* api_rights.c */
+skr_api_handler_t skr_api_role, skr_api_keys, skr_api_rotate;
 /* api_wait.c */
 skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify;
 /* The client asks something else: it has given up what it waited for. */

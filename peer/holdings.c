@@ -91,6 +91,29 @@ saker_err_t skr_held_advance (skr_held_t *self, const skr_chain_t *chain)
     return SAKER_OK;
 }
 
+static saker_err_t drop_chain (skr_replica_t *self, skr_held_t *held, const skr_chain_t *chain)
+{
+    uint8_t key[8];
+    skr_chains_t *chains = &held->chains;
+    size_t at = chain_at (chains, &chain->writer);
+    skr_put_u32 (key, held->live.no);
+    skr_put_u32 (key + 4, chain->writer_no);
+    memmove (&chains->list[at], &chains->list[at + 1],
+             (chains->count - at - 1) * sizeof *chains->list);
+    chains->count--;
+    saker_err_t error = skr_store_remove (self->store, SKR_TICKS, skr_span (key, sizeof key));
+    return error == SAKER_ENOTFOUND ? SAKER_OK : error; /* all of it is of this group */
+}
+
+saker_err_t skr_holdings_retreat (skr_replica_t *self, skr_held_t *held, const skr_chain_t *chain)
+{
+    skr_chain_t moved = *chain;
+    moved.moved = true;
+    held->live.changes -= skr_clock_get (&held->live.clock, &chain->writer) - chain->seq;
+    SKR_TRY (skr_clock_set (&held->live.clock, &chain->writer, chain->seq));
+    return chain->seq ? set_chain (&held->chains, &moved) : drop_chain (self, held, chain);
+}
+
 /* ---- one collection */
 
 static void free_held (skr_held_t *held)
@@ -291,9 +314,10 @@ static void show (skr_held_t *held)
     held->shown.clock = clock;
 }
 
+/* Nothing was ever applied to it. One of which all was taken back stays. */
 static bool is_empty (const skr_held_t *held)
 {
-    return held->live.clock.count == 0;
+    return held->fresh && held->live.clock.count == 0;
 }
 
 static void end_touch (skr_held_t *held)

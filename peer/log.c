@@ -63,6 +63,28 @@ saker_err_t skr_log_append (skr_store_t *store, uint32_t writer_no, uint64_t seq
                           skr_span (position, sizeof position));
 }
 
+saker_err_t skr_log_rewrite (skr_store_t *store, const skr_log_entry_t *entry)
+{
+    return put_entry (store, entry);
+}
+
+/* The last position must stay, or it would be given out twice: a record of nothing. */
+saker_err_t skr_log_remove (skr_store_t *store, uint32_t writer_no, uint64_t seq,
+                            const skr_log_entry_t *entry)
+{
+    uint8_t key[POSITION_KEY_BYTES], position[8];
+    uint64_t last;
+    const skr_log_entry_t nothing = {.position = entry->position};
+    SKR_TRY (skr_log_last (store, SKR_GROUP, &last));
+    SKR_TRY (skr_store_remove (store, SKR_POSITIONS,
+                               position_key (key, entry->collection_no, writer_no, seq)));
+    if (entry->position == last) {
+        return put_entry (store, &nothing);
+    }
+    skr_put_u64 (position, entry->position);
+    return skr_store_remove (store, SKR_LOG, skr_span (position, sizeof position));
+}
+
 saker_err_t skr_log_get (skr_store_t *store, skr_sight_t sight, uint64_t position,
                          skr_log_entry_t *entry)
 {

@@ -17,7 +17,13 @@ typedef struct skr_log_entry_t {
 /* Appends in the open group, with the index by writer and seq; sets entry->position. */
 saker_err_t skr_log_append (skr_store_t *store, uint32_t writer_no, uint64_t seq,
                             skr_log_entry_t *entry) SKR_MUST_USE;
-/* SAKER_ENOTFOUND. Borrowed as by skr_store_get. */
+/* Writes an entry anew at its position, in the open group: its undo changed. */
+saker_err_t skr_log_rewrite (skr_store_t *store, const skr_log_entry_t *entry) SKR_MUST_USE;
+/* Removes an entry, in the open group. Its position is not given out again. */
+saker_err_t skr_log_remove (skr_store_t *store, uint32_t writer_no, uint64_t seq,
+                            const skr_log_entry_t *entry) SKR_MUST_USE;
+/* SAKER_ENOTFOUND. Borrowed as by skr_store_get. An entry of collection 0 is one that was removed.
+ */
 saker_err_t skr_log_get (skr_store_t *store, skr_sight_t sight, uint64_t position,
                          skr_log_entry_t *entry) SKR_MUST_USE;
 /* Position of a change. SAKER_ENOTFOUND. */

@@ -47,6 +47,8 @@ static saker_err_t load_meta (skr_replica_t *self)
     SKR_TRY (get_meta (self, "hlc", hlc, sizeof hlc));
     self->hlc = self->hlc_shown = skr_get_u64 (hlc);
     skr_device_writer (skr_device_key (self->device), self->incarnation, &self->writer);
+    self->writer_shown = self->writer;
+    memcpy (self->incarnation_shown, self->incarnation, sizeof self->incarnation);
     return SAKER_OK;
 }
 
@@ -96,6 +98,7 @@ static saker_err_t read_roster (skr_replica_t *self)
     self->roster = roster;
     self->roster_version++;
     self->roster_unread = false;
+    self->closings = 0; /* of none: limits are enforced with the next change, or turn */
     return SAKER_OK;
 }
 
@@ -159,10 +162,15 @@ void skr_replica_abort (skr_replica_t *self)
     skr_store_forget (self->store);
     skr_holdings_aborted (self);
     self->hlc = self->hlc_shown;
+    self->epoch_moved = false;
+    self->writer = self->writer_shown;
+    memcpy (self->incarnation, self->incarnation_shown, sizeof self->incarnation);
     self->made.size = self->made_shown;
     self->stats.applied = self->stats_shown.applied;
     self->stats.written = self->stats_shown.written;
     self->stats.future = self->stats_shown.future;
+    self->stats.voided = self->stats_shown.voided;
+    self->closings = 0;
     self->group_error = SAKER_OK;
     if (!skr_store_settled (self->store)) {
         self->roster_unread |= self->roster_moved;
@@ -203,6 +211,10 @@ saker_err_t skr_replica_commit (skr_replica_t *self)
     }
     skr_holdings_committed (self);
     self->hlc_shown = self->hlc;
+    self->writer_shown = self->writer;
+    memcpy (self->incarnation_shown, self->incarnation, sizeof self->incarnation);
+    self->epoch = self->epoch_moved ? self->fresh_epoch : self->epoch;
+    self->epoch_moved = false;
     self->made_shown = self->made.size;
     self->roster_moved = false;
     skr_store_forget (self->store);
@@ -322,6 +334,20 @@ saker_err_t skr_replica_reload (skr_replica_t *self)
     return SAKER_OK;
 }
 
+saker_err_t skr_replica_tidy (skr_replica_t *self)
+{
+    if (self->closings == skr_roster_closings (self->roster) || skr_replica_in_group (self)) {
+        return SAKER_OK; /* an open group sees to it with its next change */
+    }
+    SKR_TRY (skr_replica_begin (self));
+    saker_err_t error = skr_admit_ready (self);
+    if (error != SAKER_OK) {
+        skr_replica_abort (self);
+        return error;
+    }
+    return skr_replica_commit (self);
+}
+
 static saker_err_t state_one (skr_replica_t *self, const skr_buf_t *statement)
 {
     const skr_span_t span = skr_span_of (statement);
@@ -361,7 +387,8 @@ static saker_err_t open_loaded (skr_replica_t *self)
                          skr_store_folder (self->store));
     }
     SKR_TRY (skr_replica_check_sums (self));
-    return introduce (self);
+    SKR_TRY (introduce (self));
+    return skr_replica_tidy (self);
 }
 
 saker_err_t skr_replica_open (skr_replica_t **self_p, const char *folder, const skr_world_t *world)

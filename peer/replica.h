@@ -42,6 +42,7 @@ typedef struct skr_replica_stats_t {
     uint64_t refused; /* all reasons */
     uint64_t refused_form, refused_signature, refused_right, refused_fork, refused_key;
     uint64_t future; /* applied although more than 60 s ahead of our clock */
+    uint64_t voided; /* applied, and taken back later */
 } skr_replica_stats_t;
 
 typedef struct skr_replica_t skr_replica_t;
@@ -91,6 +92,10 @@ void skr_replica_abort (skr_replica_t *self);
 /* After a commit whose fate is unknown (skr_store_settled): opens the store anew and reads again
    what it holds. Tried at each begin and abort, too. Between groups only. */
 saker_err_t skr_replica_settle (skr_replica_t *self) SKR_MUST_USE;
+
+/* Takes back what the roster says is void and is still here, in a group of its own: after a start,
+   and after a snapshot of a peer that did not know it yet. Costs nothing when that was done. */
+saker_err_t skr_replica_tidy (skr_replica_t *self) SKR_MUST_USE;
 
 typedef enum skr_outcome_t {
     SKR_APPLIED,
@@ -178,6 +183,22 @@ saker_err_t skr_replica_invite (skr_replica_t *self, skr_role_t role, uint64_t e
    answered as before (its first answer may have been lost). */
 saker_err_t skr_replica_admit (skr_replica_t *self, const uint8_t ticket_key[32],
                                const skr_member_t *candidate) SKR_MUST_USE;
+
+/* ---- rights (design 8), in a group, by an admin; see revocation.c */
+
+/* Gives a member another role, none to revoke it, in the whole mesh (collection NULL) or in one
+   collection. What takes a right away closes the member's writers at what this peer has of them,
+   and changes the keys. SAKER_ERIGHT: not an admin, or the founder is meant; SAKER_EUSAGE: this
+   device itself; SAKER_EEXIST: it has that role already. */
+saker_err_t skr_replica_set_role (skr_replica_t *self, const uint8_t device[32],
+                                  const char *collection, skr_role_t role) SKR_MUST_USE;
+/* Makes new keys: of the mesh, and of each collection that has its own. */
+saker_err_t skr_replica_rotate (skr_replica_t *self) SKR_MUST_USE;
+/* Is it time, and this device's turn, to make new keys? Admins take turns, hours apart. */
+bool skr_replica_rotation_due (const skr_replica_t *self);
+#define SKR_ROTATE_EVERY_MS (30ull * 24 * 3600 * 1000)
+/* A new incarnation: this replica writes as another writer from now on. In a group. */
+saker_err_t skr_replica_reincarnate (skr_replica_t *self) SKR_MUST_USE;
 
 /* ---- snapshots (design 5); see snapshot.h */
 

@@ -60,6 +60,11 @@ struct skr_replica_t {
 
     uint64_t hlc, hlc_shown;
     uint64_t roster_version;
+    uint64_t closings;    /* of the roster, when limits were enforced last */
+    skr_id_t fresh_epoch; /* of the feed, once the group is committed */
+    bool epoch_moved;
+    skr_id_t writer_shown; /* as committed: a new incarnation begins in a group */
+    uint8_t incarnation_shown[SKR_INCARNATION_BYTES];
     bool roster_moved;       /* in the open group */
     bool roster_unread;      /* it could not be read again after an abort */
     bool unloaded;           /* what is in memory may not be what is in the store: read it again */
@@ -91,6 +96,10 @@ saker_err_t skr_holdings_touch (skr_replica_t *self, skr_held_t *held) SKR_MUST_
 const skr_chain_t *skr_held_chain (const skr_held_t *self, const skr_id_t *writer);
 /* Moves a chain, and the clock, to one change further; the collection was touched. */
 saker_err_t skr_held_advance (skr_held_t *self, const skr_chain_t *chain) SKR_MUST_USE;
+/* Moves a chain, and the clock, back to where `chain` says, or removes it (seq 0), in the open
+   group; the collection was touched. */
+saker_err_t skr_holdings_retreat (skr_replica_t *self, skr_held_t *held,
+                                  const skr_chain_t *chain) SKR_MUST_USE;
 /* Writes what the group touched. */
 saker_err_t skr_holdings_save (skr_replica_t *self) SKR_MUST_USE;
 /* After the store's commit, or abort. */
@@ -142,6 +151,18 @@ void skr_replica_unsent (skr_replica_t *self, const skr_id_t *collection, skr_sp
 /* Do the collections add up to their fingerprints? SAKER_EDAMAGED names the first that does not.
    Those of many documents are left out. */
 saker_err_t skr_replica_check_sums (skr_replica_t *self) SKR_MUST_USE;
+
+/* ---- takeback.c */
+
+/* Takes back, in a group, whatever is above the limit of its writer (design 8). Costs nothing when
+   no limit can have moved. */
+saker_err_t skr_replica_enforce (skr_replica_t *self) SKR_MUST_USE;
+
+/* ---- write.c */
+
+/* The operation with this id never happened: asked for again, it is done. In a group. */
+saker_err_t skr_write_forget (skr_replica_t *self, const skr_id_t *collection,
+                              skr_span_t operation_id) SKR_MUST_USE;
 
 /* ---- admit.c */
 

@@ -214,15 +214,19 @@ static void decide (court_t *court)
 
 /* ---- from the founder on */
 
-/* Did a later ROLE give back at least `role` in the same place? */
-static bool given_back (const skr_roster_t *self, const skr_role_statement_t *loss, skr_role_t role)
+/* Did another ROLE give back at least `role`: one that saw the loss, or, when that was of the whole
+   mesh, one of this collection alone? */
+static bool given_back (const skr_roster_t *self, const skr_role_statement_t *loss,
+                        const skr_id_t *collection, skr_role_t role)
 {
     for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *other = &self->roles[i];
+        bool same = skr_id_equal (&other->collection, &loss->collection)
+                    && has_dot (other->seen, other->seen_count, &loss->stamp.dot);
+        bool here = is_mesh (&loss->collection) && !is_mesh (collection)
+                    && skr_id_equal (&other->collection, collection);
         if (other->counts && !other->fence && other->role >= role
-            && same_device (other->device, loss->device)
-            && skr_id_equal (&other->collection, &loss->collection)
-            && has_dot (other->seen, other->seen_count, &loss->stamp.dot)) {
+            && same_device (other->device, loss->device) && (same || here)) {
             return true;
         }
     }
@@ -236,7 +240,7 @@ static uint64_t limit_by (const skr_roster_t *self, const skr_role_statement_t *
     if (!saw (writer, role)) {
         return cutoff_of (role, collection, &writer->writer);
     }
-    return role->fence || given_back (self, role, needed) ? UINT64_MAX : 0;
+    return role->fence || given_back (self, role, collection, needed) ? UINT64_MAX : 0;
 }
 
 static uint64_t roster_limit (const skr_roster_t *self, const skr_writer_t *writer)
@@ -529,6 +533,12 @@ skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
     }
     apply_stated (self, device, collection, &role);
     return role;
+}
+
+bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32])
+{
+    const skr_person_t *person = skr_roster_person (self, device);
+    return person && person->founder;
 }
 
 bool skr_roster_is_fenced (const skr_roster_t *self, const uint8_t device[32])

@@ -120,6 +120,7 @@ typedef struct skr_roster_key_t {
     bool counts;       /* its author might state it: only such a key seals */
     skr_span_t copies; /* encoded array; borrowed from the roster */
 } skr_roster_key_t;
+/* Statements, of which several may be of one key. */
 size_t skr_roster_keys (const skr_roster_t *self);
 const skr_roster_key_t *skr_roster_key_at (const skr_roster_t *self, size_t index);
 
@@ -130,7 +131,8 @@ uint64_t skr_roster_limit (const skr_roster_t *self, const skr_id_t *writer,
 /* What a device may do in a collection now. */
 skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
                             const skr_id_t *collection);
-/* Was the writer fenced, and has not come back under another? */
+bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32]);
+/* Was the device fenced, and has not come back under another? */
 bool skr_roster_is_fenced (const skr_roster_t *self, const uint8_t device[32]);
 /* Changes whenever some writer's limit may have. */
 uint64_t skr_roster_closings (const skr_roster_t *self);

@@ -338,7 +338,8 @@ static saker_err_t check_author (const taking_t *taking, const skr_change_t *cha
     const skr_member_t *author = skr_roster_by_writer (replica->roster, &change->writer);
     assert (author); /* the header names no writer without */
     SKR_TRY (skr_change_verify (change, &replica->mesh, author->device));
-    return author->role >= SKR_ROLE_WRITE
+    /* What is void of a writer who wrote rightly once is taken back afterwards. */
+    return skr_roster_limit (replica->roster, &change->writer, &change->collection) > 0
                ? SAKER_OK
                : skr_fail (SAKER_ERIGHT, "%s may not write", author->name);
 }

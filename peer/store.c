@@ -70,6 +70,7 @@ static const char *const table_names[SKR_TABLES] = {
     [SKR_INVITATIONS] = "invitations",
     [SKR_ADDRESSES] = "addresses",
     [SKR_ASIDE] = "aside",
+    [SKR_VOID] = "void",
 };
 
 /* ---- errors */

@@ -45,17 +45,41 @@ static saker_err_t keep_receipt (skr_replica_t *self, const uint8_t key[16],
     return error == SAKER_OK ? SAKER_OK : skr_replica_spoil (self, error);
 }
 
+saker_err_t skr_write_forget (skr_replica_t *self, const skr_id_t *collection,
+                              skr_span_t operation_id)
+{
+    uint8_t key[16];
+    if (operation_id.size == 0) {
+        return SAKER_OK;
+    }
+    operation_key (collection, operation_id, key);
+    saker_err_t error = skr_store_remove (self->store, SKR_OPERATIONS, skr_span (key, sizeof key));
+    return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+}
+
 /* ---- the two ways in */
+
+static saker_err_t check_right (const skr_replica_t *self, const char *collection)
+{
+    skr_id_t id;
+    const uint8_t *device = skr_device_key (self->device);
+    const skr_member_t *member = skr_replica_self (self);
+    SKR_TRY (skr_collection_name_check (collection));
+    skr_replica_collection_id (self, collection, &id);
+    if (member && member->role == SKR_ROLE_NONE) {
+        return skr_fail (SAKER_ERIGHT, "this device was revoked: what it has stays readable here, "
+                                       "nothing it writes counts; to come back, join anew");
+    }
+    return skr_roster_role (self->roster, device, &id) >= SKR_ROLE_WRITE
+               ? SAKER_OK
+               : skr_fail (SAKER_ERIGHT, "this device may only read: ask an admin for the right "
+                                         "to write");
+}
 
 static saker_err_t check_local (const skr_replica_t *self, const skr_local_t *local)
 {
-    const skr_member_t *member = skr_replica_self (self);
     SKR_TRY (skr_replica_check_group (self));
-    SKR_TRY (skr_collection_name_check (local->collection));
-    if (!member || member->role < SKR_ROLE_WRITE) {
-        return skr_fail (SAKER_ERIGHT, "this device may only read: ask an admin for the right to "
-                                       "write");
-    }
+    SKR_TRY (check_right (self, local->collection));
     if (local->operation_id.size > SKR_OPERATION_ID_BYTES_MAX) {
         return skr_fail (SAKER_ELIMIT,
                          "an operation id has at most %d bytes "
@@ -102,6 +126,9 @@ saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
     memset (receipt, 0, sizeof *receipt);
     SKR_TRY (check_local (self, local));
     skr_replica_collection_id (self, local->collection, &id);
+    if (skr_roster_limit (self->roster, &self->writer, &id) != UINT64_MAX) {
+        SKR_TRY (skr_replica_reincarnate (self)); /* this writer is closed, the device is not */
+    }
     if (local->operation_id.size == 0) {
         SKR_TRY (write_once (self, local, &id, receipt));
         return skr_admit_ready (self);

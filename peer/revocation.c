@@ -1,0 +1,395 @@
+/* What an admin's replica does to give and take rights, and to change keys (design 8). */
+
+#include "crdt/hlc.h"
+#include "peer/replica_internal.h"
+#include "peer/stating.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COPIES_MAX 384   /* of a key, in one statement */
+#define WRITERS_MAX 1024 /* of one device, that are looked at */
+#define TURN_MS (3600ull * 1000)
+
+static const skr_id_t the_mesh; /* and the roster */
+
+static saker_err_t no_memory (void)
+{
+    return skr_fail (SAKER_ENOMEM, "out of memory");
+}
+
+static saker_err_t check_admin (const skr_replica_t *self)
+{
+    const skr_member_t *member = skr_replica_self (self);
+    return member && member->role == SKR_ROLE_ADMIN
+               ? SAKER_OK
+               : skr_fail (SAKER_ERIGHT, "only an admin gives and takes rights: ask one");
+}
+
+/* ---- cutoffs */
+
+typedef struct cutoffs_t {
+    skr_cutoff_t *list; /* ascending by collection, writer */
+    size_t count, capacity;
+} cutoffs_t;
+
+static saker_err_t add_cutoff (cutoffs_t *self, const skr_cutoff_t *cutoff)
+{
+    if (self->count == self->capacity) {
+        size_t capacity = self->capacity ? 2 * self->capacity : 16;
+        skr_cutoff_t *list = realloc (self->list, capacity * sizeof *list);
+        if (!list) {
+            return no_memory ();
+        }
+        self->list = list;
+        self->capacity = capacity;
+    }
+    self->list[self->count++] = *cutoff;
+    return SAKER_OK;
+}
+
+static int compare_ids (const void *one, const void *other)
+{
+    return skr_id_compare (one, other);
+}
+
+/* How far this peer has the writers of a device, in one collection or (NULL) in all. */
+static saker_err_t list_cutoffs (const skr_replica_t *self, const uint8_t device[32],
+                                 const skr_id_t *only, cutoffs_t *cutoffs)
+{
+    skr_id_t *writers = calloc (WRITERS_MAX, sizeof *writers);
+    if (!writers) {
+        return no_memory ();
+    }
+    size_t count = skr_roster_writers (self->roster, device, writers, WRITERS_MAX);
+    saker_err_t error = SAKER_OK;
+    qsort (writers, count, sizeof *writers, compare_ids);
+    for (size_t i = 0; i < self->held_count && error == SAKER_OK; i++) {
+        const skr_held_t *held = self->by_id[i];
+        for (size_t k = 0; k < count && error == SAKER_OK; k++) {
+            uint64_t seq = skr_clock_get (&held->live.clock, &writers[k]);
+            if (seq > 0 && (!only || skr_id_equal (only, &held->live.id))) {
+                error = add_cutoff (cutoffs, &(skr_cutoff_t){held->live.id, writers[k], seq});
+            }
+        }
+    }
+    free (writers);
+    return error;
+}
+
+/* ---- statements of a role or a fence */
+
+static skr_id_t before (const skr_id_t *id)
+{
+    skr_id_t less = *id;
+    for (size_t i = sizeof less.bytes; i-- > 0 && less.bytes[i]-- == 0;) {
+    }
+    return less;
+}
+
+/* How many of the cutoffs from `first` on one statement takes: whole collections. */
+static size_t fitting (const cutoffs_t *cutoffs, size_t first)
+{
+    size_t count = cutoffs->count - first;
+    if (count <= SKR_CUTOFFS_MAX) {
+        return count;
+    }
+    for (count = SKR_CUTOFFS_MAX; count > 1; count--) {
+        const skr_cutoff_t *next = &cutoffs->list[first + count];
+        if (!skr_id_equal (&next[-1].collection, &next->collection)) {
+            break;
+        }
+    }
+    return count;
+}
+
+/* As many statements as the cutoffs need; together they speak of all from `from` to `to`. */
+static saker_err_t put_closings (skr_stating_t *stating, skr_closing_t *closing, bool fence,
+                                 const cutoffs_t *cutoffs)
+{
+    const skr_id_t to = closing->to;
+    size_t at = 0;
+    do {
+        size_t count = fitting (cutoffs, at);
+        closing->cutoffs = cutoffs->list + at;
+        closing->cutoffs_count = count;
+        at += count;
+        closing->to = at < cutoffs->count ? before (&cutoffs->list[at].collection) : to;
+        if (fence) {
+            skr_statement_fence (&stating->buf, closing);
+        } else {
+            skr_statement_role (&stating->buf, closing);
+        }
+        SKR_TRY (skr_stating_end (stating));
+        closing->from = at < cutoffs->count ? cutoffs->list[at].collection : closing->from;
+    } while (at < cutoffs->count);
+    return SAKER_OK;
+}
+
+/* Which collections a ROLE speaks of: one that leaves the right to write closes the roster alone.
+ */
+static void set_range (skr_closing_t *closing, const skr_id_t *collection, skr_role_t role)
+{
+    bool all = !collection && role < SKR_ROLE_WRITE;
+    closing->collection = closing->from = closing->to = collection ? *collection : the_mesh;
+    if (all) {
+        memset (closing->to.bytes, 0xff, sizeof closing->to.bytes);
+    }
+}
+
+static saker_err_t state_role (skr_replica_t *self, const uint8_t device[32],
+                               const skr_id_t *collection, skr_role_t role)
+{
+    skr_stating_t stating = {0};
+    skr_closing_t closing = {.role = role};
+    skr_buf_t seen = {0};
+    cutoffs_t cutoffs = {0};
+    const skr_id_t *only = collection ? collection : role < SKR_ROLE_WRITE ? NULL : &the_mesh;
+    memcpy (closing.device, device, sizeof closing.device);
+    set_range (&closing, collection, role);
+    skr_roster_seen (self->roster, device, collection ? collection : &the_mesh, &seen);
+    closing.seen = skr_span_of (&seen);
+    saker_err_t error = seen.failed ? no_memory () : list_cutoffs (self, device, only, &cutoffs);
+    if (error == SAKER_OK) {
+        error = put_closings (&stating, &closing, false, &cutoffs);
+    }
+    if (error == SAKER_OK) {
+        error = skr_stating_make (&stating, self);
+    }
+    free (cutoffs.list);
+    skr_buf_free (&seen);
+    skr_stating_free (&stating);
+    return error;
+}
+
+/* ---- keys */
+
+static saker_err_t put_key (skr_stating_t *stating, const skr_id_t *collection, uint64_t generation,
+                            const uint8_t *key, const skr_member_t *const *members, size_t count)
+{
+    for (size_t at = 0; at < count; at += COPIES_MAX) {
+        size_t some = count - at < COPIES_MAX ? count - at : COPIES_MAX;
+        SKR_TRY (
+            skr_statement_key (&stating->buf, collection, generation, key, members + at, some));
+        SKR_TRY (skr_stating_end (stating));
+    }
+    return SAKER_OK;
+}
+
+/* Those who may read a collection (the mesh's key: those who may read at all). */
+static size_t list_readers (const skr_roster_t *roster, const skr_id_t *collection,
+                            const skr_member_t **readers)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < skr_roster_count (roster); i++) {
+        const skr_member_t *member = skr_roster_at (roster, i);
+        if (member->role >= SKR_ROLE_READ
+            && skr_roster_role (roster, member->device, collection) >= SKR_ROLE_READ) {
+            readers[count++] = member;
+        }
+    }
+    return count;
+}
+
+static saker_err_t rotate_one (skr_replica_t *self, skr_stating_t *stating,
+                               const skr_id_t *collection)
+{
+    uint8_t key[SKR_SEAL_KEY_BYTES];
+    const skr_roster_t *roster = self->roster;
+    const skr_member_t **readers = calloc (skr_roster_count (roster) + 1, sizeof *readers);
+    if (!readers) {
+        return no_memory ();
+    }
+    size_t count = list_readers (roster, collection, readers);
+    randombytes_buf (key, sizeof key);
+    saker_err_t error = put_key (
+        stating, collection, skr_roster_generation (roster, collection) + 1, key, readers, count);
+    sodium_memzero (key, sizeof key);
+    free (readers);
+    return error;
+}
+
+static bool named_before (const skr_roster_t *roster, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (skr_id_equal (&skr_roster_key_at (roster, i)->collection,
+                          &skr_roster_key_at (roster, at)->collection)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static saker_err_t rotate_all (skr_replica_t *self, skr_stating_t *stating)
+{
+    const skr_roster_t *roster = self->roster;
+    SKR_TRY (rotate_one (self, stating, &the_mesh));
+    for (size_t i = 0; i < skr_roster_keys (roster); i++) {
+        const skr_id_t *collection = &skr_roster_key_at (roster, i)->collection;
+        if (!skr_id_equal (collection, &the_mesh) && !named_before (roster, i)) {
+            SKR_TRY (rotate_one (self, stating, collection));
+        }
+    }
+    return SAKER_OK;
+}
+
+saker_err_t skr_replica_rotate (skr_replica_t *self)
+{
+    skr_stating_t stating = {0};
+    SKR_TRY (skr_replica_check_group (self));
+    SKR_TRY (check_admin (self));
+    saker_err_t error = rotate_all (self, &stating);
+    if (error == SAKER_OK) {
+        error = skr_stating_make (&stating, self);
+    }
+    skr_stating_free (&stating);
+    return error;
+}
+
+typedef struct giving_t {
+    skr_stating_t *stating;
+    const skr_member_t *member;
+} giving_t;
+
+static saker_err_t give_key (const skr_id_t *collection, uint64_t generation, const uint8_t *key,
+                             void *argument)
+{
+    giving_t *giving = argument;
+    return put_key (giving->stating, collection, generation, key, &giving->member, 1);
+}
+
+/* Whoever may read from now on may read what there is. */
+static saker_err_t give_keys (skr_replica_t *self, const skr_member_t *member)
+{
+    skr_stating_t stating = {0};
+    giving_t giving = {&stating, member};
+    saker_err_t error = skr_keyring_each (self->keyring, give_key, &giving);
+    if (error == SAKER_OK) {
+        error = skr_stating_make (&stating, self);
+    }
+    skr_stating_free (&stating);
+    return error;
+}
+
+static bool is_admin_before (const skr_roster_t *roster, size_t at, const uint8_t own[32])
+{
+    const skr_member_t *member = skr_roster_at (roster, at);
+    return member->role == SKR_ROLE_ADMIN && memcmp (member->device, own, 32) < 0;
+}
+
+bool skr_replica_rotation_due (const skr_replica_t *self)
+{
+    const skr_member_t *own = skr_replica_self (self);
+    uint64_t newest_ms = 0, turn = 0;
+    if (!own || own->role != SKR_ROLE_ADMIN) {
+        return false;
+    }
+    for (size_t i = 0; i < skr_roster_keys (self->roster); i++) {
+        const skr_roster_key_t *key = skr_roster_key_at (self->roster, i);
+        uint64_t ms = skr_hlc_ms (key->hlc);
+        newest_ms = key->counts && skr_id_equal (&key->collection, &the_mesh) && ms > newest_ms
+                        ? ms
+                        : newest_ms;
+    }
+    for (size_t i = 0; i < skr_roster_count (self->roster); i++) {
+        turn += is_admin_before (self->roster, i, own->device);
+    }
+    return self->world->wall_ms (self->world->context)
+           >= newest_ms + SKR_ROTATE_EVERY_MS + turn * TURN_MS;
+}
+
+/* ---- roles */
+
+static saker_err_t check_target (const skr_replica_t *self, const skr_member_t *member,
+                                 const skr_id_t *collection, skr_role_t role)
+{
+    SKR_TRY (skr_replica_check_group (self));
+    SKR_TRY (check_admin (self));
+    if (memcmp (member->device, skr_device_key (self->device), 32) == 0) {
+        return skr_fail (SAKER_EUSAGE,
+                         "a device does not change its own rights: ask another admin");
+    }
+    if (skr_roster_is_founder (self->roster, member->device)) {
+        return skr_fail (SAKER_ERIGHT, "%s founded the mesh, and stays its admin", member->name);
+    }
+    if (skr_roster_role (self->roster, member->device, collection ? collection : &the_mesh)
+        == role) {
+        return role ? skr_fail (SAKER_EEXIST, "%s has the role %s already", member->name,
+                                skr_role_text (role))
+                    : skr_fail (SAKER_EEXIST, "%s was revoked already", member->name);
+    }
+    if (collection && member->role == SKR_ROLE_ADMIN) {
+        return skr_fail (SAKER_EINPUT,
+                         "%s is an admin, who holds every collection: change its "
+                         "role in the mesh first",
+                         member->name);
+    }
+    return collection && role == SKR_ROLE_ADMIN
+               ? skr_fail (SAKER_EINPUT, "an admin is one of the whole mesh, not of a collection")
+               : SAKER_OK;
+}
+
+static saker_err_t change_keys (skr_replica_t *self, const skr_member_t *member,
+                                const skr_id_t *collection, skr_role_t old, skr_role_t role)
+{
+    skr_stating_t stating = {0};
+    if (role > old) {
+        return old < SKR_ROLE_READ && role >= SKR_ROLE_READ ? give_keys (self, member) : SAKER_OK;
+    }
+    if (role >= SKR_ROLE_READ || !collection) {
+        return skr_replica_rotate (self);
+    }
+    saker_err_t error = rotate_one (self, &stating, collection);
+    if (error == SAKER_OK) {
+        error = skr_stating_make (&stating, self);
+    }
+    skr_stating_free (&stating);
+    return error;
+}
+
+saker_err_t skr_replica_set_role (skr_replica_t *self, const uint8_t device[32],
+                                  const char *collection_name, skr_role_t role)
+{
+    skr_id_t id;
+    const skr_id_t *collection = NULL;
+    const skr_member_t *found = skr_roster_by_device (self->roster, device);
+    if (!found) {
+        return skr_fail (SAKER_ENOTFOUND, "no such member");
+    }
+    if (collection_name) {
+        SKR_TRY (skr_collection_name_check (collection_name));
+        skr_replica_collection_id (self, collection_name, &id);
+        collection = &id;
+    }
+    skr_member_t member = *found;
+    SKR_TRY (check_target (self, &member, collection, role));
+    skr_role_t old = skr_roster_role (self->roster, device, collection ? collection : &the_mesh);
+    SKR_TRY (state_role (self, device, collection, role));
+    if (!collection) {
+        member.role = role;
+    }
+    return change_keys (self, &member, collection, old, role);
+}
+
+/* ---- incarnations */
+
+saker_err_t skr_replica_reincarnate (skr_replica_t *self)
+{
+    const uint8_t *device = skr_device_key (self->device);
+    skr_buf_t statement = {0}, seen = {0};
+    SKR_TRY (skr_replica_check_group (self));
+    randombytes_buf (self->incarnation, sizeof self->incarnation);
+    skr_device_writer (device, self->incarnation, &self->writer);
+    saker_err_t error = skr_store_put (self->store, SKR_META, skr_span_text ("incarnation"),
+                                       skr_span (self->incarnation, sizeof self->incarnation));
+    if (error == SAKER_OK) {
+        skr_roster_seen (self->roster, device, NULL, &seen);
+        skr_statement_incarnate (&statement, device, self->incarnation, skr_span_of (&seen));
+        const skr_span_t span = skr_span_of (&statement);
+        error = statement.failed ? no_memory () : skr_replica_state (self, &span, 1);
+    }
+    skr_buf_free (&seen);
+    skr_buf_free (&statement);
+    return error == SAKER_OK ? SAKER_OK : skr_replica_spoil (self, error);
+}

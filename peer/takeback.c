@@ -1,0 +1,271 @@
+/* Taking back (design 8): what a writer did above its limit is void on every peer, also where it
+   was applied before that was known.
+
+     find the first void change in the local order of its collection
+       -> undo the log from its end to there -> redo what is not void, in the same order
+       -> chains and clock end at the limits
+
+   All in the group that brought the news, so a crash leaves the one state or the other. Entries
+   that are redone stay at their positions. Readers of the feed would not hear that what they were
+   told is gone: the feed begins a new epoch. */
+
+#include "peer/replica_internal.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VOID_KEY_BYTES 40 /* collection id, writer id, seq */
+
+typedef struct takeback_t {
+    skr_replica_t *replica;
+    skr_held_t *held;
+    uint64_t *positions; /* of what is undone, ascending */
+    size_t count, capacity;
+    uint64_t voided;
+    skr_buf_t raw, undo; /* copies of a log entry */
+} takeback_t;
+
+static saker_err_t no_memory (void)
+{
+    return skr_fail (SAKER_ENOMEM, "out of memory");
+}
+
+static uint64_t limit_of (const takeback_t *self, const skr_id_t *writer)
+{
+    return skr_roster_limit (self->replica->roster, writer, &self->held->live.id);
+}
+
+/* ---- what is to be undone */
+
+static saker_err_t first_void (const takeback_t *self, uint64_t *first)
+{
+    const skr_chains_t *chains = &self->held->chains;
+    *first = UINT64_MAX;
+    for (size_t i = 0; i < chains->count; i++) {
+        const skr_chain_t *chain = &chains->list[i];
+        uint64_t position, limit = limit_of (self, &chain->writer);
+        if (chain->seq <= limit) {
+            continue;
+        }
+        saker_err_t error = skr_log_find (self->replica->store, SKR_GROUP, self->held->live.no,
+                                          chain->writer_no, limit + 1, &position);
+        if (error == SAKER_ENOTFOUND) {
+            return skr_fail (SAKER_EDAMAGED, "a void change is not in the log any more");
+        }
+        SKR_TRY (error);
+        *first = position < *first ? position : *first;
+    }
+    return SAKER_OK;
+}
+
+static saker_err_t add_position (takeback_t *self, uint64_t position)
+{
+    if (self->count == self->capacity) {
+        size_t capacity = self->capacity ? 2 * self->capacity : 64;
+        uint64_t *positions = realloc (self->positions, capacity * sizeof *positions);
+        if (!positions) {
+            return no_memory ();
+        }
+        self->positions = positions;
+        self->capacity = capacity;
+    }
+    self->positions[self->count++] = position;
+    return SAKER_OK;
+}
+
+static saker_err_t list_positions (takeback_t *self, uint64_t first)
+{
+    skr_store_t *store = self->replica->store;
+    uint64_t last;
+    SKR_TRY (skr_log_last (store, SKR_GROUP, &last));
+    for (uint64_t position = first; position <= last; position++) {
+        skr_log_entry_t entry;
+        saker_err_t error = skr_log_get (store, SKR_GROUP, position, &entry);
+        if (error == SAKER_ENOTFOUND) {
+            continue;
+        }
+        SKR_TRY (error);
+        if (entry.collection_no == self->held->live.no) {
+            SKR_TRY (add_position (self, position));
+        }
+    }
+    return SAKER_OK;
+}
+
+/* ---- one change. A copy: what the store hands out ends with the next write. */
+
+static saker_err_t read_change (takeback_t *self, uint64_t position, skr_change_t *change)
+{
+    skr_log_entry_t entry;
+    SKR_TRY (skr_log_get (self->replica->store, SKR_GROUP, position, &entry));
+    skr_buf_clear (&self->raw);
+    skr_buf_clear (&self->undo);
+    skr_buf_append_span (&self->raw, entry.change);
+    skr_buf_append_span (&self->undo, entry.undo);
+    return self->raw.failed || self->undo.failed
+               ? no_memory ()
+               : skr_change_parse (change, skr_span_of (&self->raw));
+}
+
+static saker_err_t undo_change (takeback_t *self, uint64_t position)
+{
+    skr_change_t change;
+    skr_content_t content;
+    skr_applier_t applier;
+    SKR_TRY (read_change (self, position, &change));
+    SKR_TRY (skr_replica_content (self->replica, &change, &self->replica->content, &content));
+    skr_admit_applier (self->replica, self->held, &change, &applier);
+    saker_err_t error =
+        skr_apply_undo (&applier, content.ops, content.ops_count, skr_span_of (&self->undo));
+    skr_content_free (&content);
+    return error;
+}
+
+static saker_err_t redo_change (takeback_t *self, uint64_t position, const skr_change_t *change,
+                                const skr_content_t *content)
+{
+    skr_applier_t applier;
+    skr_buf_clear (&self->replica->undo);
+    skr_admit_applier (self->replica, self->held, change, &applier);
+    SKR_TRY (skr_apply_content (&applier, content));
+    const skr_log_entry_t entry = {.position = position,
+                                   .collection_no = self->held->live.no,
+                                   .change = change->raw,
+                                   .undo = skr_span_of (&self->replica->undo)};
+    return skr_log_rewrite (self->replica->store, &entry);
+}
+
+/* Ours are kept: the device may be let in again, and its user wants to know what became of them. */
+static saker_err_t keep_own (const takeback_t *self, const skr_change_t *change)
+{
+    uint8_t key[VOID_KEY_BYTES];
+    const skr_replica_t *replica = self->replica;
+    const skr_member_t *author = skr_roster_by_writer (replica->roster, &change->writer);
+    if (!author
+        || memcmp (author->device, skr_device_key (replica->device), sizeof author->device) != 0) {
+        return SAKER_OK;
+    }
+    memcpy (key, change->collection.bytes, 16);
+    memcpy (key + 16, change->writer.bytes, 16);
+    skr_put_u64 (key + 32, change->seq);
+    return skr_store_put (replica->store, SKR_VOID, skr_span (key, sizeof key), change->raw);
+}
+
+/* The chain ends before the first void change of its writer, which tells the hash of that end. */
+static saker_err_t end_chain (const takeback_t *self, const skr_change_t *change)
+{
+    const skr_chain_t *found = skr_held_chain (self->held, &change->writer);
+    skr_chain_t chain = *found;
+    chain.seq = change->seq - 1;
+    chain.position = 0;
+    memcpy (chain.hash, change->prev, sizeof chain.hash);
+    if (chain.seq > 0) {
+        saker_err_t error = skr_log_find (self->replica->store, SKR_GROUP, self->held->live.no,
+                                          chain.writer_no, chain.seq, &chain.position);
+        if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
+            return error; /* below the cut, everybody has it: nothing has to name it */
+        }
+    }
+    return skr_holdings_retreat (self->replica, self->held, &chain);
+}
+
+static saker_err_t drop_change (takeback_t *self, uint64_t position, const skr_change_t *change,
+                                const skr_content_t *content)
+{
+    skr_replica_t *replica = self->replica;
+    const skr_log_entry_t entry = {.position = position, .collection_no = self->held->live.no};
+    uint32_t writer_no;
+    SKR_TRY (skr_store_writer_no (replica->store, SKR_GROUP, &change->writer, &writer_no));
+    if (change->seq == limit_of (self, &change->writer) + 1) {
+        SKR_TRY (end_chain (self, change));
+    }
+    SKR_TRY (keep_own (self, change));
+    SKR_TRY (skr_write_forget (replica, &change->collection, content->operation_id));
+    SKR_TRY (skr_log_remove (replica->store, writer_no, change->seq, &entry));
+    self->voided++;
+    return SAKER_OK;
+}
+
+static saker_err_t redo_or_drop (takeback_t *self, uint64_t position)
+{
+    skr_change_t change;
+    skr_content_t content;
+    SKR_TRY (read_change (self, position, &change));
+    SKR_TRY (skr_replica_content (self->replica, &change, &self->replica->content, &content));
+    bool is_void = change.seq > limit_of (self, &change.writer);
+    saker_err_t error = is_void ? drop_change (self, position, &change, &content)
+                                : redo_change (self, position, &change, &content);
+    skr_content_free (&content);
+    return error;
+}
+
+/* ---- a collection */
+
+static saker_err_t move_epoch (skr_replica_t *self)
+{
+    randombytes_buf (self->fresh_epoch.bytes, sizeof self->fresh_epoch.bytes);
+    self->epoch_moved = true;
+    return skr_store_put (self->store, SKR_META, skr_span_text ("epoch"),
+                          skr_span (self->fresh_epoch.bytes, sizeof self->fresh_epoch.bytes));
+}
+
+static saker_err_t undo_and_redo (takeback_t *self)
+{
+    uint64_t first;
+    SKR_TRY (skr_holdings_touch (self->replica, self->held));
+    SKR_TRY (first_void (self, &first));
+    SKR_TRY (list_positions (self, first));
+    for (size_t i = self->count; i-- > 0;) {
+        SKR_TRY (undo_change (self, self->positions[i]));
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        SKR_TRY (redo_or_drop (self, self->positions[i]));
+    }
+    return move_epoch (self->replica);
+}
+
+static saker_err_t take_back (skr_replica_t *replica, skr_held_t *held)
+{
+    takeback_t self = {.replica = replica, .held = held};
+    saker_err_t error = undo_and_redo (&self);
+    if (error == SAKER_OK) {
+        replica->stats.voided += self.voided;
+        skr_log (replica->world, SKR_LOG_WARNING,
+                 "%llu changes of %s were written without the right to, and are taken back",
+                 (unsigned long long) self.voided,
+                 held->live.name[0] ? held->live.name : "a collection");
+    }
+    free (self.positions);
+    skr_buf_free (&self.raw);
+    skr_buf_wipe (&self.undo);
+    return skr_wrap (error, "take back void changes");
+}
+
+static bool is_above (const skr_replica_t *self, const skr_held_t *held)
+{
+    for (size_t i = 0; i < held->chains.count; i++) {
+        const skr_chain_t *chain = &held->chains.list[i];
+        if (chain->seq > skr_roster_limit (self->roster, &chain->writer, &held->live.id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+saker_err_t skr_replica_enforce (skr_replica_t *self)
+{
+    static const skr_id_t roster;
+    for (size_t i = 0; i < self->held_count; i++) {
+        skr_held_t *held = self->held[i];
+        if (skr_id_equal (&held->live.id, &roster) || !is_above (self, held)) {
+            continue;
+        }
+        saker_err_t error = take_back (self, held);
+        if (error != SAKER_OK) {
+            return skr_replica_spoil (self, error);
+        }
+    }
+    self->closings = skr_roster_closings (self->roster);
+    return SAKER_OK;
+}
