@@ -25,6 +25,7 @@
 #define SIM_PEERS_MAX 32
 #define SIM_DAY_MS (24ull * 3600 * 1000)
 #define SIM_HEAL_MS 60000 /* after healing, all peers are equal within that */
+#define SIM_MESSAGES_MAX 400000 /* sent in one simulated second, by all: more is a storm */
 
 /* Everything that goes wrong: name in C, name for people. Each is counted when it takes effect. */
 #define SIM_FAULTS(X)                                                                              \
