@@ -75,25 +75,38 @@ static void take_clock (skr_report_t *self, skr_report_entry_t *entry, skr_clock
     memset (from, 0, sizeof *from);
 }
 
-static bool is_newer (const skr_report_t *self, const skr_beat_t *beat)
+static bool is_newer (const skr_report_t *self, const skr_beat_t *beat, bool direct)
 {
     bool same_writer = skr_id_equal (&self->writer, &beat->writer);
     if (same_writer && memcmp (self->instance, beat->instance, sizeof self->instance) == 0) {
         return beat->number > self->number;
     }
-    /* another process, or another incarnation: the later one counts */
-    return !self->number || beat->wall_ms > self->wall_ms;
+    /* Another process, or another incarnation: the later one counts. Who is connected to us is the
+       later, however its clock was set meanwhile. What others pass on has to be later than all that
+       came before, not than the last alone: the clock of its author may have been set back, and
+       then beats of two processes would each seem later than the other, and be passed on in
+       circles. */
+    bool before = memcmp (self->former, beat->instance, sizeof self->former) == 0;
+    return !self->number || direct || (!before && beat->wall_ms > self->latest_ms);
 }
 
-bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms)
+static void note_instance (skr_report_t *self, const skr_beat_t *beat)
 {
-    if (!is_newer (self, beat)) {
+    if (memcmp (self->instance, beat->instance, sizeof self->instance) != 0) {
+        memcpy (self->former, self->instance, sizeof self->former);
+        memcpy (self->instance, beat->instance, sizeof self->instance);
+    }
+}
+
+bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms)
+{
+    if (!is_newer (self, beat, direct)) {
         return false;
     }
     self->writer = beat->writer;
-    memcpy (self->instance, beat->instance, sizeof self->instance);
+    note_instance (self, beat);
     self->number = beat->number;
-    self->wall_ms = beat->wall_ms;
+    self->latest_ms = beat->wall_ms > self->latest_ms ? beat->wall_ms : self->latest_ms;
     self->state = beat->state;
     self->heard_ms = mono_ms;
     self->links_count = beat->links_count;

@@ -20,10 +20,11 @@ typedef struct skr_report_entry_t {
 typedef struct skr_report_t {
     skr_id_t writer;
     uint8_t instance[SKR_WIRE_INSTANCE_BYTES];
-    uint64_t number; /* of the last beat; 0: none yet */
-    uint64_t wall_ms;
-    uint64_t state;    /* digest of its last beat */
-    uint64_t heard_ms; /* mono, of the last beat; 0: never */
+    uint8_t former[SKR_WIRE_INSTANCE_BYTES]; /* the instance before it */
+    uint64_t number;                         /* of the last beat; 0: none yet */
+    uint64_t latest_ms;                      /* the latest wall time that any of its beats told */
+    uint64_t state;                          /* digest of its last beat */
+    uint64_t heard_ms;                       /* mono, of the last beat; 0: never */
     size_t links_count;
     uint64_t links[SKR_WIRE_BEAT_LINKS_MAX];
     skr_report_entry_t *entries; /* sorted by collection */
@@ -31,8 +32,9 @@ typedef struct skr_report_t {
     size_t ticks; /* in all clocks of the entries */
 } skr_report_t;
 
-/* Takes a verified beat. False when it is not newer than what is known. Takes the clocks. */
-bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms);
+/* Takes a verified beat; `direct`: it came from the member itself. False when it is not newer than
+   what is known: of what is passed on, each beat is taken once. Takes the clocks. */
+bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms);
 /* Takes an answer about one collection. Takes the clock. */
 saker_err_t skr_report_answer (skr_report_t *self, const skr_id_t *collection, skr_clock_t *clock,
                                const skr_fingerprint_t *fingerprint, uint64_t documents,

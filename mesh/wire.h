@@ -85,7 +85,7 @@ typedef struct skr_beat_t {
     skr_id_t writer;
     uint8_t instance[SKR_WIRE_INSTANCE_BYTES]; /* of the process */
     uint64_t number;                           /* ascending within an instance */
-    uint64_t wall_ms;                          /* the later one wins between instances */
+    uint64_t wall_ms;                          /* the later one counts between instances */
     uint64_t state;                            /* digest over all collections, see skr_wire_state */
     size_t links_count;                        /* members that this peer hears directly */
     uint64_t links[SKR_WIRE_BEAT_LINKS_MAX];   /* first 8 bytes of the device keys */

@@ -97,7 +97,7 @@ static void take_beat (story_t *story, input_t *input)
         FUZZ_CHECK (skr_clock_set (&beat.entries[i].clock, &writer, 1 + input_byte (input))
                     == SAKER_OK);
     }
-    (void) skr_report_beat (&story->report, &beat, story->now_ms);
+    (void) skr_report_beat (&story->report, &beat, true, story->now_ms);
     skr_beat_free (&beat);
 }
 

@@ -459,6 +459,45 @@ static void a_report_is_bounded (void)
     skr_report_free (&report);
 }
 
+static bool told (skr_report_t *report, char instance, uint64_t number, uint64_t wall_ms,
+                  bool direct)
+{
+    skr_beat_t beat = {.writer = {{1}}, .number = number, .wall_ms = wall_ms};
+    memset (beat.instance, instance, sizeof beat.instance);
+    return skr_report_beat (report, &beat, direct, 1);
+}
+
+/* A clock is set back, and then the process is started anew: its beats, and those of the process
+   before, which others still pass on, are each taken once, and not in circles. */
+static void a_beat_that_is_passed_on_is_taken_once (void)
+{
+    skr_report_t report = {0};
+    CHECK (told (&report, 'a', 1, 100, false));
+    CHECK (told (&report, 'a', 2, 50, false));
+    CHECK (!told (&report, 'a', 1, 100, false));
+    CHECK (!told (&report, 'b', 1, 75, false));
+    CHECK (told (&report, 'b', 2, 101, false));
+    CHECK (!told (&report, 'a', 1, 100, false));
+    CHECK (!told (&report, 'a', 3, 200, false)); /* that process has ended */
+    CHECK (told (&report, 'c', 1, 102, false));
+    CHECK (!told (&report, 'a', 2, 50, false));
+    CHECK (!told (&report, 'b', 1, 75, false));
+    skr_report_free (&report);
+}
+
+/* Who is connected to us is there, whatever its clock says. */
+static void a_beat_of_the_member_itself_is_taken (void)
+{
+    skr_report_t report = {0};
+    CHECK (told (&report, 'a', 7, 100, true));
+    CHECK (told (&report, 'b', 1, 50, true));
+    CHECK (!told (&report, 'b', 1, 50, true));
+    CHECK (told (&report, 'b', 2, 51, false));
+    CHECK (!told (&report, 'a', 8, 101, false));
+    CHECK (!told (&report, 'c', 1, 60, false));
+    skr_report_free (&report);
+}
+
 static void addresses_of_others_are_numbers (void)
 {
     CHECK (skr_address_numeric ("tcp://10.0.0.1:7"));
@@ -485,6 +524,8 @@ int main (int argc, char **argv)
     RUN (survives_random_answers);
     RUN (refuses_strange_requests);
     RUN (a_report_is_bounded);
+    RUN (a_beat_that_is_passed_on_is_taken_once);
+    RUN (a_beat_of_the_member_itself_is_taken);
     RUN (addresses_of_others_are_numbers);
     RUN (a_reader_of_tickets_may_only_join);
     return CHECK_END ();
