@@ -31,8 +31,6 @@ typedef struct operation_t {
     char collection[8];
     uint8_t id[16];
     skr_buf_t request;
-    char document[8]; /* of a batch of one deletion; else "" */
-    skr_buf_t path;
     uint64_t ask_ms;
     state_t state;
     written_t written[INTENTS_MAX];
@@ -71,11 +69,6 @@ static void put_intent (operation_t *self, skr_intent_kind_t kind, const char *p
     skr_cbor_put_bytes (buf, path.data, path.size);
     if (valued) {
         skr_cbor_put_int (buf, value);
-    }
-    if (kind == SKR_INTENT_DELETE) {
-        snprintf (self->document, sizeof self->document, "%s", document);
-        skr_buf_clear (&self->path);
-        skr_buf_append_span (&self->path, skr_span_of (&path));
     }
     skr_buf_free (&path);
 }
@@ -147,9 +140,6 @@ static void put_request (operation_t *self)
     skr_cbor_put_array (buf, intents);
     for (uint64_t i = 0; i < intents; i++) {
         put_any_intent (self);
-    }
-    if (intents > 1) {
-        self->document[0] = 0;
     }
     skr_cbor_put_uint (buf, 2);
     skr_cbor_put_bytes (buf, self->id, sizeof self->id);
@@ -223,7 +213,6 @@ void sim_clients_end (void)
 {
     for (uint32_t i = 0; i < count; i++) {
         skr_buf_free (&operations[i].request);
-        skr_buf_free (&operations[i].path);
     }
     free (operations);
     operations = NULL;
@@ -307,27 +296,16 @@ static void take_receipt (operation_t *self, skr_cbor_t *cbor)
     }
 }
 
-static saker_err_t see_leaf (const skr_leaf_t *leaf, void *argument)
-{
-    (void) leaf;
-    *(bool *) argument = true;
-    return SAKER_OK;
-}
-
 /* A deletion is refused only where there is nothing. */
-static void check_absent (const operation_t *self)
+static void refused_delete (const operation_t *self)
 {
-    skr_replica_t *replica = sim.peers[self->peer].node->replica;
-    const skr_collection_t *collection = NULL;
-    bool found = false;
-    if (!self->document[0] || skr_replica_in_group (replica)
-        || skr_replica_collection_named (replica, self->collection, &collection) != SAKER_OK) {
-        return;
-    }
-    saker_err_t error = skr_replica_read (replica, collection, skr_span_text (self->document),
-                                          skr_span_of (&self->path), see_leaf, &found);
-    if (error == SAKER_OK && found) {
-        sim_fail ("peer %d finds nothing to delete where there is something", self->peer);
+    const written_t *written = &self->written[0];
+    if (self->written_count == 1 && written->kind == SKR_INTENT_DELETE) {
+        sim_wanted_t refused = {.peer = self->peer, .path_size = written->path_size};
+        memcpy (refused.collection, self->collection, sizeof refused.collection);
+        memcpy (refused.document, written->document, sizeof refused.document);
+        memcpy (refused.path, written->path, sizeof refused.path);
+        sim_oracle_refused (&refused);
     }
 }
 
@@ -507,7 +485,7 @@ void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
                    saker_error_name (error));
         self->state = REFUSED;
         if (error == SAKER_ENOTFOUND) {
-            check_absent (self);
+            refused_delete (self);
         }
         bool reader = sim.members >= 4 && peer == sim.members - 1;
         if (error != SAKER_ETYPE && error != SAKER_ENOTFOUND

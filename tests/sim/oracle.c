@@ -161,6 +161,7 @@ static uint64_t *seen_changes (const sim_peer_t *peer, const skr_id_t *collectio
 }
 
 static void check_not_shown (const sim_peer_t *peer);
+static void check_refused (const sim_peer_t *peer);
 
 void sim_oracle_round (sim_peer_t *peer)
 {
@@ -182,6 +183,7 @@ void sim_oracle_round (sim_peer_t *peer)
     }
     check_limits (peer);
     check_not_shown (peer);
+    check_refused (peer);
 }
 
 /* ---- after a start: what was told is there */
@@ -570,6 +572,89 @@ static void check_not_shown (const sim_peer_t *peer)
         skr_store_forget (skr_replica_store (replica_of (peer)));
     }
     not_shown_count = kept;
+}
+
+/* ---- what a client was told that it is not there: so it is not
+
+   The peer may be in the midst of a group, whose earlier changes may have deleted it: what is there
+   before and after the group was there all the time, for nothing that was deleted comes back. */
+
+typedef struct refused_t {
+    sim_wanted_t at; /* with the dot of what is there, committed */
+    uint64_t failed_groups;
+} refused_t;
+
+static refused_t refused[NOT_SHOWN_MAX];
+static size_t refused_count;
+
+typedef struct finding_t {
+    const skr_id_t *writer; /* NULL: any leaf */
+    uint64_t seq;
+    skr_dot_t found;
+    bool is_found;
+} finding_t;
+
+static saker_err_t find_leaf (const skr_leaf_t *leaf, void *argument)
+{
+    finding_t *finding = argument;
+    bool fits =
+        !finding->writer
+        || (leaf->dot.seq == finding->seq && skr_id_equal (&leaf->dot.writer, finding->writer));
+    if (fits && !finding->is_found) {
+        finding->found = leaf->dot;
+        finding->is_found = true;
+    }
+    return SAKER_OK;
+}
+
+static void find_at (const sim_peer_t *peer, const sim_wanted_t *at, finding_t *finding)
+{
+    skr_replica_t *replica = replica_of (peer);
+    const skr_collection_t *collection = NULL;
+    if (skr_store_settled (skr_replica_store (replica))
+        && skr_replica_collection_named (replica, at->collection, &collection) == SAKER_OK
+        && skr_replica_read (replica, collection, skr_span_text (at->document),
+                             skr_span (at->path, at->path_size), find_leaf, finding)
+               != SAKER_OK) {
+        finding->is_found = false;
+    }
+}
+
+void sim_oracle_refused (const sim_wanted_t *at)
+{
+    const sim_peer_t *peer = &sim.peers[at->peer];
+    finding_t finding = {NULL};
+    if (refused_count == NOT_SHOWN_MAX || peer->forked || peer->damaged) {
+        return;
+    }
+    find_at (peer, at, &finding);
+    if (finding.is_found) {
+        refused_t *one = &refused[refused_count++];
+        one->at = *at;
+        one->at.writer = finding.found.writer;
+        one->at.seq = finding.found.seq;
+        one->failed_groups = peer->node->stats.failed_groups;
+    }
+}
+
+static void check_refused (const sim_peer_t *peer)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < refused_count; i++) {
+        const refused_t one = refused[i];
+        finding_t finding = {.writer = &one.at.writer, .seq = one.at.seq};
+        if (one.at.peer != peer->no) {
+            refused[kept++] = one;
+        } else if (one.failed_groups == peer->node->stats.failed_groups) {
+            find_at (peer, &one.at, &finding);
+            skr_store_forget (skr_replica_store (replica_of (peer)));
+        }
+        if (finding.is_found) {
+            sim_fail ("peer %d finds nothing to delete in %s of %s, where there is something",
+                      peer->no, one.at.document, one.at.collection);
+        }
+    }
+    refused_count = kept;
 }
 
 /* ---- what is shown, as lines of text: by the history, and by the peer */
@@ -989,7 +1074,7 @@ void sim_oracle_final (void)
 void sim_oracle_begin (void)
 {
     acked_count = 0;
-    not_shown_count = 0;
+    not_shown_count = refused_count = 0;
     memset (known, 0, sizeof known);
     memset (seen, 0, sizeof seen);
 }

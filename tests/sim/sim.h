@@ -277,6 +277,8 @@ typedef struct sim_wanted_t {
 } sim_wanted_t;
 /* It does not show it: so the history must say that it was replaced. */
 void sim_oracle_not_shown (const sim_wanted_t *wanted);
+/* A deletion was refused: there is nothing at and below that path. */
+void sim_oracle_refused (const sim_wanted_t *refused);
 /* After each round of a peer: what can be told at once. */
 void sim_oracle_round (sim_peer_t *peer);
 /* After its start: what the store must still hold. */
