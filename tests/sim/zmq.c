@@ -438,6 +438,11 @@ static bool flies (uint32_t no, int direction, message_t *message)
     if (path->delay_ms > 1000) {
         sim_count (SIM_DELAY, "a message takes %u ms", path->delay_ms);
     }
+    if (frames && sim_faults_no_pub ()) {
+        sim_count (SIM_NO_PUB, "a published frame is lost, as all are");
+        message_free (message);
+        return true;
+    }
     if (frames && path->pub_lost && sim_may (SIM_PUB_LOST)) {
         sim_count (SIM_PUB_LOST, "a published frame is lost");
         message_free (message);
@@ -470,7 +475,7 @@ static void note_part (const connection_t *self, const message_t *message)
     if (self->client->type == ZMQ_DEALER
         && skr_wire_open (&cbor, body, &number, &kind, &count) == SAKER_OK
         && kind == SKR_WIRE_PART) {
-        sim_faults_on_part (self->client->peer);
+        sim_faults_on_part (self->server->peer, self->client->peer);
     }
 }
 
