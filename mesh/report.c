@@ -75,14 +75,16 @@ static void take_clock (skr_report_t *self, skr_report_entry_t *entry, skr_clock
     memset (from, 0, sizeof *from);
 }
 
+/* One order for all beats of a device: by the start of its process, the process, the number. Were
+   it not one, as when the wall clock decides and runs back, beats that are passed on would replace
+   each other in a circle, without end. */
 static bool is_newer (const skr_report_t *self, const skr_beat_t *beat)
 {
-    bool same_writer = skr_id_equal (&self->writer, &beat->writer);
-    if (same_writer && memcmp (self->instance, beat->instance, sizeof self->instance) == 0) {
-        return beat->number > self->number;
+    if (!self->number || beat->started_ms != self->started_ms) {
+        return !self->number || beat->started_ms > self->started_ms;
     }
-    /* another process, or another incarnation: the later one counts */
-    return !self->number || beat->wall_ms > self->wall_ms;
+    int order = memcmp (beat->instance, self->instance, sizeof self->instance);
+    return order ? order > 0 : beat->number > self->number;
 }
 
 bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms)
@@ -93,7 +95,7 @@ bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms)
     self->writer = beat->writer;
     memcpy (self->instance, beat->instance, sizeof self->instance);
     self->number = beat->number;
-    self->wall_ms = beat->wall_ms;
+    self->started_ms = beat->started_ms;
     self->state = beat->state;
     self->heard_ms = mono_ms;
     self->links_count = beat->links_count;

@@ -21,7 +21,7 @@ typedef struct skr_report_t {
     skr_id_t writer;
     uint8_t instance[SKR_WIRE_INSTANCE_BYTES];
     uint64_t number; /* of the last beat; 0: none yet */
-    uint64_t wall_ms;
+    uint64_t started_ms;
     uint64_t state;    /* digest of its last beat */
     uint64_t heard_ms; /* mono, of the last beat; 0: never */
     size_t links_count;

@@ -84,7 +84,7 @@ static void send_beat (skr_node_t *self)
     beat->writer = *skr_replica_writer (self->replica);
     memcpy (beat->instance, self->links.instance, sizeof beat->instance);
     beat->number = ++self->beat_number;
-    beat->wall_ms = self->world.wall_ms (self->world.context);
+    beat->started_ms = skr_replica_started_ms (self->replica);
     beat->state = skr_wire_state (self->replica);
     add_links (self, beat);
     add_entries (self, beat);

@@ -1,4 +1,5 @@
-/* Records in SKR_META: "mesh" 16, "incarnation" 16, "epoch" 16, "hlc" u64; see also holdings.c. */
+/* Records in SKR_META: "mesh" 16, "incarnation" 16, "epoch" 16, "hlc" u64, "started" u64; see also
+   holdings.c. */
 
 #include "peer/replica_internal.h"
 
@@ -377,6 +378,30 @@ static saker_err_t introduce (skr_replica_t *self)
     return skr_wrap (error, "introduce this device");
 }
 
+/* On a full disk it counts all the same: what may be told twice is the order of this start and the
+   next, should the clock run back in between. */
+static saker_err_t note_start (skr_replica_t *self)
+{
+    uint8_t value[8];
+    skr_span_t last;
+    uint64_t now_ms = self->world->wall_ms (self->world->context);
+    saker_err_t error =
+        skr_store_get (self->store, SKR_COMMITTED, SKR_META, skr_span_text ("started"), &last);
+    if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
+        return error;
+    }
+    uint64_t last_ms = error == SAKER_OK && last.size == 8 ? skr_get_u64 (last.data) : 0;
+    self->started_ms = now_ms > last_ms ? now_ms : last_ms + 1;
+    skr_put_u64 (value, self->started_ms);
+    SKR_TRY (skr_replica_begin (self));
+    error = put_meta (self, "started", value, sizeof value);
+    error = error == SAKER_OK ? skr_replica_commit (self) : error;
+    if (error != SAKER_OK) {
+        skr_replica_abort (self);
+    }
+    return error == SAKER_EFULL ? SAKER_OK : error;
+}
+
 static saker_err_t open_loaded (skr_replica_t *self)
 {
     SKR_TRY (load_all (self));
@@ -388,6 +413,7 @@ static saker_err_t open_loaded (skr_replica_t *self)
     }
     SKR_TRY (skr_replica_check_sums (self));
     SKR_TRY (introduce (self));
+    SKR_TRY (note_start (self));
     return skr_replica_tidy (self);
 }
 
@@ -447,6 +473,11 @@ const skr_id_t *skr_replica_epoch (const skr_replica_t *self)
 const skr_member_t *skr_replica_self (const skr_replica_t *self)
 {
     return skr_roster_by_device (self->roster, skr_device_key (self->device));
+}
+
+uint64_t skr_replica_started_ms (const skr_replica_t *self)
+{
+    return self->started_ms;
 }
 
 void skr_replica_stats (const skr_replica_t *self, skr_replica_stats_t *stats)

@@ -58,6 +58,7 @@ struct skr_replica_t {
     size_t touched_count, touched_capacity;
     uint32_t next_no, next_no_shown;
 
+    uint64_t started_ms;
     uint64_t hlc, hlc_shown;
     uint64_t roster_version;
     uint64_t closings;    /* of the roster, when limits were enforced last */

@@ -11,7 +11,7 @@ build=${SAKER_BUILD:-$PWD}
 export LD_LIBRARY_PATH="$build/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 saker=$build/.libs/saker
 sakerd=$build/.libs/sakerd
-ready_s=20 # the longest that a daemon may take
+ready_s=60 # the longest that a daemon may take on a busy machine
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/saker-cli-XXXXXX")
 declare -A pids=() pipes=() addresses=()
@@ -85,7 +85,7 @@ stop ()
         kill -TERM "${pids[$name]}" 2>/dev/null
         fd=${pipes[$name]}
         # its stdout is closed when it has ended
-        if read -r -t 10 -u "$fd" _ || [ $? -gt 128 ]; then
+        if read -r -t "$ready_s" -u "$fd" _ || [ $? -gt 128 ]; then
             not_ok "the daemon of $name does not stop"
             kill -KILL "${pids[$name]}" 2>/dev/null
         fi

@@ -8,7 +8,7 @@ daemon ()
 {
     local name=$1
     shift
-    timeout 20 "$sakerd" --store "$work/$name" --listen tcp://127.0.0.1:0 --no-beacon "$@"
+    timeout 60 "$sakerd" --store "$work/$name" --listen tcp://127.0.0.1:0 --no-beacon "$@"
 }
 
 # ---- founding and starting
@@ -23,7 +23,7 @@ refuses "open already" 9 "" daemon a
 refuses "init on an open store" 4 "" on a init other
 refuses "port in use" 9 "${addresses[a]##*:}" bash -c "
     '$saker' --store '$work/b' init other --as bob >/dev/null
-    exec timeout 20 '$sakerd' --store '$work/b' --listen '${addresses[a]}' --no-beacon"
+    exec timeout 60 '$sakerd' --store '$work/b' --listen '${addresses[a]}' --no-beacon"
 
 # ---- which store
 
@@ -69,7 +69,7 @@ import os, signal, socket, subprocess, sys
 name, program, store = sys.argv[1:]
 listener = socket.socket (socket.AF_UNIX, socket.SOCK_DGRAM)
 listener.bind (name.replace ("@", "\0", 1))
-listener.settimeout (20)
+listener.settimeout (60)
 daemon = subprocess.Popen ([program, "--store", store, "--listen", "tcp://127.0.0.1:0", "--no-beacon"],
                            env = {**os.environ, "NOTIFY_SOCKET": name},
                            stdout = subprocess.DEVNULL, stderr = subprocess.DEVNULL)
@@ -79,7 +79,7 @@ try:
     heard += [listener.recv (200).decode ().split ("\n")[0], listener.recv (200).decode ()]
     daemon.send_signal (signal.SIGTERM)
     heard += [listener.recv (200).decode ()]
-    print (heard, daemon.wait (20))
+    print (heard, daemon.wait (60))
 finally:
     daemon.kill ()
 P

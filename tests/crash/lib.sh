@@ -27,7 +27,7 @@ end ()
 {
     local fd=${pipes[$1]}
     kill -KILL "${pids[$1]}" 2>/dev/null
-    read -r -t 10 -u "$fd" _
+    read -r -t "$ready_s" -u "$fd" _
     exec {fd}<&-
     unset "pids[$1]"
 }

@@ -1,6 +1,7 @@
 #include "tests/lib/pair.h"
 
-#include <ftw.h>
+#include "tests/lib/temp_folder.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,11 +74,7 @@ bool pair_adopt (skr_replica_t *founder, const char *store, const char *name, sk
 bool pair_open (pair_t *self)
 {
     memset (self, 0, sizeof *self);
-    snprintf (self->folder, sizeof self->folder, "/tmp/saker-pair-XXXXXX");
-    if (!mkdtemp (self->folder)) {
-        perror ("mkdtemp");
-        return false;
-    }
+    temp_folder_make (self->folder);
     snprintf (self->store_a, sizeof self->store_a, "%s/a", self->folder);
     snprintf (self->store_b, sizeof self->store_b, "%s/b", self->folder);
     TRY (skr_replica_found (self->store_a, "test", "alpha", skr_world_real ()));
@@ -85,17 +82,11 @@ bool pair_open (pair_t *self)
     return pair_adopt (self->a, self->store_b, "beta", SKR_ROLE_WRITE, &self->b);
 }
 
-static int remove_one (const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void) status, (void) type, (void) walk;
-    return remove (path);
-}
-
 void pair_close (pair_t *self)
 {
     skr_replica_close (&self->a);
     skr_replica_close (&self->b);
-    nftw (self->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    temp_folder_remove (self->folder);
 }
 
 saker_err_t pair_set (skr_replica_t *replica, const char *collection, const char *document,

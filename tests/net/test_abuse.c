@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define DEADLINE_MS 20000
+#define DEADLINE_MS 60000
 #define SILENT_CONNECTIONS 200
 #define PART_BYTES (1 << 19) /* with its seal, under the limit of a frame */
 #define PARTS 1200

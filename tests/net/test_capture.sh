@@ -17,7 +17,7 @@ cable bob eth0 10.74.0.2 switch br0 p2
 exec {dumping}> >(exec ip netns exec "saker-$$-switch" tcpdump -i any -n -U -s 0 -B 16384 --immediate-mode \
     -Z root -w "$work/capture" >"$work/dump.out" 2>"$work/dump.err")
 pids[tcpdump]=$!
-soon "the capture runs" 10 grep -q "listening on" "$work/dump.err" || finish
+soon "the capture runs" 60 grep -q "listening on" "$work/dump.err" || finish
 
 captured () { grep -qaF -- "$1" "$work/capture"; }
 
@@ -39,27 +39,27 @@ start_in anna anna --listen tcp://10.74.0.1:0 --interface eth0
 port=${addresses[anna]##*:}
 works "a write before anybody joins" on anna set "$collection/$first" "{\"$field\": \"$value\"}"
 ticket=$(on anna invite) || not_ok "invite"
-works "joining" within bob "$saker" --store "$work/bob" join "$ticket" --as "$bob" --timeout 15s
+works "joining" within bob "$saker" --store "$work/bob" join "$ticket" --as "$bob" --timeout 60s
 start_in bob bob --listen tcp://10.74.0.2:0 --interface eth0
 works "writing" on anna set "$collection/$document" "{\"$field\": \"$value\"}"
 works "more of it" on anna add "$collection/$document" /tags "\"$tag\""
 for ((i = 0; i < 300; i++)); do printf '{"id": "%s-%d", "%s": "%s"}\n' "$id" "$i" "$line" "$line"; done >"$work/lines"
 works "importing" on anna import "$imported" "$work/lines" --key id
-works "it has arrived" on anna wait --all --timeout 20s
+works "it has arrived" on anna wait --all --timeout 60s
 prints "it can be read there" "\"$value\"" on bob get "$collection/$document" "/$field"
 works "the other way" on bob set "$collection/$document" "/$field" "\"$value again\""
-works "that has arrived, too" on bob wait --all --timeout 20s
-works "verify" on anna verify
+works "that has arrived, too" on bob wait --all --timeout 60s
+works "verify" on anna verify --timeout 60s
 equal "imported" "$imported" anna bob
 # a peer that comes back takes what it has missed in sessions
 stop bob
 works "while bob is away" on anna set "$collection/$document-2" "{\"$field\": \"$value\"}"
 start_in bob bob --listen tcp://10.74.0.2:0 --interface eth0
-works "bob is back" on anna wait --all --timeout 20s
+works "bob is back" on anna wait --all --timeout 60s
 
 # packets are written in the order in which they came: all before this mark are in the file
 in_clear "mark-of-the-end" "$port"
-soon "the capture is written" 10 captured "mark-of-the-end"
+soon "the capture is written" 60 captured "mark-of-the-end"
 size=$(stat -c %s "$work/capture")
 if [ "$size" -gt 50000 ]; then ok; else not_ok "only $size bytes were captured"; fi
 if [ "$(within switch tcpdump -n -r "$work/capture" "tcp port $port" 2>/dev/null | wc -l)" -gt 50 ]; then ok; else
@@ -73,12 +73,12 @@ done
 # the control: what is sent in clear is found
 for text in "${planted[@]}"; do
     in_clear "$text" "$port"
-    soon "$text is found when it is sent in clear" 10 captured "$text"
+    soon "$text is found when it is sent in clear" 60 captured "$text"
 done
-works "anna goes on" on anna wait --all --timeout 20s
+works "anna goes on" on anna wait --all --timeout 60s
 
 kill -INT "${pids[tcpdump]}"
-soon "the capture ends" 10 grep -q "dropped by kernel" "$work/dump.err"
+soon "the capture ends" 60 grep -q "dropped by kernel" "$work/dump.err"
 if grep -q "^0 packets dropped by kernel" "$work/dump.err"; then ok; else not_ok "packets were not captured"; fi
 unset "pids[tcpdump]"
 exec {dumping}>&-

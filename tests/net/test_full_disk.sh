@@ -32,7 +32,7 @@ mkdir -m 700 "$work/anna"
 works "a small disk" mount -t tmpfs -o size=6m,mode=700 none "$work/anna"
 found anna
 admit bob anna
-works "both are up" on anna wait --all --timeout 20s
+works "both are up" on anna wait --all --timeout 60s
 
 # lines FROM TO: documents of about 300 bytes
 lines ()
@@ -86,7 +86,7 @@ same "what was there before is there" "$(have anna early 50)" "0 lost"
 same "every acknowledged write is there" "$(have anna small "$acknowledged")" "0 lost"
 works "export" on anna export props
 works "status" on anna status
-works "the other has all of it" on anna wait --on bob --timeout 20s
+works "the other has all of it" on anna wait --on bob --timeout 60s
 same "every acknowledged write is at the other" "$(have bob small "$acknowledged")" "0 lost"
 if cmp -s <(on anna export props) <(on bob export props); then ok; else not_ok "part of an import differs"; fi
 
@@ -104,7 +104,7 @@ if [ "$(grep -c 'disk is full' "$work/anna.log")" -lt 20 ]; then ok; else not_ok
 
 fd=${pipes[anna]}
 kill -KILL "${pids[anna]}"
-read -r -t 10 -u "$fd" _
+read -r -t "$ready_s" -u "$fd" _
 exec {fd}<&-
 start anna --seed "${addresses[bob]}"
 prints "it starts, and reads" '"Harbour"' on anna get shots/sc010 /title
@@ -113,13 +113,13 @@ same "every acknowledged write is there, still" "$(have anna small "$acknowledge
 # ---- space again
 
 works "a larger disk" mount -o remount,size=200m "$work/anna"
-works "what had to wait arrives by itself" on bob wait --all --timeout 30s
+works "what had to wait arrives by itself" on bob wait --all --timeout 60s
 prints "read it" '"Market"' on anna get shots/sc030 /title
 works "writes go on" on anna set shots/sc020 '{"title": "Bridge"}'
 works "the import, again" on anna import props "$work/lines" --key id
 same "it is whole" "$(on anna export props | wc -l)" 30000
-works "the other has everything" on anna wait --all --timeout 30s
-works "verify" on anna verify --timeout 20s
+works "the other has everything" on anna wait --all --timeout 60s
+works "verify" on anna verify --timeout 60s
 for collection in shots props early small more; do
     if cmp -s <(on anna export "$collection") <(on bob export "$collection"); then ok; else
         not_ok "$collection differs"; fi

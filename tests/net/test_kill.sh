@@ -15,14 +15,14 @@ admit bob anna
 # load NAME: a writer on the store NAME; each number in NAME.acks was acknowledged.
 load ()
 {
-    "$build/tests/net/writer" "$work/$1" "$1" 60 >"$work/$1.acks" 2>"$work/writer-$1.log" &
+    "$build/tests/net/writer" "$work/$1" "$1" 600 >"$work/$1.acks" 2>"$work/writer-$1.log" &
     pids[writer-$1]=$!
 }
 
 # more NAME COUNT: waits until so many more were acknowledged at NAME.
 more ()
 {
-    local end=$((SECONDS + 20)) wanted
+    local end=$((SECONDS + 60)) wanted
     wanted=$(($(wc -l <"$work/$1.acks") + $2))
     until [ "$(wc -l <"$work/$1.acks")" -ge "$wanted" ]; do
         if [ "$SECONDS" -ge "$end" ] || ! kill -0 "${pids[writer-$1]}" 2>/dev/null; then
@@ -39,7 +39,7 @@ murder ()
 {
     local fd=${pipes[$1]}
     kill -KILL "${pids[$1]}"
-    read -r -t 10 -u "$fd" _ # its stdout is closed when it has ended
+    read -r -t "$ready_s" -u "$fd" _ # its stdout is closed when it has ended
     exec {fd}<&-
     start "$1" --seed "${addresses[$2]}"
 }
@@ -55,10 +55,22 @@ for ((i = 0; i < kills; i++)); do
     murder "$victim" "$other"
     more "$victim" 1
 done
-# who is restarted says so: the other dials at once, and does not wait until it misses the beats
-works "what bob wrote" on bob wait --all --timeout 20s
-murder anna bob
-works "a restarted peer is found at once" on bob wait --all --timeout 2800ms
+# who is restarted says so: the other dials at once, and does not wait until it misses the beats. When it misses them,
+# it says that the link is slow; a busy machine may make it miss them, so that is tried a few times.
+works "what bob wrote" on bob wait --all --timeout 60s
+found_at_once ()
+{
+    local try before
+    for ((try = 0; try < 6; try++)); do
+        before=$(grep -c "link to anna: slow" "$work/bob.log")
+        murder anna bob
+        works "a restarted peer is found" on bob wait --all --timeout 60s
+        [ "$(grep -c "link to anna: slow" "$work/bob.log")" = "$before" ] && return
+    done
+    return 1
+}
+if grep -q "link to anna: up" "$work/bob.log"; then ok; else not_ok "the log of bob says nothing of links"; fi
+if found_at_once; then ok; else not_ok "a restarted peer is not found at once"; fi
 # both in the same moment
 murder anna bob
 murder bob anna
@@ -71,9 +83,9 @@ for name in anna bob; do
     same "the writer at $name" $? 0
     unset "pids[writer-$name]"
 done
-works "anna's are at bob" on anna wait --all --timeout 20s
-works "bob's are at anna" on bob wait --all --timeout 20s
-works "verify" on anna verify --timeout 20s
+works "anna's are at bob" on anna wait --all --timeout 60s
+works "bob's are at anna" on bob wait --all --timeout 60s
+works "verify" on anna verify --timeout 60s
 
 count=$(cat "$work/anna.acks" "$work/bob.acks" | wc -l)
 for name in anna bob; do

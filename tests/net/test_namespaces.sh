@@ -16,7 +16,7 @@ join ()
 {
     local space=$1 name=$2 by=$3
     shift 3
-    on "$by" invite "$@" | within "$space" "$saker" --store "$work/$name" join - --as "$name" --timeout 15s \
+    on "$by" invite "$@" | within "$space" "$saker" --store "$work/$name" join - --as "$name" --timeout 60s \
         >/dev/null || not_ok "join of $name"
 }
 
@@ -36,16 +36,16 @@ start_on ()
 start_on bob
 start_on carol
 # she joined after him: until he hears of it from anna she is a stranger to him, and tries again
-soon "bob refuses carol" 20 knows bob "j['door']['refused'] > 0"
+soon "bob refuses carol" 60 knows bob "j['door']['refused'] > 0"
 start_on anna
 for name in anna bob carol; do
-    soon "$name finds both" 20 knows "$name" "j['links']['up'] == 2"
-    soon "$name hears beacons" 5 knows "$name" "j['beacon']['heard'] > 0 and j['beacon']['interfaces'] == 1"
+    soon "$name finds both" 60 knows "$name" "j['links']['up'] == 2"
+    soon "$name hears beacons" 60 knows "$name" "j['beacon']['heard'] > 0 and j['beacon']['interfaces'] == 1"
 done
 works "before the partition" on anna set shots/sc010 '{"title": "Harbour", "frames": 100}'
 works "a counter" on anna incr shots/sc010 /takes 10
 works "a set" on anna add shots/sc010 /tags '"sea"'
-works "it is everywhere" on anna wait --all --timeout 20s
+works "it is everywhere" on anna wait --all --timeout 60s
 
 # ---- parted: anna and bob here, carol there
 
@@ -64,7 +64,7 @@ works "this side" on bob set shots/sc020 '{"title": "Market"}'
 works "the other side" on carol set shots/sc030 '{"title": "Bridge"}'
 for ((i = 0; i < 500; i++)); do printf '{"id": "c%d", "n": %d}\n' "$i" "$i"; done >"$work/lines"
 works "many on the other side" on carol import props "$work/lines" --key id
-works "anna and bob go on" on anna wait --on bob --timeout 10s
+works "anna and bob go on" on anna wait --on bob --timeout 60s
 refuses "carol has nothing of it" 12 "carol" on anna wait --on carol --timeout 300ms
 refuses "nobody hears carol" 12 "" on carol wait --all --timeout 300ms
 prints "carol's view" 8 on carol get shots/sc010 /takes
@@ -73,10 +73,10 @@ prints "carol's view" 8 on carol get shots/sc010 /takes
 
 ip -n "saker-$$-switch" link set p3 up
 for name in anna bob carol; do
-    works "$name's writes arrive" on "$name" wait --all --timeout 20s
+    works "$name's writes arrive" on "$name" wait --all --timeout 60s
 done
 for name in anna bob carol; do
-    works "verify at $name" on "$name" verify --timeout 20s
+    works "verify at $name" on "$name" verify --timeout 60s
     prints "every increment at $name" 15 on "$name" get shots/sc010 /takes
     prints "the add that anna had not seen stays at $name" '["night","sea"]' on "$name" get shots/sc010 /tags
     prints "the set that anna had not seen stays at $name" 240 on "$name" get shots/sc010 /frames
@@ -103,23 +103,23 @@ start_in north north --listen tcp://10.72.0.1:0 --interface eth0
 join middle middle north --role admin
 start_in middle middle --listen 'tcp://*:0' --no-beacon --seed "${addresses[north]}"
 port=${addresses[middle]##*:}
-works "south's ticket needs the middle's roster" on north wait --all --timeout 20s
+works "south's ticket needs the middle's roster" on north wait --all --timeout 60s
 join south south middle
 start_in south south --listen tcp://10.73.0.1:0 --no-beacon --seed "tcp://10.73.0.2:$port"
 if within north bash -c "exec 3<>/dev/tcp/10.73.0.1/${addresses[south]##*:}" 2>/dev/null; then
     not_ok "north reaches south"; else ok; fi
-soon "north knows of south" 20 knows north "j['mesh']['members'] == 3"
+soon "north knows of south" 60 knows north "j['mesh']['members'] == 3"
 works "north writes" on north set shots/sc010 '{"title": "Pole"}'
-works "south has it, and north knows" on north wait --on south --timeout 20s
+works "south has it, and north knows" on north wait --on south --timeout 60s
 prints "read at south" '"Pole"' on south get shots/sc010 /title
 works "south writes over it" on south set shots/sc010 /title '"Ice"'
-works "north has it, and south knows" on south wait --on north --timeout 20s
+works "north has it, and south knows" on south wait --on north --timeout 60s
 prints "read at north" '"Ice"' on north get shots/sc010 /title
 works "many" on north import props "$work/lines" --key id
-works "many arrive" on north wait --all --timeout 20s
+works "many arrive" on north wait --all --timeout 60s
 same "north has no link to south" \
     "$(on north peers --json | json "[p['link'] for p in j if p['name'] == 'south']")" "['silent']"
-works "the middle verifies" on middle verify --timeout 20s
+works "the middle verifies" on middle verify --timeout 60s
 equal "shots" shots north middle south
 equal "props" props north middle south
 stop north middle south

@@ -18,7 +18,7 @@ relayed ()
     pids[relay]=$!
     disown $!
     exec {relay_in}>"$work/relay.in" {relay_out}<"$work/relay.out"
-    read -r -t 10 -u "$relay_out" line && [ "$line" = ok ] || { not_ok "the relay does not start"; finish; }
+    read -r -t "$ready_s" -u "$relay_out" line && [ "$line" = ok ] || { not_ok "the relay does not start"; finish; }
     works "the mesh" on p1 init studio --as p1
     start_in p1 p1 --listen tcp://10.9.0.1:5677 --no-beacon
     for ((i = 2; i <= count; i++)); do

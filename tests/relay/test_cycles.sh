@@ -11,5 +11,5 @@ seed=${SEED:-$((BASHPID ^ $(date +%s)))}
 passed=$((passed + $(tail -n 1 "$work/cycles.log" | cut -d' ' -f1)))
 [ -z "${CYCLES:-}" ] || cat "$work/cycles.log"
 equal "after all cycles" cycles p1 p2 p3 p4 p5
-works "verify" on p3 verify
+works "verify" on p3 verify --timeout 60s
 finish

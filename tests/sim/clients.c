@@ -1,6 +1,8 @@
 /* Clients: applications that write through the local API of a peer, each request as one batch with
-   an operation id, and ask again with the same id when the peer went away before it answered. */
+   an operation id, and ask again with the same id when the peer went away before it answered. What
+   was acknowledged they read back at once: they find what they wrote, or what replaced it. */
 
+#include "crdt/value.h"
 #include "peer/fields.h"
 #include "tests/sim/sim.h"
 
@@ -11,8 +13,17 @@
 #define ANSWER_MS 4000 /* then it is asked again */
 #define GAP_MAX_MS 400
 #define INTENTS_MAX 3
+#define READS (1u << 31) /* a client of this number reads back what the other wrote */
 
 typedef enum state_t { OPEN, ACKED, REFUSED, GIVEN_UP } state_t;
+
+typedef struct written_t {
+    skr_intent_kind_t kind;
+    char document[8];
+    uint8_t path[32];
+    size_t path_size;
+    int64_t value;
+} written_t;
 
 typedef struct operation_t {
     uint32_t number; /* of the client, the request and the operation: 1, 2, 3 ... */
@@ -20,10 +31,13 @@ typedef struct operation_t {
     char collection[8];
     uint8_t id[16];
     skr_buf_t request;
-    char document[8]; /* of a batch of one deletion; else "" */
-    skr_buf_t path;
     uint64_t ask_ms;
     state_t state;
+    written_t written[INTENTS_MAX];
+    size_t written_count;
+    skr_id_t writer; /* of the receipt */
+    uint64_t seq;
+    bool reads; /* it is acknowledged, and to be read back */
 } operation_t;
 
 static operation_t *operations;
@@ -40,20 +54,21 @@ static void put_intent (operation_t *self, skr_intent_kind_t kind, const char *p
     char document[8];
     skr_buf_t path = {0};
     snprintf (document, sizeof document, "d%d", (int) sim_below (SIM_OPERATIONS, 4));
-    if (skr_path_from_pointer (&path, pointer) != SAKER_OK) {
+    written_t *written = &self->written[self->written_count++];
+    if (skr_path_from_pointer (&path, pointer) != SAKER_OK || path.size > sizeof written->path) {
         abort ();
     }
+    written->kind = kind;
+    memcpy (written->document, document, sizeof document);
+    memcpy (written->path, path.data ? path.data : (const uint8_t *) "", path.size);
+    written->path_size = path.size;
+    written->value = value;
     skr_cbor_put_array (buf, valued ? 4 : 3);
     skr_cbor_put_uint (buf, kind);
     skr_cbor_put_text (buf, document, strlen (document));
     skr_cbor_put_bytes (buf, path.data, path.size);
     if (valued) {
         skr_cbor_put_int (buf, value);
-    }
-    if (kind == SKR_INTENT_DELETE) {
-        snprintf (self->document, sizeof self->document, "%s", document);
-        skr_buf_clear (&self->path);
-        skr_buf_append_span (&self->path, skr_span_of (&path));
     }
     skr_buf_free (&path);
 }
@@ -101,18 +116,23 @@ static void put_any_intent (operation_t *self)
     }
 }
 
-static void put_request (operation_t *self)
+static void put_head (skr_buf_t *buf, uint32_t number, skr_command_t command)
 {
-    skr_buf_t *buf = &self->request;
-    uint64_t intents = 1 + sim_below (SIM_OPERATIONS, INTENTS_MAX);
     skr_cbor_put_map (buf, 4);
     skr_cbor_put_uint (buf, 0);
     skr_cbor_put_uint (buf, SKR_API_VERSION);
     skr_cbor_put_uint (buf, 1);
-    skr_cbor_put_uint (buf, self->number);
+    skr_cbor_put_uint (buf, number);
     skr_cbor_put_uint (buf, 2);
-    skr_cbor_put_uint (buf, SKR_COMMAND_WRITE);
+    skr_cbor_put_uint (buf, command);
     skr_cbor_put_uint (buf, 3);
+}
+
+static void put_request (operation_t *self)
+{
+    skr_buf_t *buf = &self->request;
+    uint64_t intents = 1 + sim_below (SIM_OPERATIONS, INTENTS_MAX);
+    put_head (buf, self->number, SKR_COMMAND_WRITE);
     skr_cbor_put_map (buf, 3);
     skr_cbor_put_uint (buf, 0);
     skr_cbor_put_text (buf, self->collection, strlen (self->collection));
@@ -120,9 +140,6 @@ static void put_request (operation_t *self)
     skr_cbor_put_array (buf, intents);
     for (uint64_t i = 0; i < intents; i++) {
         put_any_intent (self);
-    }
-    if (intents > 1) {
-        self->document[0] = 0;
     }
     skr_cbor_put_uint (buf, 2);
     skr_cbor_put_bytes (buf, self->id, sizeof self->id);
@@ -137,6 +154,31 @@ static void ask (operation_t *self)
     if (peer->node) {
         sim_network_ask (self->peer, self->number, skr_span_of (&self->request));
     }
+}
+
+/* The document that is read back: of one of the operation's intents. */
+static const char *document_of (const operation_t *self)
+{
+    return self->written[self->number % self->written_count].document;
+}
+
+static void read_back (operation_t *self)
+{
+    skr_buf_t request = {0};
+    const char *document = document_of (self);
+    self->reads = false;
+    put_head (&request, self->number, SKR_COMMAND_READ);
+    skr_cbor_put_map (&request, 3);
+    skr_cbor_put_uint (&request, 0);
+    skr_cbor_put_text (&request, self->collection, strlen (self->collection));
+    skr_cbor_put_uint (&request, 1);
+    skr_cbor_put_text (&request, document, strlen (document));
+    skr_cbor_put_uint (&request, 2);
+    skr_cbor_put_bytes (&request, "", 0);
+    if (sim.peers[self->peer].node) {
+        sim_network_ask (self->peer, self->number | READS, skr_span_of (&request));
+    }
+    skr_buf_free (&request);
 }
 
 static void write_one (void)
@@ -171,7 +213,6 @@ void sim_clients_end (void)
 {
     for (uint32_t i = 0; i < count; i++) {
         skr_buf_free (&operations[i].request);
-        skr_buf_free (&operations[i].path);
     }
     free (operations);
     operations = NULL;
@@ -185,6 +226,7 @@ uint64_t sim_clients_due_ms (void)
         if (operations[i].state == OPEN && operations[i].ask_ms < due) {
             due = operations[i].ask_ms;
         }
+        due = operations[i].reads ? sim.now_ms : due;
     }
     return due;
 }
@@ -198,6 +240,9 @@ void sim_clients_run (void)
     for (uint32_t i = 0; i < count; i++) {
         if (operations[i].state == OPEN && operations[i].ask_ms <= sim.now_ms) {
             ask (&operations[i]);
+        }
+        if (operations[i].reads) {
+            read_back (&operations[i]);
         }
     }
 }
@@ -244,31 +289,23 @@ static void take_receipt (operation_t *self, skr_cbor_t *cbor)
                (unsigned long long) seq, repeated ? ", repeated" : "");
     self->state = ACKED;
     if (seq) {
+        self->writer = writer;
+        self->seq = seq;
+        self->reads = true;
         sim_oracle_acked (self->peer, self->collection, self->id, &writer, seq, repeated);
     }
 }
 
-static saker_err_t see_leaf (const skr_leaf_t *leaf, void *argument)
-{
-    (void) leaf;
-    *(bool *) argument = true;
-    return SAKER_OK;
-}
-
 /* A deletion is refused only where there is nothing. */
-static void check_absent (const operation_t *self)
+static void refused_delete (const operation_t *self)
 {
-    skr_replica_t *replica = sim.peers[self->peer].node->replica;
-    const skr_collection_t *collection = NULL;
-    bool found = false;
-    if (!self->document[0] || skr_replica_in_group (replica)
-        || skr_replica_collection_named (replica, self->collection, &collection) != SAKER_OK) {
-        return;
-    }
-    saker_err_t error = skr_replica_read (replica, collection, skr_span_text (self->document),
-                                          skr_span_of (&self->path), see_leaf, &found);
-    if (error == SAKER_OK && found) {
-        sim_fail ("peer %d finds nothing to delete where there is something", self->peer);
+    const written_t *written = &self->written[0];
+    if (self->written_count == 1 && written->kind == SKR_INTENT_DELETE) {
+        sim_wanted_t refused = {.peer = self->peer, .path_size = written->path_size};
+        memcpy (refused.collection, self->collection, sizeof refused.collection);
+        memcpy (refused.document, written->document, sizeof refused.document);
+        memcpy (refused.path, written->path, sizeof refused.path);
+        sim_oracle_refused (&refused);
     }
 }
 
@@ -278,11 +315,151 @@ static bool is_passing (saker_err_t error)
            || error == SAKER_EDAMAGED;
 }
 
+/* ---- reading back */
+
+typedef struct shown_t { /* a leaf of the answer */
+    skr_span_t path;
+    skr_kind_t kind;
+    int64_t value;
+    skr_id_t writer;
+    uint64_t seq;
+} shown_t;
+
+static void get_leaf (skr_cbor_t *cbor, shown_t *shown)
+{
+    saker_value_t value;
+    skr_cbor_get_array (cbor, 9);
+    skr_cbor_get_text (cbor);
+    shown->path = skr_cbor_get_bytes (cbor);
+    shown->kind = (skr_kind_t) skr_cbor_get_uint (cbor);
+    skr_value_get (cbor, &value);
+    shown->value = value.type == SAKER_INT ? value.as.integer : 0;
+    skr_cbor_get_uint (cbor);
+    skr_cbor_get_uint (cbor);
+    skr_cbor_get_fixed (cbor, shown->writer.bytes, sizeof shown->writer.bytes);
+    shown->seq = skr_cbor_get_uint (cbor);
+    skr_cbor_get_text (cbor);
+}
+
+static skr_kind_t cell_of (skr_intent_kind_t kind)
+{
+    return kind == SKR_INTENT_SET       ? SKR_REGISTER
+           : kind == SKR_INTENT_SET_LWW ? SKR_LWW
+           : kind == SKR_INTENT_INCR    ? SKR_COUNTER
+                                        : SKR_MEMBER;
+}
+
+/* Does a leaf show what an intent of the operation wrote? */
+static bool shows (const operation_t *self, const written_t *written, const shown_t *leaf)
+{
+    skr_kind_t kind = cell_of (written->kind);
+    if (leaf->kind != kind
+        || !skr_span_equal (leaf->path, skr_span (written->path, written->path_size))) {
+        return false;
+    }
+    if (kind == SKR_REGISTER || kind == SKR_LWW) {
+        return leaf->seq == self->seq && skr_id_equal (&leaf->writer, &self->writer);
+    }
+    return kind == SKR_COUNTER || leaf->value == written->value;
+}
+
+/* Does a leaf show what an intent took away? What the writer had written before, it had seen. */
+static bool should_be_gone (const operation_t *self, const written_t *written, const shown_t *leaf)
+{
+    skr_span_t path = skr_span (written->path, written->path_size);
+    if (leaf->seq >= self->seq || !skr_id_equal (&leaf->writer, &self->writer)) {
+        return false;
+    }
+    return written->kind == SKR_INTENT_DELETE
+               ? skr_span_starts (leaf->path, path)
+               : leaf->kind == SKR_MEMBER && skr_span_equal (leaf->path, path)
+                     && leaf->value == written->value;
+}
+
+static void miss (const operation_t *self, const written_t *written)
+{
+    sim_wanted_t wanted = {.peer = self->peer,
+                           .writer = self->writer,
+                           .seq = self->seq,
+                           .kind = cell_of (written->kind),
+                           .path_size = written->path_size,
+                           .value = written->value};
+    memcpy (wanted.collection, self->collection, sizeof wanted.collection);
+    memcpy (wanted.document, written->document, sizeof wanted.document);
+    memcpy (wanted.path, written->path, sizeof wanted.path);
+    sim_oracle_not_shown (&wanted);
+}
+
+static void check_written (const operation_t *self, const written_t *written, skr_cbor_t leaves,
+                           size_t leaves_count)
+{
+    bool removes = written->kind == SKR_INTENT_DELETE || written->kind == SKR_INTENT_REMOVE;
+    bool found = false;
+    for (size_t i = 0; i < leaves_count; i++) {
+        shown_t leaf;
+        get_leaf (&leaves, &leaf);
+        found |= !removes && shows (self, written, &leaf);
+        if (removes && should_be_gone (self, written, &leaf)) {
+            sim_fail ("peer %d shows in %s what operation %u took away, and was acknowledged",
+                      self->peer, self->collection, self->number);
+        }
+    }
+    if (leaves.error != SAKER_OK) {
+        sim_fail ("peer %d answers a read with something else", self->peer);
+    } else if (!removes && !found) {
+        miss (self, written);
+    }
+}
+
+static void take_reading (const operation_t *self, skr_span_t answer)
+{
+    skr_cbor_t cbor;
+    skr_fields_t head, body;
+    size_t leaves = 0;
+    skr_cbor_open (&cbor, answer);
+    skr_fields_open (&head, &cbor);
+    skr_fields_need (&head, 0);
+    skr_cbor_get_uint (&cbor);
+    skr_fields_need (&head, 1);
+    skr_cbor_get_uint (&cbor);
+    skr_fields_need (&head, 2);
+    saker_err_t error = (saker_err_t) skr_cbor_get_uint (&cbor);
+    skr_fields_need (&head, 3);
+    if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
+        if (!is_passing (error) && !sim.peers[self->peer].forked) {
+            sim_fail ("peer %d does not let operation %u be read back: %s", self->peer,
+                      self->number, saker_error_name (error));
+        }
+        return;
+    }
+    if (error == SAKER_OK) {
+        skr_fields_open (&body, &cbor);
+        if (skr_fields_has (&body, 0)) {
+            sim_fail ("peer %d needs several pages for a small document", self->peer);
+        }
+        skr_fields_need (&body, 1);
+        leaves = skr_cbor_get_array (&cbor, 1 << 20);
+    }
+    for (size_t i = 0; i < self->written_count; i++) {
+        if (strcmp (self->written[i].document, document_of (self)) == 0) {
+            check_written (self, &self->written[i], cbor, leaves);
+        }
+    }
+}
+
 void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
 {
     skr_cbor_t cbor;
     skr_fields_t head;
-    operation_t *self = client >= 1 && client <= count ? &operations[client - 1] : NULL;
+    uint32_t number = client & ~READS;
+    operation_t *self = number >= 1 && number <= count ? &operations[number - 1] : NULL;
+    if (self && client & READS) {
+        const sim_peer_t *asked = &sim.peers[peer];
+        if (self->peer == peer && !asked->forked && !asked->damaged) {
+            take_reading (self, answer);
+        }
+        return;
+    }
     if (!self || self->state != OPEN || self->peer != peer) {
         return;
     }
@@ -308,7 +485,7 @@ void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
                    saker_error_name (error));
         self->state = REFUSED;
         if (error == SAKER_ENOTFOUND) {
-            check_absent (self);
+            refused_delete (self);
         }
         bool reader = sim.members >= 4 && peer == sim.members - 1;
         if (error != SAKER_ETYPE && error != SAKER_ENOTFOUND

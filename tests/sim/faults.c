@@ -19,8 +19,9 @@ static const char *const texts[SIM_FAULT_COUNT] = {
 
 /* In one of how many runs a fault is part of the mix, where that is not one in three. */
 static const uint64_t rarity[SIM_FAULT_COUNT] = {
-    [SIM_BIT_FLIP] = 16, [SIM_AWAY] = 10,       [SIM_OLD_COPY] = 24,  [SIM_CLONE] = 24,
-    [SIM_NO_MEMORY] = 6, [SIM_LOST_WRITES] = 1, [SIM_TORN_WRITE] = 1, [SIM_SNAPSHOT_CRASH] = 1,
+    [SIM_BIT_FLIP] = 16,     [SIM_AWAY] = 10,       [SIM_OLD_COPY] = 24,  [SIM_CLONE] = 24,
+    [SIM_NO_MEMORY] = 6,     [SIM_LOST_WRITES] = 1, [SIM_TORN_WRITE] = 1, [SIM_SNAPSHOT_CRASH] = 1,
+    [SIM_SNAPSHOT_STOP] = 1, [SIM_NO_PUB] = 24,
 };
 
 static uint64_t mix;
@@ -284,13 +285,37 @@ static void clone_store (sim_peer_t *peer)
     sim_count (SIM_CLONE, "the store of peer %d runs twice", peer->no);
 }
 
-void sim_faults_on_part (int peer)
+static void crash_soon (int peer)
 {
-    if (sim_may (SIM_SNAPSHOT_CRASH) && sim.peers[peer].node && !trouble (6)) {
-        sim_count (SIM_SNAPSHOT_CRASH, "peer %d", peer);
-        sim.peers[peer].crashed = true; /* found at its next round */
-        sim.peers[peer].wake_ms = sim.now_ms;
+    sim_count (SIM_SNAPSHOT_CRASH, "peer %d", peer);
+    sim.peers[peer].crashed = true; /* found at its next round */
+    sim.peers[peer].wake_ms = sim.now_ms;
+}
+
+static void stop_soon (int peer)
+{
+    sim_count (SIM_SNAPSHOT_STOP, "peer %d", peer);
+    sim.peers[peer].stops = true;
+    sim.peers[peer].wake_ms = sim.now_ms;
+}
+
+/* Who is not up has nothing to lose; who takes part is up. */
+void sim_faults_on_part (int from, int to)
+{
+    int peer = trouble (2) ? from : to;
+    if (!sim.peers[peer].node) {
+        return;
     }
+    if (sim_may (SIM_SNAPSHOT_CRASH) && !trouble (6)) {
+        crash_soon (peer);
+    } else if (sim_may (SIM_SNAPSHOT_STOP) && !trouble (6)) {
+        stop_soon (peer);
+    }
+}
+
+bool sim_faults_no_pub (void)
+{
+    return (mix >> SIM_NO_PUB & 1) && !(sim.options.disabled >> SIM_NO_PUB & 1);
 }
 
 /* ---- who may not */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,12 +23,12 @@
 #define JOBS_MAX 64
 #define ROUNDS_MAX 3000000
 #define CHECK_EVERY_MS 4000
-#define ALONE_S_MAX 120 /* real seconds that one run may take */
+#define ALONE_S_MAX 120 /* seconds of the processor that one run may take */
 
 /* What the workers tell, in shared memory. */
 typedef struct board_t {
     uint64_t counts[SIM_FAULT_COUNT];
-    uint64_t runs, rounds, simulated_ms, failed, operations;
+    uint64_t runs, rounds, simulated_ms, failed, heap_most[JOBS_MAX];
     uint64_t current[JOBS_MAX]; /* seed + 1 */
     uint64_t first_failed;      /* seed + 1 */
     char first_failure[1024];
@@ -63,6 +64,13 @@ void sim_fail (const char *format, ...)
     sim_trace ("FAILED: %s", sim.failure);
 }
 
+/* Ends a run that goes on and on, however busy the machine is with others. 0: none runs. */
+static void limit_time (int seconds)
+{
+    struct itimerval limit = {.it_value.tv_sec = seconds};
+    setitimer (ITIMER_VIRTUAL, &limit, NULL);
+}
+
 /* ---- one run */
 
 static uint64_t least (uint64_t one, uint64_t other)
@@ -89,6 +97,8 @@ static void turn_peers (void)
         sim_peer_t *peer = &sim.peers[(first + i) % sim.peers_count];
         if (peer->node && peer->crashed) {
             sim_peer_crash (peer);
+        } else if (peer->node && peer->stops) {
+            sim_peer_stop (peer);
         } else if (peer->node && peer->wake_ms <= sim.now_ms) {
             sim_peer_round (peer);
         } else if (!peer->node && peer->restart_ms <= sim.now_ms) {
@@ -261,20 +271,24 @@ static void note_failure (uint64_t seed, const char *failure)
     }
 }
 
-static void work (int job, int jobs, uint64_t from, uint64_t count, uint64_t stop_after)
+/* Every jobs-th seed from `first` on. */
+static void work (int job, int jobs, uint64_t first, uint64_t end, uint64_t stop_after)
 {
     open_root ();
-    for (uint64_t seed = from + (uint64_t) job; seed < from + count; seed += (uint64_t) jobs) {
+    for (uint64_t seed = first; seed < end; seed += (uint64_t) jobs) {
         sim_options_t options = {.seed = seed};
         board->current[job] = seed + 1;
-        alarm (ALONE_S_MAX);
+        limit_time (ALONE_S_MAX);
         bool good = run (&options);
-        alarm (0);
+        limit_time (0);
         for (int i = 0; i < SIM_FAULT_COUNT; i++) {
             __atomic_add_fetch (&board->counts[i], sim.counts[i], __ATOMIC_RELAXED);
         }
         __atomic_add_fetch (&board->runs, 1, __ATOMIC_RELAXED);
         __atomic_add_fetch (&board->rounds, sim.rounds, __ATOMIC_RELAXED);
+        if (sim.heap_most > board->heap_most[job]) {
+            board->heap_most[job] = sim.heap_most;
+        }
         if (!good) {
             note_failure (seed, sim.failure);
         }
@@ -295,10 +309,10 @@ static void run_all (int jobs, uint64_t from, uint64_t count, uint64_t stop_afte
     uint64_t starts[JOBS_MAX];
     int alive = jobs;
     for (int i = 0; i < jobs; i++) {
-        starts[i] = from;
+        starts[i] = from + (uint64_t) i;
         fflush (stdout);
         if ((workers[i] = fork ()) == 0) {
-            work (i, jobs, from, count, stop_after);
+            work (i, jobs, starts[i], from + count, stop_after);
         }
     }
     while (alive) {
@@ -313,14 +327,18 @@ static void run_all (int jobs, uint64_t from, uint64_t count, uint64_t stop_afte
             if (board->current[i]) {
                 char failure[64];
                 remove_root (ended);
-                snprintf (failure, sizeof failure, "the program ends by signal %d",
-                          WIFSIGNALED (status) ? WTERMSIG (status) : -1);
+                int signal_no = WIFSIGNALED (status) ? WTERMSIG (status) : -1;
+                if (signal_no == SIGVTALRM) {
+                    snprintf (failure, sizeof failure, "it takes more than %d s", ALONE_S_MAX);
+                } else {
+                    snprintf (failure, sizeof failure, "the program ends by signal %d", signal_no);
+                }
                 note_failure (seed, failure);
                 starts[i] = seed + (uint64_t) jobs;
                 if (board->failed < stop_after && starts[i] < from + count) {
                     alive++;
                     if ((workers[i] = fork ()) == 0) {
-                        work (0, jobs, starts[i], from + count - starts[i], stop_after);
+                        work (i, jobs, starts[i], from + count, stop_after);
                     }
                 }
             }
@@ -340,7 +358,7 @@ static bool fails (const sim_options_t *options)
     pid_t child = fork ();
     if (child == 0) {
         open_root ();
-        alarm (ALONE_S_MAX);
+        limit_time (ALONE_S_MAX);
         if (!freopen ("/dev/null", "w", stdout)) {
             _exit (0);
         }
@@ -454,6 +472,11 @@ static int summary (double seconds, bool all_fired, bool shrinks)
         shrink (&options);
         tell_replay (&options);
     }
+    uint64_t heap_most = 0;
+    for (int i = 0; i < JOBS_MAX; i++) {
+        heap_most = board->heap_most[i] > heap_most ? board->heap_most[i] : heap_most;
+    }
+    printf ("a peer held %llu KiB of memory at most\n", (unsigned long long) heap_most / 1024);
     printf ("%llu schedules, %.1f a second, %llu simulated seconds, %llu rounds of peers\n",
             (unsigned long long) board->runs, (double) board->runs / seconds,
             (unsigned long long) board->simulated_ms / 1000, (unsigned long long) board->rounds);

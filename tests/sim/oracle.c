@@ -12,6 +12,7 @@
 #define ACKED_MAX 4096
 #define KNOWN_SIZE 16384 /* a power of two */
 #define COLLECTIONS_MAX 8
+#define NOT_SHOWN_MAX 64
 
 /* ---- what clients were told */
 
@@ -68,9 +69,62 @@ static void check_known (const sim_peer_t *peer, const skr_collection_t *collect
 
 /* ---- after each round */
 
+/* What a member is remembered to have told: no more than it may, and counted right. */
+static void check_report (const sim_peer_t *peer, const skr_report_t *report)
+{
+    size_t ticks = 0;
+    for (size_t i = 0; i < report->entries_count; i++) {
+        ticks += report->entries[i].clock.count;
+    }
+    if (ticks != report->ticks) {
+        sim_fail ("peer %d counts %zu ticks in a report of %zu", peer->no, report->ticks, ticks);
+    }
+    if (ticks > SKR_REPORT_TICKS_MAX || report->entries_count > SKR_COLLECTIONS_MAX
+        || report->links_count > SKR_WIRE_BEAT_LINKS_MAX) {
+        sim_fail ("peer %d keeps more of a report than it may", peer->no);
+    }
+}
+
+/* One claim a collection, by a session that there is. */
+static void check_claims (const sim_peer_t *peer)
+{
+    const skr_links_t *links = &peer->node->links;
+    const skr_claims_t *claims = &links->claims;
+    for (size_t i = 0; i < claims->count; i++) {
+        const struct skr_claim_t *claim = &claims->claims[i];
+        bool held = false;
+        for (size_t k = 0; k < i; k++) {
+            if (skr_id_equal (&claim->collection, &claims->claims[k].collection)) {
+                sim_fail ("peer %d keeps two claims to one collection", peer->no);
+            }
+        }
+        for (size_t k = 0; k < links->count; k++) {
+            held |= links->links[k]->session == claim->holder;
+        }
+        if (!held) {
+            sim_fail ("peer %d keeps the claim of a session that is gone", peer->no);
+        }
+    }
+}
+
+/* Each beat of another peer is passed on once. */
+static void check_passed (const sim_peer_t *peer)
+{
+    uint64_t beats = sim.beats;
+    for (int i = 0; i < sim.peers_count; i++) {
+        const sim_peer_t *other = &sim.peers[i];
+        beats += other != peer && other->node ? other->node->stats.beats_out : 0;
+    }
+    if (peer->node->stats.beats_passed > beats) {
+        sim_fail ("peer %d has passed on %llu beats, more than there were: %llu", peer->no,
+                  (unsigned long long) peer->node->stats.beats_passed, (unsigned long long) beats);
+    }
+}
+
 static void check_limits (const sim_peer_t *peer)
 {
     skr_replica_stats_t stats;
+    const skr_node_t *node = peer->node;
     skr_replica_stats (replica_of (peer), &stats);
     if (stats.waiting > SKR_WAITING_CHANGES_MAX || stats.waiting_bytes > SKR_WAITING_BYTES_MAX) {
         sim_fail ("peer %d keeps %llu changes waiting, more than it may", peer->no,
@@ -78,6 +132,19 @@ static void check_limits (const sim_peer_t *peer)
     }
     if (skr_replica_in_group (replica_of (peer))) {
         sim_fail ("peer %d ends a round within a group", peer->no);
+    }
+    for (size_t i = 0; i < node->links.count; i++) {
+        check_report (peer, &node->links.links[i]->report);
+    }
+    check_claims (peer);
+    check_passed (peer);
+    if (node->joins_count) {
+        sim_fail ("peer %d ends a round with answers that it owes", peer->no);
+    }
+    uint64_t held = sim_memory_held (peer->no) - stats.waiting_bytes;
+    sim.heap_most = held > sim.heap_most ? held : sim.heap_most;
+    if (held > SIM_HEAP_BYTES_MAX) {
+        sim_fail ("peer %d holds %llu bytes of memory", peer->no, (unsigned long long) held);
     }
 }
 
@@ -92,6 +159,9 @@ static uint64_t *seen_changes (const sim_peer_t *peer, const skr_id_t *collectio
     seen[peer->no][at].collection = *collection;
     return &seen[peer->no][at].changes;
 }
+
+static void check_not_shown (const sim_peer_t *peer);
+static void check_refused (const sim_peer_t *peer);
 
 void sim_oracle_round (sim_peer_t *peer)
 {
@@ -112,6 +182,8 @@ void sim_oracle_round (sim_peer_t *peer)
         }
     }
     check_limits (peer);
+    check_not_shown (peer);
+    check_refused (peer);
 }
 
 /* ---- after a start: what was told is there */
@@ -437,6 +509,152 @@ static void free_history (history_t *self)
     free (self->ids);
     free (self->ids_dots);
     skr_clock_free (&self->clock);
+}
+
+/* ---- what was acknowledged and is not shown: it was replaced */
+
+static sim_wanted_t not_shown[NOT_SHOWN_MAX];
+static size_t not_shown_count;
+
+void sim_oracle_not_shown (const sim_wanted_t *wanted)
+{
+    if (not_shown_count < NOT_SHOWN_MAX) {
+        not_shown[not_shown_count++] = *wanted;
+    }
+}
+
+static bool is_wanted (const sim_wanted_t *wanted, const entry_t *entry)
+{
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, skr_span_of (&entry->value));
+    return entry->dot.seq == wanted->seq && skr_id_equal (&entry->dot.writer, &wanted->writer)
+           && entry->kind == wanted->kind && strcmp (entry->document, wanted->document) == 0
+           && skr_span_equal (skr_span_of (&entry->path),
+                              skr_span (wanted->path, wanted->path_size))
+           && (entry->kind != SKR_MEMBER || skr_cbor_get_int (&cbor) == wanted->value);
+}
+
+static void check_replaced (const sim_peer_t *peer, const sim_wanted_t *wanted)
+{
+    history_t history = {.peer = peer};
+    bool found = false, live = false;
+    if (skr_replica_collection_named (replica_of (peer), wanted->collection, &history.collection)
+        != SAKER_OK) {
+        return; /* sim_oracle_acked tells */
+    }
+    if (read_history (&history)) {
+        for (size_t i = 0; i < history.entries_count; i++) {
+            bool it = is_wanted (wanted, &history.entries[i]);
+            found |= it;
+            live |= it && history.entries[i].live;
+        }
+        if (!found || live) {
+            sim_fail ("peer %d acknowledged seq %llu of %s, and does not show what it wrote in %s",
+                      peer->no, (unsigned long long) wanted->seq, wanted->collection,
+                      wanted->document);
+        }
+    }
+    free_history (&history);
+}
+
+static void check_not_shown (const sim_peer_t *peer)
+{
+    size_t kept = 0;
+    bool readable = skr_store_settled (skr_replica_store (replica_of (peer)));
+    for (size_t i = 0; i < not_shown_count; i++) {
+        if (not_shown[i].peer != peer->no) {
+            not_shown[kept++] = not_shown[i];
+        } else if (readable && !peer->forked && !peer->damaged) {
+            check_replaced (peer, &not_shown[i]);
+        }
+    }
+    if (kept != not_shown_count) {
+        skr_store_forget (skr_replica_store (replica_of (peer)));
+    }
+    not_shown_count = kept;
+}
+
+/* ---- what a client was told that it is not there: so it is not
+
+   The peer may be in the midst of a group, whose earlier changes may have deleted it: what is there
+   before and after the group was there all the time, for nothing that was deleted comes back. */
+
+typedef struct refused_t {
+    sim_wanted_t at; /* with the dot of what is there, committed */
+    uint64_t failed_groups;
+} refused_t;
+
+static refused_t refused[NOT_SHOWN_MAX];
+static size_t refused_count;
+
+typedef struct finding_t {
+    const skr_id_t *writer; /* NULL: any leaf */
+    uint64_t seq;
+    skr_dot_t found;
+    bool is_found;
+} finding_t;
+
+static saker_err_t find_leaf (const skr_leaf_t *leaf, void *argument)
+{
+    finding_t *finding = argument;
+    bool fits =
+        !finding->writer
+        || (leaf->dot.seq == finding->seq && skr_id_equal (&leaf->dot.writer, finding->writer));
+    if (fits && !finding->is_found) {
+        finding->found = leaf->dot;
+        finding->is_found = true;
+    }
+    return SAKER_OK;
+}
+
+static void find_at (const sim_peer_t *peer, const sim_wanted_t *at, finding_t *finding)
+{
+    skr_replica_t *replica = replica_of (peer);
+    const skr_collection_t *collection = NULL;
+    if (skr_store_settled (skr_replica_store (replica))
+        && skr_replica_collection_named (replica, at->collection, &collection) == SAKER_OK
+        && skr_replica_read (replica, collection, skr_span_text (at->document),
+                             skr_span (at->path, at->path_size), find_leaf, finding)
+               != SAKER_OK) {
+        finding->is_found = false;
+    }
+}
+
+void sim_oracle_refused (const sim_wanted_t *at)
+{
+    const sim_peer_t *peer = &sim.peers[at->peer];
+    finding_t finding = {NULL};
+    if (refused_count == NOT_SHOWN_MAX || peer->forked || peer->damaged) {
+        return;
+    }
+    find_at (peer, at, &finding);
+    if (finding.is_found) {
+        refused_t *one = &refused[refused_count++];
+        one->at = *at;
+        one->at.writer = finding.found.writer;
+        one->at.seq = finding.found.seq;
+        one->failed_groups = peer->node->stats.failed_groups;
+    }
+}
+
+static void check_refused (const sim_peer_t *peer)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < refused_count; i++) {
+        const refused_t one = refused[i];
+        finding_t finding = {.writer = &one.at.writer, .seq = one.at.seq};
+        if (one.at.peer != peer->no) {
+            refused[kept++] = one;
+        } else if (one.failed_groups == peer->node->stats.failed_groups) {
+            find_at (peer, &one.at, &finding);
+            skr_store_forget (skr_replica_store (replica_of (peer)));
+        }
+        if (finding.is_found) {
+            sim_fail ("peer %d finds nothing to delete in %s of %s, where there is something",
+                      peer->no, one.at.document, one.at.collection);
+        }
+    }
+    refused_count = kept;
 }
 
 /* ---- what is shown, as lines of text: by the history, and by the peer */
@@ -856,6 +1074,7 @@ void sim_oracle_final (void)
 void sim_oracle_begin (void)
 {
     acked_count = 0;
+    not_shown_count = refused_count = 0;
     memset (known, 0, sizeof known);
     memset (seen, 0, sizeof seen);
 }

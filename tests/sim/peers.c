@@ -266,6 +266,7 @@ void sim_peer_start (sim_peer_t *peer)
 {
     peer->starts++;
     peer->restart_ms = UINT64_MAX;
+    peer->stops = false;
     sim_trace ("peer %d starts", peer->no);
     sim.current = peer->no;
     saker_err_t error = skr_node_new (&peer->node, peer->folder, &peer->config, &peer->world, -1);
@@ -286,12 +287,23 @@ void sim_peer_start (sim_peer_t *peer)
     sim_oracle_started (peer);
 }
 
-static void end (sim_peer_t *peer)
+static void destroy (sim_peer_t *peer)
 {
-    sim_clients_lost (peer->no);
+    sim.beats += peer->node ? peer->node->stats.beats_out : 0;
     sim.current = peer->no;
     skr_node_destroy (&peer->node);
     sim.current = -1;
+    uint64_t left = sim_memory_held (peer->no);
+    if (left) {
+        sim_fail ("peer %d has ended and still holds %llu bytes of memory", peer->no,
+                  (unsigned long long) left);
+    }
+}
+
+static void end (sim_peer_t *peer)
+{
+    sim_clients_lost (peer->no);
+    destroy (peer);
     peer->wake_ms = UINT64_MAX;
     peer->restart_ms =
         sim.now_ms + RESTART_MIN_MS + sim_below (SIM_TROUBLE, RESTART_MAX_MS - RESTART_MIN_MS);
@@ -341,9 +353,7 @@ void sim_peers_end (void)
         if (peer->node) {
             peer->crashed = true;
             sim_network_cut (i);
-            sim.current = i;
-            skr_node_destroy (&peer->node);
-            sim.current = -1;
+            destroy (peer);
             peer->crashed = false;
         }
         if (peer->folder[0]) {

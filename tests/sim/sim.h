@@ -25,6 +25,7 @@
 #define SIM_PEERS_MAX 32
 #define SIM_DAY_MS (24ull * 3600 * 1000)
 #define SIM_HEAL_MS 60000 /* after healing, all peers are equal within that */
+#define SIM_MESSAGES_MAX 400000 /* sent in one simulated second, by all: more is a storm */
 
 /* Everything that goes wrong: name in C, name for people. Each is counted when it takes effect. */
 #define SIM_FAULTS(X)                                                                              \
@@ -39,6 +40,7 @@
     X (FLAP, "flap")                                                                               \
     X (SLOW, "slow-path")                                                                          \
     X (PUB_LOST, "pub-lost")                                                                       \
+    X (NO_PUB, "no-pub")                                                                           \
     X (RESET, "reset")                                                                             \
     X (STRANGER, "stranger")                                                                       \
     X (LIAR, "unauthorised-write")                                                                 \
@@ -56,6 +58,7 @@
     X (CLOCK_BACK, "clock-back")                                                                   \
     X (CLOCK_DRIFT, "clock-drift")                                                                 \
     X (SNAPSHOT_CRASH, "crash-in-snapshot")                                                        \
+    X (SNAPSHOT_STOP, "restart-in-snapshot")                                                       \
     X (AWAY, "away-400-days")                                                                      \
     X (OLD_COPY, "old-copy")                                                                       \
     X (CLONE, "clone")                                                                             \
@@ -105,6 +108,7 @@ typedef struct sim_peer_t {
     char folder[64];
     uint64_t wake_ms;    /* its next round */
     bool crashed;        /* in this round: it is as good as down */
+    bool stops;          /* in order, before its next round */
     uint64_t restart_ms; /* when down; UINT64_MAX: not by itself */
     int64_t wall_offset_ms;
     int drift_percent;
@@ -130,6 +134,8 @@ typedef struct sim_t {
     bool forks;                       /* some store was copied: not all promises hold */
     bool large;                       /* a collection that is handed over as a snapshot */
     uint64_t rounds;
+    uint64_t beats;     /* sent by processes that have ended */
+    uint64_t heap_most; /* the most that a peer held after a round, beside what waits */
     bool failed;
     char failure[2048];
 } sim_t;
@@ -206,8 +212,14 @@ bool sim_disk_flip (int peer);
 
 /* ---- memory.c */
 
+/* What a peer may hold beside the changes that wait, whatever it has been through: twice the most
+   that was seen in a thousand runs, which have up to 32 peers. */
+#define SIM_HEAP_BYTES_MAX (1u << 20)
+
 /* From the n-th allocation of the peers' code on, `count` fail. 0: none. */
 void sim_memory_fail (uint64_t nth, uint64_t count);
+/* Bytes that this peer's code holds now. */
+uint64_t sim_memory_held (int peer);
 /* The simulator's own allocations do not fail. */
 void *__real_malloc (size_t size);
 void *__real_calloc (size_t count, size_t size);
@@ -240,8 +252,10 @@ void sim_faults_heal (void);
 bool sim_may (sim_fault_t fault); /* in this run, now */
 void sim_count (sim_fault_t fault, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
 const char *sim_fault_text (sim_fault_t fault);
-/* A message goes to a peer: is it a part of a snapshot? Then it may fall. */
-void sim_faults_on_part (int peer);
+/* A part of a snapshot goes from one peer to another: either may fall, or be started anew. */
+void sim_faults_on_part (int from, int to);
+/* Does nothing that is published arrive in this run, ever? Then all comes by pull. */
+bool sim_faults_no_pub (void);
 
 /* ---- oracle.c */
 
@@ -250,6 +264,22 @@ void sim_oracle_end (void);
 /* A write was acknowledged. */
 void sim_oracle_acked (int peer, const char *collection, const uint8_t operation_id[16],
                        const skr_id_t *writer, uint64_t seq, bool repeated);
+/* What a client reads back of a write that was acknowledged, and what it must find: the value that
+   was written, or something that replaced it. */
+typedef struct sim_wanted_t {
+    int peer;
+    char collection[8], document[8];
+    skr_id_t writer;
+    uint64_t seq;
+    skr_kind_t kind;
+    uint8_t path[32];
+    size_t path_size;
+    int64_t value; /* of a member */
+} sim_wanted_t;
+/* It does not show it: so the history must say that it was replaced. */
+void sim_oracle_not_shown (const sim_wanted_t *wanted);
+/* A deletion was refused: there is nothing at and below that path. */
+void sim_oracle_refused (const sim_wanted_t *refused);
 /* After each round of a peer: what can be told at once. */
 void sim_oracle_round (sim_peer_t *peer);
 /* After its start: what the store must still hold. */

@@ -98,6 +98,7 @@ static LIST_HEAD (, socket_t) sockets;
 static LIST_HEAD (, beacon_t) beacons;
 static connection_t *connections;
 static uint32_t connections_count, connections_capacity;
+static uint64_t storm_s, storm_messages;
 static event_t *heap;
 static size_t heap_count, heap_capacity;
 static uint64_t serial, look_ms;
@@ -399,10 +400,23 @@ static uint64_t arrival (connection_t *self, int direction, const message_t *mes
     return at_ms;
 }
 
+/* Peers that answer each other without end would go on for ever. */
+static void count_message (void)
+{
+    if (sim.now_ms / 1000 != storm_s) {
+        storm_s = sim.now_ms / 1000;
+        storm_messages = 0;
+    }
+    if (++storm_messages == SIM_MESSAGES_MAX) {
+        sim_fail ("a storm: %d messages in one second", SIM_MESSAGES_MAX);
+    }
+}
+
 static void fly (uint32_t no, int direction, message_t *message)
 {
     connection_t *self = &connections[no];
     self->flying[direction]++;
+    count_message ();
     push ((event_t){.at_ms = arrival (self, direction, message),
                     .kind = ARRIVE,
                     .connection = no,
@@ -423,6 +437,11 @@ static bool flies (uint32_t no, int direction, message_t *message)
     }
     if (path->delay_ms > 1000) {
         sim_count (SIM_DELAY, "a message takes %u ms", path->delay_ms);
+    }
+    if (frames && sim_faults_no_pub ()) {
+        sim_count (SIM_NO_PUB, "a published frame is lost, as all are");
+        message_free (message);
+        return true;
     }
     if (frames && path->pub_lost && sim_may (SIM_PUB_LOST)) {
         sim_count (SIM_PUB_LOST, "a published frame is lost");
@@ -456,7 +475,7 @@ static void note_part (const connection_t *self, const message_t *message)
     if (self->client->type == ZMQ_DEALER
         && skr_wire_open (&cbor, body, &number, &kind, &count) == SAKER_OK
         && kind == SKR_WIRE_PART) {
-        sim_faults_on_part (self->client->peer);
+        sim_faults_on_part (self->server->peer, self->client->peer);
     }
 }
 
@@ -565,6 +584,7 @@ void sim_network_begin (void)
     connections_count = 1; /* 0 names none */
     serial = 0;
     routings = 0;
+    storm_messages = 0;
     look_ms = 0;
     for (int i = 0; i <= SIM_PEERS_MAX; i++) {
         for (int k = 0; k <= SIM_PEERS_MAX; k++) {

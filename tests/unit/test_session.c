@@ -459,6 +459,36 @@ static void a_report_is_bounded (void)
     skr_report_free (&report);
 }
 
+static skr_beat_t beat_of (uint64_t started_ms, uint8_t instance, uint64_t number)
+{
+    return (skr_beat_t){.instance = {instance}, .number = number, .started_ms = started_ms};
+}
+
+/* Whatever is taken is later than all that was taken before, in one order: else beats that are
+   passed on would go round and round. A daemon that was started anew is the later one, also with a
+   clock that ran back. */
+static void beats_of_a_device_have_one_order (void)
+{
+    uint64_t chance = check_seed ();
+    skr_beat_t all[] = {beat_of (100, 1, 5), beat_of (100, 1, 6), beat_of (101, 2, 1),
+                        beat_of (101, 2, 2), beat_of (101, 3, 1), beat_of (102, 1, 1)};
+    for (int i = 0; i < 1000 && !check_bad; i++) {
+        skr_report_t report = {0};
+        size_t last = 0, taken = 0;
+        for (int k = 0; k < 60; k++) {
+            size_t next = (size_t) (check_random (&chance) % 6);
+            skr_beat_t beat = all[next];
+            if (skr_report_beat (&report, &beat, 1)) {
+                CHECK (!taken || next > last);
+                last = next;
+                taken++;
+            }
+        }
+        CHECK_INT (last, 5);
+        skr_report_free (&report);
+    }
+}
+
 static void addresses_of_others_are_numbers (void)
 {
     CHECK (skr_address_numeric ("tcp://10.0.0.1:7"));
@@ -485,6 +515,7 @@ int main (int argc, char **argv)
     RUN (survives_random_answers);
     RUN (refuses_strange_requests);
     RUN (a_report_is_bounded);
+    RUN (beats_of_a_device_have_one_order);
     RUN (addresses_of_others_are_numbers);
     RUN (a_reader_of_tickets_may_only_join);
     return CHECK_END ();
