@@ -21,7 +21,7 @@ static const char *const texts[SIM_FAULT_COUNT] = {
 static const uint64_t rarity[SIM_FAULT_COUNT] = {
     [SIM_BIT_FLIP] = 16,     [SIM_AWAY] = 10,       [SIM_OLD_COPY] = 24,  [SIM_CLONE] = 24,
     [SIM_NO_MEMORY] = 6,     [SIM_LOST_WRITES] = 1, [SIM_TORN_WRITE] = 1, [SIM_SNAPSHOT_CRASH] = 1,
-    [SIM_SNAPSHOT_STOP] = 1, [SIM_NO_PUB] = 24,
+    [SIM_SNAPSHOT_STOP] = 1, [SIM_NO_PUB] = 24,     [SIM_ROLE] = 4,
 };
 
 static uint64_t mix;
@@ -382,6 +382,53 @@ static void lie (void)
     }
 }
 
+/* ---- rights */
+
+static saker_err_t give_role (skr_replica_t *replica, const sim_peer_t *other, skr_role_t role,
+                              bool here)
+{
+    SKR_TRY (skr_replica_begin (replica));
+    return skr_replica_set_role (replica, other->device, here ? "shots" : NULL, role);
+}
+
+static saker_err_t rotate (skr_replica_t *replica)
+{
+    SKR_TRY (skr_replica_begin (replica));
+    return skr_replica_rotate (replica);
+}
+
+/* An admin changes the rights of another, or the keys; its next round commits that. */
+static void change_rights (void)
+{
+    static const skr_role_t roles[] = {SKR_ROLE_NONE, SKR_ROLE_READ, SKR_ROLE_WRITE,
+                                       SKR_ROLE_ADMIN};
+    sim_peer_t *admin = any_peer ();
+    const sim_peer_t *other = any_peer ();
+    skr_role_t role = roles[trouble (4)];
+    bool here = !trouble (4) && role != SKR_ROLE_NONE && role != SKR_ROLE_ADMIN;
+    bool keys = !trouble (6);
+    skr_replica_t *replica = admin->node ? admin->node->replica : NULL;
+    if (!replica || admin->crashed || admin == other || admin->damaged
+        || skr_replica_self (replica)->role != SKR_ROLE_ADMIN) {
+        return;
+    }
+    sim.current = admin->no;
+    saker_err_t error = keys ? rotate (replica) : give_role (replica, other, role, here);
+    if (error != SAKER_OK) {
+        sim_trace ("peer %d changes no rights: %s", admin->no, skr_error ());
+        skr_replica_abort (replica);
+    }
+    sim.current = -1;
+    admin->wake_ms = sim.now_ms;
+    if (error == SAKER_OK && keys) {
+        sim_count (SIM_ROTATE, "peer %d makes new keys", admin->no);
+    } else if (error == SAKER_OK) {
+        sim.rights = true;
+        sim_count (role ? SIM_ROLE : SIM_REVOKE, "peer %d gives peer %d the role %s%s", admin->no,
+                   other->no, skr_role_text (role), here ? " in shots" : "");
+    }
+}
+
 /* ---- when */
 
 static void act (void)
@@ -424,7 +471,9 @@ static void act (void)
         }
         break;
     default:
-        if (sim_may (SIM_AWAY) && !trouble (4)) {
+        if (sim_may (SIM_ROLE) && trouble (3)) {
+            change_rights ();
+        } else if (sim_may (SIM_AWAY) && !trouble (4)) {
             send_away (peer);
         } else if (sim_may (SIM_BIT_FLIP) && peer->node && peer->no && !trouble (4)) {
             flip_bit (peer);

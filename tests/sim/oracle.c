@@ -47,9 +47,39 @@ static skr_replica_t *replica_of (const sim_peer_t *peer)
     return peer->node ? peer->node->replica : NULL;
 }
 
-static void check_known (const sim_peer_t *peer, const skr_collection_t *collection)
+/* What of a writer stands, as far as a peer knows. */
+static uint64_t limit_at (const skr_replica_t *replica, const skr_id_t *writer,
+                          const skr_id_t *collection)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica);
+    return sim.rights && skr_roster_by_writer (roster, writer)
+               ? skr_roster_limit (roster, writer, collection)
+               : UINT64_MAX;
+}
+
+bool sim_oracle_is_void (const sim_peer_t *peer, const char *collection, const skr_id_t *writer,
+                         uint64_t seq)
+{
+    skr_id_t id;
+    const skr_replica_t *replica = replica_of (peer);
+    if (!sim.rights || !replica) {
+        return false;
+    }
+    skr_replica_collection_id (replica, collection, &id);
+    return seq > limit_at (replica, writer, &id);
+}
+
+/* Under equal rosters: what is void hangs on them. */
+static uint64_t known_digest (const sim_peer_t *peer, const skr_collection_t *collection)
 {
     uint64_t digest = skr_clock_digest (&collection->clock);
+    const skr_collection_t *roster = skr_replica_collection_at (replica_of (peer), 0);
+    return sim.rights && digest ? digest ^ skr_clock_digest (&roster->clock) << 1 : digest;
+}
+
+static void check_known (const sim_peer_t *peer, const skr_collection_t *collection)
+{
+    uint64_t digest = known_digest (peer, collection);
     size_t at = (size_t) (digest ^ skr_get_u64 (collection->id.bytes));
     for (size_t i = 0; digest && i < KNOWN_SIZE; i++) {
         known_t *entry = &known[(at + i) & (KNOWN_SIZE - 1)];
@@ -173,7 +203,7 @@ void sim_oracle_round (sim_peer_t *peer)
         if (*before == collection->changes) {
             continue;
         }
-        if (collection->changes < *before) {
+        if (collection->changes < *before && !sim.rights) {
             sim_fail ("peer %d has fewer changes in %s than before", peer->no, collection->name);
         }
         *before = collection->changes;
@@ -198,7 +228,8 @@ static bool holds (const skr_replica_t *replica, const acked_t *one)
 static void check_own (const sim_peer_t *peer)
 {
     for (size_t i = 0; i < acked_count; i++) {
-        if (acked[i].peer == peer->no && !holds (replica_of (peer), &acked[i])) {
+        if (acked[i].peer == peer->no && !holds (replica_of (peer), &acked[i])
+            && !sim_oracle_is_void (peer, acked[i].collection, &acked[i].writer, acked[i].seq)) {
             sim_fail ("peer %d acknowledged seq %llu of %s and has lost it", peer->no,
                       (unsigned long long) acked[i].seq, acked[i].collection);
             return;
@@ -221,7 +252,8 @@ static void check_told (const sim_peer_t *peer)
             const skr_collection_t *ours = skr_replica_collection (replica, &theirs->id);
             uint64_t there = skr_clock_get (&theirs->clock, writer);
             uint64_t here = ours ? skr_clock_get (&ours->clock, writer) : 0;
-            if (there > here) {
+            uint64_t limit = limit_at (replica, writer, &theirs->id);
+            if (there > here && here < limit) {
                 sim_fail ("peer %d has seq %llu of peer %d in %s, which itself has only %llu", i,
                           (unsigned long long) there, peer->no, theirs->name,
                           (unsigned long long) here);
@@ -254,7 +286,8 @@ void sim_oracle_acked (int peer, const char *collection, const uint8_t operation
     one->writer = *writer;
     one->seq = seq;
     (void) repeated;
-    if (!sim.peers[peer].forked && !holds (replica_of (&sim.peers[peer]), one)) {
+    if (!sim.peers[peer].forked && !holds (replica_of (&sim.peers[peer]), one)
+        && !sim_oracle_is_void (&sim.peers[peer], collection, writer, seq)) {
         sim_fail ("peer %d acknowledges seq %llu of %s before it has it", peer,
                   (unsigned long long) seq, collection);
     }
@@ -290,6 +323,8 @@ typedef struct history_t {
     skr_dot_t *ids_dots;
     size_t ids_count, ids_capacity;
     skr_clock_t clock;
+    bool
+        saw_void; /* somebody wrote upon what is void: what it had seen is not to be had any more */
 } history_t;
 
 static author_t *author_of (history_t *self, const skr_id_t *id)
@@ -399,6 +434,21 @@ static void check_time (const history_t *self, const skr_change_t *change, const
     }
 }
 
+/* A dependency on what is void counts as met. */
+static bool covers (history_t *self, const skr_clock_t *deps)
+{
+    for (size_t i = 0; i < deps->count; i++) {
+        const skr_tick_t *tick = &deps->ticks[i];
+        uint64_t have = skr_clock_get (&self->clock, &tick->writer);
+        uint64_t limit = limit_at (replica_of (self->peer), &tick->writer, &self->collection->id);
+        self->saw_void |= tick->seq > limit;
+        if (have < tick->seq && have < limit) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Each change of a writer follows its last one, and comes after all that it names. */
 static void check_order (history_t *self, author_t *author, const skr_change_t *change)
 {
@@ -409,7 +459,7 @@ static void check_order (history_t *self, author_t *author, const skr_change_t *
                   (unsigned long long) change->seq, self->collection->name,
                   (unsigned long long) author->seq);
     }
-    if (skr_change_deps (change, &deps) != SAKER_OK || !skr_clock_covers (&self->clock, &deps)) {
+    if (skr_change_deps (change, &deps) != SAKER_OK || !covers (self, &deps)) {
         sim_fail ("peer %d applied a change of %s before what it depends on", self->peer->no,
                   self->collection->name);
     }
@@ -548,7 +598,10 @@ static void check_replaced (const sim_peer_t *peer, const sim_wanted_t *wanted)
             found |= it;
             live |= it && history.entries[i].live;
         }
-        if (!found || live) {
+        bool excused =
+            history.saw_void
+            || sim_oracle_is_void (peer, wanted->collection, &wanted->writer, wanted->seq);
+        if ((!found || live) && !excused) {
             sim_fail ("peer %d acknowledged seq %llu of %s, and does not show what it wrote in %s",
                       peer->no, (unsigned long long) wanted->seq, wanted->collection,
                       wanted->document);
@@ -649,7 +702,7 @@ static void check_refused (const sim_peer_t *peer)
             find_at (peer, &one.at, &finding);
             skr_store_forget (skr_replica_store (replica_of (peer)));
         }
-        if (finding.is_found) {
+        if (finding.is_found && !sim.rights) {
             sim_fail ("peer %d finds nothing to delete in %s of %s, where there is something",
                       peer->no, one.at.document, one.at.collection);
         }
@@ -907,6 +960,10 @@ static void check_collection (const sim_peer_t *peer, const skr_collection_t *co
             sim_fail ("peer %d hands out another history of %s than its clock tells", peer->no,
                       collection->name);
         }
+        if (history->saw_void) {
+            free_lines (&shown);
+            return; /* compared with the other peers alone */
+        }
         check_sums (history);
         for (size_t i = 0; i < history->entries_count; i++) {
             if (history->entries[i].live) {
@@ -942,10 +999,20 @@ void sim_oracle_check (sim_peer_t *peer)
 
 /* ---- after healing */
 
+/* Nobody speaks with it any more. The founder knows. */
+static bool is_outside (const sim_peer_t *peer)
+{
+    const skr_replica_t *founder = replica_of (&sim.peers[0]);
+    const skr_member_t *member =
+        founder && sim.rights ? skr_roster_by_device (skr_replica_roster (founder), peer->device)
+                              : NULL;
+    return member && member->role == SKR_ROLE_NONE;
+}
+
 static const sim_peer_t *sound (int from)
 {
     for (int i = from; i < sim.peers_count; i++) {
-        if (!sim.peers[i].damaged) {
+        if (!sim.peers[i].damaged && !is_outside (&sim.peers[i])) {
             return &sim.peers[i];
         }
     }
@@ -998,6 +1065,7 @@ static void check_acked (const sim_peer_t *peer, const history_t *history)
     for (size_t i = 0; i < acked_count; i++) {
         const acked_t *one = &acked[i];
         bool found = sim.peers[one->peer].forked || sim.peers[one->peer].damaged
+                     || sim_oracle_is_void (peer, one->collection, &one->writer, one->seq)
                      || strcmp (one->collection, history->collection->name) != 0;
         for (size_t k = 0; k < history->ids_count && !found; k++) {
             found = memcmp (history->ids[k], one->id, 16) == 0
@@ -1015,8 +1083,16 @@ static void check_acked (const sim_peer_t *peer, const history_t *history)
 static void check_rights (const history_t *history, const skr_roster_t *roster)
 {
     for (size_t i = 0; i < history->authors_count; i++) {
-        const skr_member_t *member = skr_roster_by_writer (roster, &history->authors[i].id);
-        if (!member || member->role < SKR_ROLE_WRITE) {
+        const author_t *author = &history->authors[i];
+        const skr_member_t *member = skr_roster_by_writer (roster, &author->id);
+        uint64_t limit =
+            limit_at (replica_of (history->peer), &author->id, &history->collection->id);
+        if (author->seq > limit) {
+            sim_fail ("peer %d has seq %llu of a writer in %s, which is void above %llu",
+                      history->peer->no, (unsigned long long) author->seq,
+                      history->collection->name, (unsigned long long) limit);
+        }
+        if (!member || (member->role < SKR_ROLE_WRITE && !sim.rights)) {
             sim_fail ("peer %d applied a change of a writer that may not write", history->peer->no);
         }
     }
@@ -1062,6 +1138,9 @@ void sim_oracle_final (void)
     const sim_peer_t *first = sound (0);
     for (int i = 0; i < sim.peers_count && !sim.failed; i++) {
         sim_peer_t *peer = &sim.peers[i];
+        if (is_outside (peer)) {
+            continue;
+        }
         if (peer->node && !sim.forks) {
             final_check (peer);
         }

@@ -284,6 +284,8 @@ void sim_peer_start (sim_peer_t *peer)
         sim_peer_crash (peer);
         return;
     }
+    memcpy (peer->device, skr_device_key (skr_replica_device (peer->node->replica)),
+            sizeof peer->device);
     sim_oracle_started (peer);
 }
 

@@ -24,7 +24,7 @@
 
 #define SIM_PEERS_MAX 32
 #define SIM_DAY_MS (24ull * 3600 * 1000)
-#define SIM_HEAL_MS 60000 /* after healing, all peers are equal within that */
+#define SIM_HEAL_MS 60000       /* after healing, all peers are equal within that */
 #define SIM_MESSAGES_MAX 400000 /* sent in one simulated second, by all: more is a storm */
 
 /* Everything that goes wrong: name in C, name for people. Each is counted when it takes effect. */
@@ -62,7 +62,10 @@
     X (AWAY, "away-400-days")                                                                      \
     X (OLD_COPY, "old-copy")                                                                       \
     X (CLONE, "clone")                                                                             \
-    X (NO_MEMORY, "no-memory")
+    X (NO_MEMORY, "no-memory")                                                                     \
+    X (ROLE, "role")                                                                               \
+    X (REVOKE, "revoke")                                                                           \
+    X (ROTATE, "rotate")
 
 typedef enum sim_fault_t {
 #define SIM_FAULT_ENUM(name, text) SIM_##name,
@@ -115,8 +118,9 @@ typedef struct sim_peer_t {
     uint64_t drift_since_ms;
     bool wall_stopped;
     uint64_t wall_stopped_ms;
-    bool forked;  /* its store was copied back, or runs twice */
-    bool damaged; /* bits were flipped in its store */
+    bool forked;                          /* its store was copied back, or runs twice */
+    bool damaged;                         /* bits were flipped in its store */
+    uint8_t device[SKR_DEVICE_KEY_BYTES]; /* zeros before its first start */
     int starts;
     uint64_t rounds;
 } sim_peer_t;
@@ -132,7 +136,8 @@ typedef struct sim_t {
     uint64_t counts[SIM_FAULT_COUNT]; /* of this run */
     bool healing;                     /* no more faults */
     bool forks;                       /* some store was copied: not all promises hold */
-    bool large;                       /* a collection that is handed over as a snapshot */
+    bool rights; /* some right was given or taken: what was written may be void */
+    bool large;  /* a collection that is handed over as a snapshot */
     uint64_t rounds;
     uint64_t beats;     /* sent by processes that have ended */
     uint64_t heap_most; /* the most that a peer held after a round, beside what waits */
@@ -286,6 +291,9 @@ void sim_oracle_round (sim_peer_t *peer);
 void sim_oracle_started (sim_peer_t *peer);
 /* All of a peer's data against its own history. */
 void sim_oracle_check (sim_peer_t *peer);
+/* Is the end of a writer known to a peer, and this seq above it? */
+bool sim_oracle_is_void (const sim_peer_t *peer, const char *collection, const skr_id_t *writer,
+                         uint64_t seq);
 /* Do all peers hold the same? */
 bool sim_oracle_converged (void);
 /* Is it the first, or unlike the first? For messages. */
