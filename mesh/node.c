@@ -12,7 +12,8 @@
 #define TURN_EVERY_MS 200          /* links look at themselves */
 #define WAIT_MAX_MS 1000
 #define ROTATION_LOOK_MS 60000
-#define PAUSE_MIN_MS 1000 /* nothing is pulled after a group that could not be stored */
+#define SHARE_TURN_MS 1000 /* after a change of the roster, for each admin before us */
+#define PAUSE_MIN_MS 1000  /* nothing is pulled after a group that could not be stored */
 #define PAUSE_MAX_MS 10000
 
 uint64_t skr_node_now (const skr_node_t *self)
@@ -552,6 +553,25 @@ static void rotate_keys (skr_node_t *self, uint64_t now_ms)
     }
 }
 
+/* Admins take turns, so that mostly one of them does it. */
+static void share_keys (skr_node_t *self, uint64_t now_ms)
+{
+    if (!self->share_ms || now_ms < self->share_ms) {
+        return;
+    }
+    self->share_ms = 0;
+    if (skr_replica_turn (self->replica) != SIZE_MAX) {
+        saker_err_t error = skr_replica_begin (self->replica);
+        fail_group (self, error == SAKER_OK ? skr_replica_share_keys (self->replica) : error);
+    }
+}
+
+static void plan_sharing (skr_node_t *self)
+{
+    size_t turn = skr_replica_turn (self->replica);
+    self->share_ms = turn == SIZE_MAX ? 0 : skr_node_now (self) + (turn + 1) * SHARE_TURN_MS;
+}
+
 static void follow_roster (skr_node_t *self)
 {
     uint64_t version = skr_replica_roster_version (self->replica);
@@ -565,6 +585,7 @@ static void follow_roster (skr_node_t *self)
     self->items_stale = true;
     self->turn_ms = 0;
     part_with_outsiders (self);
+    plan_sharing (self);
     publish_beacons (self); /* its key may be another */
 }
 
@@ -613,6 +634,7 @@ static void turn (skr_node_t *self)
     if (links_due) {
         self->turn_ms = now_ms;
         rotate_keys (self, now_ms);
+        share_keys (self, now_ms);
         write_book (self);
         look_at_connections (self, now_ms);
     }
@@ -697,6 +719,7 @@ static saker_err_t start (skr_node_t *self, const char *store)
     self->roster_version = skr_replica_roster_version (self->replica);
     self->outsiders = count_outsiders (skr_replica_roster (self->replica));
     self->rotation_ms = skr_node_now (self);
+    plan_sharing (self);
     write_book (self);
     start_beacons (self);
     self->items_stale = true;

@@ -197,6 +197,13 @@ saker_err_t skr_replica_set_role (skr_replica_t *self, const uint8_t device[32],
                                   const char *collection, skr_role_t role) SKR_MUST_USE;
 /* Makes new keys: of the mesh, and of each collection that has its own. */
 saker_err_t skr_replica_rotate (skr_replica_t *self) SKR_MUST_USE;
+/* States the keys that this device holds for members that may read and have no copy: they were
+   admitted, or got the right, while another admin changed the keys. Does nothing when none lacks
+   any. */
+saker_err_t skr_replica_share_keys (skr_replica_t *self) SKR_MUST_USE;
+/* How many admins are before this device in the order in which they take turns; SIZE_MAX: it is
+   none. */
+size_t skr_replica_turn (const skr_replica_t *self);
 /* Is it time, and this device's turn, to make new keys? Admins take turns, hours apart. */
 bool skr_replica_rotation_due (const skr_replica_t *self);
 #define SKR_ROTATE_EVERY_MS (30ull * 24 * 3600 * 1000)

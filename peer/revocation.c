@@ -272,17 +272,100 @@ static saker_err_t give_keys (skr_replica_t *self, const skr_member_t *member)
     return error;
 }
 
-static bool is_admin_before (const skr_roster_t *roster, size_t at, const uint8_t own[32])
+/* ---- keys that somebody lacks */
+
+typedef struct sharing_t {
+    skr_replica_t *replica;
+    skr_stating_t stating;
+} sharing_t;
+
+static bool has_copy_in (skr_span_t copies, const uint8_t device[32])
 {
-    const skr_member_t *member = skr_roster_at (roster, at);
-    return member->role == SKR_ROLE_ADMIN && memcmp (member->device, own, 32) < 0;
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, copies);
+    size_t count = skr_cbor_get_array (&cbor, SKR_ROSTER_MEMBERS_MAX);
+    for (size_t i = 0; i < count && cbor.error == SAKER_OK; i++) {
+        (void) skr_cbor_get_array (&cbor, 2);
+        skr_span_t whose = skr_cbor_get_bytes (&cbor);
+        (void) skr_cbor_get_bytes (&cbor);
+        if (skr_span_equal (whose, skr_span (device, SKR_DEVICE_KEY_BYTES))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_copy (const skr_roster_t *roster, const skr_id_t *collection,
+                      const uint8_t key_id[SKR_KEY_ID_BYTES], const uint8_t device[32])
+{
+    for (size_t i = 0; i < skr_roster_keys (roster); i++) {
+        const skr_roster_key_t *key = skr_roster_key_at (roster, i);
+        if (memcmp (key->key_id, key_id, SKR_KEY_ID_BYTES) == 0
+            && skr_id_equal (&key->collection, collection) && has_copy_in (key->copies, device)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static saker_err_t share_key (const skr_id_t *collection, uint64_t generation, const uint8_t *key,
+                              void *argument)
+{
+    sharing_t *sharing = argument;
+    const skr_roster_t *roster = sharing->replica->roster;
+    const skr_member_t **readers = calloc (skr_roster_count (roster) + 1, sizeof *readers);
+    uint8_t hash[32];
+    size_t lacking = 0;
+    if (!readers) {
+        return no_memory ();
+    }
+    crypto_generichash (hash, sizeof hash, key, SKR_SEAL_KEY_BYTES, NULL, 0);
+    size_t count = list_readers (roster, collection, readers);
+    for (size_t i = 0; i < count; i++) {
+        if (!has_copy (roster, collection, hash, readers[i]->device)) {
+            readers[lacking++] = readers[i];
+        }
+    }
+    saker_err_t error = put_key (&sharing->stating, collection, generation, key, readers, lacking);
+    free (readers);
+    return error;
+}
+
+saker_err_t skr_replica_share_keys (skr_replica_t *self)
+{
+    sharing_t sharing = {.replica = self};
+    SKR_TRY (skr_replica_check_group (self));
+    SKR_TRY (check_admin (self));
+    saker_err_t error = skr_keyring_each (self->keyring, share_key, &sharing);
+    if (error == SAKER_OK) {
+        error = skr_stating_make (&sharing.stating, self);
+    }
+    skr_stating_free (&sharing.stating);
+    return error;
+}
+
+/* ---- turns */
+
+size_t skr_replica_turn (const skr_replica_t *self)
+{
+    const skr_member_t *own = skr_replica_self (self);
+    size_t before = 0;
+    if (!own || own->role != SKR_ROLE_ADMIN) {
+        return SIZE_MAX;
+    }
+    for (size_t i = 0; i < skr_roster_count (self->roster); i++) {
+        const skr_member_t *member = skr_roster_at (self->roster, i);
+        before += member->role == SKR_ROLE_ADMIN
+                  && memcmp (member->device, own->device, sizeof own->device) < 0;
+    }
+    return before;
 }
 
 bool skr_replica_rotation_due (const skr_replica_t *self)
 {
-    const skr_member_t *own = skr_replica_self (self);
-    uint64_t newest_ms = 0, turn = 0;
-    if (!own || own->role != SKR_ROLE_ADMIN) {
+    size_t turn = skr_replica_turn (self);
+    uint64_t newest_ms = 0;
+    if (turn == SIZE_MAX) {
         return false;
     }
     for (size_t i = 0; i < skr_roster_keys (self->roster); i++) {
@@ -291,9 +374,6 @@ bool skr_replica_rotation_due (const skr_replica_t *self)
         newest_ms = key->counts && skr_id_equal (&key->collection, &the_mesh) && ms > newest_ms
                         ? ms
                         : newest_ms;
-    }
-    for (size_t i = 0; i < skr_roster_count (self->roster); i++) {
-        turn += is_admin_before (self->roster, i, own->device);
     }
     return self->world->wall_ms (self->world->context)
            >= newest_ms + SKR_ROTATE_EVERY_MS + turn * TURN_MS;

@@ -372,7 +372,8 @@ static void lie (void)
 {
     const sim_peer_t *reader = &sim.peers[sim.members - 1];
     const sim_peer_t *peer = any_peer (), *other = any_peer ();
-    if (sim.members >= 4 && reader->node
+    /* who may get the right to write later would have made a fork of itself */
+    if (sim.members >= 4 && reader->node && !sim_may (SIM_ROLE)
         && forge (reader, skr_replica_writer (reader->node->replica), "shots")) {
         sim_count (SIM_LIAR, "peer %d publishes what it may not write", reader->no);
     }
@@ -402,7 +403,7 @@ static void change_rights (void)
 {
     static const skr_role_t roles[] = {SKR_ROLE_NONE, SKR_ROLE_READ, SKR_ROLE_WRITE,
                                        SKR_ROLE_ADMIN};
-    sim_peer_t *admin = any_peer ();
+    sim_peer_t *admin = trouble (2) ? &sim.peers[0] : any_peer ();
     const sim_peer_t *other = any_peer ();
     skr_role_t role = roles[trouble (4)];
     bool here = !trouble (4) && role != SKR_ROLE_NONE && role != SKR_ROLE_ADMIN;
@@ -434,6 +435,10 @@ static void change_rights (void)
 static void act (void)
 {
     sim_peer_t *peer = any_peer ();
+    if (sim_may (SIM_ROLE) && !trouble (3)) {
+        change_rights ();
+        return;
+    }
     switch (trouble (10)) {
     case 0:
     case 1:
@@ -471,9 +476,7 @@ static void act (void)
         }
         break;
     default:
-        if (sim_may (SIM_ROLE) && trouble (3)) {
-            change_rights ();
-        } else if (sim_may (SIM_AWAY) && !trouble (4)) {
+        if (sim_may (SIM_AWAY) && !trouble (4)) {
             send_away (peer);
         } else if (sim_may (SIM_BIT_FLIP) && peer->node && peer->no && !trouble (4)) {
             flip_bit (peer);

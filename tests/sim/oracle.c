@@ -1019,14 +1019,27 @@ static const sim_peer_t *sound (int from)
     return NULL;
 }
 
+/* A collection of which all was taken back stays, empty. */
+static size_t count_collections (const skr_replica_t *replica)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < skr_replica_collections (replica); i++) {
+        count += skr_replica_collection_at (replica, i)->clock.count > 0;
+    }
+    return count;
+}
+
 static bool same_collections (const skr_replica_t *one, const skr_replica_t *other)
 {
-    if (skr_replica_collections (one) != skr_replica_collections (other)) {
+    if (count_collections (one) != count_collections (other)) {
         return false;
     }
     for (size_t i = 0; i < skr_replica_collections (one); i++) {
         const skr_collection_t *theirs = skr_replica_collection_at (one, i);
         const skr_collection_t *ours = skr_replica_collection (other, &theirs->id);
+        if (!theirs->clock.count) {
+            continue;
+        }
         if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock)) {
             return false;
         }
@@ -1065,6 +1078,7 @@ static void check_acked (const sim_peer_t *peer, const history_t *history)
     for (size_t i = 0; i < acked_count; i++) {
         const acked_t *one = &acked[i];
         bool found = sim.peers[one->peer].forked || sim.peers[one->peer].damaged
+                     || is_outside (&sim.peers[one->peer])
                      || sim_oracle_is_void (peer, one->collection, &one->writer, one->seq)
                      || strcmp (one->collection, history->collection->name) != 0;
         for (size_t k = 0; k < history->ids_count && !found; k++) {
