@@ -171,7 +171,7 @@ static bool is_met (const skr_replica_t *self, const skr_held_t *held, const skr
 }
 
 /* design 5: its deps are covered by the clock. The first that is not is what it waits for. */
-static saker_err_t check_deps (const skr_replica_t *self, const skr_held_t *held,
+static saker_err_t check_deps (const skr_replica_t *self, skr_held_t *held,
                                const skr_change_t *change, bool *covered, skr_place_t *awaits)
 {
     skr_cbor_t cbor;
@@ -183,6 +183,9 @@ static saker_err_t check_deps (const skr_replica_t *self, const skr_held_t *held
         (void) skr_cbor_get_array (&cbor, 2);
         skr_cbor_get_fixed (&cbor, writer.bytes, sizeof writer.bytes);
         uint64_t seq = skr_cbor_get_uint (&cbor);
+        if (held && skr_clock_get (&held->live.clock, &writer) < seq) {
+            held->upon_void = true; /* if it is applied at all: see takeback.c */
+        }
         if (!is_met (self, held, change, &writer, seq)) {
             *covered = false;
             *awaits = (skr_place_t){change->collection, writer, seq};
@@ -193,8 +196,7 @@ static saker_err_t check_deps (const skr_replica_t *self, const skr_held_t *held
 }
 
 /* Order, chain, deps. *good when its turn has come. */
-static saker_err_t check_turn (skr_replica_t *self, const skr_held_t *held, trial_t *trial,
-                               bool *good)
+static saker_err_t check_turn (skr_replica_t *self, skr_held_t *held, trial_t *trial, bool *good)
 {
     const skr_change_t *change = &trial->change;
     const skr_chain_t *chain = held ? skr_held_chain (held, &change->writer) : NULL;
@@ -432,7 +434,7 @@ static saker_err_t try_content (skr_replica_t *self, trial_t *trial, skr_span_t 
 
 /* ---- trying */
 
-static saker_err_t try_data (skr_replica_t *self, const skr_held_t *held, trial_t *trial)
+static saker_err_t try_data (skr_replica_t *self, skr_held_t *held, trial_t *trial)
 {
     bool good;
     SKR_TRY (check_author (self, trial, &good));
@@ -447,7 +449,7 @@ static saker_err_t try_data (skr_replica_t *self, const skr_held_t *held, trial_
 
 /* The author of a roster change may be introduced by the change itself, so the signature is checked
    with the content, when its turn has come. */
-static saker_err_t try_roster (skr_replica_t *self, const skr_held_t *held, trial_t *trial)
+static saker_err_t try_roster (skr_replica_t *self, skr_held_t *held, trial_t *trial)
 {
     bool good;
     SKR_TRY (check_turn (self, held, trial, &good));
@@ -457,7 +459,7 @@ static saker_err_t try_roster (skr_replica_t *self, const skr_held_t *held, tria
 static saker_err_t try_change (skr_replica_t *self, trial_t *trial)
 {
     const skr_change_t *change = &trial->change;
-    const skr_held_t *held = skr_holdings_find (self, &change->collection);
+    skr_held_t *held = skr_holdings_find (self, &change->collection);
     const skr_chain_t *chain = held ? skr_held_chain (held, &change->writer) : NULL;
     if (chain && change->seq <= chain->seq) {
         return compare_known (self, held, chain, trial);
@@ -483,6 +485,22 @@ static saker_err_t keep_waiting (skr_replica_t *self, const trial_t *trial)
     skr_waiting_remove (self->waiting, &place);
     return skr_waiting_add (self->waiting, &place, &trial->awaits, change->raw, trial->verified,
                             &self->stats.dropped);
+}
+
+saker_err_t skr_admit_is_due (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
+                              bool *due)
+{
+    const skr_chain_t *chain = skr_held_chain (held, &change->writer);
+    skr_place_t awaits;
+    *due = false;
+    return has_gap (chain, change, &awaits) ? SAKER_OK
+                                            : check_deps (self, held, change, due, &awaits);
+}
+
+saker_err_t skr_admit_wait (skr_replica_t *self, const skr_change_t *change)
+{
+    const trial_t trial = {.change = *change, .verified = true, .awaits = the_roster};
+    return keep_waiting (self, &trial);
 }
 
 static saker_err_t try_waiter (skr_replica_t *self, skr_waiter_t **waiter_p)

@@ -489,6 +489,9 @@ static saker_err_t load_collection (skr_span_t key, skr_span_t value, void *argu
 {
     skr_replica_t *self = argument;
     skr_held_t *held = calloc (1, sizeof *held);
+    if (held) {
+        held->upon_void = true; /* not known: looked at when the roster closes somebody */
+    }
     saker_err_t error = held ? parse_collection (key, value, &held->live) : no_memory ();
     if (error == SAKER_OK) {
         error = insert_held (self, held);

@@ -120,6 +120,32 @@ saker_err_t skr_log_find (skr_store_t *store, skr_sight_t sight, uint32_t collec
     return SAKER_OK;
 }
 
+static saker_err_t note_first (skr_span_t key, skr_span_t value, void *argument)
+{
+    (void) value;
+    *(uint64_t *) argument = skr_get_u64 (key.data + 8);
+    return SKR_STOP;
+}
+
+saker_err_t skr_log_base (skr_store_t *store, skr_sight_t sight, uint32_t collection_no,
+                          const skr_clock_t *clock, skr_clock_t *base)
+{
+    base->count = 0;
+    for (size_t i = 0; i < clock->count; i++) {
+        const skr_tick_t *tick = &clock->ticks[i];
+        uint8_t prefix[8];
+        uint32_t writer_no;
+        uint64_t first = tick->seq + 1;
+        SKR_TRY (skr_store_writer_no (store, sight, &tick->writer, &writer_no));
+        skr_put_u32 (prefix, collection_no);
+        skr_put_u32 (prefix + 4, writer_no);
+        SKR_TRY (skr_store_scan (store, sight, SKR_POSITIONS, skr_span (prefix, sizeof prefix),
+                                 skr_span (NULL, 0), note_first, &first));
+        SKR_TRY (skr_clock_set (base, &tick->writer, first - 1));
+    }
+    return SAKER_OK;
+}
+
 /* ---- what is missing */
 
 /* One writer of whom something is missing, and the position of its next change. */

@@ -32,6 +32,10 @@ saker_err_t skr_log_find (skr_store_t *store, skr_sight_t sight, uint32_t collec
 /* The position of the last entry, 0 when there is none. */
 saker_err_t skr_log_last (skr_store_t *store, skr_sight_t sight, uint64_t *position) SKR_MUST_USE;
 
+/* What the log of a collection starts above: for each writer of its clock, the seq before the first
+   that is kept. Replaces base. */
+saker_err_t skr_log_base (skr_store_t *store, skr_sight_t sight, uint32_t collection_no,
+                          const skr_clock_t *clock, skr_clock_t *base) SKR_MUST_USE;
 /* Visits, in order of application, the changes of a collection that `have` lacks of `clock` (the
    collection's own). Costs what is missing, not the length of the log. The visit may return
    SKR_STOP. SAKER_EGAP when some of them are below what is kept. */

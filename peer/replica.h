@@ -68,8 +68,8 @@ skr_store_t *skr_replica_store (skr_replica_t *self);
 const skr_id_t *skr_replica_writer (const skr_replica_t *self);
 const skr_id_t *skr_replica_epoch (const skr_replica_t *self); /* of the feed */
 const skr_member_t *skr_replica_self (const skr_replica_t *self);
-/* When it was opened: wall time in ms, but later than at any earlier opening of this store, whatever
-   the clock says. */
+/* When it was opened: wall time in ms, but later than at any earlier opening of this store,
+   whatever the clock says. */
 uint64_t skr_replica_started_ms (const skr_replica_t *self);
 void skr_replica_stats (const skr_replica_t *self, skr_replica_stats_t *stats);
 /* Changes with each change of the roster. */

@@ -35,6 +35,7 @@ typedef struct skr_held_t {
     skr_clock_t saved;   /* the clock that will be shown once the store has committed */
     bool touched;        /* in the open group */
     bool fresh;          /* made in the open group */
+    bool upon_void; /* some of its changes may depend on what was void when they were applied */
 } skr_held_t;
 
 struct skr_replica_t {
@@ -170,6 +171,11 @@ saker_err_t skr_write_forget (skr_replica_t *self, const skr_id_t *collection,
 /* Where the operations of one change are applied. */
 void skr_admit_applier (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
                         skr_applier_t *applier);
+/* Is it the next of its writer, with all that it depends on? */
+saker_err_t skr_admit_is_due (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
+                              bool *due) SKR_MUST_USE;
+/* Keeps a change that was applied here before until it is due again. */
+saker_err_t skr_admit_wait (skr_replica_t *self, const skr_change_t *change) SKR_MUST_USE;
 /* After its operations were applied (undo in self->undo): log, chain, clock, name, roster. Any
    error spoils the group. */
 saker_err_t skr_admit_record (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,

@@ -1,13 +1,17 @@
 /* Taking back (design 8): what a writer did above its limit is void on every peer, also where it
    was applied before that was known.
 
-     find the first void change in the local order of its collection
-       -> undo the log from its end to there -> redo what is not void, in the same order
-       -> chains and clock end at the limits
+     find the first change in the local order of its collection that must not stand there
+       -> undo the log from its end to there -> redo what stands, in the same order
+
+   What must not stand is what is void; and what depends on a change that was void when it was
+   applied, and is not void any more (who took its writer's right turned out to have none): it waits
+   for that change, or its place in the order would not be the same everywhere.
 
    All in the group that brought the news, so a crash leaves the one state or the other. Entries
-   that are redone stay at their positions. Readers of the feed would not hear that what they were
-   told is gone: the feed begins a new epoch. */
+   that are redone stay at their positions. Our own changes that go are kept in SKR_VOID, and come
+   back from there. Readers of the feed would not hear that what they were told is gone: the feed
+   begins a new epoch. */
 
 #include "peer/replica_internal.h"
 
@@ -59,6 +63,50 @@ static saker_err_t first_void (const takeback_t *self, uint64_t *first)
     return SAKER_OK;
 }
 
+typedef struct looking_t {
+    takeback_t *self;
+    uint64_t first;
+} looking_t;
+
+/* Does it depend on what is neither here nor void? */
+static saker_err_t look_at_deps (const skr_log_entry_t *entry, void *argument)
+{
+    looking_t *looking = argument;
+    const skr_held_t *held = looking->self->held;
+    skr_change_t change;
+    skr_clock_t deps = {0};
+    SKR_TRY (skr_change_parse (&change, entry->change));
+    saker_err_t error = skr_change_deps (&change, &deps);
+    for (size_t i = 0; i < deps.count && error == SAKER_OK; i++) {
+        const skr_tick_t *tick = &deps.ticks[i];
+        uint64_t have = skr_clock_get (&held->live.clock, &tick->writer);
+        if (have < tick->seq && have < limit_of (looking->self, &tick->writer)) {
+            looking->first = entry->position;
+            error = SKR_STOP;
+        }
+    }
+    skr_clock_free (&deps);
+    return error;
+}
+
+/* The log as far as it goes back; what is below the cut depends on nothing that may still come. */
+static saker_err_t first_upon_void (takeback_t *self, uint64_t *first)
+{
+    looking_t looking = {self, UINT64_MAX};
+    skr_clock_t base = {0};
+    saker_err_t error = self->held->upon_void
+                            ? skr_log_base (self->replica->store, SKR_GROUP, self->held->live.no,
+                                            &self->held->live.clock, &base)
+                            : SAKER_OK;
+    if (error == SAKER_OK && self->held->upon_void) {
+        error = skr_log_missing (self->replica->store, SKR_GROUP, self->held->live.no,
+                                 &self->held->live.clock, &base, look_at_deps, &looking);
+    }
+    skr_clock_free (&base);
+    *first = looking.first;
+    return error;
+}
+
 static saker_err_t add_position (takeback_t *self, uint64_t position)
 {
     if (self->count == self->capacity) {
@@ -108,55 +156,10 @@ static saker_err_t read_change (takeback_t *self, uint64_t position, skr_change_
                : skr_change_parse (change, skr_span_of (&self->raw));
 }
 
-static saker_err_t undo_change (takeback_t *self, uint64_t position)
+/* The chain ends before this change, which tells the hash of that end. */
+static saker_err_t retreat (const takeback_t *self, const skr_change_t *change)
 {
-    skr_change_t change;
-    skr_content_t content;
-    skr_applier_t applier;
-    SKR_TRY (read_change (self, position, &change));
-    SKR_TRY (skr_replica_content (self->replica, &change, &self->replica->content, &content));
-    skr_admit_applier (self->replica, self->held, &change, &applier);
-    saker_err_t error =
-        skr_apply_undo (&applier, content.ops, content.ops_count, skr_span_of (&self->undo));
-    skr_content_free (&content);
-    return error;
-}
-
-static saker_err_t redo_change (takeback_t *self, uint64_t position, const skr_change_t *change,
-                                const skr_content_t *content)
-{
-    skr_applier_t applier;
-    skr_buf_clear (&self->replica->undo);
-    skr_admit_applier (self->replica, self->held, change, &applier);
-    SKR_TRY (skr_apply_content (&applier, content));
-    const skr_log_entry_t entry = {.position = position,
-                                   .collection_no = self->held->live.no,
-                                   .change = change->raw,
-                                   .undo = skr_span_of (&self->replica->undo)};
-    return skr_log_rewrite (self->replica->store, &entry);
-}
-
-/* Ours are kept: the device may be let in again, and its user wants to know what became of them. */
-static saker_err_t keep_own (const takeback_t *self, const skr_change_t *change)
-{
-    uint8_t key[VOID_KEY_BYTES];
-    const skr_replica_t *replica = self->replica;
-    const skr_member_t *author = skr_roster_by_writer (replica->roster, &change->writer);
-    if (!author
-        || memcmp (author->device, skr_device_key (replica->device), sizeof author->device) != 0) {
-        return SAKER_OK;
-    }
-    memcpy (key, change->collection.bytes, 16);
-    memcpy (key + 16, change->writer.bytes, 16);
-    skr_put_u64 (key + 32, change->seq);
-    return skr_store_put (replica->store, SKR_VOID, skr_span (key, sizeof key), change->raw);
-}
-
-/* The chain ends before the first void change of its writer, which tells the hash of that end. */
-static saker_err_t end_chain (const takeback_t *self, const skr_change_t *change)
-{
-    const skr_chain_t *found = skr_held_chain (self->held, &change->writer);
-    skr_chain_t chain = *found;
+    skr_chain_t chain = *skr_held_chain (self->held, &change->writer);
     chain.seq = change->seq - 1;
     chain.position = 0;
     memcpy (chain.hash, change->prev, sizeof chain.hash);
@@ -170,32 +173,134 @@ static saker_err_t end_chain (const takeback_t *self, const skr_change_t *change
     return skr_holdings_retreat (self->replica, self->held, &chain);
 }
 
-static saker_err_t drop_change (takeback_t *self, uint64_t position, const skr_change_t *change,
+static saker_err_t undo_change (takeback_t *self, uint64_t position)
+{
+    skr_change_t change;
+    skr_content_t content;
+    skr_applier_t applier;
+    SKR_TRY (read_change (self, position, &change));
+    SKR_TRY (skr_replica_content (self->replica, &change, &self->replica->content, &content));
+    skr_admit_applier (self->replica, self->held, &change, &applier);
+    saker_err_t error =
+        skr_apply_undo (&applier, content.ops, content.ops_count, skr_span_of (&self->undo));
+    skr_content_free (&content);
+    return error == SAKER_OK ? retreat (self, &change) : error;
+}
+
+static saker_err_t advance (const takeback_t *self, uint64_t position, const skr_change_t *change)
+{
+    skr_chain_t chain = {.writer = change->writer, .seq = change->seq, .position = position};
+    skr_change_hash (change, chain.hash);
+    SKR_TRY (
+        skr_store_writer_no (self->replica->store, SKR_GROUP, &change->writer, &chain.writer_no));
+    return skr_held_advance (self->held, &chain);
+}
+
+static saker_err_t redo_change (takeback_t *self, uint64_t position, const skr_change_t *change,
                                 const skr_content_t *content)
+{
+    skr_applier_t applier;
+    skr_buf_clear (&self->replica->undo);
+    skr_admit_applier (self->replica, self->held, change, &applier);
+    SKR_TRY (skr_apply_content (&applier, content));
+    const skr_log_entry_t entry = {.position = position,
+                                   .collection_no = self->held->live.no,
+                                   .change = change->raw,
+                                   .undo = skr_span_of (&self->replica->undo)};
+    SKR_TRY (skr_log_rewrite (self->replica->store, &entry));
+    return advance (self, position, change);
+}
+
+/* ---- our own changes */
+
+static bool is_own (const skr_replica_t *self, const skr_id_t *writer)
+{
+    const skr_member_t *author = skr_roster_by_writer (self->roster, writer);
+    return author
+           && memcmp (author->device, skr_device_key (self->device), sizeof author->device) == 0;
+}
+
+/* Ours are kept: the device may be let in again, and its user wants to know what became of them. */
+static saker_err_t keep_own (const takeback_t *self, const skr_change_t *change)
+{
+    uint8_t key[VOID_KEY_BYTES];
+    if (!is_own (self->replica, &change->writer)) {
+        return SAKER_OK;
+    }
+    memcpy (key, change->collection.bytes, 16);
+    memcpy (key + 16, change->writer.bytes, 16);
+    skr_put_u64 (key + 32, change->seq);
+    return skr_store_put (self->replica->store, SKR_VOID, skr_span (key, sizeof key), change->raw);
+}
+
+/* What of them stands again: each after its size as u32. */
+static saker_err_t collect_own (skr_span_t key, skr_span_t value, void *argument)
+{
+    takeback_t *self = argument;
+    skr_id_t collection, writer;
+    uint8_t size[4];
+    if (key.size != VOID_KEY_BYTES) {
+        return skr_fail (SAKER_EDAMAGED, "a record of a void change is not in form");
+    }
+    memcpy (collection.bytes, key.data, 16);
+    memcpy (writer.bytes, key.data + 16, 16);
+    if (skr_get_u64 (key.data + 32)
+        <= skr_roster_limit (self->replica->roster, &writer, &collection)) {
+        skr_put_u32 (size, (uint32_t) value.size);
+        skr_buf_append (&self->raw, size, sizeof size);
+        skr_buf_append_span (&self->raw, value);
+    }
+    return self->raw.failed ? no_memory () : SAKER_OK;
+}
+
+static saker_err_t bring_back (skr_replica_t *replica)
+{
+    takeback_t self = {.replica = replica};
+    saker_err_t error = skr_store_scan (replica->store, SKR_GROUP, SKR_VOID, skr_span (NULL, 0),
+                                        skr_span (NULL, 0), collect_own, &self);
+    for (size_t at = 0; error == SAKER_OK && at < self.raw.size;) {
+        size_t size = skr_get_u32 (self.raw.data + at);
+        skr_change_t change;
+        error = skr_change_parse (&change, skr_span (self.raw.data + at + 4, size));
+        error = error == SAKER_OK ? skr_admit_wait (replica, &change) : error;
+        at += 4 + size;
+    }
+    skr_buf_free (&self.raw);
+    return error;
+}
+
+/* ---- what does not stand */
+
+static saker_err_t drop_change (takeback_t *self, uint64_t position, const skr_change_t *change,
+                                const skr_content_t *content, bool is_void)
 {
     skr_replica_t *replica = self->replica;
     const skr_log_entry_t entry = {.position = position, .collection_no = self->held->live.no};
     uint32_t writer_no;
     SKR_TRY (skr_store_writer_no (replica->store, SKR_GROUP, &change->writer, &writer_no));
-    if (change->seq == limit_of (self, &change->writer) + 1) {
-        SKR_TRY (end_chain (self, change));
-    }
-    SKR_TRY (keep_own (self, change));
-    SKR_TRY (skr_write_forget (replica, &change->collection, content->operation_id));
     SKR_TRY (skr_log_remove (replica->store, writer_no, change->seq, &entry));
+    SKR_TRY (keep_own (self, change));
+    if (!is_void) {
+        return skr_admit_wait (replica, change);
+    }
     self->voided++;
-    return SAKER_OK;
+    return skr_write_forget (replica, &change->collection, content->operation_id);
 }
 
 static saker_err_t redo_or_drop (takeback_t *self, uint64_t position)
 {
     skr_change_t change;
     skr_content_t content;
+    bool due = false;
     SKR_TRY (read_change (self, position, &change));
     SKR_TRY (skr_replica_content (self->replica, &change, &self->replica->content, &content));
     bool is_void = change.seq > limit_of (self, &change.writer);
-    saker_err_t error = is_void ? drop_change (self, position, &change, &content)
-                                : redo_change (self, position, &change, &content);
+    saker_err_t error =
+        is_void ? SAKER_OK : skr_admit_is_due (self->replica, self->held, &change, &due);
+    if (error == SAKER_OK) {
+        error = due ? redo_change (self, position, &change, &content)
+                    : drop_change (self, position, &change, &content, is_void);
+    }
     skr_content_free (&content);
     return error;
 }
@@ -212,9 +317,14 @@ static saker_err_t move_epoch (skr_replica_t *self)
 
 static saker_err_t undo_and_redo (takeback_t *self)
 {
-    uint64_t first;
-    SKR_TRY (skr_holdings_touch (self->replica, self->held));
+    uint64_t first, upon;
     SKR_TRY (first_void (self, &first));
+    SKR_TRY (first_upon_void (self, &upon));
+    first = upon < first ? upon : first;
+    if (first == UINT64_MAX) {
+        return SAKER_OK;
+    }
+    SKR_TRY (skr_holdings_touch (self->replica, self->held));
     SKR_TRY (list_positions (self, first));
     for (size_t i = self->count; i-- > 0;) {
         SKR_TRY (undo_change (self, self->positions[i]));
@@ -229,7 +339,7 @@ static saker_err_t take_back (skr_replica_t *replica, skr_held_t *held)
 {
     takeback_t self = {.replica = replica, .held = held};
     saker_err_t error = undo_and_redo (&self);
-    if (error == SAKER_OK) {
+    if (error == SAKER_OK && self.voided > 0) {
         replica->stats.voided += self.voided;
         skr_log (replica->world, SKR_LOG_WARNING,
                  "%llu changes of %s were written without the right to, and are taken back",
@@ -242,23 +352,12 @@ static saker_err_t take_back (skr_replica_t *replica, skr_held_t *held)
     return skr_wrap (error, "take back void changes");
 }
 
-static bool is_above (const skr_replica_t *self, const skr_held_t *held)
-{
-    for (size_t i = 0; i < held->chains.count; i++) {
-        const skr_chain_t *chain = &held->chains.list[i];
-        if (chain->seq > skr_roster_limit (self->roster, &chain->writer, &held->live.id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 saker_err_t skr_replica_enforce (skr_replica_t *self)
 {
     static const skr_id_t roster;
     for (size_t i = 0; i < self->held_count; i++) {
         skr_held_t *held = self->held[i];
-        if (skr_id_equal (&held->live.id, &roster) || !is_above (self, held)) {
+        if (skr_id_equal (&held->live.id, &roster)) {
             continue;
         }
         saker_err_t error = take_back (self, held);
@@ -267,5 +366,6 @@ saker_err_t skr_replica_enforce (skr_replica_t *self)
         }
     }
     self->closings = skr_roster_closings (self->roster);
-    return SAKER_OK;
+    saker_err_t error = bring_back (self);
+    return error == SAKER_OK ? SAKER_OK : skr_replica_spoil (self, error);
 }
