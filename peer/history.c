@@ -2,9 +2,13 @@
 
 #include "peer/replica_internal.h"
 
+#include "crdt/hlc.h"
+
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define KEY_BYTES 12
 #define HASH_BYTES 4
@@ -386,6 +390,18 @@ saker_err_t skr_history_find (skr_replica_t *replica, skr_sight_t sight, uint32_
 }
 
 /* ---- where it begins */
+
+const char *skr_history_time_text (uint64_t hlc, char text[SKR_TIME_TEXT_BYTES])
+{
+    struct tm broken;
+    time_t seconds = (time_t) (skr_hlc_ms (hlc) / 1000);
+    size_t size = gmtime_r (&seconds, &broken)
+                      ? strftime (text, SKR_TIME_TEXT_BYTES, "%Y-%m-%dT%H:%M:%S", &broken)
+                      : 0;
+    (void) snprintf (text + size, SKR_TIME_TEXT_BYTES - size, ".%03uZ",
+                     (unsigned) (skr_hlc_ms (hlc) % 1000));
+    return text;
+}
 
 typedef struct first_t {
     uint64_t seq, position;

@@ -50,6 +50,10 @@ typedef struct skr_begin_t {
 saker_err_t skr_history_begin (skr_replica_t *replica, skr_sight_t sight, uint32_t collection_no,
                                skr_begin_t *begin) SKR_MUST_USE;
 
+/* "2026-11-29T12:00:00.000Z", for sentences. */
+#define SKR_TIME_TEXT_BYTES 32
+const char *skr_history_time_text (uint64_t hlc, char text[SKR_TIME_TEXT_BYTES]);
+
 /* What skr_history_cut noted of all collections: number u32, hlc u64, one after the other. For
    building the index anew. */
 #define SKR_BEGIN_BYTES 12
