@@ -37,6 +37,9 @@ typedef enum skr_command_t {
     SKR_COMMAND_STATUS,
     SKR_COMMAND_VERIFY,
     SKR_COMMAND_INVITE,
+    SKR_COMMAND_LOG,
+    SKR_COMMAND_RESTORE,
+    SKR_COMMAND_CONFLICTS,
     SKR_COMMANDS
 } skr_command_t;
 
