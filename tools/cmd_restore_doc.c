@@ -43,7 +43,7 @@ const command_t cmd_restore_doc = {
     .usage = "COLL/DOC [PATH] --at TIME",
     .summary = "Make a document, or what is at PATH in it, what it was at a time, by a new change.",
     .options = restore_doc_options,
-    .example = "saker show shots/sc010 --at 2h\nsaker restore-doc shots/sc010 --at 2h",
+    .example = "saker restore-doc shots/sc010 --at 2h",
     .words_min = 1,
     .words_max = 2,
 };
