@@ -9,6 +9,7 @@
 #include "tests/check.h"
 #include "tests/lib/pair.h"
 
+#include <lmdb.h>
 #include <unistd.h>
 
 static const skr_id_t roster_id;
@@ -352,6 +353,47 @@ static void index_is_built (void)
     pair_close (&pair);
 }
 
+/* A store of an earlier version has not even the tables. */
+static bool drop_tables (const char *store)
+{
+    static const char *const names[] = {"conflicts", "history"};
+    MDB_env *env;
+    MDB_txn *transaction;
+    MDB_dbi table;
+    bool good = mdb_env_create (&env) == 0 && mdb_env_set_maxdbs (env, 32) == 0
+                && mdb_env_set_mapsize (env, 256u << 20) == 0
+                && mdb_env_open (env, store, 0, 0600) == 0
+                && mdb_txn_begin (env, NULL, 0, &transaction) == 0;
+    for (size_t i = 0; i < 2 && good; i++) {
+        good = mdb_dbi_open (transaction, names[i], 0, &table) == 0
+               && mdb_drop (transaction, table, 1) == 0;
+    }
+    good = good && mdb_txn_commit (transaction) == 0;
+    mdb_env_close (env);
+    return good;
+}
+
+static void an_earlier_store_opens (void)
+{
+    pair_t pair;
+    skr_id_t id;
+    CHECK (open_both (&pair));
+    skr_replica_collection_id (pair.a, collection, &id);
+    for (int round = 0; round < 20; round++) {
+        CHECK_OK (write_group (pair.a, 4));
+        CHECK_OK (write_group (pair.b, 4));
+    }
+    CHECK_OK (pair_sync (pair.b, pair.a, &id));
+    long before = compare (pair.a);
+    CHECK (before > 0);
+    CHECK_OK (unmake (pair.a));
+    skr_replica_close (&pair.a);
+    CHECK (drop_tables (pair.store_a));
+    CHECK_OK (skr_replica_open (&pair.a, pair.store_a, skr_world_real ()));
+    CHECK_INT (compare (pair.a), before);
+    pair_close (&pair);
+}
+
 static void index_comes_with_a_snapshot (void)
 {
     pair_t pair;
@@ -420,6 +462,7 @@ int main (int argc, char **argv)
     CHECK_BEGIN (argc, argv);
     RUN (index_is_exact);
     RUN (index_is_built);
+    RUN (an_earlier_store_opens);
     RUN (index_comes_with_a_snapshot);
     RUN (edges_of_buckets_count);
     return CHECK_END ();
