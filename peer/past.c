@@ -227,7 +227,7 @@ static saker_err_t take_changes (skr_past_t *self, skr_sight_t sight,
 
 /* ---- sorting and keeping */
 
-static const skr_past_t *sorted; /* qsort takes no argument; one thread uses a replica */
+static _Thread_local const skr_past_t *sorted; /* qsort takes no argument */
 
 static int compare_entries (const void *one, const void *other)
 {
