@@ -132,12 +132,12 @@ static bool next_step (run_t *run, step_t *step, saker_err_t *error)
 /* ---- keeping it */
 
 /* The last run of a collection. SAKER_ENOTFOUND. */
-static saker_err_t last_run (skr_store_t *store, uint32_t collection_no, skr_span_t *key,
-                             skr_span_t *value)
+static saker_err_t last_run (skr_store_t *store, skr_sight_t sight, uint32_t collection_no,
+                             skr_span_t *key, skr_span_t *value)
 {
     uint8_t prefix[4], end[KEY_BYTES];
     skr_put_u32 (prefix, collection_no);
-    SKR_TRY (skr_store_last (store, SKR_GROUP, SKR_HISTORY, skr_span (prefix, sizeof prefix),
+    SKR_TRY (skr_store_last (store, sight, SKR_HISTORY, skr_span (prefix, sizeof prefix),
                              run_key (end, collection_no, UINT64_MAX), key, value));
     return skr_get_u64 (key->data + 4) > 0 ? SAKER_OK : SAKER_ENOTFOUND;
 }
@@ -151,7 +151,7 @@ static saker_err_t take_last (skr_store_t *store, uint32_t collection_no, uint64
     uint8_t own[KEY_BYTES];
     saker_err_t error;
     *first = *last = 0;
-    while (!(error = last_run (store, collection_no, &key, &value))
+    while (!(error = last_run (store, SKR_GROUP, collection_no, &key, &value))
            && skr_get_u64 (key.data + 4) >= position) {
         memcpy (own, key.data, sizeof own);
         SKR_TRY (skr_store_remove (store, SKR_HISTORY, skr_span (own, sizeof own)));
@@ -386,6 +386,23 @@ saker_err_t skr_history_find (skr_replica_t *replica, skr_sight_t sight, uint32_
     }
     *positions = finding.positions;
     *count = finding.count;
+    return error;
+}
+
+saker_err_t skr_history_last (skr_replica_t *replica, uint32_t collection_no, uint64_t *position)
+{
+    skr_span_t key, value;
+    run_t run;
+    step_t step;
+    *position = 0;
+    saker_err_t error = last_run (replica->store, SKR_COMMITTED, collection_no, &key, &value);
+    if (error) {
+        return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+    }
+    open_run (&run, key, value);
+    while (next_step (&run, &step, &error)) {
+        *position = step.position;
+    }
     return error;
 }
 

@@ -40,6 +40,10 @@ saker_err_t skr_history_find (skr_replica_t *replica, skr_sight_t sight, uint32_
                               skr_span_t document, uint64_t **positions,
                               size_t *count) SKR_MUST_USE;
 
+/* The last position that the index has of a collection, as committed; 0: none. */
+saker_err_t skr_history_last (skr_replica_t *replica, uint32_t collection_no,
+                              uint64_t *position) SKR_MUST_USE;
+
 /* Where the history of a collection begins here. */
 typedef struct skr_begin_t {
     bool whole;   /* it has every change since the first: before them there was nothing */

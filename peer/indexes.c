@@ -192,6 +192,39 @@ static saker_err_t build_history (skr_replica_t *self)
     return skr_wrap (error, "build the index of history");
 }
 
+/* Where in the log the last change of a collection stands, of those that are kept; 0: none is. */
+static saker_err_t last_logged (skr_replica_t *self, const skr_held_t *held, uint64_t *last)
+{
+    *last = 0;
+    for (size_t i = 0; i < held->chains.count; i++) {
+        const skr_chain_t *chain = &held->chains.list[i];
+        uint64_t position = 0;
+        saker_err_t error = skr_log_find (self->store, SKR_COMMITTED, held->shown.no,
+                                          chain->writer_no, chain->seq, &position);
+        if (error && error != SAKER_ENOTFOUND && error != SAKER_EDAMAGED) {
+            return error;
+        }
+        *last = !error && position > *last ? position : *last;
+    }
+    return SAKER_OK;
+}
+
+/* A version that knows no indexes writes none: then neither is up to date. */
+static saker_err_t check_ends (skr_replica_t *self, bool *good)
+{
+    *good = true;
+    for (size_t i = 1; i < self->held_count && *good; i++) {
+        uint64_t logged, indexed;
+        SKR_TRY (last_logged (self, self->held[i], &logged));
+        saker_err_t error = skr_history_last (self, self->held[i]->shown.no, &indexed);
+        if (error && error != SAKER_EDAMAGED) {
+            return error;
+        }
+        *good = error || indexed >= logged; /* damage is looked for by check_history */
+    }
+    return SAKER_OK;
+}
+
 static saker_err_t check_history (skr_replica_t *self, bool *good)
 {
     SKR_TRY (has_mark (self, "index history", SKR_HISTORY_VERSION, good));
@@ -214,13 +247,14 @@ static saker_err_t check_history (skr_replica_t *self, bool *good)
 
 static saker_err_t build_missing (skr_replica_t *self)
 {
-    bool good;
+    bool good, complete;
+    SKR_TRY (check_ends (self, &complete));
     SKR_TRY (check_conflicts (self, &good));
-    if (!good) {
+    if (!good || !complete) {
         SKR_TRY (build_conflicts (self));
     }
     SKR_TRY (check_history (self, &good));
-    return good ? SAKER_OK : build_history (self);
+    return good && complete ? SAKER_OK : build_history (self);
 }
 
 saker_err_t skr_replica_build_indexes (skr_replica_t *self)

@@ -394,6 +394,59 @@ static void an_earlier_store_opens (void)
     pair_close (&pair);
 }
 
+static saker_err_t keep_record (skr_span_t key, skr_span_t value, void *argument)
+{
+    skr_buf_t *records = argument;
+    uint8_t sizes[8];
+    skr_put_u32 (sizes, (uint32_t) key.size);
+    skr_put_u32 (sizes + 4, (uint32_t) value.size);
+    skr_buf_append (records, sizes, sizeof sizes);
+    skr_buf_append_span (records, key);
+    skr_buf_append_span (records, value);
+    return SAKER_OK;
+}
+
+static saker_err_t put_back (skr_replica_t *replica, skr_table_t table, const skr_buf_t *records)
+{
+    SKR_TRY (skr_store_empty (replica->store, table));
+    for (size_t at = 0; at < records->size;) {
+        size_t key = skr_get_u32 (records->data + at), value = skr_get_u32 (records->data + at + 4);
+        const uint8_t *start = records->data + at + 8;
+        SKR_TRY (skr_store_put (replica->store, table, skr_span (start, key),
+                                skr_span (start + key, value)));
+        at += 8 + key + value;
+    }
+    return SAKER_OK;
+}
+
+/* A version that knows no indexes has written meanwhile. */
+static void what_was_missed_is_noticed (void)
+{
+    pair_t pair;
+    skr_id_t id;
+    skr_buf_t conflicts = {0}, history = {0};
+    skr_span_t none = skr_span (NULL, 0);
+    CHECK (open_both (&pair));
+    skr_replica_collection_id (pair.a, collection, &id);
+    CHECK_OK (pair_set (pair.a, collection, "first", 1));
+    CHECK_OK (skr_store_scan (pair.a->store, SKR_COMMITTED, SKR_CONFLICTS, none, none, keep_record,
+                              &conflicts));
+    CHECK_OK (skr_store_scan (pair.a->store, SKR_COMMITTED, SKR_HISTORY, none, none, keep_record,
+                              &history));
+    CHECK_OK (pair_set (pair.b, collection, "first", 2));
+    CHECK_OK (pair_sync (pair.b, pair.a, &id));
+    CHECK_INT (compare (pair.a), 1);
+    CHECK_OK (skr_store_begin (pair.a->store));
+    CHECK_OK (put_back (pair.a, SKR_CONFLICTS, &conflicts));
+    CHECK_OK (put_back (pair.a, SKR_HISTORY, &history));
+    CHECK_OK (skr_store_commit (pair.a->store));
+    CHECK (reopen (&pair.a, pair.store_a));
+    CHECK_INT (compare (pair.a), 1);
+    skr_buf_free (&conflicts);
+    skr_buf_free (&history);
+    pair_close (&pair);
+}
+
 static void index_comes_with_a_snapshot (void)
 {
     pair_t pair;
@@ -463,6 +516,7 @@ int main (int argc, char **argv)
     RUN (index_is_exact);
     RUN (index_is_built);
     RUN (an_earlier_store_opens);
+    RUN (what_was_missed_is_noticed);
     RUN (index_comes_with_a_snapshot);
     RUN (edges_of_buckets_count);
     return CHECK_END ();
