@@ -293,15 +293,17 @@ static saker_err_t find_changes (listing_t *listing, uint64_t below, uint64_t *n
     SKR_TRY (skr_replica_check_indexes (listing->replica));
     SKR_TRY (skr_history_find (listing->replica, SKR_COMMITTED, listing->collection->no,
                                listing->document, &positions, &count));
-    listing->opening = calloc (1, sizeof *listing->opening);
-    saker_err_t error = listing->opening ? SAKER_OK : no_memory ();
-    if (!error) {
-        listing->opening->replica = listing->replica;
-        listing->opening->collection_no = listing->collection->no;
-        error = put_changes (listing, positions, count, below, next);
-        skr_opening_free (listing->opening);
+    skr_opening_t *opening = calloc (1, sizeof *opening);
+    if (!opening) {
+        free (positions);
+        return no_memory ();
     }
-    free (listing->opening);
+    opening->replica = listing->replica;
+    opening->collection_no = listing->collection->no;
+    listing->opening = opening;
+    saker_err_t error = put_changes (listing, positions, count, below, next);
+    skr_opening_free (opening);
+    free (opening);
     free (positions);
     skr_buf_wipe (&listing->clear);
     return error;

@@ -57,7 +57,9 @@ static size_t list_hashes (const skr_replica_t *replica, const skr_content_t *co
             hashes[count++] = hash_of (replica, content->ops[i].document);
         }
     }
-    qsort (hashes, count, sizeof *hashes, compare_hashes);
+    if (count > 1) {
+        qsort (hashes, count, sizeof *hashes, compare_hashes);
+    }
     for (size_t i = 0; i < count; i++) {
         if (kept == 0 || hashes[kept - 1] != hashes[i]) {
             hashes[kept++] = hashes[i];
@@ -479,7 +481,7 @@ saker_err_t skr_history_begin (skr_replica_t *replica, skr_sight_t sight, uint32
                                skr_begin_t *begin)
 {
     const skr_held_t *held = skr_holdings_by_no (replica, collection_no);
-    uint64_t position, noted;
+    uint64_t position, noted = 0;
     *begin = (skr_begin_t){.whole = true};
     if (!held) {
         return SAKER_OK;
@@ -495,6 +497,7 @@ saker_err_t skr_history_begin (skr_replica_t *replica, skr_sight_t sight, uint32
         begin->hlc = begin->hlc > 0 ? begin->hlc : replica->hlc;
         return SAKER_OK;
     }
+    SKR_TRY (error);
     begin->hlc = noted;
-    return error;
+    return SAKER_OK;
 }
