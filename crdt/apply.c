@@ -327,6 +327,25 @@ saker_err_t skr_apply_undo (const skr_applier_t *self, const skr_op_t *ops, size
     return error;
 }
 
+saker_err_t skr_apply_ended (skr_span_t undo, size_t ops_count, skr_ended_fn *visit, void *argument)
+{
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, undo);
+    for (size_t i = 0; i < ops_count; i++) {
+        size_t count = skr_cbor_get_array (&cbor, undo.size);
+        for (size_t k = 0; k < count && cbor.error == SAKER_OK; k++) {
+            skr_entry_t entry;
+            get_entry (&cbor, &entry);
+            if (cbor.error == SAKER_OK) {
+                SKR_TRY (visit (i, &entry, argument));
+            }
+        }
+    }
+    return skr_cbor_close (&cbor) == SAKER_OK
+               ? SAKER_OK
+               : skr_fail (SAKER_EDAMAGED, "undo: not of %zu operations", ops_count);
+}
+
 /* ---- seen ---- */
 
 typedef struct seen_t {

@@ -31,6 +31,12 @@ saker_err_t skr_apply_content (const skr_applier_t *self,
 saker_err_t skr_apply_undo (const skr_applier_t *self, const skr_op_t *ops, size_t ops_count,
                             skr_span_t undo) SKR_MUST_USE;
 
+/* What the undo bytes of a change of ops_count operations say that each of them ended here, in
+   order. An error of the visit ends it. */
+typedef saker_err_t skr_ended_fn (size_t index, const skr_entry_t *entry, void *argument);
+saker_err_t skr_apply_ended (skr_span_t undo, size_t ops_count, skr_ended_fn *visit,
+                             void *argument) SKR_MUST_USE;
+
 /* The pred of a new operation: for each writer, the highest dot seen in the scope of (kind, path,
    argument). Ascending by writer id. *dots is allocated (free ()), NULL when count is 0. */
 saker_err_t skr_apply_seen (const skr_cells_t *cells, skr_op_kind_t kind, skr_span_t document,

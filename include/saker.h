@@ -224,6 +224,14 @@ SAKER_EXPORT saker_err_t saker_read (saker_t *self, const char *collection, cons
 SAKER_EXPORT saker_err_t saker_iterate (saker_t *self, const char *collection,
                                         saker_leaf_fn *leaf_fn, void *argument);
 
+/* The same as the document was at a time (milliseconds since 1970, what was written in that one
+   included): as every peer with the same changes shows it. SAKER_EINPUT when the time lies in the
+   future, SAKER_EGAP when it lies before the history that is kept here, SAKER_ENOTFOUND when
+   nothing was there then. */
+SAKER_EXPORT saker_err_t saker_read_then (saker_t *self, const char *collection,
+                                          const char *document, const char *pointer,
+                                          uint64_t time_ms, saker_leaf_fn *leaf_fn, void *argument);
+
 typedef int saker_name_fn (const char *name, uint64_t documents, void *argument);
 
 /* Collections with their number of documents, in byte order. */
@@ -232,6 +240,108 @@ SAKER_EXPORT saker_err_t saker_collections (saker_t *self, saker_name_fn *name_f
 /* Ids of the documents of a collection (`documents` is 1), in byte order. */
 SAKER_EXPORT saker_err_t saker_documents (saker_t *self, const char *collection,
                                           saker_name_fn *name_fn, void *argument);
+
+/* ------------------------------------------------------------------------------------------------
+   History and conflicts. */
+
+/* What an operation was written on top of: a value that it replaced. */
+typedef struct saker_base_t {
+    const char *pointer; /* its place, at or below that of the operation */
+    saker_cell_t cell;
+    saker_value_t value; /* counter: the amount of one increment */
+    uint64_t time_ms;
+    const char *author;
+    uint8_t writer[16];
+    uint64_t seq;
+    bool known; /* otherwise its change is not kept here, or cannot be read, and only author, writer
+                   and seq are told */
+} saker_base_t;
+
+typedef enum saker_action_t {
+    SAKER_SET = 1,
+    SAKER_SET_LWW = 2,
+    SAKER_DELETE = 3,
+    SAKER_SET_MAP = 4,
+    SAKER_INCR = 5,
+    SAKER_ADD = 6,
+    SAKER_REMOVE = 7,
+} saker_action_t;
+
+typedef struct saker_operation_t {
+    saker_action_t action;
+    const char *pointer;
+    saker_value_t value; /* SAKER_NULL for what takes none */
+    const saker_base_t *bases;
+    size_t bases_count;
+    uint64_t bases_more; /* beyond these */
+} saker_operation_t;
+
+/* One change, with what it did to the document. */
+typedef struct saker_change_t {
+    uint64_t position; /* in the feed of this peer */
+    uint64_t time_ms;  /* by the writer's clock */
+    const char *author;
+    uint8_t writer[16];
+    uint64_t seq;
+    bool sealed;  /* this device has not the key to it: it may have touched the document or not */
+    bool damaged; /* its record cannot be read: only position is told */
+    const saker_operation_t *operations;
+    size_t operations_count;
+} saker_change_t;
+
+/* Where the history of a collection begins at this peer. */
+typedef struct saker_begin_t {
+    bool whole;       /* nothing is missing: before the first change there was nothing */
+    uint64_t time_ms; /* of the first change that is kept; not whole: what was at this time and
+                         later is known */
+} saker_begin_t;
+
+typedef int saker_change_fn (const saker_change_t *change, void *argument);
+
+/* The changes of one document that are kept, the one applied last here first. `begin` may be NULL.
+   SAKER_ENOTFOUND when no change ever touched it. */
+SAKER_EXPORT saker_err_t saker_log (saker_t *self, const char *collection, const char *document,
+                                    saker_change_fn *change_fn, void *argument,
+                                    saker_begin_t *begin);
+
+/* Makes a document, at and below `pointer`, show what it showed at a time, by one change of this
+   peer: what is equal is left alone, a counter gets the difference, and what others write at the
+   same time stays as rivals. Errors as of saker_read_then and saker_write. */
+SAKER_EXPORT saker_err_t saker_restore_document (saker_t *self, const char *collection,
+                                                 const char *document, const char *pointer,
+                                                 uint64_t time_ms, saker_receipt_t *receipt);
+
+/* One of the rivals of a place. The leaves of a counter, each member of a set, and a map with keys
+   (SAKER_EMPTY_MAP; its author is that of the latest key) count as one each. */
+typedef struct saker_rival_t {
+    saker_cell_t cell;
+    saker_value_t value;
+    bool shown; /* the winner */
+    uint64_t time_ms;
+    const char *author;
+    uint8_t writer[16];
+    uint64_t seq;
+    const saker_base_t *bases;
+    size_t bases_count;
+    uint64_t bases_more;
+} saker_rival_t;
+
+typedef struct saker_conflict_t {
+    const char *collection;
+    const char *document;
+    const char *pointer;
+    const saker_rival_t *rivals; /* the winner first */
+    size_t rivals_count;
+} saker_conflict_t;
+
+typedef int saker_conflict_fn (const saker_conflict_t *conflict, void *argument);
+
+/* The places where rivals are, in order of collection, document and mostly place. NULL for
+   `collection`: of all; for `document`: of all of the collection; for `pointer`: of all of the
+   document. Costs what there is to list, however much data there is. */
+SAKER_EXPORT saker_err_t saker_conflicts (saker_t *self, const char *collection,
+                                          const char *document, const char *pointer,
+                                          saker_conflict_fn *conflict_fn, void *argument);
 
 /* ------------------------------------------------------------------------------------------------
    Watching: the change feed. Every change that the local peer applied has a position; a cursor is

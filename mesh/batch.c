@@ -217,7 +217,7 @@ static void put_batch (skr_question_t *question, const saker_batch_t *batch)
     }
 }
 
-static saker_err_t get_receipt (skr_question_t *question, saker_receipt_t *receipt)
+saker_err_t skr_question_receipt (skr_question_t *question, saker_receipt_t *receipt)
 {
     skr_fields_need (&question->fields, 0);
     skr_cbor_get_fixed (&question->cbor, receipt->writer, sizeof receipt->writer);
@@ -250,7 +250,7 @@ saker_err_t saker_write (saker_t *self, const saker_batch_t *batch, saker_receip
         error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
     }
     if (error == SAKER_OK) {
-        error = get_receipt (&question, receipt ? receipt : &unwanted);
+        error = skr_question_receipt (&question, receipt ? receipt : &unwanted);
     }
     skr_question_end (&question);
     return error;

@@ -1,5 +1,5 @@
-/* What client.c, batch.c, client_read.c and client_mesh.c share of a handle: one request, one
-   answer. Nobody else includes this. */
+/* What client.c, batch.c, client_read.c, client_history.c and client_mesh.c share of a handle: one
+   request, one answer. Nobody else includes this. */
 
 #ifndef SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
 #define SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
@@ -57,6 +57,8 @@ saker_err_t skr_question_ask (skr_question_t *question, int timeout_ms) SKR_MUST
 /* After the last field that is wanted: was the answer well-formed? */
 saker_err_t skr_question_check (skr_question_t *question) SKR_MUST_USE;
 void skr_question_end (skr_question_t *question);
+/* The answer of a write. */
+saker_err_t skr_question_receipt (skr_question_t *question, saker_receipt_t *receipt) SKR_MUST_USE;
 
 /* Arguments. */
 void skr_question_text (skr_question_t *question, uint64_t key, const char *text);

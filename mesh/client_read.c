@@ -29,6 +29,8 @@ typedef struct reading_t {
     skr_command_t command;
     const char *collection;
     skr_buf_t path; /* READ only */
+    bool then;      /* READ as of a time */
+    uint64_t time_ms;
     rest_t rest;
     unsigned tries;
 
@@ -169,6 +171,9 @@ static void put_place (reading_t *reading, skr_question_t *question)
         skr_question_uint (question, 3, rest->skip);
         skr_question_bytes (question, 4, rest->digest, sizeof rest->digest);
     }
+    if (reading->then) {
+        skr_question_uint (question, 5, reading->time_ms);
+    }
 }
 
 /* A document that changed between two pages is begun anew. */
@@ -190,8 +195,8 @@ static saker_err_t begin_anew (reading_t *reading, saker_err_t error)
 static saker_err_t read_page (reading_t *reading)
 {
     skr_question_t question;
-    size_t arguments =
-        (reading->command == SKR_COMMAND_READ ? 3 : 2) + (reading->rest.skip > 0 ? 2 : 0);
+    size_t arguments = (reading->command == SKR_COMMAND_READ ? 3 : 2)
+                       + (reading->rest.skip > 0 ? 2 : 0) + (reading->then ? 1 : 0);
     saker_err_t error = skr_question_begin (&question, reading->self, reading->command, arguments);
     if (error == SAKER_OK) {
         put_place (reading, &question);
@@ -218,6 +223,18 @@ static saker_err_t read_pages (reading_t *reading)
     return error;
 }
 
+static saker_err_t read_one (reading_t *reading, const char *document, const char *pointer)
+{
+    skr_buf_append_span (&reading->rest.document, skr_span_text (document));
+    saker_err_t error = skr_path_from_pointer (&reading->path, pointer);
+    if (error != SAKER_OK) {
+        skr_buf_free (&reading->path);
+        skr_buf_free (&reading->rest.document);
+        return error;
+    }
+    return read_pages (reading);
+}
+
 saker_err_t saker_read (saker_t *self, const char *collection, const char *document,
                         const char *pointer, saker_leaf_fn *leaf_fn, void *argument)
 {
@@ -226,14 +243,21 @@ saker_err_t saker_read (saker_t *self, const char *collection, const char *docum
                          .collection = collection,
                          .leaf_fn = leaf_fn,
                          .argument = argument};
-    skr_buf_append_span (&reading.rest.document, skr_span_text (document));
-    saker_err_t error = skr_path_from_pointer (&reading.path, pointer);
-    if (error != SAKER_OK) {
-        skr_buf_free (&reading.path);
-        skr_buf_free (&reading.rest.document);
-        return error;
-    }
-    return read_pages (&reading);
+    return read_one (&reading, document, pointer);
+}
+
+saker_err_t saker_read_then (saker_t *self, const char *collection, const char *document,
+                             const char *pointer, uint64_t time_ms, saker_leaf_fn *leaf_fn,
+                             void *argument)
+{
+    reading_t reading = {.self = self,
+                         .command = SKR_COMMAND_READ,
+                         .collection = collection,
+                         .then = true,
+                         .time_ms = time_ms,
+                         .leaf_fn = leaf_fn,
+                         .argument = argument};
+    return read_one (&reading, document, pointer);
 }
 
 saker_err_t saker_iterate (saker_t *self, const char *collection, saker_leaf_fn *leaf_fn,

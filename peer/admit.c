@@ -5,6 +5,7 @@
    Nothing of the replica changes before the last of these checks. */
 
 #include "crdt/hlc.h"
+#include "peer/history.h"
 #include "peer/replica_internal.h"
 
 #include <sodium.h>
@@ -336,6 +337,9 @@ static saker_err_t record (skr_replica_t *self, skr_held_t *held, const skr_chan
 {
     skr_chain_t chain = {.seq = 0};
     SKR_TRY (append_log (self, held, change, &chain));
+    if (!skr_change_is_roster (change)) {
+        SKR_TRY (skr_history_append (self, held->live.no, chain.position, content));
+    }
     SKR_TRY (skr_held_advance (held, &chain));
     learn_name (self, held, content->name);
     if (skr_change_is_roster (change)) {

@@ -259,19 +259,24 @@ static saker_err_t get_writing (skr_api_call_t *call, writing_t *writing)
     return skr_api_arguments_end (call);
 }
 
+void skr_api_put_receipt (skr_api_call_t *call, const saker_receipt_t *receipt)
+{
+    skr_cbor_put_map (call->body, 3);
+    skr_cbor_put_uint (call->body, 0);
+    skr_cbor_put_bytes (call->body, receipt->writer, sizeof receipt->writer);
+    skr_cbor_put_uint (call->body, 1);
+    skr_cbor_put_uint (call->body, receipt->seq);
+    skr_cbor_put_uint (call->body, 2);
+    skr_cbor_put_bool (call->body, receipt->repeated);
+    call->when = SKR_API_HELD;
+}
+
 static saker_err_t write_it (skr_api_t *self, skr_api_call_t *call, const skr_local_t *local)
 {
     saker_receipt_t receipt;
     SKR_TRY (skr_replica_begin (self->replica));
     SKR_TRY (skr_replica_write (self->replica, local, &receipt));
-    skr_cbor_put_map (call->body, 3);
-    skr_cbor_put_uint (call->body, 0);
-    skr_cbor_put_bytes (call->body, receipt.writer, sizeof receipt.writer);
-    skr_cbor_put_uint (call->body, 1);
-    skr_cbor_put_uint (call->body, receipt.seq);
-    skr_cbor_put_uint (call->body, 2);
-    skr_cbor_put_bool (call->body, receipt.repeated);
-    call->when = SKR_API_HELD;
+    skr_api_put_receipt (call, &receipt);
     return SAKER_OK;
 }
 
@@ -360,6 +365,9 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_ROLE] = {"give and take rights", SKR_ROLE_ADMIN, skr_api_role, true},
     [SKR_COMMAND_KEYS] = {"list the keys", SKR_ROLE_READ, skr_api_keys, false},
     [SKR_COMMAND_ROTATE] = {"change the keys", SKR_ROLE_ADMIN, skr_api_rotate, true},
+    [SKR_COMMAND_LOG] = {"read history", SKR_ROLE_READ, skr_api_log, false},
+    [SKR_COMMAND_RESTORE] = {"restore a document", SKR_ROLE_WRITE, skr_api_restore, true},
+    [SKR_COMMAND_CONFLICTS] = {"list conflicts", SKR_ROLE_READ, skr_api_conflicts, false},
 };
 
 static saker_err_t check_call (skr_api_t *self, const command_t *command)

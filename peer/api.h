@@ -40,6 +40,9 @@ typedef enum skr_command_t {
     SKR_COMMAND_ROLE,
     SKR_COMMAND_KEYS,
     SKR_COMMAND_ROTATE,
+    SKR_COMMAND_LOG,
+    SKR_COMMAND_RESTORE,
+    SKR_COMMAND_CONFLICTS,
     SKR_COMMANDS
 } skr_command_t;
 

@@ -1,4 +1,5 @@
-/* What api.c, api_read.c, api_mesh.c and api_wait.c share. Nobody else includes this.
+/* What api.c, api_read.c, api_mesh.c, api_wait.c, api_history.c and api_conflicts.c share. Nobody
+   else includes this.
 
    Every command takes a map of arguments and answers with a map; `?` marks what may be absent.
    Names, ids and pointers are texts; paths are the bytes of crdt/path.h; times are milliseconds.
@@ -7,7 +8,7 @@
      HELLO                                                   0 device's name, 1 role, 2 mesh's name
      WRITE        0 collection, 1 intents, ?2 operation id   0 writer, 1 seq, 2 repeated
      READ         0 collection, 1 document, 2 path,          ?0 rest, 1 leaves
-                  ?3 skip, ?4 digest
+                  ?3 skip, ?4 digest, ?5 time
      ITERATE      0 collection, 1 first document,            ?0 rest, 1 leaves
                   ?3 skip, ?4 digest
      COLLECTIONS  0 first name                               0 [[name, documents]], ?1 next name
@@ -27,6 +28,12 @@
                   ?2 collection
      KEYS         0 number of the first statement            0 keys, ?1 next number
      ROTATE                                                  0 generation of the mesh's key
+     LOG          0 collection, 1 document, 2 position       0 changes, 1 [whole, begin],
+                  below which to begin; 0: the last          ?2 next position
+     RESTORE      0 collection, 1 document, 2 path, 3 time   as WRITE
+     CONFLICTS    0 of all collections, from 1 on,           0 conflicts, ?1 next collection,
+                  or of this one; 1 collection,              ?2 next key
+                  ?2 document, ?3 path, ?4 key to begin at
 
      intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
@@ -35,6 +42,17 @@
      key     = [collection, key id, generation, time, author, used for what is new]
      verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
                 behind]
+     change  = [position, time, author, writer, seq, state, [operation]], the newest first;
+               state 0, or 1 when its key is not here, 2 when its record is damaged
+     operation = [kind (crdt/op.h), path, ? value, [base], more]
+     base    = [path, cell, ? value, time, author, writer, seq, known]: what an operation was
+               written on top of; not known: not kept, or not readable here. There are `more`.
+     conflict = [collection, document, path, [rival]], the winner first
+     rival   = [cell, ? value, flags, time, author, writer, seq, [base], more]; a map with keys
+               has no value, and the author of the latest that is in it
+
+     An absent value in these is null, which is also a value: kind and cell tell.
+
      rest    = [document, skip, digest]: what to ask with for the next page. When `skip` is not 0
                the page ended inside that document, and the digest is of its leaves so far: if they
                have changed by then, SAKER_EWAIT is answered, and the reader begins the document
@@ -45,6 +63,7 @@
 
 #include "peer/api.h"
 #include "peer/fields.h"
+#include "peer/opening.h"
 
 #define SKR_API_PAGE_BYTES (256u << 10)
 #define SKR_API_DIGEST_BYTES 16
@@ -111,6 +130,8 @@ skr_buf_t *skr_api_scratch (skr_api_t *self);
 void skr_api_put_text (skr_buf_t *buf, const char *text);
 void skr_api_put_fingerprint (skr_buf_t *buf, const skr_fingerprint_t *fingerprint);
 void skr_api_get_cursor (skr_api_call_t *call, saker_cursor_t *cursor);
+/* The answer of a write, to be held. */
+void skr_api_put_receipt (skr_api_call_t *call, const saker_receipt_t *receipt);
 /* The name of a collection, or when it is not known yet, its id in digits after a '#'. */
 const char *skr_api_collection_name (const skr_collection_t *collection, char text[64]);
 
@@ -123,6 +144,18 @@ skr_api_handler_t skr_api_peers, skr_api_status;
 skr_api_handler_t skr_api_role, skr_api_keys, skr_api_rotate;
 /* api_wait.c */
 skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify;
+/* The named collections but the roster, from `from` on, sorted. *list is allocated. */
+saker_err_t skr_api_list_collections (const skr_api_t *self, const char *from,
+                                      const skr_collection_t ***list, size_t *count) SKR_MUST_USE;
+/* api_history.c */
+skr_api_handler_t skr_api_log, skr_api_restore;
+#define SKR_API_BASES_MAX 16 /* of one operation */
+/* Appends the array of bases and the number of what is more: the entries that an operation ended
+   here (`undo`, its own part; empty: none), and what else its pred names. */
+saker_err_t skr_api_put_bases (skr_opening_t *opening, const skr_content_t *content,
+                               const skr_op_t *op, skr_span_t undo, skr_buf_t *buf) SKR_MUST_USE;
+/* api_conflicts.c */
+skr_api_handler_t skr_api_conflicts;
 /* The client asks something else: it has given up what it waited for. */
 void skr_api_forget_waiter (skr_api_t *self, skr_span_t client);
 void skr_api_free_waiters (skr_api_t *self);

@@ -1,6 +1,7 @@
 /* Commands that tell about members and about this peer. */
 
 #include "peer/api_internal.h"
+#include "peer/conflicts.h"
 
 #include <string.h>
 
@@ -162,18 +163,29 @@ static size_t put_api (const skr_api_t *self, skr_buf_t *pairs)
     return count;
 }
 
+/* What a damaged record hides is built anew at the next start. */
+static uint64_t count_conflicts (const skr_api_t *self, const skr_collection_t *collection)
+{
+    uint64_t count = 0;
+    saker_err_t error = skr_conflicts_count (skr_replica_store (self->replica), SKR_COMMITTED,
+                                             collection->no, &count);
+    return error == SAKER_OK ? count : 0;
+}
+
 static size_t put_totals (skr_api_t *self, skr_buf_t *pairs)
 {
-    uint64_t documents = 0, changes = 0;
+    uint64_t documents = 0, changes = 0, conflicts = 0;
     size_t all = skr_replica_collections (self->replica), count = 0;
     for (size_t i = 1; i < all; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (self->replica, i);
         documents += collection->documents;
+        conflicts += count_conflicts (self, collection);
         changes += collection->changes;
     }
     count += put_count (pairs, "/data/collections", all > 0 ? all - 1 : 0);
     count += put_count (pairs, "/data/documents", documents);
     count += put_count (pairs, "/data/changes", changes);
+    count += put_count (pairs, "/data/conflicts", conflicts);
     return count;
 }
 
@@ -201,17 +213,20 @@ static void put_pointer (skr_buf_t *pairs, const char *name, const char *what)
     skr_buf_free (&pointer);
 }
 
-static size_t put_collection (const skr_collection_t *collection, skr_buf_t *pairs)
+static size_t put_collection (const skr_api_t *self, const skr_collection_t *collection,
+                              skr_buf_t *pairs)
 {
     char text[64];
     const char *name = skr_api_collection_name (collection, text);
     put_pointer (pairs, name, "changes");
     skr_cbor_put_uint (pairs, collection->changes);
+    put_pointer (pairs, name, "conflicts");
+    skr_cbor_put_uint (pairs, count_conflicts (self, collection));
     put_pointer (pairs, name, "documents");
     skr_cbor_put_uint (pairs, collection->documents);
     put_pointer (pairs, name, "fingerprint");
     skr_api_put_fingerprint (pairs, &collection->fingerprint);
-    return 3;
+    return 4;
 }
 
 saker_err_t skr_api_status (skr_api_t *self, skr_api_call_t *call)
@@ -226,7 +241,7 @@ saker_err_t skr_api_status (skr_api_t *self, skr_api_call_t *call)
     }
     size_t next = from < all ? (size_t) from : all;
     for (size_t end = next + COLLECTIONS_MAX; next < all && next < end; next++) {
-        count += put_collection (skr_replica_collection_at (self->replica, next), pairs);
+        count += put_collection (self, skr_replica_collection_at (self->replica, next), pairs);
     }
     skr_cbor_put_map (call->body, next < all ? 2 : 1);
     skr_cbor_put_uint (call->body, 0);

@@ -1,6 +1,7 @@
 /* Commands that read: documents as pages of leaves, lists of names, cursors. */
 
 #include "peer/api_internal.h"
+#include "peer/past.h"
 
 #include "crdt/hlc.h"
 #include "crdt/value.h"
@@ -40,6 +41,8 @@ typedef struct asked_t {
     skr_span_t path;
     size_t skip;
     uint8_t digest[SKR_API_DIGEST_BYTES];
+    bool then; /* as of a time, not now */
+    uint64_t hlc;
 } asked_t;
 
 static const char *author_of (page_t *page, const skr_id_t *writer)
@@ -114,6 +117,17 @@ static saker_err_t has_moved (const page_t *page)
                      (int) page->document.size, (const char *) page->document.data);
 }
 
+static saker_err_t read_then (page_t *page, const asked_t *asked, skr_span_t document)
+{
+    skr_past_t *past;
+    SKR_TRY (skr_past_open (&past, page->api->replica, SKR_COMMITTED, asked->collection, document,
+                            asked->hlc));
+    saker_err_t error =
+        skr_view_document (skr_past_cells (past), document, asked->path, visit_leaf, page, NULL);
+    skr_past_close (&past);
+    return error;
+}
+
 /* Adds a document, or as much of it as there is room for. SAKER_ENOTFOUND sets no sentence. */
 static saker_err_t read_document (page_t *page, const asked_t *asked, skr_span_t document,
                                   size_t skip)
@@ -124,8 +138,9 @@ static saker_err_t read_document (page_t *page, const asked_t *asked, skr_span_t
     page->start = page->leaves->size;
     memcpy (page->wanted, asked->digest, sizeof page->wanted);
     crypto_generichash_init (&page->digest, NULL, 0, SKR_API_DIGEST_BYTES);
-    saker_err_t error = skr_replica_read (page->api->replica, asked->collection, document,
-                                          asked->path, visit_leaf, page);
+    saker_err_t error = asked->then ? read_then (page, asked, document)
+                                    : skr_replica_read (page->api->replica, asked->collection,
+                                                        document, asked->path, visit_leaf, page);
     bool gone = error == SAKER_ENOTFOUND && skip > 0;
     if (error == SKR_STOP) {
         error = SAKER_OK;
@@ -183,7 +198,14 @@ static saker_err_t get_asked (skr_api_t *self, skr_api_call_t *call, asked_t *as
         skr_fields_need (&call->fields, 4);
         skr_cbor_get_fixed (&call->cbor, asked->digest, sizeof asked->digest);
     }
+    if (path && skr_fields_has (&call->fields, 5)) {
+        asked->then = true;
+        asked->hlc = skr_cbor_get_uint (&call->cbor);
+    }
     SKR_TRY (skr_api_arguments_end (call));
+    if (asked->then) {
+        SKR_TRY (skr_past_hlc (self->replica, asked->hlc, &asked->hlc));
+    }
     if (asked->document.size > SKR_DOCUMENT_BYTES_MAX) {
         return skr_fail (SAKER_EINPUT, "a document id has 1 to %d bytes", SKR_DOCUMENT_BYTES_MAX);
     }
@@ -205,8 +227,8 @@ static saker_err_t nothing_there (const asked_t *asked)
     skr_buf_t pointer = {0};
     skr_path_to_pointer (&pointer, asked->path);
     saker_err_t error =
-        skr_fail (SAKER_ENOTFOUND, "nothing at %s/%.*s%s%.*s", asked->name,
-                  (int) asked->document.size, (const char *) asked->document.data,
+        skr_fail (SAKER_ENOTFOUND, "nothing%s at %s/%.*s%s%.*s", asked->then ? " was then" : "",
+                  asked->name, (int) asked->document.size, (const char *) asked->document.data,
                   pointer.size > 0 ? " " : "", (int) pointer.size, (const char *) pointer.data);
     skr_buf_free (&pointer);
     return error;
@@ -343,9 +365,8 @@ static int compare_names (const void *one, const void *other)
     return strcmp ((*a)->name, (*b)->name);
 }
 
-/* The named collections but the roster, from `from` on, sorted. *list is allocated. */
-static saker_err_t list_collections (const skr_api_t *self, const char *from,
-                                     const skr_collection_t ***list, size_t *count)
+saker_err_t skr_api_list_collections (const skr_api_t *self, const char *from,
+                                      const skr_collection_t ***list, size_t *count)
 {
     size_t all = skr_replica_collections (self->replica);
     const skr_collection_t **found = calloc (all + 1, sizeof (const skr_collection_t *));
@@ -389,7 +410,7 @@ saker_err_t skr_api_collections (skr_api_t *self, skr_api_call_t *call)
     skr_fields_need (&call->fields, 0);
     skr_fields_text (&call->cbor, from, sizeof from);
     SKR_TRY (skr_api_arguments_end (call));
-    SKR_TRY (list_collections (self, from, &list, &count));
+    SKR_TRY (skr_api_list_collections (self, from, &list, &count));
     put_collections (list, count, call->body);
     free (list);
     return SAKER_OK;

@@ -9,6 +9,7 @@
 #include "peer/cells_store.h"
 
 #include "peer/bucket.h"
+#include "peer/conflicts.h"
 
 #include "crdt/limits.h"
 
@@ -40,6 +41,9 @@ typedef struct slot_t {
     uint32_t value_size;
 } slot_t;
 
+/* Does the index of conflicts have places of a document? */
+typedef enum disputed_t { DISPUTED_UNKNOWN = 0, DISPUTED_NO, DISPUTED_YES } disputed_t;
+
 /* The bucket that is being changed. */
 typedef struct held_t {
     bool active;
@@ -47,6 +51,7 @@ typedef struct held_t {
     bool dirty;
     bool appended; /* the last item put became its last */
     bool bounded;  /* another bucket of the document follows, at `upper` */
+    disputed_t disputed;
     uint32_t collection_no;
     uint64_t document_no; /* 0: the document has no entries in the store */
     uint64_t *documents;
@@ -324,6 +329,7 @@ static void let_go (held_t *held)
     held->dirty = false;
     held->appended = false;
     held->bounded = false;
+    held->disputed = DISPUTED_UNKNOWN;
     held->count = 0;
     held->live_bytes = 0;
     skr_buf_clear (&held->arena);
@@ -620,6 +626,86 @@ static saker_err_t hold (skr_cells_store_t *self, const view_t *view, skr_span_t
     return open_document (self, view, document, item);
 }
 
+/* ---- conflicts: see conflicts.h */
+
+static skr_span_t address_at (const held_t *held, size_t at)
+{
+    const slot_t *slot = &held->slots[at];
+    return skr_span (held->arena.data + slot->address, slot->address_size);
+}
+
+static saker_err_t add_conflict (skr_cells_store_t *self, skr_span_t path)
+{
+    self->held.disputed = DISPUTED_YES;
+    return skr_conflicts_add (self->store, self->held.collection_no,
+                              skr_span_of (&self->held.document), path);
+}
+
+/* Looks at a place, and at those above it; `had`: only where the index has them. */
+static saker_err_t judge_above (view_t *view, skr_span_t document, skr_span_t path, bool had)
+{
+    skr_store_t *store = view->owner->store;
+    skr_span_t rest = path, key;
+    bool more = true, has, conflict;
+    while (more) {
+        skr_span_t above = skr_span (path.data, path.size - rest.size);
+        SKR_TRY (skr_conflicts_has (store, SKR_GROUP, view->collection_no, document, above, &has));
+        if (has || !had) {
+            SKR_TRY (skr_conflicts_judge (&view->cells, document, above, &conflict));
+            if (has && !conflict) {
+                SKR_TRY (skr_conflicts_remove (store, view->collection_no, document, above));
+            } else if (conflict && !has) {
+                SKR_TRY (skr_conflicts_add (store, view->collection_no, document, above));
+            }
+        }
+        more = skr_path_next (&rest, &key);
+    }
+    return SAKER_OK;
+}
+
+/* An entry came. Its neighbours tell, unless one of them may lie in another bucket. */
+static saker_err_t note_put (view_t *view, skr_span_t document, const skr_entry_t *entry, size_t at)
+{
+    skr_cells_store_t *self = view->owner;
+    const held_t *held = &self->held;
+    skr_span_t place;
+    if (document.size == 0) {
+        return SAKER_OK; /* the roster */
+    }
+    bool first = at == 0 && held->key.size > 0, last = at + 1 == held->count && held->bounded;
+    if (first || last) {
+        skr_span_t path = skr_conflicts_path (entry->address);
+        self->held.disputed = DISPUTED_UNKNOWN;
+        return judge_above (view, document, path, false);
+    }
+    if (at > 0 && skr_conflicts_between (address_at (held, at - 1), entry->address, &place)) {
+        SKR_TRY (add_conflict (self, place));
+    }
+    if (at + 1 < held->count
+        && skr_conflicts_between (entry->address, address_at (held, at + 1), &place)) {
+        SKR_TRY (add_conflict (self, place));
+    }
+    return SAKER_OK;
+}
+
+/* An entry went: what was in conflict may be settled. */
+static saker_err_t note_remove (view_t *view, skr_span_t document, const skr_entry_t *entry)
+{
+    skr_cells_store_t *self = view->owner;
+    held_t *held = &self->held;
+    if (document.size == 0 || held->disputed == DISPUTED_NO) {
+        return SAKER_OK;
+    }
+    if (held->disputed == DISPUTED_UNKNOWN) {
+        bool any;
+        SKR_TRY (skr_conflicts_any (self->store, SKR_GROUP, view->collection_no, document, &any));
+        held->disputed = any ? DISPUTED_YES : DISPUTED_NO;
+    }
+    return held->disputed == DISPUTED_YES
+               ? judge_above (view, document, skr_conflicts_path (entry->address), true)
+               : SAKER_OK;
+}
+
 /* ---- the interface: changing */
 
 static saker_err_t item_of (view_t *view, const skr_entry_t *entry, skr_item_t *item)
@@ -655,6 +741,7 @@ static saker_err_t put_entry (void *context, skr_span_t document, const skr_entr
     SKR_TRY (insert (held, at, &item));
     held->dirty = true;
     held->appended = at + 1 == held->count;
+    SKR_TRY (note_put (view, document, entry, at));
     if ((held->live_bytes > HELD_BYTES_MAX && held->count > 1) || held->count > HELD_ITEMS_MAX
         || held->arena.size > held->live_bytes + GARBAGE_BYTES_MAX) {
         SKR_TRY (write_held (self));
@@ -677,7 +764,7 @@ static saker_err_t remove_entry (void *context, skr_span_t document, const skr_e
     }
     take_out (held, at);
     held->dirty = true;
-    return SAKER_OK;
+    return note_remove (view, document, entry);
 }
 
 /* ---- the interface: scanning */

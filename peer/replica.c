@@ -1,6 +1,7 @@
 /* Records in SKR_META: "mesh" 16, "incarnation" 16, "epoch" 16, "hlc" u64, "started" u64; see also
    holdings.c. */
 
+#include "peer/history.h"
 #include "peer/replica_internal.h"
 
 #include <assert.h>
@@ -412,6 +413,7 @@ static saker_err_t open_loaded (skr_replica_t *self)
                          skr_store_folder (self->store));
     }
     SKR_TRY (skr_replica_check_sums (self));
+    SKR_TRY (skr_replica_build_indexes (self));
     SKR_TRY (introduce (self));
     SKR_TRY (note_start (self));
     return skr_replica_tidy (self);

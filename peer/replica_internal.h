@@ -69,6 +69,7 @@ struct skr_replica_t {
     uint8_t incarnation_shown[SKR_INCARNATION_BYTES];
     bool roster_moved;       /* in the open group */
     bool roster_unread;      /* it could not be read again after an abort */
+    bool unindexed;          /* an index could not be built: see indexes.c */
     bool unloaded;           /* what is in memory may not be what is in the store: read it again */
     saker_err_t group_error; /* the open group cannot be committed any more */
     skr_replica_stats_t stats, stats_shown;

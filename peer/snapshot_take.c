@@ -10,6 +10,7 @@
 
 #include "crdt/hlc.h"
 #include "crdt/value.h"
+#include "peer/history.h"
 #include "peer/replica_internal.h"
 
 #include <assert.h>
@@ -401,6 +402,7 @@ static saker_err_t append (taking_t *taking, strand_t *strand, const skr_change_
     };
     SKR_TRY (number_strand (taking, strand));
     SKR_TRY (skr_log_append (taking->replica->store, strand->chain.writer_no, change->seq, &entry));
+    SKR_TRY (skr_history_append_change (taking->replica, taking->fresh.no, entry.position, change));
     skr_change_hash (change, strand->hash);
     strand->seen = change->seq;
     note_hlc (taking, change->hlc);

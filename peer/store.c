@@ -71,7 +71,11 @@ static const char *const table_names[SKR_TABLES] = {
     [SKR_ADDRESSES] = "addresses",
     [SKR_ASIDE] = "aside",
     [SKR_VOID] = "void",
+    [SKR_CONFLICTS] = "conflicts",
+    [SKR_HISTORY] = "history",
 };
+
+#define FIRST_TABLES (SKR_ASIDE + 1) /* that every store has; later versions added the others */
 
 /* ---- errors */
 
@@ -258,10 +262,17 @@ static saker_err_t open_env (skr_store_t *self)
     return fit_map (self, self->room_bytes);
 }
 
-static saker_err_t open_tables (skr_store_t *self, MDB_txn *transaction, unsigned int flags)
+/* *missing: a table that the version that made the store did not know is not there. */
+static saker_err_t open_tables (skr_store_t *self, MDB_txn *transaction, unsigned int flags,
+                                bool *missing)
 {
+    *missing = false;
     for (int i = 0; i < SKR_TABLES; i++) {
         int code = mdb_dbi_open (transaction, table_names[i], flags, &self->tables[i]);
+        if (code == MDB_NOTFOUND && i >= FIRST_TABLES) {
+            *missing = true;
+            return SAKER_OK;
+        }
         if (code == MDB_NOTFOUND) {
             return skr_fail (SAKER_EDAMAGED,
                              "store %s was not made to its end, or is damaged: table %s is missing",
@@ -272,16 +283,18 @@ static saker_err_t open_tables (skr_store_t *self, MDB_txn *transaction, unsigne
     return SAKER_OK;
 }
 
-/* Handles that were opened in a transaction last only when it ends well. */
+/* Handles that were opened in a transaction last only when it ends well. Goes one level deep: when
+   tables are created none is missing. */
 static saker_err_t open_all_tables (skr_store_t *self, bool create)
 {
     MDB_txn *transaction;
     SKR_TRY (
         from_lmdb (self, mdb_txn_begin (self->env, NULL, create ? 0 : MDB_RDONLY, &transaction)));
-    saker_err_t error = open_tables (self, transaction, create ? MDB_CREATE : 0);
-    if (error) {
+    bool missing;
+    saker_err_t error = open_tables (self, transaction, create ? MDB_CREATE : 0, &missing);
+    if (error || missing) {
         mdb_txn_abort (transaction);
-        return error;
+        return error ? error : open_all_tables (self, true);
     }
     return from_lmdb (self, mdb_txn_commit (transaction));
 }
@@ -650,7 +663,8 @@ saker_err_t skr_store_last (skr_store_t *self, skr_sight_t sight, skr_table_t ta
 /* Tables whose new keys are mostly the highest: appended, so that their pages are left full. */
 static bool mostly_appended (skr_table_t table)
 {
-    return table == SKR_LOG || table == SKR_CELLS || table == SKR_DOCUMENT_IDS;
+    return table == SKR_LOG || table == SKR_CELLS || table == SKR_DOCUMENT_IDS
+           || table == SKR_HISTORY;
 }
 
 static int put_record (skr_store_t *self, skr_table_t table, MDB_val *key, MDB_val *record)
@@ -712,6 +726,14 @@ saker_err_t skr_store_remove (skr_store_t *self, skr_table_t table, skr_span_t k
     SKR_TRY (transaction_of (self, SKR_GROUP, &transaction));
     int code = mdb_del (transaction, self->tables[table], &key_val, NULL);
     return code && code != MDB_NOTFOUND ? fail_group (self, code) : from_lmdb (self, code);
+}
+
+saker_err_t skr_store_empty (skr_store_t *self, skr_table_t table)
+{
+    MDB_txn *transaction;
+    SKR_TRY (transaction_of (self, SKR_GROUP, &transaction));
+    int code = mdb_drop (transaction, self->tables[table], 0);
+    return code ? fail_group (self, code) : SAKER_OK;
 }
 
 /* ---- telling */

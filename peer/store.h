@@ -34,6 +34,8 @@ typedef enum skr_table_t {
     SKR_ADDRESSES,    /* device key 32 -> last known address */
     SKR_ASIDE,        /* table u8, key -> a damaged record, as it was */
     SKR_VOID,         /* collection id 16, writer id 16, seq u64 -> our own change, taken back */
+    SKR_CONFLICTS,    /* see conflicts.h */
+    SKR_HISTORY,      /* see history.h */
     SKR_TABLES
 } skr_table_t;
 
@@ -92,6 +94,9 @@ saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key,
                            skr_span_t value) SKR_MUST_USE;
 /* SAKER_ENOTFOUND as above. */
 saker_err_t skr_store_remove (skr_store_t *self, skr_table_t table, skr_span_t key) SKR_MUST_USE;
+
+/* Removes all records of a table. */
+saker_err_t skr_store_empty (skr_store_t *self, skr_table_t table) SKR_MUST_USE;
 
 /* Visits records with key >= from that start with prefix, ascending. The visit returns SAKER_OK to
    go on, SKR_STOP to end early with SAKER_OK, an error to end with it; it must not change the

@@ -150,8 +150,8 @@ static saker_err_t sweep_some (skr_replica_t *self, skr_table_t table, skr_span_
 
 static saker_err_t sweep_number (skr_replica_t *self, uint32_t no)
 {
-    static const skr_table_t tables[] = {SKR_CELLS, SKR_DOCUMENTS, SKR_DOCUMENT_IDS, SKR_TICKS,
-                                         SKR_POSITIONS};
+    static const skr_table_t tables[] = {SKR_CELLS,     SKR_DOCUMENTS, SKR_DOCUMENT_IDS, SKR_TICKS,
+                                         SKR_POSITIONS, SKR_CONFLICTS, SKR_HISTORY};
     uint8_t prefix[4];
     skr_put_u32 (prefix, no);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {

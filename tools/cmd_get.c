@@ -1,7 +1,8 @@
-/* get: reads one document, or a part of it. */
+/* get and show: reads one document, or a part of it, as it is or as it was. */
 
 #include "canon.h"
 #include "commands.h"
+#include "moment.h"
 #include "paint.h"
 #include "place.h"
 #include "say.h"
@@ -15,6 +16,8 @@ typedef struct get_t {
     tree_t tree;
     json_t *rivals;
     json_t *leaves; /* all of them, for --who */
+    bool then;      /* as it was, not as it is */
+    uint64_t time_ms;
 } get_t;
 
 static int take_leaf (const saker_leaf_t *leaf, void *argument)
@@ -41,14 +44,17 @@ static const char *string_of (const json_t *json, const char *key)
     return text ? text : "";
 }
 
-static void tell_rivals (const json_t *rivals)
+static void tell_rivals (const json_t *rivals, bool then)
 {
     size_t count = json_array_size (rivals);
     if (count == 0) {
         return;
     }
-    fprintf (stderr, "saker: %zu rival value%s kept; write the place again to settle:\n", count,
-             count == 1 ? " is" : "s are");
+    fprintf (stderr, "saker: %zu rival value%s kept%s:\n", count,
+             then         ? count == 1 ? " was" : "s were"
+             : count == 1 ? " is"
+                          : "s are",
+             then ? "" : "; settle with saker conflicts, or write the place again");
     for (size_t i = 0; i < count && i < RIVALS_TOLD_MAX; i++) {
         const json_t *rival = json_array_get (rivals, i);
         fputs ("saker:   rival at ", stderr);
@@ -105,7 +111,7 @@ static saker_err_t print_data (call_t *call, const place_t *place, const get_t *
     if (call_option (call, "who")) {
         return print_who (call, get);
     }
-    tell_rivals (get->rivals);
+    tell_rivals (get->rivals, get->then);
     if (call_option (call, "raw") && json_is_string (data)) {
         fwrite (json_string_value (data), 1, json_string_length (data), stdout);
         putchar ('\n');
@@ -117,7 +123,10 @@ static saker_err_t print_data (call_t *call, const place_t *place, const get_t *
 static saker_err_t read_place (call_t *call, const place_t *place, get_t *get)
 {
     saker_err_t error = call_open (call);
-    if (error == SAKER_OK) {
+    if (error == SAKER_OK && get->then) {
+        error = call_library (call, saker_read_then (call->peer, place->collection, place->document,
+                                                     place->pointer, get->time_ms, take_leaf, get));
+    } else if (error == SAKER_OK) {
         error = call_library (call, saker_read (call->peer, place->collection, place->document,
                                                 place->pointer, take_leaf, get));
     }
@@ -145,7 +154,15 @@ static saker_err_t run_get (call_t *call)
     if (error != SAKER_OK) {
         return error;
     }
-    get_t get = {.rivals = json_array (), .leaves = json_array ()};
+    get_t get = {.then = call_option (call, "at") != NULL};
+    if (get.then) {
+        error = moment_option (call, "at", &get.time_ms);
+    }
+    if (error != SAKER_OK) {
+        return error;
+    }
+    get.rivals = json_array ();
+    get.leaves = json_array ();
     error = read_place (call, &place, &get);
     json_decref (get.rivals);
     json_decref (get.leaves);
@@ -166,6 +183,32 @@ const command_t cmd_get = {
     .summary = "Print a document, or the part of it at PATH (a JSON Pointer), as JSON.",
     .options = get_options,
     .example = "saker get languages/fra\nsaker get languages/fra /name --raw",
+    .words_min = 1,
+    .words_max = 2,
+};
+
+static saker_err_t run_show (call_t *call)
+{
+    return call_option (call, "at")
+               ? run_get (call)
+               : call_fail (call, SAKER_EUSAGE, "show: as of when? give --at TIME, as in --at 2h");
+}
+
+static const option_t show_options[] = {
+    {"at", "TIME", "the time: 2026-11-29T12:00:00Z, or how long ago: 10m, 2h, 3d"},
+    {"who", NULL, "show each value with who wrote it and when, rivals included"},
+    {"raw", NULL, "print a text without quotes"},
+    {NULL, NULL, NULL},
+};
+
+const command_t cmd_show = {
+    .name = "show",
+    .run = run_show,
+    .usage = "COLL/DOC [PATH] --at TIME [--who] [--raw]",
+    .summary = "Print a document, or the part of it at PATH, as it was at a time.",
+    .options = show_options,
+    .example = "saker show shots/sc010 --at 2h\n"
+               "saker show shots/sc010 /title --at 2026-11-29T12:00:00Z",
     .words_min = 1,
     .words_max = 2,
 };

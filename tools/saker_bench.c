@@ -1,6 +1,6 @@
 /* saker-bench: what saker does, beside what the machine can do, in one run.
 
-     saker-bench [--json] [ROW ...]       rows: latency bulk memory
+     saker-bench [--json] [ROW ...]       rows: latency bulk memory conflicts
 
    Two daemons on 127.0.0.1, each a process of its own on a store of its own in a temporary folder;
    every write is durable where it is counted. */
@@ -24,6 +24,8 @@
 #define BULK_DOCUMENTS 50000
 #define BULK_BATCH 100
 #define MEMORY_DOCUMENTS 13037 /* as many as the two lists of iso-codes hold */
+#define CONFLICTS 10000
+#define CONFLICTS_AMONG 100000 /* documents, in the end */
 #define TIMEOUT_MS 60000
 
 typedef struct machine_t {
@@ -333,6 +335,74 @@ static void row_memory (void)
     print_memory ("13,037 documents");
 }
 
+static void write_numbers (const machine_t *machine, uint64_t first, uint64_t end, int64_t number)
+{
+    const saker_value_t value = {.type = SAKER_INT, .as.integer = number};
+    while (first < end) {
+        saker_batch_t *batch = saker_batch_new ("conflicts");
+        for (uint64_t i = 0; i < BULK_BATCH && first < end; i++, first++) {
+            char document[32];
+            snprintf (document, sizeof document, "document-%08" PRIu64, first);
+            must (saker_batch_set (batch, document, "/number", &value), "set");
+        }
+        must (saker_write (machine->saker, batch, NULL), "write");
+        saker_batch_destroy (&batch);
+    }
+}
+
+static int count_conflict (const saker_conflict_t *conflict, void *argument)
+{
+    *(uint64_t *) argument += conflict->rivals_count == 2;
+    return 0;
+}
+
+static int count_change (const saker_change_t *change, void *argument)
+{
+    (void) change;
+    ++*(uint64_t *) argument;
+    return 0;
+}
+
+static void list_conflicts (const char *conflicts_figure, const char *log_figure)
+{
+    double listed[5], logged[5];
+    for (size_t i = 0; i < 5; i++) {
+        uint64_t count = 0, changes = 0, start_us = bench_now_us ();
+        must (saker_conflicts (machines[0].saker, "conflicts", NULL, NULL, count_conflict, &count),
+              "list conflicts");
+        listed[i] = (double) (bench_now_us () - start_us) / 1000;
+        start_us = bench_now_us ();
+        must (saker_log (machines[0].saker, "conflicts", "document-00000007", count_change,
+                         &changes, NULL),
+              "read history");
+        logged[i] = (double) (bench_now_us () - start_us) / 1000;
+        if (count != CONFLICTS || changes != 2) {
+            die ("there are not as many conflicts, or changes, as were made");
+        }
+    }
+    print ("history", conflicts_figure, bench_quantile (listed, 5, 0.5), "ms", NULL, 0);
+    print ("history", log_figure, bench_quantile (logged, 5, 0.5), "ms", NULL, 0);
+}
+
+/* Both write the same documents while apart: nobody tells them where the other is. */
+static void row_conflicts (void)
+{
+    stop (&machines[0]);
+    stop (&machines[1]);
+    start (&machines[0], NULL);
+    write_numbers (&machines[0], 0, CONFLICTS, 1);
+    stop (&machines[0]);
+    start (&machines[1], NULL);
+    write_numbers (&machines[1], 0, CONFLICTS, 2);
+    start (&machines[0], machines[1].address);
+    must (saker_wait (machines[1].saker, NULL, TIMEOUT_MS), "wait");
+    list_conflicts ("10,000 conflicts listed, of 10,000 documents",
+                    "log of one of 10,000 documents");
+    write_numbers (&machines[0], CONFLICTS, CONFLICTS_AMONG, 3);
+    list_conflicts ("10,000 conflicts listed, of 100,000 documents",
+                    "log of one of 100,000 documents");
+}
+
 static bool chosen (char **rows, const char *row)
 {
     bool any = false;
@@ -361,6 +431,9 @@ int main (int argc, char **argv)
     }
     if (chosen (rows, "bulk")) {
         row_bulk ();
+    }
+    if (chosen (rows, "conflicts")) {
+        row_conflicts ();
     }
     clean ();
     return 0;

@@ -5,6 +5,7 @@
 #include "tree.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 saker_err_t say_json (call_t *call, json_t *json)
@@ -41,7 +42,7 @@ saker_err_t say_receipt (call_t *call, const saker_receipt_t *receipt)
                                       writer, "seq", (json_int_t) receipt->seq));
 }
 
-static const char *cell_name (saker_cell_t cell)
+const char *say_cell (saker_cell_t cell)
 {
     switch (cell) {
     case SAKER_REGISTER:
@@ -68,9 +69,75 @@ json_t *say_leaf (const saker_leaf_t *leaf)
         return NULL;
     }
     return json_pack ("{s:s,s:s,s:o,s:b,s:s,s:s,s:s,s:I}", "pointer", leaf->pointer, "cell",
-                      cell_name (leaf->cell), "value", value, "rival", leaf->rival, "author",
+                      say_cell (leaf->cell), "value", value, "rival", leaf->rival, "author",
                       leaf->author ? leaf->author : "", "time", time, "writer", writer, "seq",
                       (json_int_t) leaf->seq);
+}
+
+static json_t *base_json (const saker_base_t *base)
+{
+    char writer[33], time[PAINT_TIME_MAX];
+    say_hex (base->writer, writer);
+    paint_time (base->time_ms, time);
+    json_t *json = json_pack ("{s:s,s:s,s:I,s:b}", "author", base->author, "writer", writer, "seq",
+                              (json_int_t) base->seq, "known", base->known);
+    if (json && base->known) {
+        json_object_set_new (json, "pointer", json_string (base->pointer));
+        json_object_set_new (json, "cell", json_string (say_cell (base->cell)));
+        json_object_set_new (json, "value", tree_value (&base->value));
+        json_object_set_new (json, "time", json_string (time));
+    }
+    return json;
+}
+
+json_t *say_bases (const saker_base_t *bases, size_t count)
+{
+    json_t *list = json_array ();
+    for (size_t i = 0; i < count; i++) {
+        if (json_array_append_new (list, base_json (&bases[i])) != 0) {
+            json_decref (list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static void print_base (const saker_base_t *base, const char *pointer)
+{
+    char time[PAINT_TIME_MAX];
+    strbuf_t text = {0};
+    paint_time (base->time_ms, time);
+    if (base->known) {
+        json_t *json = tree_value (&base->value);
+        canon_add (&text, json);
+        paint_text (stdout, PAINT_YELLOW, text.data ? text.data : "?");
+        json_decref (json);
+    } else {
+        fputs ("a change that is not kept or cannot be read here", stdout);
+    }
+    if (base->known && strcmp (base->pointer, pointer) != 0) {
+        fputs (" at ", stdout);
+        paint_text (stdout, PAINT_NONE, base->pointer);
+    }
+    fputs (" by ", stdout);
+    paint_text (stdout, PAINT_NONE, *base->author ? base->author : "(unknown)");
+    if (base->time_ms > 0) {
+        printf (" at %s", time);
+    }
+    putchar ('\n');
+    strbuf_free (&text);
+}
+
+void say_over (const saker_base_t *bases, size_t count, uint64_t more, const char *pointer,
+               const char *indent)
+{
+    for (size_t i = 0; i < count; i++) {
+        printf ("%sover ", indent);
+        print_base (&bases[i], pointer);
+    }
+    if (more > 0) {
+        printf ("%sover %" PRIu64 " more\n", indent, more);
+    }
 }
 
 saker_err_t say_end (call_t *call)

@@ -10,8 +10,8 @@ in_page () # WHAT TEXT
     if [[ $page == *"$(plain <<<"$2")"* ]]; then ok; else not_ok "docs/saker.1 lacks $1: $2"; fi
 }
 
-commands=$("$saker" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-same "number of commands" "$(wc -w <<<"$commands")" 21
+commands=$("$saker" --help | sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
+same "number of commands" "$(wc -w <<<"$commands")" 26
 for command in $commands; do
     help=$("$saker" "$command" --help) || not_ok "$command --help"
     if grep -A1 '^example:' <<<"$help" | grep -q "^  .*saker $command"; then ok; else not_ok "$command: no example"; fi

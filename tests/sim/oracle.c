@@ -5,6 +5,9 @@
 
 #include "tests/sim/sim.h"
 
+#include "peer/conflicts.h"
+#include "peer/past.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -950,6 +953,86 @@ static void check_sums (const history_t *self)
     free_lines (&documents);
 }
 
+/* ---- conflicts: the index against the entries that should be there */
+
+static void add_conflict (lines_t *lines, const char *document, const skr_buf_t *path)
+{
+    char text[128], line[160];
+    hex (text, path);
+    snprintf (line, sizeof line, "%s %s", document, text);
+    add_line (lines, line);
+}
+
+/* Two registers at one place, or cells of two kinds, where what is below makes a map. */
+static void expect_conflicts (const history_t *self, lines_t *lines)
+{
+    for (size_t i = 0; i < self->entries_count; i++) {
+        const entry_t *one = &self->entries[i];
+        bool found = false;
+        for (size_t k = 0; one->live && k < self->entries_count && !found; k++) {
+            const entry_t *other = &self->entries[k];
+            if (k == i || !other->live || strcmp (one->document, other->document) != 0
+                || !skr_span_starts (skr_span_of (&other->path), skr_span_of (&one->path))) {
+                continue;
+            }
+            found = other->path.size > one->path.size
+                        ? one->kind != SKR_MAP
+                        : one->kind != other->kind || one->kind == SKR_REGISTER;
+        }
+        if (found) {
+            add_conflict (lines, one->document, &one->path);
+        }
+    }
+}
+
+static saker_err_t take_conflict (skr_span_t key, skr_span_t document, skr_span_t path,
+                                  void *argument)
+{
+    char name[16];
+    skr_buf_t copy = {0};
+    (void) key;
+    snprintf (name, sizeof name, "%.*s", (int) document.size, (const char *) document.data);
+    skr_buf_append_span (&copy, path);
+    add_conflict (argument, name, &copy);
+    skr_buf_free (&copy);
+    return SAKER_OK;
+}
+
+static void check_conflicts (const history_t *self)
+{
+    lines_t expected = {0}, found = {0};
+    skr_span_t none = skr_span (NULL, 0);
+    uint64_t count = 0;
+    uint32_t no = self->collection->no;
+    skr_store_t *store = skr_replica_store (replica_of (self->peer));
+    saker_err_t error = skr_conflicts_count (store, SKR_COMMITTED, no, &count);
+    if (error == SAKER_OK) {
+        error = skr_conflicts_scan (store, SKR_COMMITTED, no, none, none, take_conflict, &found);
+    }
+    expect_conflicts (self, &expected);
+    sort_lines (&expected);
+    sort_lines (&found);
+    if (error != SAKER_OK && !is_excused (self->peer, error)) {
+        sim_fail ("peer %d cannot list the conflicts of %s: %s", self->peer->no,
+                  self->collection->name, skr_error ());
+    } else if (error == SAKER_OK && !self->peer->damaged) {
+        for (size_t i = 0; i < expected.count || i < found.count; i++) {
+            if (i >= expected.count || i >= found.count
+                || strcmp (expected.list[i], found.list[i]) != 0) {
+                sim_fail ("peer %d lists %zu conflicts of %s where there are %zu, or other ones",
+                          self->peer->no, found.count, self->collection->name, expected.count);
+                break;
+            }
+        }
+        if (count != found.count) {
+            sim_fail ("peer %d counts %llu conflicts of %s and lists %zu", self->peer->no,
+                      (unsigned long long) count, self->collection->name, found.count);
+        }
+    }
+    free_lines (&expected);
+    free_lines (&found);
+}
+
 static void check_collection (const sim_peer_t *peer, const skr_collection_t *collection,
                               history_t *history)
 {
@@ -965,6 +1048,7 @@ static void check_collection (const sim_peer_t *peer, const skr_collection_t *co
             return; /* compared with the other peers alone */
         }
         check_sums (history);
+        check_conflicts (history);
         for (size_t i = 0; i < history->entries_count; i++) {
             if (history->entries[i].live) {
                 expect_entry (history, i, &expected);
@@ -1147,6 +1231,88 @@ static void check_equal (const sim_peer_t *one, const sim_peer_t *other)
     }
 }
 
+/* ---- the past: whatever came first, the same changes give the same */
+
+typedef struct past_t {
+    const skr_collection_t *collection;
+    const char *document;
+    uint64_t hlc; /* of some entry */
+    skr_fingerprint_t sum;
+} past_t;
+
+static saker_err_t add_past (const skr_entry_t *entry, void *argument)
+{
+    past_t *past = argument;
+    skr_fingerprint_add (&past->sum, &past->collection->id, skr_span_text (past->document), entry);
+    return SAKER_OK;
+}
+
+static saker_err_t note_hlc (const skr_leaf_t *leaf, void *argument)
+{
+    *(uint64_t *) argument = leaf->hlc;
+    return SKR_STOP;
+}
+
+static bool read_past (const sim_peer_t *peer, const skr_collection_t *collection, past_t *past)
+{
+    skr_past_t *opened;
+    skr_replica_t *replica = replica_of (peer);
+    past->collection = collection;
+    past->sum = (skr_fingerprint_t){0};
+    saker_err_t error = skr_past_open (&opened, replica, SKR_COMMITTED, collection,
+                                       skr_span_text (past->document), past->hlc);
+    if (error == SAKER_OK) {
+        const skr_cells_t *cells = skr_past_cells (opened);
+        error =
+            cells->scan (cells->context, skr_span (NULL, 0), skr_span (NULL, 0), add_past, past);
+        skr_past_close (&opened);
+    }
+    skr_store_forget (skr_replica_store (replica));
+    if (error != SAKER_OK && !is_excused (peer, error)) {
+        sim_fail ("peer %d cannot read the past of %s: %s", peer->no, collection->name,
+                  skr_error ());
+    }
+    return error == SAKER_OK;
+}
+
+static void compare_past (const sim_peer_t *one, const sim_peer_t *other,
+                          const skr_collection_t *ours, const skr_collection_t *theirs,
+                          const char *document)
+{
+    past_t left = {.document = document}, right;
+    saker_err_t error = skr_replica_read (replica_of (one), ours, skr_span_text (document),
+                                          skr_span (NULL, 0), note_hlc, &left.hlc);
+    if (error != SKR_STOP && error != SAKER_OK) {
+        return;
+    }
+    left.hlc--; /* right before the first leaf was written */
+    right = left;
+    if (read_past (one, ours, &left) && read_past (other, theirs, &right)
+        && !skr_fingerprint_equal (&left.sum, &right.sum)) {
+        sim_fail ("peer %d and peer %d have another past of %s/%s", one->no, other->no, ours->name,
+                  document);
+    }
+}
+
+static void check_past (const sim_peer_t *one, const sim_peer_t *other)
+{
+    skr_replica_t *replica = replica_of (one);
+    for (size_t i = 1; i < skr_replica_collections (replica) && !sim.failed; i++) {
+        const skr_collection_t *ours = skr_replica_collection_at (replica, i);
+        const skr_collection_t *theirs = skr_replica_collection (replica_of (other), &ours->id);
+        lines_t documents = {0};
+        showing_t showing = {one, ours, &documents};
+        if (theirs
+            && skr_replica_documents (replica, ours, skr_span (NULL, 0), show_document, &showing)
+                   == SAKER_OK) {
+            for (size_t k = 0; k < documents.count && k < 16 && !sim.failed; k++) {
+                compare_past (one, other, ours, theirs, documents.list[k]);
+            }
+        }
+        free_lines (&documents);
+    }
+}
+
 void sim_oracle_final (void)
 {
     const sim_peer_t *first = sound (0);
@@ -1160,6 +1326,7 @@ void sim_oracle_final (void)
         }
         if (peer->node && !sim.forks && !peer->damaged) {
             check_equal (first, peer);
+            check_past (first, peer);
         }
     }
 }

@@ -1117,6 +1117,80 @@ static void what_is_not_known_is_answered (void)
     end (&fixture);
 }
 
+/* ---- history and conflicts; their answers are looked at in tests/net/test_rivals.c */
+
+static void put_log (fixture_t *fixture, const char *document, uint64_t below)
+{
+    skr_buf_t *request = put_head (fixture, SKR_COMMAND_LOG, 3);
+    put_text (request, 0, "shots");
+    put_text (request, 1, document);
+    put_uint (request, 2, below);
+}
+
+static void put_restore (fixture_t *fixture, const char *document, uint64_t time_ms)
+{
+    skr_buf_t *request = put_head (fixture, SKR_COMMAND_RESTORE, 4);
+    put_text (request, 0, "shots");
+    put_text (request, 1, document);
+    skr_cbor_put_uint (request, 2);
+    skr_cbor_put_bytes (request, NULL, 0);
+    put_uint (request, 3, time_ms);
+}
+
+static void put_conflicts (fixture_t *fixture, const char *document, const char *key)
+{
+    skr_buf_t *request = put_head (fixture, SKR_COMMAND_CONFLICTS, 4);
+    skr_cbor_put_uint (request, 0);
+    skr_cbor_put_bool (request, false);
+    put_text (request, 1, "shots");
+    put_text (request, 2, document);
+    skr_cbor_put_uint (request, 4);
+    skr_cbor_put_bytes (request, key, strlen (key));
+}
+
+static void history_is_asked_in_form (void)
+{
+    fixture_t fixture;
+    char id[302];
+    uint64_t now_ms = skr_world_real ()->wall_ms (NULL);
+    skr_replica_t *reader = NULL;
+    char store[128];
+    CHECK (begin (&fixture));
+    memset (id, 'd', sizeof id - 1);
+    id[301] = 0;
+    CHECK_ANSWER (set_text (&fixture, "shots", "d", "/a", "1"), SAKER_OK, "");
+    put_log (&fixture, "d", 0);
+    CHECK_ANSWER (ask (&fixture), SAKER_OK, "");
+    put_log (&fixture, "d", 1);
+    CHECK_ANSWER (ask (&fixture), SAKER_OK, ""); /* below all: a page without changes */
+    put_log (&fixture, "", 0);
+    CHECK_ANSWER (ask (&fixture), SAKER_EINPUT, "document id");
+    put_log (&fixture, id, 0);
+    CHECK_ANSWER (ask (&fixture), SAKER_EINPUT, "document id");
+    put_log (&fixture, "e", 0);
+    CHECK_ANSWER (ask (&fixture), SAKER_ENOTFOUND, "no change ever touched shots/e");
+    put_restore (&fixture, "d", now_ms + 3600000);
+    CHECK_ANSWER (ask (&fixture), SAKER_EINPUT, "future");
+    put_restore (&fixture, "e", now_ms);
+    CHECK_ANSWER (ask (&fixture), SAKER_ENOTFOUND, "nothing there at that time");
+    put_restore (&fixture, id, now_ms);
+    CHECK_ANSWER (ask (&fixture), SAKER_EINPUT, "document id");
+    put_conflicts (&fixture, "d", "key that is long enough");
+    CHECK_ANSWER (ask (&fixture), SAKER_OK, "");
+    put_conflicts (&fixture, "d", "key");
+    CHECK_ANSWER (ask (&fixture), SAKER_EINPUT, "no place to go on");
+    put_conflicts (&fixture, id, "key that is long enough");
+    CHECK_ANSWER (ask (&fixture), SAKER_ELIMIT, "document id");
+    snprintf (store, sizeof store, "%s/c", fixture.pair.folder);
+    CHECK (pair_adopt (fixture.pair.a, store, "gamma", SKR_ROLE_READ, &reader));
+    CHECK (begin_over (&fixture, reader, fixture.pair.a));
+    put_restore (&fixture, "d", now_ms);
+    CHECK_ANSWER (ask (&fixture), SAKER_ERIGHT, "this device is read");
+    skr_api_destroy (&fixture.api);
+    skr_replica_close (&reader);
+    end (&fixture);
+}
+
 /* ---- hostile bytes */
 
 static void put_sample (fixture_t *fixture, uint64_t which, const saker_cursor_t *cursor)
@@ -1138,6 +1212,15 @@ static void put_sample (fixture_t *fixture, uint64_t which, const saker_cursor_t
         put_text (put_head (fixture, command, 3), 0, "shots");
         put_uint (request, 1, 10);
         put_uint (request, 2, 0);
+        break;
+    case SKR_COMMAND_LOG:
+        put_log (fixture, "d", which % 3);
+        break;
+    case SKR_COMMAND_RESTORE:
+        put_restore (fixture, "d", 1000 + which % 3);
+        break;
+    case SKR_COMMAND_CONFLICTS:
+        put_conflicts (fixture, "d", "key that is long enough");
         break;
     default:
         put_text (request, 0, "shots");
@@ -1254,6 +1337,7 @@ int main (int argc, char **argv)
     RUN (what_cannot_be_written_is_refused);
     RUN (limits_are_named);
     RUN (what_is_not_known_is_answered);
+    RUN (history_is_asked_in_form);
     RUN (mutated_requests_do_no_harm);
     RUN (random_bytes_are_dropped);
     return CHECK_END ();
