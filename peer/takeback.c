@@ -27,6 +27,7 @@ typedef struct takeback_t {
     uint64_t *positions; /* of what is undone, ascending */
     size_t count, capacity;
     uint64_t voided;
+    skr_clock_t base;    /* what the log starts above */
     skr_buf_t raw, undo; /* copies of a log entry */
 } takeback_t;
 
@@ -35,9 +36,13 @@ static saker_err_t no_memory (void)
     return skr_fail (SAKER_ENOMEM, "out of memory");
 }
 
+/* design 8: no void change is below the cut. An admin that means ill could state a cutoff of 0 all
+   the same: what is in everybody's store, without its undo, is left there. */
 static uint64_t limit_of (const takeback_t *self, const skr_id_t *writer)
 {
-    return skr_roster_limit (self->replica->roster, writer, &self->held->live.id);
+    uint64_t limit = skr_roster_limit (self->replica->roster, writer, &self->held->live.id);
+    uint64_t base = skr_clock_get (&self->base, writer);
+    return limit > base ? limit : base;
 }
 
 /* ---- what is to be undone */
@@ -55,7 +60,7 @@ static saker_err_t first_void (const takeback_t *self, uint64_t *first)
         saker_err_t error = skr_log_find (self->replica->store, SKR_GROUP, self->held->live.no,
                                           chain->writer_no, limit + 1, &position);
         if (error == SAKER_ENOTFOUND) {
-            return skr_fail (SAKER_EDAMAGED, "a void change is not in the log any more");
+            return skr_fail (SAKER_EDAMAGED, "a void change is missing in the log");
         }
         SKR_TRY (error);
         *first = position < *first ? position : *first;
