@@ -98,16 +98,11 @@ static saker_err_t look_at_deps (const skr_log_entry_t *entry, void *argument)
 static saker_err_t first_upon_void (takeback_t *self, uint64_t *first)
 {
     looking_t looking = {self, UINT64_MAX};
-    skr_clock_t base = {0};
-    saker_err_t error = self->held->upon_void
-                            ? skr_log_base (self->replica->store, SKR_GROUP, self->held->live.no,
-                                            &self->held->live.clock, &base)
-                            : SAKER_OK;
-    if (error == SAKER_OK && self->held->upon_void) {
+    saker_err_t error = SAKER_OK;
+    if (self->held->upon_void) {
         error = skr_log_missing (self->replica->store, SKR_GROUP, self->held->live.no,
-                                 &self->held->live.clock, &base, look_at_deps, &looking);
+                                 &self->held->live.clock, &self->base, look_at_deps, &looking);
     }
-    skr_clock_free (&base);
     *first = looking.first;
     return error;
 }
@@ -323,6 +318,8 @@ static saker_err_t move_epoch (skr_replica_t *self)
 static saker_err_t undo_and_redo (takeback_t *self)
 {
     uint64_t first, upon;
+    SKR_TRY (skr_log_base (self->replica->store, SKR_GROUP, self->held->live.no,
+                           &self->held->live.clock, &self->base));
     SKR_TRY (first_void (self, &first));
     SKR_TRY (first_upon_void (self, &upon));
     first = upon < first ? upon : first;
@@ -352,6 +349,7 @@ static saker_err_t take_back (skr_replica_t *replica, skr_held_t *held)
                  held->live.name[0] ? held->live.name : "a collection");
     }
     free (self.positions);
+    skr_clock_free (&self.base);
     skr_buf_free (&self.raw);
     skr_buf_wipe (&self.undo);
     return skr_wrap (error, "take back void changes");
