@@ -39,6 +39,12 @@ static uint64_t outer_mono (void *context)
     return self->outer->mono_ms (self->outer->context);
 }
 
+static bool outer_home (void *context, const char *folder, skr_home_t *home)
+{
+    const skr_node_t *self = context;
+    return self->outer->home && self->outer->home (self->outer->context, folder, home);
+}
+
 /* ---- what one message is handled with */
 
 typedef void message_fn (skr_node_t *self, skr_span_t routing, const char *user_id,
@@ -663,7 +669,7 @@ saker_err_t skr_node_new (skr_node_t **self_p, const char *store, const saker_co
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
     self->outer = world;
-    self->world = (skr_world_t){self, outer_wall, outer_mono, filter_log};
+    self->world = (skr_world_t){self, outer_wall, outer_mono, filter_log, outer_home};
     self->config = *config;
     self->log_level = config->log_level;
     self->wake = wake;

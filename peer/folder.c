@@ -262,6 +262,18 @@ saker_err_t skr_folder_reserve (const char *folder, const char *name, size_t byt
     return SAKER_OK;
 }
 
+saker_err_t skr_folder_mark (const char *folder, const char *name)
+{
+    char path[PATH_MAX];
+    SKR_TRY (file_in (folder, name, path));
+    int file = open (path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file < 0) {
+        return from_errno (errno, "make a file in folder", folder);
+    }
+    (void) close (file);
+    return SAKER_OK;
+}
+
 bool skr_folder_has (const char *folder, const char *name)
 {
     char path[PATH_MAX];

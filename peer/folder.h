@@ -22,6 +22,8 @@ saker_err_t skr_folder_lock (const char *folder, int *lock) SKR_MUST_USE;
 saker_err_t skr_folder_sync (const char *folder) SKR_MUST_USE;
 /* Makes a file of zeros with its place on the disk, unless it is there. SAKER_EFULL. */
 saker_err_t skr_folder_reserve (const char *folder, const char *name, size_t bytes) SKR_MUST_USE;
+/* Makes an empty file, unless it is there. SAKER_EFULL. */
+saker_err_t skr_folder_mark (const char *folder, const char *name) SKR_MUST_USE;
 /* Is there a file with this name? */
 bool skr_folder_has (const char *folder, const char *name);
 void skr_folder_unlink (const char *folder, const char *name);

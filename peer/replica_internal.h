@@ -5,6 +5,7 @@
 #ifndef SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
 #define SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
 
+#include "peer/incarnation.h"
 #include "peer/replica.h"
 #include "peer/waiting.h"
 
@@ -37,6 +38,13 @@ typedef struct skr_held_t {
     bool fresh;          /* made in the open group */
 } skr_held_t;
 
+/* What a new incarnation changes. */
+typedef struct skr_identity_t {
+    skr_id_t writer, epoch;
+    uint8_t incarnation[SKR_INCARNATION_BYTES];
+    skr_renewal_t renewal;
+} skr_identity_t;
+
 struct skr_replica_t {
     const skr_world_t *world;
     skr_device_t *device;
@@ -47,6 +55,9 @@ struct skr_replica_t {
     skr_waiting_t *waiting;
     skr_id_t mesh, writer, epoch;
     uint8_t incarnation[SKR_INCARNATION_BYTES];
+    skr_renewal_t renewal;
+    skr_identity_t identity; /* the four before this, as committed */
+    skr_doubt_t doubt;       /* a new incarnation is due, before anything is written */
 
     skr_held_t **held; /* the roster first; what was made in the open group last */
     size_t held_count, held_capacity;

@@ -111,8 +111,10 @@ typedef struct sim_peer_t {
     uint64_t drift_since_ms;
     bool wall_stopped;
     uint64_t wall_stopped_ms;
-    bool forked;  /* its store was copied back, or runs twice */
-    bool damaged; /* bits were flipped in its store */
+    int machine;   /* whose id its world tells */
+    uint64_t born; /* when the file of its store was made */
+    bool forked;   /* its store was copied back, or runs twice */
+    bool damaged;  /* bits were flipped in its store */
     int starts;
     uint64_t rounds;
 } sim_peer_t;
