@@ -2,6 +2,7 @@
 
 #include "mesh/join.h"
 #include "mesh/node.h"
+#include "peer/backup.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #define DESCRIPTORS_MAX 65536
+
+_Static_assert(sizeof ((saker_restored_t *) 0)->mesh == SKR_NAME_BYTES_MAX + 1, "names fit");
 
 struct saker_daemon_t {
     skr_node_t *node;
@@ -52,6 +55,22 @@ saker_err_t saker_join (const char *store, const char *text, const char *device,
                               : error;
     sodium_memzero (&ticket, sizeof ticket);
     return error;
+}
+
+saker_err_t saker_restore (const char *store, const char *file, const char *passphrase,
+                           saker_restored_t *restored, saker_progress_fn *progress_fn,
+                           void *argument)
+{
+    skr_restored_t made;
+    SKR_TRY (start_sodium ());
+    saker_err_t error =
+        skr_restore (store, file, passphrase, progress_fn, argument, skr_world_real (), &made);
+    if (error == SAKER_OK && restored) {
+        memcpy (restored->mesh, made.mesh, sizeof restored->mesh);
+        memcpy (restored->device, made.device, sizeof restored->device);
+        restored->taken_ms = made.taken_ms;
+    }
+    return skr_wrap (error, "restore");
 }
 
 /* ---- the daemon */

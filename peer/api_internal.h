@@ -23,6 +23,8 @@
      VERIFY       ?0 collection, 1 timeout, 2 number of the  0 verdicts, ?1 next number
                   first collection
      INVITE       0 role, 1 time until it expires            0 ticket
+     BACKUP       ?0 number, ?1 page                         0 number, 1 items (backup.h), 2 last,
+                                                             3 mesh id, 4 used bytes of the store
 
      intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
@@ -39,6 +41,7 @@
 #define SKR_PEER_API_INTERNAL_H_INCLUDED
 
 #include "peer/api.h"
+#include "peer/backup.h"
 #include "peer/fields.h"
 
 #define SKR_API_PAGE_BYTES (256u << 10)
@@ -69,6 +72,14 @@ struct skr_api_t {
     skr_waiter_t *waiters[SKR_API_WAITERS_MAX];
     size_t waiters_count;
     size_t waiters_bytes;
+
+    struct {
+        uint64_t number; /* 0: none is under way */
+        uint64_t page;   /* the next */
+        uint64_t begun_ms, asked_ms;
+        skr_backup_place_t place;
+    } backup;
+    uint64_t backups; /* begun so far */
 
     uint64_t since_ms; /* mono: when it was made */
     uint64_t requests, bad_requests, refused, clients, full;
@@ -116,6 +127,9 @@ skr_api_handler_t skr_api_read, skr_api_iterate, skr_api_collections, skr_api_do
 skr_api_handler_t skr_api_peers, skr_api_status;
 /* api_wait.c */
 skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify;
+/* api_backup.c */
+skr_api_handler_t skr_api_backup;
+void skr_api_backup_turn (skr_api_t *self);
 /* The client asks something else: it has given up what it waited for. */
 void skr_api_forget_waiter (skr_api_t *self, skr_span_t client);
 void skr_api_free_waiters (skr_api_t *self);

@@ -83,7 +83,7 @@ static saker_err_t file_in (const char *folder, const char *name, char path[PATH
     return SAKER_OK;
 }
 
-static saker_err_t check_empty (const char *folder)
+saker_err_t skr_folder_empty (const char *folder)
 {
     DIR *entries = opendir (folder);
     if (!entries) {
@@ -114,7 +114,7 @@ saker_err_t skr_folder_make (const char *folder, bool *made)
     if (errno != EEXIST) {
         return from_errno (errno, "make folder", folder);
     }
-    return check_empty (folder);
+    return skr_folder_empty (folder);
 }
 
 /* The type of a mounted filesystem, as the kernel lists it ("fuse.sshfs"); "" when not found. */

@@ -12,6 +12,8 @@
 /* Makes the folder with 0700, or takes one that is there and empty. *made: it was missing.
    SAKER_EEXIST when it holds something. */
 saker_err_t skr_folder_make (const char *folder, bool *made) SKR_MUST_USE;
+/* SAKER_EEXIST names the first that it holds. */
+saker_err_t skr_folder_empty (const char *folder) SKR_MUST_USE;
 /* SAKER_ENOTFOUND; SAKER_EINPUT: it is not a folder, not ours, open to others, or on a network
    filesystem. The sentence says what to do. */
 saker_err_t skr_folder_check (const char *folder) SKR_MUST_USE;
