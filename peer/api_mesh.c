@@ -1,6 +1,7 @@
 /* Commands that tell about members and about this peer. */
 
 #include "peer/api_internal.h"
+#include "peer/fork.h"
 #include "peer/incarnation.h"
 
 #include <string.h>
@@ -116,8 +117,9 @@ static size_t put_identity (skr_api_t *self, skr_buf_t *pairs)
 }
 
 /* How often this device's store went on as another writer, why and when the last time. */
-static size_t put_incarnation (const skr_api_t *self, skr_buf_t *pairs)
+static size_t put_incarnation (skr_api_t *self, skr_buf_t *pairs)
 {
+    uint64_t forks = 0, aside = 0;
     skr_id_t writers[WRITERS_MAX];
     const skr_renewal_t *renewal = skr_replica_renewal (self->replica);
     size_t count = 0;
@@ -129,6 +131,12 @@ static size_t put_incarnation (const skr_api_t *self, skr_buf_t *pairs)
         count += put_text (pairs, "/incarnation/why", skr_doubt_text (renewal->why));
         count += put_text (pairs, "/incarnation/what", skr_doubt_sentence (renewal->why));
         count += put_count (pairs, "/incarnation/since_ms", renewal->wall_ms);
+    }
+    if (skr_fork_count (self->replica, &forks, &aside) == SAKER_OK && forks > 0) {
+        count += put_count (pairs, "/fork/collections", forks);
+        count += put_count (pairs, "/fork/changes_aside", aside);
+        count += put_text (pairs, "/fork/what",
+                           "two stores wrote as this one: what this store wrote since is kept aside");
     }
     return count;
 }

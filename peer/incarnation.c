@@ -124,10 +124,11 @@ static void tell (const skr_replica_t *self, skr_doubt_t why)
 saker_err_t skr_incarnation_renew (skr_replica_t *self, skr_doubt_t why)
 {
     bool in_group = skr_replica_in_group (self);
-    self->doubt = SKR_DOUBT_NONE;
     SKR_TRY (skr_replica_begin (self));
+    self->doubt = SKR_DOUBT_NONE;
     saker_err_t error = renew (self, why);
     if (error != SAKER_OK) {
+        self->doubt = why; /* it is still due */
         error = skr_replica_spoil (self, error);
     }
     if (!in_group && error == SAKER_OK) {
@@ -164,6 +165,9 @@ void skr_incarnation_committed (skr_replica_t *self)
 
 void skr_incarnation_aborted (skr_replica_t *self)
 {
+    if (!skr_id_equal (&self->writer, &self->identity.writer)) {
+        self->doubt = self->renewal.why; /* it did not last, and is due again */
+    }
     self->writer = self->identity.writer;
     self->epoch = self->identity.epoch;
     self->renewal = self->identity.renewal;

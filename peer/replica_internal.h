@@ -57,6 +57,7 @@ struct skr_replica_t {
     uint8_t incarnation[SKR_INCARNATION_BYTES];
     skr_renewal_t renewal;
     skr_identity_t identity; /* the four before this, as committed */
+    skr_id_t fork_told;      /* the last writer of whose fork was told */
     skr_doubt_t doubt;       /* a new incarnation is due, before anything is written */
 
     skr_held_t **held; /* the roster first; what was made in the open group last */

@@ -47,6 +47,12 @@ static saker_err_t keep_receipt (skr_replica_t *self, const uint8_t key[16],
 
 /* ---- the two ways in */
 
+/* One that was due, but could not be taken at once. */
+static saker_err_t take_new_incarnation (skr_replica_t *self)
+{
+    return self->doubt == SKR_DOUBT_NONE ? SAKER_OK : skr_incarnation_renew (self, self->doubt);
+}
+
 static saker_err_t check_local (const skr_replica_t *self, const skr_local_t *local)
 {
     const skr_member_t *member = skr_replica_self (self);
@@ -101,6 +107,7 @@ saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
     skr_id_t id;
     memset (receipt, 0, sizeof *receipt);
     SKR_TRY (check_local (self, local));
+    SKR_TRY (take_new_incarnation (self));
     skr_replica_collection_id (self, local->collection, &id);
     if (local->operation_id.size == 0) {
         SKR_TRY (write_once (self, local, &id, receipt));
@@ -132,6 +139,7 @@ saker_err_t skr_replica_state (skr_replica_t *self, const skr_span_t *statements
     skr_making_t making;
     saker_receipt_t receipt = {.seq = 0};
     SKR_TRY (skr_replica_check_group (self));
+    SKR_TRY (take_new_incarnation (self));
     SKR_TRY (skr_making_begin (&making, self, &roster));
     SKR_TRY (skr_making_end (&making, &local, state_all (&making, statements, count), &receipt));
     return skr_admit_ready (self);

@@ -122,7 +122,7 @@ works "write as the new one" on fresh set shots/new /n 8
 works "and it is at bob's" on fresh wait --on bob --timeout 20s
 prints "it reads there" 8 on bob get shots/new /n
 works "all are equal" on bob verify --timeout 20s
-refuses "a cursor from before" 19 "before a restore" on fresh watch --from test --count 1 --timeout 100ms
+refuses "a cursor from before" 19 "is gone" on fresh watch --from test --count 1 --timeout 100ms
 same "the settings" "$(ls "$work/fresh" | grep -c '^device.key$')" 1
 
 finish

@@ -1,9 +1,11 @@
 /* A store that is copied, carried or put back notices, and one that is not does not. */
 
+#include "peer/fork.h"
 #include "peer/incarnation.h"
 #include "peer/replica_internal.h"
 
 #include "tests/check.h"
+#include "tests/lib/pair.h"
 #include "tests/lib/temp_folder.h"
 
 #include <dirent.h>
@@ -300,6 +302,179 @@ static void a_renewal_that_fails_leaves_the_old_one (void)
     temp_folder_remove (folder);
 }
 
+/* ---- what cannot be noticed when it is opened */
+
+/* Nobody knows where a store lives: as on a machine that was cloned with its id. */
+static const skr_world_t *blind_world (void)
+{
+    static skr_world_t world;
+    world = *skr_world_real ();
+    world.home = NULL;
+    return &world;
+}
+
+typedef struct twins_t {
+    pair_t pair;
+    char copy[160];
+    skr_replica_t *old; /* of pair.a, as it was some changes ago */
+    skr_id_t writer, shots;
+} twins_t;
+
+/* a writes 5 changes, is copied, writes 5 more; b has all of it. */
+static bool part (twins_t *twins)
+{
+    const skr_world_t *blind = blind_world ();
+    pair_t *pair = &twins->pair;
+    bool good = pair_open (pair);
+    place (twins->copy, pair->folder, "copy");
+    skr_replica_collection_id (pair->a, "shots", &twins->shots);
+    twins->writer = *skr_replica_writer (pair->a);
+    for (int i = 0; i < 5 && good; i++) {
+        good = pair_set (pair->a, "shots", "d", i) == SAKER_OK;
+    }
+    skr_replica_close (&pair->a);
+    copy_folder (pair->store_a, twins->copy);
+    good = good && skr_replica_open (&pair->a, pair->store_a, blind) == SAKER_OK
+           && skr_replica_open (&twins->old, twins->copy, blind) == SAKER_OK;
+    for (int i = 5; i < 10 && good; i++) {
+        good = pair_set (pair->a, "shots", "d", i) == SAKER_OK;
+    }
+    return good && pair_sync (pair->a, pair->b, &twins->shots) == SAKER_OK
+           && skr_id_equal (skr_replica_writer (twins->old), &twins->writer);
+}
+
+static void join (twins_t *twins)
+{
+    skr_replica_close (&twins->old);
+    pair_close (&twins->pair);
+}
+
+static bool equal (twins_t *twins, skr_replica_t *one, skr_replica_t *other)
+{
+    const skr_collection_t *ours = skr_replica_collection (one, &twins->shots);
+    const skr_collection_t *theirs = skr_replica_collection (other, &twins->shots);
+    return skr_clock_equal (&ours->clock, &theirs->clock)
+           && skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint);
+}
+
+static saker_err_t sync_all (skr_replica_t *from, skr_replica_t *to, const skr_id_t *collection)
+{
+    static const skr_id_t roster;
+    SKR_TRY (pair_sync (from, to, &roster));
+    return pair_sync (from, to, collection);
+}
+
+static void what_others_have_of_it_tells (void)
+{
+    twins_t twins = {.old = NULL};
+    uint64_t forks, aside;
+    CHECK (part (&twins));
+    CHECK_OK (sync_all (twins.pair.b, twins.old, &twins.shots));
+    CHECK_INT (skr_replica_renewal (twins.old)->why, SKR_DOUBT_AHEAD);
+    CHECK (!skr_id_equal (skr_replica_writer (twins.old), &twins.writer));
+    CHECK (equal (&twins, twins.pair.b, twins.old));
+    CHECK_OK (pair_set (twins.old, "shots", "d", 100));
+    CHECK_OK (pair_set (twins.pair.a, "shots", "d", 200));
+    CHECK_OK (sync_all (twins.old, twins.pair.b, &twins.shots));
+    CHECK_OK (sync_all (twins.pair.a, twins.pair.b, &twins.shots));
+    CHECK_OK (sync_all (twins.pair.b, twins.pair.a, &twins.shots));
+    CHECK_OK (sync_all (twins.pair.b, twins.old, &twins.shots));
+    CHECK (equal (&twins, twins.pair.b, twins.old));
+    CHECK (equal (&twins, twins.pair.b, twins.pair.a));
+    CHECK_INT (skr_replica_collection (twins.old, &twins.shots)->changes, 12);
+    CHECK_OK (skr_fork_count (twins.old, &forks, &aside));
+    CHECK_INT (forks, 0);
+    /* the first was never in doubt */
+    CHECK (skr_id_equal (skr_replica_writer (twins.pair.a), &twins.writer));
+    join (&twins);
+}
+
+static saker_err_t check_fork (const skr_fork_t *fork, void *argument)
+{
+    skr_change_t other;
+    *(skr_fork_t *) argument = *fork;
+    SKR_TRY (skr_change_parse (&other, fork->other));
+    return other.seq == 8 ? SAKER_OK : skr_fail (SAKER_EINPUT, "another change");
+}
+
+static saker_err_t check_aside (uint64_t seq, skr_span_t change, void *argument)
+{
+    skr_change_t ours;
+    SKR_TRY (skr_change_parse (&ours, change));
+    ++*(int *) argument;
+    return ours.seq == seq && seq >= 7 ? SAKER_OK : skr_fail (SAKER_EINPUT, "another change");
+}
+
+/* Both wrote 6 and 7; then the other's 8 does not follow. */
+static void a_fork_is_kept_aside (void)
+{
+    twins_t twins = {.old = NULL};
+    const skr_world_t *blind = blind_world ();
+    skr_fork_t fork = {.seq = 0};
+    uint64_t forks, aside;
+    int count = 0;
+    CHECK (part (&twins));
+    CHECK_OK (pair_set (twins.old, "shots", "mine", 1));
+    CHECK_OK (pair_set (twins.old, "shots", "mine", 2));
+    for (int again = 0; again < 2; again++) {
+        CHECK_OK (sync_all (twins.pair.b, twins.old, &twins.shots));
+        CHECK_INT (skr_replica_renewal (twins.old)->why, SKR_DOUBT_FORK);
+    }
+    CHECK_OK (skr_fork_count (twins.old, &forks, &aside));
+    CHECK_INT (forks, 1);
+    CHECK_INT (aside, 1);
+    CHECK_OK (skr_fork_each (twins.old, check_fork, &fork));
+    CHECK_INT (fork.seq, 7);
+    CHECK (skr_id_equal (&fork.writer, &twins.writer));
+    CHECK (skr_id_equal (&fork.collection, &twins.shots));
+    CHECK_OK (skr_fork_aside (twins.old, &fork, check_aside, &count));
+    CHECK_INT (count, 1);
+    skr_id_t writer = *skr_replica_writer (twins.old);
+    CHECK (!skr_id_equal (&writer, &twins.writer));
+    CHECK_OK (pair_set (twins.old, "shots", "mine", 3)); /* as the new writer */
+    skr_replica_close (&twins.old);
+    CHECK_OK (skr_replica_open (&twins.old, twins.copy, blind)); /* and all of it is durable */
+    CHECK (skr_id_equal (skr_replica_writer (twins.old), &writer));
+    CHECK_OK (skr_fork_count (twins.old, &forks, &aside));
+    CHECK_INT (forks, 1);
+    CHECK_INT (aside, 1);
+    join (&twins);
+}
+
+/* The same change under the same number, offered again, is no fork; one of the same number is. */
+static void the_fork_moves_down_to_where_it_began (void)
+{
+    twins_t twins = {.old = NULL};
+    skr_clock_t have = {0};
+    skr_buf_t changes = {0};
+    skr_cbor_t cbor;
+    size_t count = 0;
+    bool more = false;
+    uint64_t forks, aside;
+    CHECK (part (&twins));
+    CHECK_OK (pair_set (twins.old, "shots", "mine", 1));
+    CHECK_OK (pair_set (twins.old, "shots", "mine", 2));
+    CHECK_OK (sync_all (twins.pair.b, twins.old, &twins.shots));
+    CHECK_OK (skr_clock_set (&have, &twins.writer, 3)); /* b's 4, 5: the same; 6: another */
+    CHECK_OK (skr_replica_pull (twins.pair.b, &twins.shots, &have, 1 << 20, &changes, &count,
+                                &more));
+    CHECK_INT (count, 7);
+    skr_cbor_open (&cbor, skr_span_of (&changes));
+    CHECK_OK (skr_replica_begin (twins.old));
+    for (size_t i = 0; i < count; i++) {
+        skr_outcome_t outcome;
+        CHECK_OK (skr_replica_offer (twins.old, skr_cbor_get_bytes (&cbor), &outcome));
+        CHECK_INT (outcome, i < 2 ? SKR_KNOWN : SKR_REFUSED);
+    }
+    CHECK_OK (skr_replica_commit (twins.old));
+    CHECK_OK (skr_fork_count (twins.old, &forks, &aside));
+    CHECK_INT (forks, 1);
+    CHECK_INT (aside, 2);
+    skr_clock_free (&have);
+    skr_buf_free (&changes);
+    join (&twins);
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -311,5 +486,8 @@ int main (int argc, char **argv)
     RUN (an_older_state_laid_over_it_is_noticed);
     RUN (a_crash_while_starting_is_no_copy);
     RUN (a_renewal_that_fails_leaves_the_old_one);
+    RUN (what_others_have_of_it_tells);
+    RUN (a_fork_is_kept_aside);
+    RUN (the_fork_moves_down_to_where_it_began);
     return CHECK_END ();
 }
