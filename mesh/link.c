@@ -93,6 +93,13 @@ static void on_address (void *context, const uint8_t device[32], const char *add
     host->links->address (host->links->context, device, address);
 }
 
+static void on_greeted (void *context, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
+                        const skr_id_t *writer)
+{
+    const host_t *host = context;
+    host->links->greeted (host->links->context, host->link, instance, writer);
+}
+
 /* ---- links come and go with the roster */
 
 skr_link_t *skr_links_find (const skr_links_t *self, const uint8_t device[32])
@@ -146,7 +153,7 @@ static void recall (skr_links_t *links, skr_link_t *link)
     }
 }
 
-static saker_err_t add (skr_links_t *self, const skr_member_t *member)
+saker_err_t skr_links_add (skr_links_t *self, const skr_member_t *member)
 {
     if (self->count == self->capacity) {
         size_t capacity = self->capacity ? 2 * self->capacity : 8;
@@ -165,7 +172,7 @@ static saker_err_t add (skr_links_t *self, const skr_member_t *member)
     memcpy (box->link.device, member->device, sizeof box->link.device);
     memcpy (box->link.transport, member->transport, sizeof box->link.transport);
     memcpy (box->link.name, member->name, sizeof box->link.name);
-    skr_session_host_t host = {&box->host, on_send, on_hello, on_address};
+    skr_session_host_t host = {&box->host, on_send, on_hello, on_address, on_greeted};
     saker_err_t error = skr_session_new (&box->link.session, self->replica, &box->link.report,
                                          &self->claims, member->device, &host);
     if (error != SAKER_OK) {
@@ -175,6 +182,16 @@ static saker_err_t add (skr_links_t *self, const skr_member_t *member)
     recall (self, &box->link);
     self->links[self->count++] = &box->link;
     return SAKER_OK;
+}
+
+void skr_links_remove (skr_links_t *self, const uint8_t device[32])
+{
+    for (size_t i = self->count; i-- > 0;) {
+        if (memcmp (self->links[i]->device, device, SKR_DEVICE_KEY_BYTES) == 0) {
+            destroy (self, self->links[i]);
+            self->links[i] = self->links[--self->count];
+        }
+    }
 }
 
 saker_err_t skr_links_follow (skr_links_t *self)
@@ -190,7 +207,7 @@ saker_err_t skr_links_follow (skr_links_t *self)
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
         const skr_member_t *member = skr_roster_at (roster, i);
         if (memcmp (member->device, own, 32) != 0 && !skr_links_find (self, member->device)) {
-            SKR_TRY (add (self, member));
+            SKR_TRY (skr_links_add (self, member));
         }
     }
     return SAKER_OK;
@@ -312,8 +329,11 @@ static void keep_state (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
 
 static bool all_up (const skr_links_t *links)
 {
+    const uint8_t *own = skr_device_key (skr_replica_device (links->replica));
     for (size_t i = 0; i < links->count; i++) {
-        if (links->links[i]->state != SKR_LINK_UP) {
+        /* whether there is a twin is not known: see twin.h */
+        if (links->links[i]->state != SKR_LINK_UP
+            && memcmp (links->links[i]->device, own, SKR_DEVICE_KEY_BYTES) != 0) {
             return false;
         }
     }

@@ -41,6 +41,7 @@ typedef struct skr_link_t {
     uint64_t greeted_ms;                       /* mono, of the last HELLO's answer */
     bool kept;                                 /* the address that answered is in the store */
     uint8_t instance[SKR_WIRE_INSTANCE_BYTES]; /* of its process, as it said itself; 0: unknown */
+    uint8_t heard[SKR_WIRE_INSTANCE_BYTES];    /* of the process whose beats come on the SUB */
     bool restarted;                            /* it is another process since the last turn */
     bool news;                                 /* an address was learned since the last turn */
 } skr_link_t;
@@ -61,10 +62,16 @@ typedef struct skr_links_t {
     void *context;
     /* A member's address became known. */
     void (*address) (void *context, const uint8_t device[32], const char *address);
+    /* The process at the other end of a link answered a HELLO. */
+    void (*greeted) (void *context, skr_link_t *link,
+                     const uint8_t instance[SKR_WIRE_INSTANCE_BYTES], const skr_id_t *writer);
 } skr_links_t;
 
 /* Makes the links of new members; ends those of members that are gone. */
 saker_err_t skr_links_follow (skr_links_t *self) SKR_MUST_USE;
+/* One link more, or less, than the roster has other members: see twin.h. */
+saker_err_t skr_links_add (skr_links_t *self, const skr_member_t *member) SKR_MUST_USE;
+void skr_links_remove (skr_links_t *self, const uint8_t device[32]);
 skr_link_t *skr_links_find (const skr_links_t *self, const uint8_t device[32]);
 void skr_links_free (skr_links_t *self);
 

@@ -125,7 +125,7 @@ static void note_success (skr_node_t *self)
 }
 
 /* A store that failed in the middle of a group: nothing of the group counts. */
-static void fail_group (skr_node_t *self, saker_err_t error)
+void skr_node_fail_group (skr_node_t *self, saker_err_t error)
 {
     if (error == SAKER_OK) {
         return;
@@ -159,6 +159,25 @@ static void take_call (skr_node_t *self, const skr_member_t *member, const skr_s
     }
 }
 
+/* Our own device said HELLO to us: the first address that it tells is where it is. */
+static void take_twin_call (skr_node_t *self, const skr_said_t *said)
+{
+    char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1] = {0};
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, said->addresses);
+    size_t count = skr_cbor_get_array (&cbor, SKR_LINK_ADDRESSES_MAX);
+    skr_span_t text = count ? skr_cbor_get_text (&cbor) : skr_span (NULL, 0);
+    if (text.size && text.size < sizeof address && !memchr (text.data, 0, text.size)) {
+        memcpy (address, text.data, text.size);
+    }
+    skr_twin_called (self, said->instance.data, address);
+}
+
+static bool is_own (const skr_node_t *self, const uint8_t device[32])
+{
+    return memcmp (device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
+}
+
 static void hold_join (skr_node_t *self, skr_span_t routing, skr_span_t request)
 {
     if (self->joins_count < SKR_NODE_JOINS_MAX) {
@@ -186,6 +205,9 @@ static void on_request (skr_node_t *self, skr_span_t routing, const char *user_i
     } else if (answer.size && !answer.failed
                && !skr_socket_send (self->router, routing, skr_span_of (&answer))) {
         self->stats.unsent++;
+    }
+    if (asker.member && said.addresses.size && is_own (self, asker.member->device)) {
+        take_twin_call (self, &said);
     }
     if (asker.member && said.addresses.size) {
         take_call (self, asker.member, &said);
@@ -230,7 +252,8 @@ static void send_local (void *context, skr_span_t client, skr_span_t answer)
 static void on_answer (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
 {
     (void) routing, (void) user_id;
-    fail_group (self, skr_session_answer (self->taking->session, body, skr_node_now (self)));
+    skr_node_fail_group (self,
+                         skr_session_answer (self->taking->session, body, skr_node_now (self)));
 }
 
 static void on_frame (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
@@ -248,7 +271,7 @@ static void on_frame (skr_node_t *self, skr_span_t routing, const char *user_id,
     }
     skr_link_heard (link, mono_ms);
     if (kind == SKR_FRAME_LIVE) {
-        fail_group (self, skr_live_take (self->replica, rest, &bad));
+        skr_node_fail_group (self, skr_live_take (self->replica, rest, &bad));
     } else if (kind == SKR_FRAME_BEAT) {
         skr_tell_take (self, link, rest, mono_ms);
     } else {
@@ -272,10 +295,21 @@ static void drain_link (skr_node_t *self, skr_link_t *link, size_t *bytes_left)
 static void on_address (void *context, const uint8_t device[32], const char *address)
 {
     skr_node_t *self = context;
+    if (is_own (self, device)) {
+        skr_twin_hint (self, address);
+        return;
+    }
     skr_link_t *link = skr_links_find (&self->links, device);
     if (link && !skr_session_greeted (link->session) && skr_address_numeric (address)) {
         skr_link_learn (link, address);
     }
+}
+
+/* Who is at the other end of a link answered. */
+static void on_greeted (void *context, skr_link_t *link,
+                        const uint8_t instance[SKR_WIRE_INSTANCE_BYTES], const skr_id_t *writer)
+{
+    skr_twin_greeted (context, link, instance, writer);
 }
 
 /* ---- beacons */
@@ -296,8 +330,10 @@ static void drain_beacon (skr_node_t *self, skr_beacon_t *beacon)
                                     skr_replica_roster (self->replica), self->links.instance, &port)
                 : NULL;
         skr_link_t *link = member ? skr_links_find (&self->links, member->device) : NULL;
-        if (link) {
-            snprintf (address, sizeof address, "tcp://%s:%u", host, port);
+        snprintf (address, sizeof address, "tcp://%s:%u", host, port);
+        if (member && is_own (self, member->device)) {
+            skr_twin_hint (self, address);
+        } else if (link) {
             skr_link_learn (link, address);
             self->beacon_stats.heard++;
         } else {
@@ -450,7 +486,7 @@ static void keep_address (skr_node_t *self, skr_link_t *link)
     }
     saker_err_t error = skr_replica_begin (self->replica);
     error = error == SAKER_OK ? skr_store_put (store, SKR_ADDRESSES, key, address) : error;
-    fail_group (self, error);
+    skr_node_fail_group (self, error);
 }
 
 static void keep_addresses (skr_node_t *self)
@@ -561,6 +597,7 @@ static void turn (skr_node_t *self)
         note_failure (self, SAKER_EIO);
     }
     follow_roster (self);
+    skr_twin_turn (self, now_ms);
     for (size_t i = 0; i < self->links.count; i++) {
         skr_link_t *link = self->links.links[i];
         if (links_due || link->news || link->restarted) {
@@ -568,7 +605,7 @@ static void turn (skr_node_t *self)
         }
         saker_err_t error = skr_session_turn (link->session, now_ms);
         if (error != SAKER_OK) {
-            fail_group (self, error);
+            skr_node_fail_group (self, error);
         }
     }
     if (links_due) {
@@ -649,6 +686,8 @@ static saker_err_t start (skr_node_t *self, const char *store)
     self->links.world = &self->world;
     self->links.context = self;
     self->links.address = on_address;
+    self->links.greeted = on_greeted;
+    self->started_wall_ms = self->world.wall_ms (self->world.context);
     self->links.own_addresses = self->book.own_list;
     self->links.own_addresses_count = self->book.own_count;
     randombytes_buf (self->links.instance, sizeof self->links.instance);

@@ -39,6 +39,9 @@ typedef struct skr_session_host_t {
     void (*hello) (void *context, uint16_t pub_port);
     /* It told of a member's address. */
     void (*address) (void *context, const uint8_t device[32], const char *address);
+    /* Before `hello`: which process it is, and its writer. May be NULL. */
+    void (*greeted) (void *context, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
+                     const skr_id_t *writer);
 } skr_session_host_t;
 
 /* Borrows all but the host, which it copies. `device`: the member that it talks to. */

@@ -96,7 +96,8 @@ static saker_err_t note_own_fork (skr_replica_t *self, const trial_t *trial,
                                   const skr_member_t *author)
 {
     const skr_held_t *held = skr_holdings_find (self, &trial->change.collection);
-    if (!held || memcmp (author->device, skr_device_key (self->device), SKR_DEVICE_KEY_BYTES) != 0) {
+    if (!held
+        || memcmp (author->device, skr_device_key (self->device), SKR_DEVICE_KEY_BYTES) != 0) {
         return SAKER_OK;
     }
     if (skr_id_equal (&trial->change.writer, &self->writer)) {
@@ -463,8 +464,8 @@ static saker_err_t try_new (skr_replica_t *self, const skr_held_t *held, trial_t
 {
     SKR_TRY (skr_change_is_roster (&trial->change) ? try_roster (self, held, trial)
                                                    : try_data (self, held, trial));
-    bool signed_by_us = trial->outcome == SKR_APPLIED
-                        || (trial->outcome == SKR_WAITING && trial->verified);
+    bool signed_by_us =
+        trial->outcome == SKR_APPLIED || (trial->outcome == SKR_WAITING && trial->verified);
     if (signed_by_us && skr_id_equal (&trial->change.writer, &self->writer)
         && self->doubt == SKR_DOUBT_NONE) {
         /* What others have of a writer it has itself; so this is not the only store that is it. */

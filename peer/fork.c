@@ -63,8 +63,8 @@ static saker_err_t keep_one (skr_replica_t *self, const skr_held_t *held, const 
     uint8_t key[ASIDE_KEY_BYTES];
     uint64_t position;
     skr_log_entry_t entry;
-    saker_err_t error = skr_log_find (self->store, SKR_GROUP, held->live.no, chain->writer_no, seq,
-                                      &position);
+    saker_err_t error =
+        skr_log_find (self->store, SKR_GROUP, held->live.no, chain->writer_no, seq, &position);
     if (error == SAKER_OK) {
         error = skr_log_get (self->store, SKR_GROUP, position, &entry);
     }
@@ -81,8 +81,8 @@ static saker_err_t keep_aside (skr_replica_t *self, const skr_held_t *held,
                                const skr_chain_t *chain, uint64_t from)
 {
     size_t bytes = 0;
-    uint64_t last = chain->seq - from < SKR_FORK_ASIDE_MAX ? chain->seq
-                                                           : from + SKR_FORK_ASIDE_MAX - 1;
+    uint64_t last =
+        chain->seq - from < SKR_FORK_ASIDE_MAX ? chain->seq : from + SKR_FORK_ASIDE_MAX - 1;
     for (uint64_t seq = from; seq <= last && bytes < SKR_FORK_ASIDE_BYTES_MAX; seq++) {
         SKR_TRY (keep_one (self, held, chain, seq, &bytes));
     }
@@ -110,10 +110,11 @@ saker_err_t skr_fork_note (skr_replica_t *self, const skr_held_t *held, const sk
     if (error != SAKER_OK) {
         return skr_replica_spoil (self, error);
     }
-    skr_log (self->world, SKR_LOG_WARNING,
-             "%s: this device wrote change %llu twice, in two stores: its changes from there on are "
-             "kept aside",
-             held->live.name[0] ? held->live.name : "a collection", (unsigned long long) seq);
+    skr_log (
+        self->world, SKR_LOG_WARNING,
+        "%s: this device wrote change %llu twice, in two stores: its changes from there on are "
+        "kept aside",
+        held->live.name[0] ? held->live.name : "a collection", (unsigned long long) seq);
     return SAKER_OK;
 }
 

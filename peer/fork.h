@@ -1,14 +1,14 @@
 /* Fork: two different changes under one seq of a writer of this device. It happens when a store was
    copied, or put back to an older state, in a way that it could not notice before it wrote. This
-   keeps what a settlement needs: the other change, which with ours of the same seq is the proof, and
-   our own changes from there on, so that they can be issued again by another writer. */
+   keeps what a settlement needs: the other change, which with ours of the same seq is the proof,
+   and our own changes from there on, so that they can be issued again by another writer. */
 
 #ifndef SKR_PEER_FORK_H_INCLUDED
 #define SKR_PEER_FORK_H_INCLUDED
 
 #include "peer/replica_internal.h"
 
-#define SKR_FORK_ASIDE_MAX 4096               /* changes kept aside of one fork */
+#define SKR_FORK_ASIDE_MAX 4096 /* changes kept aside of one fork */
 #define SKR_FORK_ASIDE_BYTES_MAX (16u << 20)
 
 /* In a group: `change`, well signed by this device, is not what we have at its place, or does not
