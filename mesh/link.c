@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEED_DIALS_MAX 8    /* members looked for at seeds at the same time */
-#define HELLO_AGAIN_MS 3000 /* greeted, but not heard: say HELLO again */
+#define SEED_DIALS_MAX 8      /* members looked for at seeds at the same time */
+#define HELLO_AGAIN_MS 3000   /* greeted, but not heard: say HELLO again */
+#define GREET_ANYWAY_MS 10000 /* is there news of addresses, of a twin of ours? */
 #define GOSSIP_AGAIN_MS                                                                            \
     1000 /* some member is not reached: ask those that are for its address; or this                \
             one does not reach us: tell it ours */
@@ -374,8 +375,10 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
         /* At the same address, too: zmq gives up where it was refused, and who has not heard yet
            that we are a member refuses. */
         dial (links, self, mono_ms);
-    } else if (greeted && heard && mono_ms - self->greeted_ms >= GOSSIP_AGAIN_MS
-               && !(all_up (links) && is_heard_there (links, self))) {
+    } else if (greeted && heard
+               && (mono_ms - self->greeted_ms >= GREET_ANYWAY_MS
+                   || (mono_ms - self->greeted_ms >= GOSSIP_AGAIN_MS
+                       && !(all_up (links) && is_heard_there (links, self))))) {
         self->greeted_ms = mono_ms;
         skr_session_greet (self->session, mono_ms);
     } else if (greeted && !heard && mono_ms - self->greeted_ms >= HELLO_AGAIN_MS && !patient) {
@@ -387,10 +390,18 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
 
 void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES])
 {
-    static const uint8_t unknown[SKR_WIRE_INSTANCE_BYTES];
-    bool known = memcmp (self->instance, unknown, sizeof unknown) != 0;
-    self->restarted |= known && memcmp (self->instance, instance, sizeof unknown) != 0;
-    memcpy (self->instance, instance, sizeof unknown);
+    size_t at = 0;
+    while (at < self->called_count
+           && memcmp (self->called[at], instance, SKR_WIRE_INSTANCE_BYTES) != 0) {
+        at++;
+    }
+    if (at == self->called_count) {
+        self->restarted |= self->called_count > 0;
+        at -= at == SKR_LINK_INSTANCES;
+        self->called_count = at + 1;
+    }
+    memmove (self->called[1], self->called[0], at * sizeof self->called[0]);
+    memcpy (self->called[0], instance, SKR_WIRE_INSTANCE_BYTES);
 }
 
 void skr_link_heard (skr_link_t *self, uint64_t mono_ms)

@@ -519,6 +519,26 @@ static void commit (skr_node_t *self)
     answer_joins (self, error);
 }
 
+/* Who was restarted, or runs twice: where else it said it is, so that two with one key find each
+   other. */
+static size_t write_twins (const skr_node_t *self, skr_buf_t *pairs, size_t count)
+{
+    size_t before = count;
+    for (size_t i = 0; i < self->links.count; i++) {
+        const skr_link_t *link = self->links.links[i];
+        for (size_t k = 0; link->called_count > 1 && k < 2 && k < link->addresses_count; k++) {
+            const char *address = link->addresses[k];
+            if (count < SKR_WIRE_ADDRESSES_MAX && strcmp (address, link->address) != 0) {
+                skr_cbor_put_array (pairs, 2);
+                skr_cbor_put_bytes (pairs, link->device, 32);
+                skr_cbor_put_text (pairs, address, strlen (address));
+                count++;
+            }
+        }
+    }
+    return count - before;
+}
+
 /* HELLO's answer tells where members are: ourselves and whom we reach. */
 static void write_book (skr_node_t *self)
 {
@@ -541,6 +561,7 @@ static void write_book (skr_node_t *self)
             count++;
         }
     }
+    count += write_twins (self, &pairs, count);
     skr_cbor_put_array (&book, count);
     skr_buf_append_span (&book, skr_span_of (&pairs));
     if (book.failed

@@ -870,6 +870,11 @@ void skr_session_greet (skr_session_t *self, uint64_t mono_ms)
     }
 }
 
+void skr_session_look (skr_session_t *self)
+{
+    self->look = self->greeted;
+}
+
 bool skr_session_greeted (const skr_session_t *self)
 {
     return self->greeted;

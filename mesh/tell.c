@@ -197,8 +197,9 @@ void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t bytes, uint64
     } else if (error != SAKER_EWAIT) {
         self->stats.bad_frames++;
     } else {
-        from->report.state =
-            0; /* an unknown writer: the roster has news; the session asks for STATE */
+        /* an unknown writer: the roster has news, whatever its last beat said */
+        from->report.state = 0;
+        skr_session_look (from->session);
     }
     skr_beat_free (beat);
     free (beat);

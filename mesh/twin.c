@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOOK_MS 60000    /* so long is looked for it where somebody says it is */
-#define FORGET_MS 600000 /* not seen for so long: it is gone */
-#define REST_MS 600000   /* then it is looked for again */
+#define LOOK_MS 60000     /* so long is looked for it where somebody says it is */
+#define FORGET_MS 600000  /* not seen for so long: it is gone */
+#define REST_MIN_MS 10000 /* then it is looked for again */
+#define REST_MAX_MS 600000
 #define BEATS_MIN 5
 
 static const uint8_t *own_device (const skr_node_t *self)
@@ -90,10 +91,19 @@ static void look (skr_node_t *self, const char *address)
     }
 }
 
-/* Others go on to tell an address that this device had once. */
+/* Others go on to tell an address that this device had once: so where nobody answered is looked
+   again less and less often. */
 void skr_twin_hint (skr_node_t *self, const char *address)
 {
-    if (skr_node_now (self) >= self->twin.rest_ms) {
+    skr_twin_t *twin = &self->twin;
+    if (is_own_address (self, address)) {
+        return;
+    }
+    if (strcmp (twin->candidate, address) != 0) {
+        (void) snprintf (twin->candidate, sizeof twin->candidate, "%s", address);
+        twin->rest_ms = twin->pause_ms = 0;
+    }
+    if (skr_node_now (self) >= twin->rest_ms) {
         look (self, address);
     }
 }
@@ -112,6 +122,7 @@ void skr_twin_greeted (skr_node_t *self, skr_link_t *link, const uint8_t *instan
     }
     if (is_our_instance (self, instance)) {
         (void) snprintf (self->twin.ourselves, sizeof self->twin.ourselves, "%s", link->address);
+        self->twin.candidate[0] = 0;
         self->twin.looked_ms = 0; /* at its turn: this is called from within the link */
     } else {
         found (self, instance, writer, link->address);
@@ -158,7 +169,11 @@ void skr_twin_turn (skr_node_t *self, uint64_t mono_ms)
         twin->looked_ms = mono_ms;
     } else if (link && mono_ms >= twin->looked_ms + LOOK_MS) {
         stop_looking (self);
-        twin->rest_ms = mono_ms + REST_MS;
+        twin->pause_ms = twin->pause_ms ? 2 * twin->pause_ms : REST_MIN_MS;
+        twin->pause_ms = twin->pause_ms < REST_MAX_MS ? twin->pause_ms : REST_MAX_MS;
+        twin->rest_ms = mono_ms + twin->pause_ms;
+    } else if (!link && twin->candidate[0] && mono_ms >= twin->rest_ms) {
+        look (self, twin->candidate);
     }
     if (twin->found && mono_ms >= twin->seen_ms + FORGET_MS) {
         skr_log (&self->world, SKR_LOG_INFO, "the other process with this device's key is gone");

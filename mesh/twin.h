@@ -19,7 +19,8 @@ typedef struct skr_twin_t {
     char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1];   /* "": not known */
     uint64_t seen_ms;                               /* mono */
     uint64_t looked_ms;                             /* mono, since when there is a link to look */
-    uint64_t rest_ms;                               /* mono, not looked for before */
+    char candidate[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* where somebody says that it is, or "" */
+    uint64_t rest_ms, pause_ms;                     /* mono, not looked for before; how long */
     char ourselves[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* an address that turned out to be ours */
     /* beats of an instance that is not ours, before it was found in another way */
     uint8_t heard[SKR_WIRE_INSTANCE_BYTES];

@@ -130,6 +130,8 @@ typedef struct sim_t {
     uint64_t counts[SIM_FAULT_COUNT]; /* of this run */
     bool healing;                     /* no more faults */
     bool forks;                       /* some store was copied: not all promises hold */
+    bool twins;                       /* a store runs twice, and could tell */
+    int cloned;                       /* whose store the peer after the members has */
     bool large;                       /* a collection that is handed over as a snapshot */
     uint64_t rounds;
     bool failed;
@@ -262,6 +264,9 @@ void sim_oracle_check (sim_peer_t *peer);
 bool sim_oracle_converged (void);
 /* Is it the first, or unlike the first? For messages. */
 bool sim_oracle_differs (const sim_peer_t *peer);
+/* Its store is copied, and later put back: what was acknowledged in between may be gone. */
+void sim_oracle_copied (const sim_peer_t *peer);
+void sim_oracle_put_back (const sim_peer_t *peer);
 /* At the end. */
 void sim_oracle_final (void);
 
