@@ -479,8 +479,10 @@ static saker_err_t try_change (skr_replica_t *self, trial_t *trial)
     const skr_change_t *change = &trial->change;
     const skr_held_t *held = skr_holdings_find (self, &change->collection);
     const skr_chain_t *chain = held ? skr_held_chain (held, &change->writer) : NULL;
-    return chain && change->seq <= chain->seq ? compare_known (self, held, chain, trial)
-                                              : try_new (self, held, trial);
+    if (chain && change->seq <= chain->seq) {
+        return compare_known (self, held, chain, trial);
+    }
+    return try_new (self, held, trial);
 }
 
 /* ---- waiting */
