@@ -408,6 +408,7 @@ static saker_err_t apply (skr_replica_t *self, trial_t *trial, const skr_content
         return SAKER_OK;
     }
     SKR_TRY (skr_admit_record (self, held, change, content));
+    SKR_TRY (skr_write_recall (self, change, content));
     if (!skr_hlc_seen (&self->hlc, change->hlc, self->world->wall_ms (self->world->context))) {
         self->stats.future++; /* design 3: applied, but it does not pull our clock */
     }

@@ -155,6 +155,13 @@ void skr_replica_unsent (skr_replica_t *self, const skr_id_t *collection, skr_sp
    Those of many documents are left out. */
 saker_err_t skr_replica_check_sums (skr_replica_t *self) SKR_MUST_USE;
 
+/* ---- write.c */
+
+/* A change of this device came back from others, after a restore: a client that asks again with its
+   operation id gets the receipt of then. */
+saker_err_t skr_write_recall (skr_replica_t *self, const skr_change_t *change,
+                              const skr_content_t *content) SKR_MUST_USE;
+
 /* ---- admit.c */
 
 /* Where the operations of one change are applied. */

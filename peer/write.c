@@ -45,6 +45,22 @@ static saker_err_t keep_receipt (skr_replica_t *self, const uint8_t key[16],
     return error == SAKER_OK ? SAKER_OK : skr_replica_spoil (self, error);
 }
 
+saker_err_t skr_write_recall (skr_replica_t *self, const skr_change_t *change,
+                              const skr_content_t *content)
+{
+    uint8_t key[16];
+    saker_receipt_t receipt = {.seq = change->seq};
+    const skr_member_t *author = skr_roster_by_writer (self->roster, &change->writer);
+    bool own =
+        author && memcmp (author->device, skr_device_key (self->device), SKR_DEVICE_KEY_BYTES) == 0;
+    if (!own || content->operation_id.size == 0) {
+        return SAKER_OK;
+    }
+    memcpy (receipt.writer, change->writer.bytes, sizeof receipt.writer);
+    operation_key (&change->collection, content->operation_id, key);
+    return keep_receipt (self, key, &receipt);
+}
+
 /* ---- the two ways in */
 
 /* One that was due, but could not be taken at once. */

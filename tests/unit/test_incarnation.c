@@ -389,6 +389,45 @@ static void what_others_have_of_it_tells (void)
     join (&twins);
 }
 
+/* One increment under an operation id. */
+static saker_err_t count_up (skr_replica_t *replica, const char *id, saker_receipt_t *receipt)
+{
+    skr_buf_t path = {0}, value = {0};
+    SKR_TRY (skr_path_from_pointer (&path, "/count"));
+    skr_cbor_put_int (&value, 1);
+    const skr_intent_t intent = {.kind = SKR_INTENT_INCR,
+                                 .document = skr_span_text ("d"),
+                                 .path = skr_span_of (&path),
+                                 .value = skr_span_of (&value)};
+    const skr_local_t local = {
+        .collection = "shots", .intents = &intent, .count = 1, .operation_id = skr_span_text (id)};
+    saker_err_t error = skr_replica_begin (replica);
+    error = error ? error : skr_replica_write (replica, &local, receipt);
+    error = error ? error : skr_replica_commit (replica);
+    skr_buf_free (&path);
+    skr_buf_free (&value);
+    return error;
+}
+
+/* What it did and forgot comes back with its operation id. */
+static void is_not_done_twice_after_it_came_back (void)
+{
+    twins_t twins = {.old = NULL};
+    saker_receipt_t first, again;
+    CHECK (part (&twins));
+    CHECK_OK (count_up (twins.pair.a, "once", &first));
+    CHECK_INT (first.seq, 11);
+    CHECK_OK (sync_all (twins.pair.a, twins.pair.b, &twins.shots));
+    CHECK_OK (sync_all (twins.pair.b, twins.old, &twins.shots));
+    CHECK_OK (count_up (twins.old, "once", &again));
+    CHECK (again.repeated);
+    CHECK_INT (again.seq, 11);
+    CHECK (memcmp (again.writer, twins.writer.bytes, 16) == 0);
+    CHECK_OK (count_up (twins.pair.b, "once", &again)); /* another device's own id */
+    CHECK (!again.repeated);
+    join (&twins);
+}
+
 static saker_err_t check_fork (const skr_fork_t *fork, void *argument)
 {
     skr_change_t other;
@@ -487,6 +526,7 @@ int main (int argc, char **argv)
     RUN (a_crash_while_starting_is_no_copy);
     RUN (a_renewal_that_fails_leaves_the_old_one);
     RUN (what_others_have_of_it_tells);
+    RUN (is_not_done_twice_after_it_came_back);
     RUN (a_fork_is_kept_aside);
     RUN (the_fork_moves_down_to_where_it_began);
     return CHECK_END ();
