@@ -4,7 +4,7 @@
 . "${srcdir:-.}/tests/cli/lib.sh"
 
 writer=0
-end_writer () { if [ "$writer" != 0 ]; then kill "$writer" 2>/dev/null; wait "$writer" 2>/dev/null; writer=0; fi; }
+end_writer () { if [ "$writer" != 0 ]; then kill -KILL "$writer" 2>/dev/null; wait "$writer" 2>/dev/null; writer=0; fi; }
 trap 'end_writer; clean_up' EXIT
 
 # until WHAT COMMAND...: tries again until it succeeds, for 30 s.
