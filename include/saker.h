@@ -455,6 +455,18 @@ typedef struct saker_key_t {
 typedef int saker_key_fn (const saker_key_t *key, void *argument);
 /* The keys that the roster names, oldest first. Not the keys themselves. */
 SAKER_EXPORT saker_err_t saker_keys (saker_t *self, saker_key_fn *key_fn, void *argument);
+/* Called now and then while something long is done; `done` of `total`, about. A value other than 0
+   ends it, with SAKER_EINPUT. */
+typedef int saker_progress_fn (uint64_t done, uint64_t total, void *argument);
+
+/* Writes a backup of the store, as of one moment, to the new file `file`, while the daemon and its
+   other clients go on. It holds all that is needed to come back: the data, this device's key, its
+   settings; it is readable by its owner only and encrypted under the passphrase (8 to 1,024 bytes,
+   ended by a zero). SAKER_EEXIST when there is such a file. Nothing is under that name unless all
+   of it is on the disk. SAKER_EBUSY: another backup is under way, or too much was written
+   meanwhile. `progress_fn` may be NULL. */
+SAKER_EXPORT saker_err_t saker_backup (saker_t *self, const char *file, const char *passphrase,
+                                       saker_progress_fn *progress_fn, void *argument);
 
 /* ------------------------------------------------------------------------------------------------
    Stores and the daemon. These work on a store that no daemon has open (SAKER_EBUSY), and want its
@@ -468,6 +480,20 @@ SAKER_EXPORT saker_err_t saker_init (const char *store, const char *mesh, const 
    roster. Nothing is left behind when it fails. */
 SAKER_EXPORT saker_err_t saker_join (const char *store, const char *ticket, const char *device,
                                      int timeout_ms);
+
+typedef struct saker_restored_t {
+    char mesh[65], device[65]; /* their names */
+    uint64_t taken_ms;         /* when the backup was taken; since 1970 */
+} saker_restored_t;
+
+/* Makes a store of a backup, in a folder that is missing or empty. The device is the same, but
+   writes as a new incarnation, so what it wrote after the backup was taken comes back from other
+   peers. SAKER_EFORGED: a wrong passphrase, or the file was altered; SAKER_EDAMAGED: it is cut off;
+   SAKER_EEXIST: the folder holds something. The store is there as a whole or not at all. `restored`
+   and `progress_fn` may be NULL. */
+SAKER_EXPORT saker_err_t saker_restore (const char *store, const char *file, const char *passphrase,
+                                        saker_restored_t *restored, saker_progress_fn *progress_fn,
+                                        void *argument);
 
 typedef struct saker_config_t saker_config_t;
 

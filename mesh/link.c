@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEED_DIALS_MAX 8    /* members looked for at seeds at the same time */
-#define HELLO_AGAIN_MS 3000 /* greeted, but not heard: say HELLO again */
+#define SEED_DIALS_MAX 8      /* members looked for at seeds at the same time */
+#define HELLO_AGAIN_MS 3000   /* greeted, but not heard: say HELLO again */
+#define GREET_ANYWAY_MS 10000 /* is there news of addresses, of a twin of ours? */
 #define GOSSIP_AGAIN_MS                                                                            \
     1000 /* some member is not reached: ask those that are for its address; or this                \
             one does not reach us: tell it ours */
@@ -93,6 +94,13 @@ static void on_address (void *context, const uint8_t device[32], const char *add
     host->links->address (host->links->context, device, address);
 }
 
+static void on_greeted (void *context, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
+                        const skr_id_t *writer)
+{
+    const host_t *host = context;
+    host->links->greeted (host->links->context, host->link, instance, writer);
+}
+
 /* ---- links come and go with the roster */
 
 skr_link_t *skr_links_find (const skr_links_t *self, const uint8_t device[32])
@@ -146,7 +154,7 @@ static void recall (skr_links_t *links, skr_link_t *link)
     }
 }
 
-static saker_err_t add (skr_links_t *self, const skr_member_t *member)
+saker_err_t skr_links_add (skr_links_t *self, const skr_member_t *member)
 {
     if (self->count == self->capacity) {
         size_t capacity = self->capacity ? 2 * self->capacity : 8;
@@ -165,7 +173,7 @@ static saker_err_t add (skr_links_t *self, const skr_member_t *member)
     memcpy (box->link.device, member->device, sizeof box->link.device);
     memcpy (box->link.transport, member->transport, sizeof box->link.transport);
     memcpy (box->link.name, member->name, sizeof box->link.name);
-    skr_session_host_t host = {&box->host, on_send, on_hello, on_address};
+    skr_session_host_t host = {&box->host, on_send, on_hello, on_address, on_greeted};
     saker_err_t error = skr_session_new (&box->link.session, self->replica, &box->link.report,
                                          &self->claims, member->device, &host);
     if (error != SAKER_OK) {
@@ -175,6 +183,16 @@ static saker_err_t add (skr_links_t *self, const skr_member_t *member)
     recall (self, &box->link);
     self->links[self->count++] = &box->link;
     return SAKER_OK;
+}
+
+void skr_links_remove (skr_links_t *self, const uint8_t device[32])
+{
+    for (size_t i = self->count; i-- > 0;) {
+        if (memcmp (self->links[i]->device, device, SKR_DEVICE_KEY_BYTES) == 0) {
+            destroy (self, self->links[i]);
+            self->links[i] = self->links[--self->count];
+        }
+    }
 }
 
 saker_err_t skr_links_follow (skr_links_t *self)
@@ -194,7 +212,7 @@ saker_err_t skr_links_follow (skr_links_t *self)
         const skr_member_t *member = skr_roster_at (roster, i);
         if (member->role != SKR_ROLE_NONE && memcmp (member->device, own, 32) != 0
             && !skr_links_find (self, member->device)) {
-            SKR_TRY (add (self, member));
+            SKR_TRY (skr_links_add (self, member));
         }
     }
     return SAKER_OK;
@@ -316,8 +334,11 @@ static void keep_state (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
 
 static bool all_up (const skr_links_t *links)
 {
+    const uint8_t *own = skr_device_key (skr_replica_device (links->replica));
     for (size_t i = 0; i < links->count; i++) {
-        if (links->links[i]->state != SKR_LINK_UP) {
+        /* whether there is a twin is not known: see twin.h */
+        if (links->links[i]->state != SKR_LINK_UP
+            && memcmp (links->links[i]->device, own, SKR_DEVICE_KEY_BYTES) != 0) {
             return false;
         }
     }
@@ -358,8 +379,10 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
         /* At the same address, too: zmq gives up where it was refused, and who has not heard yet
            that we are a member refuses. */
         dial (links, self, mono_ms);
-    } else if (greeted && heard && mono_ms - self->greeted_ms >= GOSSIP_AGAIN_MS
-               && !(all_up (links) && is_heard_there (links, self))) {
+    } else if (greeted && heard
+               && (mono_ms - self->greeted_ms >= GREET_ANYWAY_MS
+                   || (mono_ms - self->greeted_ms >= GOSSIP_AGAIN_MS
+                       && !(all_up (links) && is_heard_there (links, self))))) {
         self->greeted_ms = mono_ms;
         skr_session_greet (self->session, mono_ms);
     } else if (greeted && !heard && mono_ms - self->greeted_ms >= HELLO_AGAIN_MS && !patient) {
@@ -371,10 +394,18 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
 
 void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES])
 {
-    static const uint8_t unknown[SKR_WIRE_INSTANCE_BYTES];
-    bool known = memcmp (self->instance, unknown, sizeof unknown) != 0;
-    self->restarted |= known && memcmp (self->instance, instance, sizeof unknown) != 0;
-    memcpy (self->instance, instance, sizeof unknown);
+    size_t at = 0;
+    while (at < self->called_count
+           && memcmp (self->called[at], instance, SKR_WIRE_INSTANCE_BYTES) != 0) {
+        at++;
+    }
+    if (at == self->called_count) {
+        self->restarted |= self->called_count > 0;
+        at -= at == SKR_LINK_INSTANCES;
+        self->called_count = at + 1;
+    }
+    memmove (self->called[1], self->called[0], at * sizeof self->called[0]);
+    memcpy (self->called[0], instance, SKR_WIRE_INSTANCE_BYTES);
 }
 
 void skr_link_heard (skr_link_t *self, uint64_t mono_ms)

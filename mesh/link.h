@@ -10,6 +10,7 @@
 #include "mesh/sockets.h"
 
 #define SKR_LINK_ADDRESSES_MAX 8
+#define SKR_LINK_INSTANCES 4
 #define SKR_LINK_DIAL_MS 3000 /* no greeting for so long: try the next address */
 
 typedef enum skr_link_state_t {
@@ -33,16 +34,18 @@ typedef struct skr_link_t {
     uint16_t pub_port;                            /* 0: SUB not connected yet */
     char addresses[SKR_LINK_ADDRESSES_MAX][SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* newest first */
     size_t addresses_count;
-    size_t next_address;                       /* to try; counts through addresses, then seeds */
-    bool from_seed;                            /* the address being dialled is a seed */
-    uint64_t seed_tries;                       /* how often it was looked for at seeds */
-    uint64_t dialled_ms;                       /* mono */
-    uint64_t heard_ms;                         /* mono, last frame on the SUB; 0: never */
-    uint64_t greeted_ms;                       /* mono, of the last HELLO's answer */
-    bool kept;                                 /* the address that answered is in the store */
-    uint8_t instance[SKR_WIRE_INSTANCE_BYTES]; /* of its process, as it said itself; 0: unknown */
-    bool restarted;                            /* it is another process since the last turn */
-    bool news;                                 /* an address was learned since the last turn */
+    size_t next_address; /* to try; counts through addresses, then seeds */
+    bool from_seed;      /* the address being dialled is a seed */
+    uint64_t seed_tries; /* how often it was looked for at seeds */
+    uint64_t dialled_ms; /* mono */
+    uint64_t heard_ms;   /* mono, last frame on the SUB; 0: never */
+    uint64_t greeted_ms; /* mono, of the last HELLO's answer */
+    bool kept;           /* the address that answered is in the store */
+    uint8_t called[SKR_LINK_INSTANCES][SKR_WIRE_INSTANCE_BYTES]; /* that said HELLO, latest first */
+    size_t called_count;
+    uint8_t heard[SKR_WIRE_INSTANCE_BYTES]; /* of the process whose beats come on the SUB */
+    bool restarted;                         /* it is another process since the last turn */
+    bool news;                              /* an address was learned since the last turn */
 } skr_link_t;
 
 /* What the links of a peer share. */
@@ -61,10 +64,16 @@ typedef struct skr_links_t {
     void *context;
     /* A member's address became known. */
     void (*address) (void *context, const uint8_t device[32], const char *address);
+    /* The process at the other end of a link answered a HELLO. */
+    void (*greeted) (void *context, skr_link_t *link,
+                     const uint8_t instance[SKR_WIRE_INSTANCE_BYTES], const skr_id_t *writer);
 } skr_links_t;
 
 /* Makes the links of new members; ends those of members that are gone. */
 saker_err_t skr_links_follow (skr_links_t *self) SKR_MUST_USE;
+/* One link more, or less, than the roster has other members: see twin.h. */
+saker_err_t skr_links_add (skr_links_t *self, const skr_member_t *member) SKR_MUST_USE;
+void skr_links_remove (skr_links_t *self, const uint8_t device[32]);
 skr_link_t *skr_links_find (const skr_links_t *self, const uint8_t device[32]);
 void skr_links_free (skr_links_t *self);
 
@@ -72,7 +81,8 @@ void skr_links_free (skr_links_t *self);
 void skr_link_learn (skr_link_t *self, const char *address);
 /* Dials, dials elsewhere, or says HELLO again, as it is time; updates the state. */
 void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms);
-/* It said HELLO to us: a new instance means that what we dialled is gone. */
+/* It said HELLO to us: a new instance means that what we dialled is gone; one that called before
+   and calls again while another one does, too, is its twin. */
 void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES]);
 /* Something came on its SUB. */
 void skr_link_heard (skr_link_t *self, uint64_t mono_ms);

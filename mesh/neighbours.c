@@ -111,6 +111,13 @@ static size_t status (void *context, skr_buf_t *pairs)
     skr_session_stats_t sessions;
     size_t count = 0;
     add_sessions (self, &sessions);
+    if (self->twin.found) {
+        char sentence[SKR_TWIN_SENTENCE_MAX];
+        skr_twin_sentence (self, sentence);
+        count += put_text (pairs, "/twin/what", sentence);
+        count += put_text (pairs, "/twin/address", self->twin.address);
+        count += put_count (pairs, "/twin/seen_ms", skr_node_now (self) - self->twin.seen_ms);
+    }
     count += put_text (pairs, "/mesh/listen", self->address);
     count += put_count (pairs, "/links/up", count_links (self, SKR_LINK_UP));
     count += put_count (pairs, "/links/slow", count_links (self, SKR_LINK_SLOW));

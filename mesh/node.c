@@ -41,6 +41,12 @@ static uint64_t outer_mono (void *context)
     return self->outer->mono_ms (self->outer->context);
 }
 
+static bool outer_home (void *context, const char *folder, skr_home_t *home)
+{
+    const skr_node_t *self = context;
+    return self->outer->home && self->outer->home (self->outer->context, folder, home);
+}
+
 /* ---- what one message is handled with */
 
 typedef void message_fn (skr_node_t *self, skr_span_t routing, const char *user_id,
@@ -121,7 +127,7 @@ static void note_success (skr_node_t *self)
 }
 
 /* A store that failed in the middle of a group: nothing of the group counts. */
-static void fail_group (skr_node_t *self, saker_err_t error)
+void skr_node_fail_group (skr_node_t *self, saker_err_t error)
 {
     if (error == SAKER_OK) {
         return;
@@ -155,6 +161,25 @@ static void take_call (skr_node_t *self, const skr_member_t *member, const skr_s
     }
 }
 
+/* Our own device said HELLO to us: the first address that it tells is where it is. */
+static void take_twin_call (skr_node_t *self, const skr_said_t *said)
+{
+    char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1] = {0};
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, said->addresses);
+    size_t count = skr_cbor_get_array (&cbor, SKR_LINK_ADDRESSES_MAX);
+    skr_span_t text = count ? skr_cbor_get_text (&cbor) : skr_span (NULL, 0);
+    if (text.size && text.size < sizeof address && !memchr (text.data, 0, text.size)) {
+        memcpy (address, text.data, text.size);
+    }
+    skr_twin_called (self, said->instance.data, address);
+}
+
+static bool is_own (const skr_node_t *self, const uint8_t device[32])
+{
+    return memcmp (device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
+}
+
 static void hold_join (skr_node_t *self, skr_span_t routing, skr_span_t request)
 {
     if (self->joins_count < SKR_NODE_JOINS_MAX) {
@@ -182,6 +207,9 @@ static void on_request (skr_node_t *self, skr_span_t routing, const char *user_i
     } else if (answer.size && !answer.failed
                && !skr_socket_send (self->router, routing, skr_span_of (&answer))) {
         self->stats.unsent++;
+    }
+    if (asker.member && said.addresses.size && is_own (self, asker.member->device)) {
+        take_twin_call (self, &said);
     }
     if (asker.member && said.addresses.size) {
         take_call (self, asker.member, &said);
@@ -226,7 +254,8 @@ static void send_local (void *context, skr_span_t client, skr_span_t answer)
 static void on_answer (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
 {
     (void) routing, (void) user_id;
-    fail_group (self, skr_session_answer (self->taking->session, body, skr_node_now (self)));
+    skr_node_fail_group (self,
+                         skr_session_answer (self->taking->session, body, skr_node_now (self)));
 }
 
 static void on_frame (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
@@ -244,7 +273,7 @@ static void on_frame (skr_node_t *self, skr_span_t routing, const char *user_id,
     }
     skr_link_heard (link, mono_ms);
     if (kind == SKR_FRAME_LIVE) {
-        fail_group (self, skr_live_take (self->replica, rest, &bad));
+        skr_node_fail_group (self, skr_live_take (self->replica, rest, &bad));
     } else if (kind == SKR_FRAME_BEAT) {
         skr_tell_take (self, link, rest, mono_ms);
     } else {
@@ -268,10 +297,21 @@ static void drain_link (skr_node_t *self, skr_link_t *link, size_t *bytes_left)
 static void on_address (void *context, const uint8_t device[32], const char *address)
 {
     skr_node_t *self = context;
+    if (is_own (self, device)) {
+        skr_twin_hint (self, address);
+        return;
+    }
     skr_link_t *link = skr_links_find (&self->links, device);
     if (link && !skr_session_greeted (link->session) && skr_address_numeric (address)) {
         skr_link_learn (link, address);
     }
+}
+
+/* Who is at the other end of a link answered. */
+static void on_greeted (void *context, skr_link_t *link,
+                        const uint8_t instance[SKR_WIRE_INSTANCE_BYTES], const skr_id_t *writer)
+{
+    skr_twin_greeted (context, link, instance, writer);
 }
 
 /* ---- beacons */
@@ -292,8 +332,10 @@ static void drain_beacon (skr_node_t *self, skr_beacon_t *beacon)
                                     skr_replica_roster (self->replica), self->links.instance, &port)
                 : NULL;
         skr_link_t *link = member ? skr_links_find (&self->links, member->device) : NULL;
-        if (link) {
-            snprintf (address, sizeof address, "tcp://%s:%u", host, port);
+        snprintf (address, sizeof address, "tcp://%s:%u", host, port);
+        if (member && is_own (self, member->device)) {
+            skr_twin_hint (self, address);
+        } else if (link) {
             skr_link_learn (link, address);
             self->beacon_stats.heard++;
         } else {
@@ -446,7 +488,7 @@ static void keep_address (skr_node_t *self, skr_link_t *link)
     }
     saker_err_t error = skr_replica_begin (self->replica);
     error = error == SAKER_OK ? skr_store_put (store, SKR_ADDRESSES, key, address) : error;
-    fail_group (self, error);
+    skr_node_fail_group (self, error);
 }
 
 static void keep_addresses (skr_node_t *self)
@@ -479,6 +521,26 @@ static void commit (skr_node_t *self)
     answer_joins (self, error);
 }
 
+/* Who was restarted, or runs twice: where else it said it is, so that two with one key find each
+   other. */
+static size_t write_twins (const skr_node_t *self, skr_buf_t *pairs, size_t count)
+{
+    size_t before = count;
+    for (size_t i = 0; i < self->links.count; i++) {
+        const skr_link_t *link = self->links.links[i];
+        for (size_t k = 0; link->called_count > 1 && k < 2 && k < link->addresses_count; k++) {
+            const char *address = link->addresses[k];
+            if (count < SKR_WIRE_ADDRESSES_MAX && strcmp (address, link->address) != 0) {
+                skr_cbor_put_array (pairs, 2);
+                skr_cbor_put_bytes (pairs, link->device, 32);
+                skr_cbor_put_text (pairs, address, strlen (address));
+                count++;
+            }
+        }
+    }
+    return count - before;
+}
+
 /* HELLO's answer tells where members are: ourselves and whom we reach. */
 static void write_book (skr_node_t *self)
 {
@@ -501,6 +563,7 @@ static void write_book (skr_node_t *self)
             count++;
         }
     }
+    count += write_twins (self, &pairs, count);
     skr_cbor_put_array (&book, count);
     skr_buf_append_span (&book, skr_span_of (&pairs));
     if (book.failed
@@ -546,7 +609,7 @@ static void rotate_keys (skr_node_t *self, uint64_t now_ms)
     if (skr_replica_rotation_due (self->replica)) {
         saker_err_t error = skr_replica_begin (self->replica);
         error = error == SAKER_OK ? skr_replica_rotate (self->replica) : error;
-        fail_group (self, error);
+        skr_node_fail_group (self, error);
         if (error == SAKER_OK) {
             skr_log (&self->world, SKR_LOG_INFO, "the keys are old: new ones were made");
         }
@@ -562,7 +625,8 @@ static void share_keys (skr_node_t *self, uint64_t now_ms)
     self->share_ms = 0;
     if (skr_replica_turn (self->replica) != SIZE_MAX) {
         saker_err_t error = skr_replica_begin (self->replica);
-        fail_group (self, error == SAKER_OK ? skr_replica_share_keys (self->replica) : error);
+        skr_node_fail_group (self,
+                             error == SAKER_OK ? skr_replica_share_keys (self->replica) : error);
     }
 }
 
@@ -621,6 +685,7 @@ static void turn (skr_node_t *self)
     if (skr_replica_tidy (self->replica) != SAKER_OK) {
         note_failure (self, SAKER_EIO);
     }
+    skr_twin_turn (self, now_ms);
     for (size_t i = 0; i < self->links.count; i++) {
         skr_link_t *link = self->links.links[i];
         if (links_due || link->news || link->restarted) {
@@ -628,7 +693,7 @@ static void turn (skr_node_t *self)
         }
         saker_err_t error = skr_session_turn (link->session, now_ms);
         if (error != SAKER_OK) {
-            fail_group (self, error);
+            skr_node_fail_group (self, error);
         }
     }
     if (links_due) {
@@ -711,6 +776,8 @@ static saker_err_t start (skr_node_t *self, const char *store)
     self->links.world = &self->world;
     self->links.context = self;
     self->links.address = on_address;
+    self->links.greeted = on_greeted;
+    self->started_wall_ms = self->world.wall_ms (self->world.context);
     self->links.own_addresses = self->book.own_list;
     self->links.own_addresses_count = self->book.own_count;
     randombytes_buf (self->links.instance, sizeof self->links.instance);
@@ -734,7 +801,7 @@ saker_err_t skr_node_new (skr_node_t **self_p, const char *store, const saker_co
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
     self->outer = world;
-    self->world = (skr_world_t){self, outer_wall, outer_mono, filter_log};
+    self->world = (skr_world_t){self, outer_wall, outer_mono, filter_log, outer_home};
     self->config = *config;
     self->log_level = config->log_level;
     self->wake = wake;

@@ -11,8 +11,10 @@
 #include "mesh/link.h"
 #include "mesh/live.h"
 #include "mesh/node.h"
+#include "mesh/twin.h"
 #include "mesh/zap.h"
 #include "peer/api.h"
+#include "peer/incarnation.h"
 
 #include <zmq.h>
 
@@ -82,6 +84,8 @@ struct skr_node_t {
     skr_zap_stats_t zap_stats;
     skr_beacon_stats_t beacon_stats;
     skr_node_stats_t stats;
+    skr_twin_t twin;
+    uint64_t started_wall_ms;
 };
 
 uint64_t skr_node_now (const skr_node_t *self);
@@ -90,6 +94,20 @@ uint64_t skr_node_now (const skr_node_t *self);
 void skr_tell (skr_node_t *self, uint64_t mono_ms);
 uint64_t skr_tell_deadline_ms (const skr_node_t *self);
 void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t beat, uint64_t mono_ms);
+
+/* node.c: after a failure in the middle of a group; SAKER_OK: does nothing. */
+void skr_node_fail_group (skr_node_t *self, saker_err_t error);
+
+/* twin.c. Somebody says that this device is there. */
+void skr_twin_hint (skr_node_t *self, const char *address);
+/* Who is at the other end of a link answered; calls from our own device; a beat of our own device
+   came: false when it is ours. */
+void skr_twin_greeted (skr_node_t *self, skr_link_t *link, const uint8_t *instance,
+                       const skr_id_t *writer);
+void skr_twin_called (skr_node_t *self, const uint8_t *instance, const char *address);
+bool skr_twin_beat (skr_node_t *self, const skr_beat_t *beat);
+void skr_twin_turn (skr_node_t *self, uint64_t mono_ms);
+void skr_twin_sentence (const skr_node_t *self, char sentence[SKR_TWIN_SENTENCE_MAX]);
 
 /* neighbours.c */
 void skr_neighbours_of (skr_node_t *self, skr_neighbours_t *neighbours);

@@ -2,6 +2,7 @@
 
 #include "mesh/join.h"
 #include "mesh/node.h"
+#include "peer/backup.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #define DESCRIPTORS_MAX 65536
+
+_Static_assert(sizeof ((saker_restored_t *) 0)->mesh == SKR_NAME_BYTES_MAX + 1, "names fit");
 
 struct saker_daemon_t {
     skr_node_t *node;
@@ -54,6 +57,22 @@ saker_err_t saker_join (const char *store, const char *text, const char *device,
     return error;
 }
 
+saker_err_t saker_restore (const char *store, const char *file, const char *passphrase,
+                           saker_restored_t *restored, saker_progress_fn *progress_fn,
+                           void *argument)
+{
+    skr_restored_t made;
+    SKR_TRY (start_sodium ());
+    saker_err_t error =
+        skr_restore (store, file, passphrase, progress_fn, argument, skr_world_real (), &made);
+    if (error == SAKER_OK && restored) {
+        memcpy (restored->mesh, made.mesh, sizeof restored->mesh);
+        memcpy (restored->device, made.device, sizeof restored->device);
+        restored->taken_ms = made.taken_ms;
+    }
+    return skr_wrap (error, "restore");
+}
+
 /* ---- the daemon */
 
 static uint64_t wall_ms (void *context)
@@ -66,6 +85,12 @@ static uint64_t mono_ms (void *context)
 {
     (void) context;
     return skr_world_real ()->mono_ms (NULL);
+}
+
+static bool home (void *context, const char *folder, skr_home_t *home)
+{
+    (void) context;
+    return skr_world_real ()->home (NULL, folder, home);
 }
 
 static void hand_over (void *context, skr_level_t level, const char *message)
@@ -108,7 +133,7 @@ saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
     }
     self->log_fn = log_fn;
     self->log_argument = argument;
-    self->world = (skr_world_t){self, wall_ms, mono_ms, hand_over};
+    self->world = (skr_world_t){self, wall_ms, mono_ms, hand_over, home};
     self->wake = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
     saker_err_t error = self->wake < 0
                             ? skr_fail (SAKER_EIO, "make an eventfd: %s", strerror (errno))

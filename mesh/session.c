@@ -11,6 +11,8 @@
 #define STATE_RANDOM_MS 60000 /* and now and then without one */
 #define IDLE_PULL_MS 500      /* a pull that moved nothing: not again at once */
 #define REVIVED_MS 2000       /* what was asked longer ago, before a silence, is lost */
+#define PROBE_EVERY_MS 5000
+#define PROBE_WRITERS_MAX 16 /* of this device, the latest */
 #define CLAIM_MS (2 * SKR_REQUEST_TIMEOUT_MS)
 #define CREDIT_MIN 4096 /* a slow link: ask for less, and wait for longer */
 #define PATIENCE_MAX_MS 40000
@@ -39,6 +41,8 @@ struct skr_session_t {
     size_t credit;        /* bytes asked for at a time; less after a time-out */
     uint64_t patience_ms; /* time-out of a request; more after one */
 
+    uint64_t probe_ms;    /* not before this time is looked for a fork */
+    size_t probe_next;    /* entry of the report to begin with */
     uint64_t report_seen; /* number of the beat that was looked at last */
     bool roster_stuck;    /* its report names more of the roster than it hands out: go on without */
     bool look;            /* something changed: look for what is missing */
@@ -310,6 +314,56 @@ static bool pull_entry (skr_session_t *self, const skr_report_entry_t *entry, ui
     return true;
 }
 
+/* The clock to ask with so that the other shows us the last change that it has of each writer of
+   this device. *doubtful: there is a reason to look. */
+static saker_err_t doubtful_clock (const skr_session_t *self, const skr_report_entry_t *entry,
+                                   skr_clock_t *have, bool *doubtful)
+{
+    skr_id_t writers[PROBE_WRITERS_MAX];
+    const skr_collection_t *own = skr_replica_collection (self->replica, &entry->collection);
+    size_t count = skr_roster_writers (skr_replica_roster (self->replica),
+                                       skr_device_key (skr_replica_device (self->replica)), writers,
+                                       PROBE_WRITERS_MAX);
+    bool differs = own && skr_clock_equal (&own->clock, &entry->clock)
+                   && !skr_fingerprint_equal (&own->fingerprint, &entry->fingerprint);
+    *doubtful = false;
+    SKR_TRY (skr_clock_copy (have, own_clock (self, &entry->collection)));
+    for (size_t i = 0; i < count; i++) {
+        uint64_t theirs = skr_clock_get (&entry->clock, &writers[i]);
+        uint64_t ours = skr_clock_get (have, &writers[i]);
+        if (theirs && theirs <= ours && (differs || theirs < ours)) {
+            SKR_TRY (skr_clock_set (have, &writers[i], theirs - 1));
+            *doubtful = true;
+        }
+    }
+    return SAKER_OK;
+}
+
+/* design 4: a fork shows to whoever sees both changes. Equal clocks with unequal data, or a member
+   that stays behind us in what we wrote ourselves, may mean that it holds another change of ours:
+   look at its last one, now and then. */
+static void probe_fork (skr_session_t *self, uint64_t mono_ms)
+{
+    size_t count = self->report->entries_count;
+    if (!count || mono_ms < self->probe_ms) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const skr_report_entry_t *entry = &self->report->entries[(self->probe_next + i) % count];
+        skr_clock_t have = {0};
+        bool doubtful = false;
+        bool sent = !lacks (self, entry) && !under_way (self, SKR_WIRE_PULL, &entry->collection)
+                    && doubtful_clock (self, entry, &have, &doubtful) == SAKER_OK && doubtful
+                    && ask_pull (self, &entry->collection, &have, mono_ms);
+        skr_clock_free (&have);
+        if (sent) {
+            self->probe_next = (self->probe_next + i + 1) % count;
+            self->probe_ms = mono_ms + PROBE_EVERY_MS;
+            return;
+        }
+    }
+}
+
 static bool pull_what_lacks (skr_session_t *self, uint64_t mono_ms)
 {
     static const skr_id_t roster;
@@ -333,6 +387,9 @@ static void look (skr_session_t *self, uint64_t mono_ms)
         self->look_ms = mono_ms + IDLE_PULL_MS; /* a claim may become free, or a send possible */
     }
     bool differs = self->report->state != skr_wire_state (self->replica);
+    if (differs) {
+        probe_fork (self, mono_ms);
+    }
     if ((differs || self->state_more) && !under_way (self, SKR_WIRE_STATE, NULL)) {
         if (mono_ms >= self->state_ms) {
             ask_state (self, mono_ms);
@@ -533,10 +590,10 @@ static saker_err_t take_addresses (skr_session_t *self, skr_cbor_t *cbor)
 static saker_err_t take_hello (skr_session_t *self, skr_cbor_t *cbor)
 {
     uint8_t device[SKR_DEVICE_KEY_BYTES];
-    uint8_t writer[16];
+    skr_id_t writer;
     uint8_t instance[SKR_WIRE_INSTANCE_BYTES];
     skr_cbor_get_fixed (cbor, device, sizeof device);
-    skr_cbor_get_fixed (cbor, writer, sizeof writer);
+    skr_cbor_get_fixed (cbor, writer.bytes, sizeof writer.bytes);
     uint64_t pub_port = skr_cbor_get_uint (cbor);
     skr_cbor_get_fixed (cbor, instance, sizeof instance);
     if (cbor->error == SAKER_OK && (pub_port < 1 || pub_port > 65535)) {
@@ -549,6 +606,9 @@ static saker_err_t take_hello (skr_session_t *self, skr_cbor_t *cbor)
         self->look |= !self->greeted;
         self->state_ms = self->greeted ? self->state_ms : 0;
         self->greeted = true;
+        if (self->host.greeted) {
+            self->host.greeted (self->host.context, instance, &writer);
+        }
         self->host.hello (self->host.context, (uint16_t) pub_port);
     }
     return take_addresses (self, cbor);
@@ -823,6 +883,11 @@ void skr_session_greet (skr_session_t *self, uint64_t mono_ms)
     if (self->greeted && !under_way (self, SKR_WIRE_HELLO, NULL)) {
         ask_hello (self, mono_ms);
     }
+}
+
+void skr_session_look (skr_session_t *self)
+{
+    self->look = self->greeted;
 }
 
 bool skr_session_greeted (const skr_session_t *self)

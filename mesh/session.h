@@ -39,6 +39,9 @@ typedef struct skr_session_host_t {
     void (*hello) (void *context, uint16_t pub_port);
     /* It told of a member's address. */
     void (*address) (void *context, const uint8_t device[32], const char *address);
+    /* Before `hello`: which process it is, and its writer. May be NULL. */
+    void (*greeted) (void *context, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
+                     const skr_id_t *writer);
 } skr_session_host_t;
 
 /* Borrows all but the host, which it copies. `device`: the member that it talks to. */
@@ -66,6 +69,8 @@ saker_err_t skr_session_answer (skr_session_t *self, skr_span_t answer,
 /* After each round (commit done), and on news: looks what to ask next. Also time-outs.
    May use groups of its own (a snapshot that is complete is taken here). */
 saker_err_t skr_session_turn (skr_session_t *self, uint64_t mono_ms) SKR_MUST_USE;
+/* Something is not as its report says: looks at its next turn. */
+void skr_session_look (skr_session_t *self);
 /* Asks for the clock of one collection, for verify. */
 void skr_session_ask (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms);
 /* mono time at which skr_session_turn wants to be called at the latest. */

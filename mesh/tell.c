@@ -85,6 +85,7 @@ static void send_beat (skr_node_t *self)
     memcpy (beat->instance, self->links.instance, sizeof beat->instance);
     beat->number = ++self->beat_number;
     beat->started_ms = skr_replica_started_ms (self->replica);
+    beat->wall_ms = self->world.wall_ms (self->world.context);
     beat->state = skr_wire_state (self->replica);
     add_links (self, beat);
     add_entries (self, beat);
@@ -160,13 +161,17 @@ static void greet_anew (skr_node_t *self, skr_link_t *link, uint64_t mono_ms)
 static void take (skr_node_t *self, skr_link_t *author, skr_link_t *from, skr_beat_t *beat,
                   skr_span_t bytes, uint64_t mono_ms)
 {
-    bool restarted = author->report.number
-                     && memcmp (author->report.instance, beat->instance, sizeof beat->instance);
+    static const uint8_t unknown[SKR_WIRE_INSTANCE_BYTES];
+    bool restarted = author == from && memcmp (from->heard, unknown, sizeof unknown) != 0
+                     && memcmp (from->heard, beat->instance, sizeof from->heard) != 0;
+    if (author == from) {
+        memcpy (from->heard, beat->instance, sizeof from->heard);
+    }
     if (!skr_report_beat (&author->report, beat, mono_ms)) {
         return;
     }
     self->stats.beats_in++;
-    if (author == from && restarted) {
+    if (restarted) {
         greet_anew (self, author, mono_ms);
     }
     if (is_wanted (self, author, from)) {
@@ -183,15 +188,19 @@ void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t bytes, uint64
     }
     saker_err_t error = skr_beat_get (beat, bytes, skr_replica_roster (self->replica), &author);
     if (error == SAKER_OK) {
+        bool own =
+            memcmp (author->device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
+        bool ours = own && !skr_twin_beat (self, beat); /* our own, passed on */
         skr_link_t *link = skr_links_find (&self->links, author->device);
-        if (link) { /* else it is our own, passed on */
+        if (link && !ours) {
             take (self, link, from, beat, bytes, mono_ms);
         }
     } else if (error != SAKER_EWAIT) {
         self->stats.bad_frames++;
     } else {
-        from->report.state =
-            0; /* an unknown writer: the roster has news; the session asks for STATE */
+        /* an unknown writer: the roster has news, whatever its last beat said */
+        from->report.state = 0;
+        skr_session_look (from->session);
     }
     skr_beat_free (beat);
     free (beat);

@@ -66,12 +66,13 @@ static void put_entries (skr_buf_t *buf, const skr_beat_t *beat)
 
 static void put_body (skr_buf_t *buf, const skr_beat_t *beat)
 {
-    skr_cbor_put_array (buf, 8);
+    skr_cbor_put_array (buf, 9);
     skr_cbor_put_uint (buf, SKR_WIRE_VERSION);
     skr_cbor_put_bytes (buf, beat->writer.bytes, sizeof beat->writer.bytes);
     skr_cbor_put_bytes (buf, beat->instance, sizeof beat->instance);
     skr_cbor_put_uint (buf, beat->number);
     skr_cbor_put_uint (buf, beat->started_ms);
+    skr_cbor_put_uint (buf, beat->wall_ms);
     skr_cbor_put_uint (buf, beat->state);
     skr_cbor_put_array (buf, beat->links_count);
     for (size_t i = 0; i < beat->links_count; i++) {
@@ -132,8 +133,8 @@ static saker_err_t get_body (skr_beat_t *beat, skr_span_t body)
 {
     skr_cbor_t cbor;
     skr_cbor_open (&cbor, body);
-    if (skr_cbor_get_array (&cbor, 8) != 8) {
-        skr_cbor_reject (&cbor, "a beat has eight parts");
+    if (skr_cbor_get_array (&cbor, 9) != 9) {
+        skr_cbor_reject (&cbor, "a beat has nine parts");
     }
     uint64_t version = skr_cbor_get_uint (&cbor);
     if (cbor.error == SAKER_OK && version != SKR_WIRE_VERSION) {
@@ -144,6 +145,7 @@ static saker_err_t get_body (skr_beat_t *beat, skr_span_t body)
     skr_cbor_get_fixed (&cbor, beat->instance, sizeof beat->instance);
     beat->number = skr_cbor_get_uint (&cbor);
     beat->started_ms = skr_cbor_get_uint (&cbor);
+    beat->wall_ms = skr_cbor_get_uint (&cbor);
     beat->state = skr_cbor_get_uint (&cbor);
     beat->links_count = skr_cbor_get_array (&cbor, SKR_WIRE_BEAT_LINKS_MAX);
     for (size_t i = 0; i < beat->links_count; i++) {

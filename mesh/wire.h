@@ -85,10 +85,10 @@ typedef struct skr_beat_t {
     skr_id_t writer;
     uint8_t instance[SKR_WIRE_INSTANCE_BYTES]; /* of the process */
     uint64_t number;                           /* ascending within an instance */
-    uint64_t
-        started_ms;     /* of the process, see skr_replica_started_ms: the latest instance counts */
-    uint64_t state;     /* digest over all collections, see skr_wire_state */
-    size_t links_count; /* members that this peer hears directly */
+    uint64_t started_ms; /* of its process, see skr_replica_started_ms: the latest counts */
+    uint64_t wall_ms;    /* when it was made, by the clock of its author */
+    uint64_t state;      /* digest over all collections, see skr_wire_state */
+    size_t links_count;  /* members that this peer hears directly */
     uint64_t links[SKR_WIRE_BEAT_LINKS_MAX]; /* first 8 bytes of the device keys */
     size_t entries_count;
     skr_beat_entry_t entries[SKR_WIRE_BEAT_COLLECTIONS_MAX];

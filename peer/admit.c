@@ -5,6 +5,7 @@
    Nothing of the replica changes before the last of these checks. */
 
 #include "crdt/hlc.h"
+#include "peer/fork.h"
 #include "peer/history.h"
 #include "peer/replica_internal.h"
 
@@ -94,6 +95,22 @@ static saker_err_t check_author (skr_replica_t *self, trial_t *trial, bool *good
 
 /* ---- is it the next of its writer */
 
+/* One of the two was made here: then a copy of this store wrote the other, or this store did before
+   it was put back. design 5: it must not go on as that writer. */
+static saker_err_t note_own_fork (skr_replica_t *self, const trial_t *trial,
+                                  const skr_member_t *author)
+{
+    const skr_held_t *held = skr_holdings_find (self, &trial->change.collection);
+    if (!held
+        || memcmp (author->device, skr_device_key (self->device), SKR_DEVICE_KEY_BYTES) != 0) {
+        return SAKER_OK;
+    }
+    if (skr_id_equal (&trial->change.writer, &self->writer)) {
+        self->doubt = SKR_DOUBT_FORK;
+    }
+    return skr_fork_note (self, held, &trial->change);
+}
+
 /* Somebody with the writer's key made two changes with one seq. */
 static saker_err_t fork_found (skr_replica_t *self, trial_t *trial)
 {
@@ -110,7 +127,11 @@ static saker_err_t fork_found (skr_replica_t *self, trial_t *trial)
     skr_hex (writer, trial->change.writer.bytes, 16);
     (void) skr_fail (SAKER_EFORGED, "writer %s of %s made two different changes %llu", writer,
                      author->name, (unsigned long long) trial->change.seq);
-    skr_log (self->world, SKR_LOG_WARNING, "%s", skr_error ());
+    if (!skr_id_equal (&self->fork_told, &trial->change.writer)) {
+        self->fork_told = trial->change.writer; /* it comes again with each pull */
+        skr_log (self->world, SKR_LOG_WARNING, "%s", skr_error ());
+    }
+    SKR_TRY (note_own_fork (self, trial, author));
     return refuse (self, trial, &self->stats.refused_fork);
 }
 
@@ -408,6 +429,7 @@ static saker_err_t apply (skr_replica_t *self, trial_t *trial, const skr_content
         return SAKER_OK;
     }
     SKR_TRY (skr_admit_record (self, held, change, content));
+    SKR_TRY (skr_write_recall (self, change, content));
     if (!skr_hlc_seen (&self->hlc, change->hlc, self->world->wall_ms (self->world->context))) {
         self->stats.future++; /* design 3: applied, but it does not pull our clock */
     }
@@ -460,6 +482,20 @@ static saker_err_t try_roster (skr_replica_t *self, skr_held_t *held, trial_t *t
     return good ? try_content (self, trial, trial->change.sealed) : SAKER_OK;
 }
 
+static saker_err_t try_new (skr_replica_t *self, skr_held_t *held, trial_t *trial)
+{
+    SKR_TRY (skr_change_is_roster (&trial->change) ? try_roster (self, held, trial)
+                                                   : try_data (self, held, trial));
+    bool signed_by_us =
+        trial->outcome == SKR_APPLIED || (trial->outcome == SKR_WAITING && trial->verified);
+    if (signed_by_us && skr_id_equal (&trial->change.writer, &self->writer)
+        && self->doubt == SKR_DOUBT_NONE) {
+        /* What others have of a writer it has itself; so this is not the only store that is it. */
+        self->doubt = SKR_DOUBT_AHEAD;
+    }
+    return SAKER_OK;
+}
+
 static saker_err_t try_change (skr_replica_t *self, trial_t *trial)
 {
     const skr_change_t *change = &trial->change;
@@ -468,8 +504,7 @@ static saker_err_t try_change (skr_replica_t *self, trial_t *trial)
     if (chain && change->seq <= chain->seq) {
         return compare_known (self, held, chain, trial);
     }
-    return skr_change_is_roster (change) ? try_roster (self, held, trial)
-                                         : try_data (self, held, trial);
+    return try_new (self, held, trial);
 }
 
 /* ---- waiting */
@@ -555,5 +590,7 @@ saker_err_t skr_replica_offer (skr_replica_t *self, skr_span_t bytes, skr_outcom
     if (trial.outcome == SKR_WAITING) {
         SKR_TRY (keep_waiting (self, &trial));
     }
-    return skr_admit_ready (self);
+    SKR_TRY (skr_admit_ready (self));
+    /* design 5: before anything more is written */
+    return self->doubt == SKR_DOUBT_NONE ? SAKER_OK : skr_incarnation_renew (self, self->doubt);
 }

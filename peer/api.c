@@ -368,6 +368,7 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_LOG] = {"read history", SKR_ROLE_READ, skr_api_log, false},
     [SKR_COMMAND_RESTORE] = {"restore a document", SKR_ROLE_WRITE, skr_api_restore, true},
     [SKR_COMMAND_CONFLICTS] = {"list conflicts", SKR_ROLE_READ, skr_api_conflicts, false},
+    [SKR_COMMAND_BACKUP] = {"back up", SKR_ROLE_RELAY, skr_api_backup, false},
 };
 
 static saker_err_t check_call (skr_api_t *self, const command_t *command)

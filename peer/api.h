@@ -43,6 +43,7 @@ typedef enum skr_command_t {
     SKR_COMMAND_LOG,
     SKR_COMMAND_RESTORE,
     SKR_COMMAND_CONFLICTS,
+    SKR_COMMAND_BACKUP,
     SKR_COMMANDS
 } skr_command_t;
 

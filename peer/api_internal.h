@@ -34,6 +34,8 @@
      CONFLICTS    0 of all collections, from 1 on,           0 conflicts, ?1 next collection,
                   or of this one; 1 collection,              ?2 next key
                   ?2 document, ?3 path, ?4 key to begin at
+     BACKUP       ?0 number, ?1 page                         0 number, 1 items (backup.h), 2 last,
+                                                             3 mesh id, 4 used bytes of the store
 
      intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
@@ -62,6 +64,7 @@
 #define SKR_PEER_API_INTERNAL_H_INCLUDED
 
 #include "peer/api.h"
+#include "peer/backup.h"
 #include "peer/fields.h"
 #include "peer/opening.h"
 
@@ -93,6 +96,14 @@ struct skr_api_t {
     skr_waiter_t *waiters[SKR_API_WAITERS_MAX];
     size_t waiters_count;
     size_t waiters_bytes;
+
+    struct {
+        uint64_t number; /* 0: none is under way */
+        uint64_t page;   /* the next */
+        uint64_t begun_ms, asked_ms;
+        skr_backup_place_t place;
+    } backup;
+    uint64_t backups; /* begun so far */
 
     uint64_t since_ms; /* mono: when it was made */
     uint64_t requests, bad_requests, refused, clients, full;
@@ -156,6 +167,9 @@ saker_err_t skr_api_put_bases (skr_opening_t *opening, const skr_content_t *cont
                                const skr_op_t *op, skr_span_t undo, skr_buf_t *buf) SKR_MUST_USE;
 /* api_conflicts.c */
 skr_api_handler_t skr_api_conflicts;
+/* api_backup.c */
+skr_api_handler_t skr_api_backup;
+void skr_api_backup_turn (skr_api_t *self);
 /* The client asks something else: it has given up what it waited for. */
 void skr_api_forget_waiter (skr_api_t *self, skr_span_t client);
 void skr_api_free_waiters (skr_api_t *self);

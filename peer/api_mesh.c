@@ -2,10 +2,13 @@
 
 #include "peer/api_internal.h"
 #include "peer/conflicts.h"
+#include "peer/fork.h"
+#include "peer/incarnation.h"
 
 #include <string.h>
 
 #define PEERS_MAX 512       /* in one page */
+#define WRITERS_MAX 256     /* of this device, counted */
 #define COLLECTIONS_MAX 512 /* in one page of the status */
 
 /* ---- PEERS */
@@ -114,6 +117,32 @@ static size_t put_identity (skr_api_t *self, skr_buf_t *pairs)
     return count;
 }
 
+/* How often this device's store went on as another writer, why and when the last time. */
+static size_t put_incarnation (skr_api_t *self, skr_buf_t *pairs)
+{
+    uint64_t forks = 0, aside = 0;
+    skr_id_t writers[WRITERS_MAX];
+    const skr_renewal_t *renewal = skr_replica_renewal (self->replica);
+    size_t count = 0;
+    size_t all = skr_roster_writers (skr_replica_roster (self->replica),
+                                     skr_device_key (skr_replica_device (self->replica)), writers,
+                                     WRITERS_MAX);
+    count += put_count (pairs, "/incarnation/count", all);
+    if (renewal->why != SKR_DOUBT_NONE) {
+        count += put_text (pairs, "/incarnation/why", skr_doubt_text (renewal->why));
+        count += put_text (pairs, "/incarnation/what", skr_doubt_sentence (renewal->why));
+        count += put_count (pairs, "/incarnation/since_ms", renewal->wall_ms);
+    }
+    if (skr_fork_count (self->replica, &forks, &aside) == SAKER_OK && forks > 0) {
+        count += put_count (pairs, "/fork/collections", forks);
+        count += put_count (pairs, "/fork/changes_aside", aside);
+        count +=
+            put_text (pairs, "/fork/what",
+                      "two stores wrote as this one: what this store wrote since is kept aside");
+    }
+    return count;
+}
+
 static size_t put_store (skr_api_t *self, skr_buf_t *pairs)
 {
     skr_store_stats_t stats;
@@ -194,6 +223,7 @@ static size_t put_general (skr_api_t *self, skr_buf_t *pairs)
     size_t count = put_identity (self, pairs);
     count += put_totals (self, pairs);
     count += put_changes (self, pairs);
+    count += put_incarnation (self, pairs);
     count += put_store (self, pairs);
     count += put_api (self, pairs);
     return count + self->neighbours.status (self->neighbours.context, pairs);

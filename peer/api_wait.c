@@ -160,6 +160,7 @@ static bool answer_waiter (skr_api_t *self, const skr_waiter_t *waiter, saker_er
 void skr_api_turn (skr_api_t *self)
 {
     uint64_t now_ms = self->waiters_count > 0 ? skr_api_now_ms (self) : 0;
+    skr_api_backup_turn (self);
     for (size_t i = self->waiters_count; i-- > 0;) {
         skr_waiter_t *waiter = self->waiters[i];
         if (waiter->look (self, waiter, now_ms >= waiter->deadline_ms)) {

@@ -83,7 +83,7 @@ static saker_err_t file_in (const char *folder, const char *name, char path[PATH
     return SAKER_OK;
 }
 
-static saker_err_t check_empty (const char *folder)
+saker_err_t skr_folder_empty (const char *folder)
 {
     DIR *entries = opendir (folder);
     if (!entries) {
@@ -114,7 +114,7 @@ saker_err_t skr_folder_make (const char *folder, bool *made)
     if (errno != EEXIST) {
         return from_errno (errno, "make folder", folder);
     }
-    return check_empty (folder);
+    return skr_folder_empty (folder);
 }
 
 /* The type of a mounted filesystem, as the kernel lists it ("fuse.sshfs"); "" when not found. */
@@ -259,6 +259,18 @@ saker_err_t skr_folder_reserve (const char *folder, const char *name, size_t byt
         (void) unlink (path);
         return from_errno (error, "make a file in folder", folder);
     }
+    return SAKER_OK;
+}
+
+saker_err_t skr_folder_mark (const char *folder, const char *name)
+{
+    char path[PATH_MAX];
+    SKR_TRY (file_in (folder, name, path));
+    int file = open (path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file < 0) {
+        return from_errno (errno, "make a file in folder", folder);
+    }
+    (void) close (file);
     return SAKER_OK;
 }
 

@@ -12,6 +12,8 @@
 /* Makes the folder with 0700, or takes one that is there and empty. *made: it was missing.
    SAKER_EEXIST when it holds something. */
 saker_err_t skr_folder_make (const char *folder, bool *made) SKR_MUST_USE;
+/* SAKER_EEXIST names the first that it holds. */
+saker_err_t skr_folder_empty (const char *folder) SKR_MUST_USE;
 /* SAKER_ENOTFOUND; SAKER_EINPUT: it is not a folder, not ours, open to others, or on a network
    filesystem. The sentence says what to do. */
 saker_err_t skr_folder_check (const char *folder) SKR_MUST_USE;
@@ -22,6 +24,8 @@ saker_err_t skr_folder_lock (const char *folder, int *lock) SKR_MUST_USE;
 saker_err_t skr_folder_sync (const char *folder) SKR_MUST_USE;
 /* Makes a file of zeros with its place on the disk, unless it is there. SAKER_EFULL. */
 saker_err_t skr_folder_reserve (const char *folder, const char *name, size_t bytes) SKR_MUST_USE;
+/* Makes an empty file, unless it is there. SAKER_EFULL. */
+saker_err_t skr_folder_mark (const char *folder, const char *name) SKR_MUST_USE;
 /* Is there a file with this name? */
 bool skr_folder_has (const char *folder, const char *name);
 void skr_folder_unlink (const char *folder, const char *name);

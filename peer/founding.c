@@ -36,7 +36,8 @@ static saker_err_t begin_store (skr_replica_t *self, const skr_id_t *mesh)
     self->epoch = self->writer;
     SKR_TRY (skr_roster_new (&self->roster, mesh));
     SKR_TRY (skr_replica_begin (self));
-    return skr_replica_put_meta (self);
+    SKR_TRY (skr_replica_put_meta (self));
+    return skr_incarnation_found (self);
 }
 
 /* What fills a new store, in its first group. */

@@ -49,8 +49,8 @@ static saker_err_t load_meta (skr_replica_t *self)
     SKR_TRY (get_meta (self, "hlc", hlc, sizeof hlc));
     self->hlc = self->hlc_shown = skr_get_u64 (hlc);
     skr_device_writer (skr_device_key (self->device), self->incarnation, &self->writer);
-    self->writer_shown = self->writer;
-    memcpy (self->incarnation_shown, self->incarnation, sizeof self->incarnation);
+    SKR_TRY (skr_incarnation_load (self));
+    skr_incarnation_committed (self);
     return SAKER_OK;
 }
 
@@ -163,10 +163,8 @@ void skr_replica_abort (skr_replica_t *self)
     skr_cells_store_drop (self->cells);
     skr_store_forget (self->store);
     skr_holdings_aborted (self);
+    skr_incarnation_aborted (self);
     self->hlc = self->hlc_shown;
-    self->epoch_moved = false;
-    self->writer = self->writer_shown;
-    memcpy (self->incarnation, self->incarnation_shown, sizeof self->incarnation);
     self->made.size = self->made_shown;
     self->stats.applied = self->stats_shown.applied;
     self->stats.written = self->stats_shown.written;
@@ -212,11 +210,8 @@ saker_err_t skr_replica_commit (skr_replica_t *self)
         return error;
     }
     skr_holdings_committed (self);
+    skr_incarnation_committed (self);
     self->hlc_shown = self->hlc;
-    self->writer_shown = self->writer;
-    memcpy (self->incarnation_shown, self->incarnation, sizeof self->incarnation);
-    self->epoch = self->epoch_moved ? self->fresh_epoch : self->epoch;
-    self->epoch_moved = false;
     self->made_shown = self->made.size;
     self->roster_moved = false;
     skr_store_forget (self->store);
@@ -350,35 +345,6 @@ saker_err_t skr_replica_tidy (skr_replica_t *self)
     return skr_replica_commit (self);
 }
 
-static saker_err_t state_one (skr_replica_t *self, const skr_buf_t *statement)
-{
-    const skr_span_t span = skr_span_of (statement);
-    SKR_TRY (skr_replica_begin (self));
-    saker_err_t error = statement->failed ? skr_fail (SAKER_ENOMEM, "out of memory")
-                                          : skr_replica_state (self, &span, 1);
-    if (error != SAKER_OK) {
-        skr_replica_abort (self);
-        return error;
-    }
-    return skr_replica_commit (self);
-}
-
-/* The first start of a writer. */
-static saker_err_t introduce (skr_replica_t *self)
-{
-    const uint8_t *device = skr_device_key (self->device);
-    skr_buf_t statement = {0}, seen = {0};
-    if (skr_roster_by_writer (self->roster, &self->writer)) {
-        return SAKER_OK;
-    }
-    skr_roster_seen (self->roster, device, NULL, &seen);
-    skr_statement_incarnate (&statement, device, self->incarnation, skr_span_of (&seen));
-    saker_err_t error = state_one (self, &statement);
-    skr_buf_free (&seen);
-    skr_buf_free (&statement);
-    return skr_wrap (error, "introduce this device");
-}
-
 /* On a full disk it counts all the same: what may be told twice is the order of this start and the
    next, should the clock run back in between. */
 static saker_err_t note_start (skr_replica_t *self)
@@ -403,7 +369,7 @@ static saker_err_t note_start (skr_replica_t *self)
     return error == SAKER_EFULL ? SAKER_OK : error;
 }
 
-static saker_err_t open_loaded (skr_replica_t *self)
+static saker_err_t open_loaded (skr_replica_t *self, skr_doubt_t why)
 {
     SKR_TRY (load_all (self));
     if (!skr_replica_self (self)) {
@@ -414,12 +380,13 @@ static saker_err_t open_loaded (skr_replica_t *self)
     }
     SKR_TRY (skr_replica_check_sums (self));
     SKR_TRY (skr_replica_build_indexes (self));
-    SKR_TRY (introduce (self));
+    SKR_TRY (skr_incarnation_begin (self, why));
     SKR_TRY (note_start (self));
     return skr_replica_tidy (self);
 }
 
-saker_err_t skr_replica_open (skr_replica_t **self_p, const char *folder, const skr_world_t *world)
+saker_err_t skr_replica_open_as (skr_replica_t **self_p, const char *folder, skr_doubt_t why,
+                                 const skr_world_t *world)
 {
     skr_store_t *store = NULL;
     skr_device_t *device = NULL;
@@ -432,12 +399,17 @@ saker_err_t skr_replica_open (skr_replica_t **self_p, const char *folder, const 
     }
     error = skr_replica_new (self_p, &store, &device, world);
     if (error == SAKER_OK) {
-        error = open_loaded (*self_p);
+        error = open_loaded (*self_p, why);
     }
     if (error != SAKER_OK) {
         skr_replica_close (self_p);
     }
     return skr_wrap (error, "open store");
+}
+
+saker_err_t skr_replica_open (skr_replica_t **self_p, const char *folder, const skr_world_t *world)
+{
+    return skr_replica_open_as (self_p, folder, SKR_DOUBT_NONE, world);
 }
 
 /* ---- what it is */

@@ -207,8 +207,6 @@ size_t skr_replica_turn (const skr_replica_t *self);
 /* Is it time, and this device's turn, to make new keys? Admins take turns, hours apart. */
 bool skr_replica_rotation_due (const skr_replica_t *self);
 #define SKR_ROTATE_EVERY_MS (30ull * 24 * 3600 * 1000)
-/* A new incarnation: this replica writes as another writer from now on. In a group. */
-saker_err_t skr_replica_reincarnate (skr_replica_t *self) SKR_MUST_USE;
 
 /* ---- snapshots (design 5); see snapshot.h */
 

@@ -5,6 +5,7 @@
 #ifndef SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
 #define SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
 
+#include "peer/incarnation.h"
 #include "peer/replica.h"
 #include "peer/waiting.h"
 
@@ -38,6 +39,13 @@ typedef struct skr_held_t {
     bool upon_void; /* some of its changes may depend on what was void when they were applied */
 } skr_held_t;
 
+/* What a new incarnation changes. */
+typedef struct skr_identity_t {
+    skr_id_t writer, epoch;
+    uint8_t incarnation[SKR_INCARNATION_BYTES];
+    skr_renewal_t renewal;
+} skr_identity_t;
+
 struct skr_replica_t {
     const skr_world_t *world;
     skr_device_t *device;
@@ -48,6 +56,10 @@ struct skr_replica_t {
     skr_waiting_t *waiting;
     skr_id_t mesh, writer, epoch;
     uint8_t incarnation[SKR_INCARNATION_BYTES];
+    skr_renewal_t renewal;
+    skr_identity_t identity; /* the four before this, as committed */
+    skr_id_t fork_told;      /* the last writer of whose fork was told */
+    skr_doubt_t doubt;       /* a new incarnation is due, before anything is written */
 
     skr_held_t **held; /* the roster first; what was made in the open group last */
     size_t held_count, held_capacity;
@@ -166,6 +178,10 @@ saker_err_t skr_replica_enforce (skr_replica_t *self) SKR_MUST_USE;
 /* The operation with this id never happened: asked for again, it is done. In a group. */
 saker_err_t skr_write_forget (skr_replica_t *self, const skr_id_t *collection,
                               skr_span_t operation_id) SKR_MUST_USE;
+/* A change of this device came back from others, after a restore: a client that asks again with its
+   operation id gets the receipt of then. */
+saker_err_t skr_write_recall (skr_replica_t *self, const skr_change_t *change,
+                              const skr_content_t *content) SKR_MUST_USE;
 
 /* ---- admit.c */
 

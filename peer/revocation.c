@@ -451,25 +451,3 @@ saker_err_t skr_replica_set_role (skr_replica_t *self, const uint8_t device[32],
     }
     return change_keys (self, &member, collection, old, role);
 }
-
-/* ---- incarnations */
-
-saker_err_t skr_replica_reincarnate (skr_replica_t *self)
-{
-    const uint8_t *device = skr_device_key (self->device);
-    skr_buf_t statement = {0}, seen = {0};
-    SKR_TRY (skr_replica_check_group (self));
-    randombytes_buf (self->incarnation, sizeof self->incarnation);
-    skr_device_writer (device, self->incarnation, &self->writer);
-    saker_err_t error = skr_store_put (self->store, SKR_META, skr_span_text ("incarnation"),
-                                       skr_span (self->incarnation, sizeof self->incarnation));
-    if (error == SAKER_OK) {
-        skr_roster_seen (self->roster, device, NULL, &seen);
-        skr_statement_incarnate (&statement, device, self->incarnation, skr_span_of (&seen));
-        const skr_span_t span = skr_span_of (&statement);
-        error = statement.failed ? no_memory () : skr_replica_state (self, &span, 1);
-    }
-    skr_buf_free (&seen);
-    skr_buf_free (&statement);
-    return error == SAKER_OK ? SAKER_OK : skr_replica_spoil (self, error);
-}

@@ -638,6 +638,15 @@ static saker_err_t map_file (const char *file, skr_span_t *bytes)
     return SAKER_OK;
 }
 
+/* Changes of our own writer that we did not have: then this store is not alone that writer. */
+static saker_err_t check_own (skr_replica_t *self, const skr_id_t *collection, uint64_t before)
+{
+    const skr_held_t *held = skr_holdings_find (self, collection);
+    return held && skr_clock_get (&held->shown.clock, &self->writer) > before
+               ? skr_incarnation_renew (self, SKR_DOUBT_AHEAD)
+               : SAKER_OK;
+}
+
 saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection, const char *file)
 {
     static const skr_id_t roster;
@@ -651,7 +660,9 @@ saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection, 
     taking.fresh.id = *collection;
     taking.old = skr_holdings_find (self, collection);
     skr_cbor_open (&taking.cbor, bytes);
+    uint64_t before = taking.old ? skr_clock_get (&taking.old->shown.clock, &self->writer) : 0;
     saker_err_t error = take (&taking);
+    error = error == SAKER_OK ? check_own (self, collection, before) : error;
     free_taking (&taking);
     (void) munmap ((void *) (uintptr_t) bytes.data, bytes.size);
     return skr_wrap (error, "take a snapshot");

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define CHECKSUM_BYTES crypto_shorthash_BYTES
+#define IDENTITY_KEY "store"
 #define DATA_FILE "data.mdb"
 #define READERS_FILE "lock.mdb"
 #define LOCK_FILE "lock"
@@ -30,6 +31,7 @@
 #define MAP_BYTES_MAX (SIZE_MAX / 4)
 #define MAP_STEP_BYTES 65536u /* a multiple of every page size */
 #define READERS_FILE_BYTES 8192
+#define VIEW_GROUPS 4 /* that fit into the map beside a view */
 /* Below this a short write is taken for a full disk. */
 #define DISK_FREE_BYTES_MIN (1u << 20)
 
@@ -44,9 +46,11 @@ struct skr_store_t {
     MDB_txn *group;
     int group_failed; /* LMDB's code of the first put that failed */
     MDB_txn *reader;
-    bool reading;   /* the reader has a snapshot */
-    bool unmapped;  /* the map could be set neither to a new size nor back */
-    bool unsettled; /* a commit failed so that nobody knows whether it is on the disk */
+    MDB_txn *view;
+    bool view_wanted; /* make room for one at the next begin */
+    bool reading;     /* the reader has a snapshot */
+    bool unmapped;    /* the map could be set neither to a new size nor back */
+    bool unsettled;   /* a commit failed so that nobody knows whether it is on the disk */
     size_t map_bytes;
     size_t room_bytes;
     skr_buf_t scratch;
@@ -76,6 +80,19 @@ static const char *const table_names[SKR_TABLES] = {
 };
 
 #define FIRST_TABLES (SKR_ASIDE + 1) /* that every store has; later versions added the others */
+const char *skr_table_name (skr_table_t table)
+{
+    return table_names[table];
+}
+
+skr_table_t skr_table_named (skr_span_t name)
+{
+    int table = 0;
+    while (table < SKR_TABLES && !skr_span_equal (skr_span_text (table_names[table]), name)) {
+        table++;
+    }
+    return (skr_table_t) table;
+}
 
 /* ---- errors */
 
@@ -152,10 +169,17 @@ static saker_err_t damaged (skr_store_t *self, skr_table_t table, skr_span_t key
 
 /* ---- checksums */
 
+/* The record that holds the key is checked without it. */
+static bool is_identity (skr_table_t table, skr_span_t key)
+{
+    return table == SKR_META && skr_span_equal (key, skr_span_text (IDENTITY_KEY));
+}
+
 /* Lays table, key and payload out in the scratch; the payload there is a copy. */
 static saker_err_t checksum (skr_store_t *self, skr_table_t table, skr_span_t key,
                              skr_span_t payload, uint8_t sum[CHECKSUM_BYTES])
 {
+    static const uint8_t no_key[crypto_shorthash_KEYBYTES];
     uint8_t head[3] = {(uint8_t) table, (uint8_t) (key.size >> 8), (uint8_t) key.size};
     skr_buf_clear (&self->scratch);
     skr_buf_append (&self->scratch, head, sizeof head);
@@ -165,7 +189,8 @@ static saker_err_t checksum (skr_store_t *self, skr_table_t table, skr_span_t ke
         skr_buf_free (&self->scratch);
         return skr_fail (SAKER_ENOMEM, "out of memory for a record of %zu bytes", payload.size);
     }
-    (void) crypto_shorthash (sum, self->scratch.data, self->scratch.size, self->key);
+    (void) crypto_shorthash (sum, self->scratch.data, self->scratch.size,
+                             is_identity (table, key) ? no_key : self->key);
     return SAKER_OK;
 }
 
@@ -198,18 +223,19 @@ static size_t used_bytes (const skr_store_t *self)
     return (info.me_last_pgno + 1) * status.ms_psize;
 }
 
-/* Sets the map to `bytes`, doubled until there is room in it. */
-static saker_err_t fit_map (skr_store_t *self, size_t bytes)
+/* Sets the map to `bytes`, doubled until there is room in it for so many groups. */
+static saker_err_t fit_map_for (skr_store_t *self, size_t bytes, size_t groups)
 {
-    size_t used = used_bytes (self);
+    size_t used = used_bytes (self), room = self->room_bytes * groups;
     while (bytes < MAP_BYTES_MAX
-           && (bytes < used || bytes - used < bytes / 4 || bytes - used < self->room_bytes)) {
+           && (bytes < used || bytes - used < bytes / 4 || bytes - used < room)) {
         bytes *= 2;
     }
     if (bytes == self->map_bytes) {
         return SAKER_OK;
     }
     skr_store_forget (self);
+    skr_store_view_close (self); /* LMDB would take the pages away from under it */
     int code = mdb_env_set_mapsize (self->env, bytes);
     if (code == 0) {
         self->map_bytes = bytes;
@@ -218,6 +244,11 @@ static saker_err_t fit_map (skr_store_t *self, size_t bytes)
         self->unmapped = true;
     }
     return from_lmdb (self, code);
+}
+
+static saker_err_t fit_map (skr_store_t *self, size_t bytes)
+{
+    return fit_map_for (self, bytes, 1);
 }
 
 saker_err_t skr_store_room (skr_store_t *self, size_t bytes)
@@ -307,7 +338,7 @@ static saker_err_t make_identity (skr_store_t *self)
     skr_put_u32 (identity, SKR_STORE_FORMAT);
     randombytes_buf (identity + 4, crypto_shorthash_KEYBYTES);
     SKR_TRY (skr_store_begin (self));
-    SKR_TRY (skr_store_put (self, SKR_META, skr_span_text ("store"),
+    SKR_TRY (skr_store_put (self, SKR_META, skr_span_text (IDENTITY_KEY),
                             skr_span (identity, sizeof identity)));
     SKR_TRY (skr_store_commit (self));
     memcpy (self->key, identity + 4, sizeof self->key);
@@ -318,7 +349,7 @@ static saker_err_t load_identity (skr_store_t *self)
 {
     skr_span_t identity;
     saker_err_t error =
-        skr_store_get (self, SKR_COMMITTED, SKR_META, skr_span_text ("store"), &identity);
+        skr_store_get (self, SKR_COMMITTED, SKR_META, skr_span_text (IDENTITY_KEY), &identity);
     if (error == SAKER_ENOTFOUND) {
         return skr_fail (SAKER_EDAMAGED, "store %s was not made to its end, or is damaged",
                          self->folder);
@@ -410,6 +441,7 @@ saker_err_t skr_store_open (skr_store_t **self_p, const char *folder, skr_store_
 static void close_env (skr_store_t *self)
 {
     skr_store_abort (self);
+    skr_store_view_close (self);
     if (self->reader) {
         mdb_txn_abort (self->reader);
     }
@@ -495,7 +527,8 @@ saker_err_t skr_store_begin (skr_store_t *self)
     /* Not only when the map moves: what is borrowed must not hang on how full the store is. */
     skr_store_forget (self);
     SKR_TRY (check_usable (self));
-    SKR_TRY (fit_map (self, self->map_bytes));
+    SKR_TRY (fit_map_for (self, self->map_bytes, self->view_wanted ? VIEW_GROUPS : 1));
+    self->view_wanted = false;
     self->group_failed = 0;
     return from_lmdb (self, mdb_txn_begin (self->env, NULL, 0, &self->group));
 }
@@ -621,6 +654,68 @@ saker_err_t skr_store_scan (skr_store_t *self, skr_sight_t sight, skr_table_t ta
     SKR_TRY (from_lmdb (self, mdb_cursor_open (transaction, self->tables[table], &cursor)));
     saker_err_t error = scan_on (self, cursor, table, prefix, from, visit, argument);
     mdb_cursor_close (cursor);
+    return error;
+}
+
+/* ---- the view */
+
+void skr_store_view_close (skr_store_t *self)
+{
+    if (self->view) {
+        mdb_txn_abort (self->view);
+        self->view = NULL;
+    }
+}
+
+saker_err_t skr_store_view_open (skr_store_t *self)
+{
+    size_t room = self->map_bytes - used_bytes (self);
+    skr_store_view_close (self);
+    SKR_TRY (check_usable (self));
+    if (room < self->room_bytes * VIEW_GROUPS / 2 && self->group) {
+        self->view_wanted = true;
+        return skr_fail (SAKER_EWAIT, "store %s: a group is being written: try again",
+                         self->folder);
+    }
+    if (!self->group) {
+        SKR_TRY (fit_map_for (self, self->map_bytes, VIEW_GROUPS));
+    }
+    return from_lmdb (self, mdb_txn_begin (self->env, NULL, MDB_RDONLY, &self->view));
+}
+
+typedef struct viewing_t {
+    skr_span_t after;
+    skr_record_fn *visit;
+    void *argument;
+    bool more;
+} viewing_t;
+
+static saker_err_t view_record (skr_span_t key, skr_span_t value, void *argument)
+{
+    viewing_t *viewing = argument;
+    if (skr_span_equal (key, viewing->after)) {
+        return SAKER_OK;
+    }
+    saker_err_t error = viewing->visit (key, value, viewing->argument);
+    viewing->more = error == SKR_STOP;
+    return error;
+}
+
+saker_err_t skr_store_view_scan (skr_store_t *self, skr_table_t table, skr_span_t after,
+                                 skr_record_fn *visit, void *argument, bool *more)
+{
+    MDB_cursor *cursor;
+    viewing_t viewing = {.after = after, .visit = visit, .argument = argument};
+    *more = false;
+    if (!self->view) {
+        return skr_fail (SAKER_EBUSY, "store %s: too much was written while it was read: try again",
+                         self->folder);
+    }
+    SKR_TRY (from_lmdb (self, mdb_cursor_open (self->view, self->tables[table], &cursor)));
+    saker_err_t error =
+        scan_on (self, cursor, table, skr_span (NULL, 0), after, view_record, &viewing);
+    mdb_cursor_close (cursor);
+    *more = viewing.more;
     return error;
 }
 

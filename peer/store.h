@@ -111,6 +111,23 @@ saker_err_t skr_store_last (skr_store_t *self, skr_sight_t sight, skr_table_t ta
                             skr_span_t prefix, skr_span_t key, skr_span_t *found_key,
                             skr_span_t *value) SKR_MUST_USE;
 
+/* The name of a table, and back; SKR_TABLES when there is none of this name. */
+const char *skr_table_name (skr_table_t table);
+skr_table_t skr_table_named (skr_span_t name);
+
+/* The view: all records as of one commit, for a backup, which reads it in slices between which the
+   store goes on. It is one read transaction that lives across polls, so what is overwritten
+   meanwhile keeps its pages and the file grows by that much: whoever opens a view bounds how long
+   it lives. There is room for at least four groups; when the map has to grow beyond that the view
+   is lost. One at a time; SKR_COMMITTED and groups are not touched by it. SAKER_EWAIT: the map has
+   to grow first, which it does before the next group. */
+saker_err_t skr_store_view_open (skr_store_t *self) SKR_MUST_USE;
+/* Visits records of one table, ascending, after the key `after` (empty: from the first), as
+   skr_store_scan does; *more: the visit ended it early. SAKER_EBUSY: the view was lost. */
+saker_err_t skr_store_view_scan (skr_store_t *self, skr_table_t table, skr_span_t after,
+                                 skr_record_fn *visit, void *argument, bool *more) SKR_MUST_USE;
+void skr_store_view_close (skr_store_t *self);
+
 typedef struct skr_store_stats_t {
     uint64_t file_bytes;
     uint64_t map_bytes;

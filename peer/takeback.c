@@ -309,10 +309,9 @@ static saker_err_t redo_or_drop (takeback_t *self, uint64_t position)
 
 static saker_err_t move_epoch (skr_replica_t *self)
 {
-    randombytes_buf (self->fresh_epoch.bytes, sizeof self->fresh_epoch.bytes);
-    self->epoch_moved = true;
+    randombytes_buf (self->epoch.bytes, sizeof self->epoch.bytes);
     return skr_store_put (self->store, SKR_META, skr_span_text ("epoch"),
-                          skr_span (self->fresh_epoch.bytes, sizeof self->fresh_epoch.bytes));
+                          skr_span (self->epoch.bytes, sizeof self->epoch.bytes));
 }
 
 static saker_err_t undo_and_redo (takeback_t *self)

@@ -1,8 +1,14 @@
 #include "peer/world.h"
 
+#include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MESSAGE_BYTES_MAX 1024
 
@@ -33,6 +39,41 @@ static void drop_message (void *context, skr_level_t level, const char *message)
     (void) message;
 }
 
+/* machine-id(5): never shown as it is, and absent or empty in many containers. */
+static void digest_machine (uint8_t digest[16])
+{
+    static const char words[] = "saker: machine id";
+    char text[128];
+    int file = open ("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+    ssize_t size = file < 0 ? -1 : read (file, text, sizeof text);
+    if (file >= 0) {
+        (void) close (file);
+    }
+    if (size >= 32) {
+        (void) crypto_generichash (digest, 16, (const uint8_t *) text, (size_t) size,
+                                   (const uint8_t *) words, sizeof words - 1);
+    }
+}
+
+static bool real_home (void *context, const char *folder, skr_home_t *home)
+{
+    char path[PATH_MAX];
+    struct statx status;
+    (void) context;
+    memset (home, 0, sizeof *home);
+    int size = snprintf (path, sizeof path, "%s/data.mdb", folder);
+    if (size < 0 || (size_t) size >= sizeof path
+        || statx (AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &status) != 0) {
+        return false;
+    }
+    home->file = status.stx_ino;
+    if (status.stx_mask & STATX_BTIME) {
+        home->born_ns = (uint64_t) status.stx_btime.tv_sec * 1000000000u + status.stx_btime.tv_nsec;
+    }
+    digest_machine (home->machine);
+    return true;
+}
+
 const skr_world_t *skr_world_real (void)
 {
     static const skr_world_t real = {
@@ -40,6 +81,7 @@ const skr_world_t *skr_world_real (void)
         .wall_ms = real_wall_ms,
         .mono_ms = real_mono_ms,
         .log = drop_message,
+        .home = real_home,
     };
     return &real;
 }

@@ -57,6 +57,22 @@ saker_err_t skr_write_forget (skr_replica_t *self, const skr_id_t *collection,
     return error == SAKER_ENOTFOUND ? SAKER_OK : error;
 }
 
+saker_err_t skr_write_recall (skr_replica_t *self, const skr_change_t *change,
+                              const skr_content_t *content)
+{
+    uint8_t key[16];
+    saker_receipt_t receipt = {.seq = change->seq};
+    const skr_member_t *author = skr_roster_by_writer (self->roster, &change->writer);
+    bool own =
+        author && memcmp (author->device, skr_device_key (self->device), SKR_DEVICE_KEY_BYTES) == 0;
+    if (!own || content->operation_id.size == 0) {
+        return SAKER_OK;
+    }
+    memcpy (receipt.writer, change->writer.bytes, sizeof receipt.writer);
+    operation_key (&change->collection, content->operation_id, key);
+    return keep_receipt (self, key, &receipt);
+}
+
 /* ---- the two ways in */
 
 static saker_err_t check_right (const skr_replica_t *self, const char *collection)
@@ -74,6 +90,12 @@ static saker_err_t check_right (const skr_replica_t *self, const char *collectio
                ? SAKER_OK
                : skr_fail (SAKER_ERIGHT, "this device may only read: ask an admin for the right "
                                          "to write");
+}
+
+/* One that was due, but could not be taken at once. */
+static saker_err_t take_new_incarnation (skr_replica_t *self)
+{
+    return self->doubt == SKR_DOUBT_NONE ? SAKER_OK : skr_incarnation_renew (self, self->doubt);
 }
 
 static saker_err_t check_local (const skr_replica_t *self, const skr_local_t *local)
@@ -125,9 +147,10 @@ saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
     skr_id_t id;
     memset (receipt, 0, sizeof *receipt);
     SKR_TRY (check_local (self, local));
+    SKR_TRY (take_new_incarnation (self));
     skr_replica_collection_id (self, local->collection, &id);
     if (skr_roster_limit (self->roster, &self->writer, &id) != UINT64_MAX) {
-        SKR_TRY (skr_replica_reincarnate (self)); /* this writer is closed, the device is not */
+        SKR_TRY (skr_incarnation_renew (self, SKR_DOUBT_CLOSED));
     }
     if (local->operation_id.size == 0) {
         SKR_TRY (write_once (self, local, &id, receipt));
@@ -159,6 +182,7 @@ saker_err_t skr_replica_state (skr_replica_t *self, const skr_span_t *statements
     skr_making_t making;
     saker_receipt_t receipt = {.seq = 0};
     SKR_TRY (skr_replica_check_group (self));
+    SKR_TRY (take_new_incarnation (self));
     SKR_TRY (skr_making_begin (&making, self, &roster));
     SKR_TRY (skr_making_end (&making, &local, state_all (&making, statements, count), &receipt));
     return skr_admit_ready (self);

@@ -189,6 +189,9 @@ static void write_one (void)
     memset (self, 0, sizeof *self);
     self->number = count;
     self->peer = (int) sim_below (SIM_OPERATIONS, writers);
+    if (sim.peers_count > sim.members && self->peer == sim.cloned && self->number % 2) {
+        self->peer = sim.members; /* its clone */
+    }
     snprintf (self->collection, sizeof self->collection, "%s",
               collections[sim_below (SIM_OPERATIONS, sim.large ? 4 : 3)]);
     for (size_t i = 0; i < sizeof self->id; i += 8) {
@@ -490,7 +493,8 @@ void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
         if (error == SAKER_ENOTFOUND) {
             refused_delete (self);
         }
-        bool reader = sim.members >= 4 && peer == sim.members - 1;
+        int member = peer == sim.members ? sim.cloned : peer;
+        bool reader = sim.members >= 4 && member == sim.members - 1;
         if (error != SAKER_ETYPE && error != SAKER_ENOTFOUND
             && !(error == SAKER_ERIGHT && (reader || sim.rights))) {
             sim_fail ("peer %d refuses an operation: %s", peer, saker_error_name (error));

@@ -19,7 +19,7 @@ static const char *const texts[SIM_FAULT_COUNT] = {
 
 /* In one of how many runs a fault is part of the mix, where that is not one in three. */
 static const uint64_t rarity[SIM_FAULT_COUNT] = {
-    [SIM_BIT_FLIP] = 16,     [SIM_AWAY] = 10,       [SIM_OLD_COPY] = 24,  [SIM_CLONE] = 24,
+    [SIM_BIT_FLIP] = 16,     [SIM_AWAY] = 10,       [SIM_OLD_COPY] = 12,  [SIM_CLONE] = 12,
     [SIM_NO_MEMORY] = 6,     [SIM_LOST_WRITES] = 1, [SIM_TORN_WRITE] = 1, [SIM_SNAPSHOT_CRASH] = 1,
     [SIM_SNAPSHOT_STOP] = 1, [SIM_NO_PUB] = 24,     [SIM_ROLE] = 4,
 };
@@ -256,15 +256,23 @@ static void copy_store (sim_peer_t *peer)
         sim_store_copy (peer->folder, old);
         copied = true;
         copied_peer = peer->no;
+        sim_oracle_copied (peer);
         return;
     }
     peer = &sim.peers[copied_peer];
     sim_peer_crash (peer);
     sim_store_remove (peer->folder);
     sim_store_copy (old, peer->folder);
-    peer->forked = sim.forks = true;
+    bool noticed = trouble (2);
+    if (noticed) {
+        peer->born = sim.now_ms; /* as cp makes it */
+    } else {
+        peer->forked = sim.forks = true; /* as a rollback of the disk under it */
+    }
+    sim_oracle_put_back (peer);
     copied = false;
-    sim_count (SIM_OLD_COPY, "peer %d starts from an old copy of its store", peer->no);
+    sim_count (SIM_OLD_COPY, "peer %d starts from an old copy of its store%s", peer->no,
+               noticed ? ", and can tell" : "");
 }
 
 static void clone_store (sim_peer_t *peer)
@@ -280,9 +288,18 @@ static void clone_store (sim_peer_t *peer)
     twin->world.context = twin;
     sim_peer_place (twin);
     sim_store_copy (peer->folder, twin->folder);
-    peer->forked = twin->forked = sim.forks = true;
+    bool noticed = trouble (2), carried = trouble (2);
+    if (noticed) { /* by its machine's id, or as a copy on the same one */
+        twin->machine = carried ? SIM_PEERS_MAX + 1 : peer->machine;
+        twin->born = carried ? peer->born : sim.now_ms;
+        sim.twins = true;
+    } else {
+        peer->forked = twin->forked = sim.forks = true;
+    }
+    sim.cloned = peer->no;
     sim.peers_count++;
-    sim_count (SIM_CLONE, "the store of peer %d runs twice", peer->no);
+    sim_count (SIM_CLONE, "the store of peer %d runs twice%s", peer->no,
+               noticed ? ", and can tell" : "");
 }
 
 static void crash_soon (int peer)

@@ -25,10 +25,25 @@ typedef struct acked_t {
     uint8_t id[16];
     skr_id_t writer;
     uint64_t seq;
+    bool gone; /* it may be: an older copy was put in the place of the store */
 } acked_t;
 
 static acked_t acked[ACKED_MAX];
 static size_t acked_count;
+static size_t acked_at_copy;
+
+void sim_oracle_copied (const sim_peer_t *peer)
+{
+    (void) peer;
+    acked_at_copy = acked_count;
+}
+
+void sim_oracle_put_back (const sim_peer_t *peer)
+{
+    for (size_t i = acked_at_copy; i < acked_count; i++) {
+        acked[i].gone = acked[i].gone || acked[i].peer == peer->no;
+    }
+}
 
 /* ---- equal clocks, equal data: whichever peer, whenever */
 
@@ -231,7 +246,7 @@ static bool holds (const skr_replica_t *replica, const acked_t *one)
 static void check_own (const sim_peer_t *peer)
 {
     for (size_t i = 0; i < acked_count; i++) {
-        if (acked[i].peer == peer->no && !holds (replica_of (peer), &acked[i])
+        if (acked[i].peer == peer->no && !acked[i].gone && !holds (replica_of (peer), &acked[i])
             && !sim_oracle_is_void (peer, acked[i].collection, &acked[i].writer, acked[i].seq)) {
             sim_fail ("peer %d acknowledged seq %llu of %s and has lost it", peer->no,
                       (unsigned long long) acked[i].seq, acked[i].collection);
@@ -288,6 +303,7 @@ void sim_oracle_acked (int peer, const char *collection, const uint8_t operation
     memcpy (one->id, operation_id, sizeof one->id);
     one->writer = *writer;
     one->seq = seq;
+    one->gone = false;
     (void) repeated;
     if (!sim.peers[peer].forked && !holds (replica_of (&sim.peers[peer]), one)
         && !sim_oracle_is_void (&sim.peers[peer], collection, writer, seq)) {
@@ -406,7 +422,9 @@ static void note_id (history_t *self, const skr_content_t *content, const skr_ch
         return;
     }
     for (size_t i = 0; i < self->ids_count; i++) {
-        if (memcmp (self->ids[i], content->operation_id.data, 16) == 0) {
+        /* an older store does not know what it was asked later */
+        if (memcmp (self->ids[i], content->operation_id.data, 16) == 0
+            && !sim.counts[SIM_OLD_COPY]) {
             sim_fail ("peer %d has one operation of %s twice", self->peer->no,
                       self->collection->name);
         }
@@ -1134,8 +1152,19 @@ static bool same_collections (const skr_replica_t *one, const skr_replica_t *oth
     return true;
 }
 
+/* Two processes with one key have found out, both of them. */
+static bool twins_know (void)
+{
+    const sim_peer_t *one = &sim.peers[sim.cloned], *other = &sim.peers[sim.members];
+    return !sim.twins || one->damaged || other->damaged
+           || (one->node && other->node && one->node->twin.found && other->node->twin.found);
+}
+
 bool sim_oracle_converged (void)
 {
+    if (!twins_know ()) {
+        return false;
+    }
     const sim_peer_t *first = sound (0);
     if (!first || !first->node) {
         return first == NULL;
@@ -1161,7 +1190,7 @@ static void check_acked (const sim_peer_t *peer, const history_t *history)
 {
     for (size_t i = 0; i < acked_count; i++) {
         const acked_t *one = &acked[i];
-        bool found = sim.peers[one->peer].forked || sim.peers[one->peer].damaged
+        bool found = one->gone || sim.peers[one->peer].forked || sim.peers[one->peer].damaged
                      || is_outside (&sim.peers[one->peer])
                      || sim_oracle_is_void (peer, one->collection, &one->writer, one->seq)
                      || strcmp (one->collection, history->collection->name) != 0;

@@ -45,6 +45,16 @@ static void take_log (void *context, skr_level_t level, const char *message)
     sim_trace ("peer %d says: %s", peer->no, message);
 }
 
+/* The machine is the peer's number in the roster; what is copied as users copy is another file. */
+static bool home (void *context, const char *folder, skr_home_t *home)
+{
+    const sim_peer_t *peer = context;
+    (void) folder;
+    *home = (skr_home_t){.file = 1, .born_ns = 1 + peer->born};
+    memset (home->machine, 1 + peer->machine, sizeof home->machine);
+    return true;
+}
+
 /* ---- files */
 
 static int remove_one (const char *path, const struct stat *status, int type, struct FTW *walk)
@@ -179,9 +189,10 @@ static bool fill_large (skr_replica_t *founder)
 static bool make_template (const char *folder, int members, bool large)
 {
     static sim_peer_t person;
-    skr_world_t world = {&person, wall_ms, mono_ms, take_log};
+    skr_world_t world = {&person, wall_ms, mono_ms, take_log, home};
     skr_replica_t *founder = NULL;
     char store[160];
+    person.machine = 0;
     sim_chance_seed (4711 + (uint64_t) members);
     mkdir (folder, 0700);
     snprintf (store, sizeof store, "%s/0", folder);
@@ -190,6 +201,7 @@ static bool make_template (const char *folder, int members, bool large)
     for (int i = 1; i < members; i++) {
         bool reads = members >= 4 && i == members - 1;
         snprintf (store, sizeof store, "%s/%d", folder, i);
+        person.machine = i;
         if (!adopt (founder, &world, store, i, reads ? SKR_ROLE_READ : SKR_ROLE_WRITE)) {
             return false;
         }
@@ -226,8 +238,8 @@ static void set_up (int no)
 {
     sim_peer_t *peer = &sim.peers[no];
     memset (peer, 0, sizeof *peer);
-    peer->no = no;
-    peer->world = (skr_world_t){peer, wall_ms, mono_ms, take_log};
+    peer->no = peer->machine = no;
+    peer->world = (skr_world_t){peer, wall_ms, mono_ms, take_log, home};
     peer->wake_ms = UINT64_MAX;
     peer->restart_ms = sim.now_ms + sim_below (SIM_MIX, 1000);
     sim_peer_place (peer);

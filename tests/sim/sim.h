@@ -118,6 +118,8 @@ typedef struct sim_peer_t {
     uint64_t drift_since_ms;
     bool wall_stopped;
     uint64_t wall_stopped_ms;
+    int machine;                          /* whose id its world tells */
+    uint64_t born;                        /* when the file of its store was made */
     bool forked;                          /* its store was copied back, or runs twice */
     bool damaged;                         /* bits were flipped in its store */
     uint8_t device[SKR_DEVICE_KEY_BYTES]; /* zeros before its first start */
@@ -137,6 +139,8 @@ typedef struct sim_t {
     bool healing;                     /* no more faults */
     bool forks;                       /* some store was copied: not all promises hold */
     bool rights; /* some right was given or taken: what was written may be void */
+    bool twins;  /* a store runs twice, and could tell */
+    int cloned;  /* whose store the peer after the members has */
     bool large;  /* a collection that is handed over as a snapshot */
     uint64_t rounds;
     uint64_t beats;     /* sent by processes that have ended */
@@ -298,6 +302,9 @@ bool sim_oracle_is_void (const sim_peer_t *peer, const char *collection, const s
 bool sim_oracle_converged (void);
 /* Is it the first, or unlike the first? For messages. */
 bool sim_oracle_differs (const sim_peer_t *peer);
+/* Its store is copied, and later put back: what was acknowledged in between may be gone. */
+void sim_oracle_copied (const sim_peer_t *peer);
+void sim_oracle_put_back (const sim_peer_t *peer);
 /* At the end. */
 void sim_oracle_final (void);
 

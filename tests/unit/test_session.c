@@ -60,7 +60,7 @@ static bool wire_open (wire_t *self, skr_replica_t *puller, skr_replica_t *sourc
     self->source = source;
     self->now_ms = 1000;
     self->random = check_seed ();
-    skr_session_host_t host = {self, on_send, on_hello, on_address};
+    skr_session_host_t host = {self, on_send, on_hello, on_address, NULL};
     const uint8_t *device = skr_device_key (skr_replica_device (source));
     skr_buf_t book = {0};
     skr_cbor_put_array (&book, 1);
@@ -329,7 +329,7 @@ static void resumes_a_snapshot (void)
     for (size_t i = 0; i < QUEUE_MAX; i++) {
         skr_buf_free (&wire.queue[i]);
     }
-    skr_session_host_t host = {&wire, on_send, on_hello, on_address};
+    skr_session_host_t host = {&wire, on_send, on_hello, on_address, NULL};
     static const uint8_t instance[8] = {2};
     CHECK_OK (skr_session_new (&wire.session, pair.b, &wire.report, &wire.claims,
                                skr_device_key (skr_replica_device (pair.a)), &host));
