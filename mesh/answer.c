@@ -221,16 +221,22 @@ static saker_err_t answer_state (request_t *request)
 static saker_err_t answer_clock (request_t *request)
 {
     static const skr_collection_t none;
-    uint8_t fingerprint[16];
+    const skr_replica_t *replica = request->self->replica;
+    skr_beat_entry_t told = {.documents = 0};
     SKR_TRY (want_arguments (request, 1));
     const skr_collection_t *collection = collection_of (request);
     SKR_TRY (skr_cbor_close (&request->cbor));
+    if (collection) {
+        SKR_TRY (skr_replica_hashes (replica, collection, &told.hashes));
+    }
     collection = collection ? collection : &none;
-    skr_fingerprint_bytes (&collection->fingerprint, fingerprint);
-    skr_wire_begin (request->answer, request->number, SKR_WIRE_CLOCK, 3);
-    skr_cbor_put_bytes (request->answer, fingerprint, sizeof fingerprint);
-    skr_cbor_put_uint (request->answer, collection->documents);
-    skr_clock_put (request->answer, &collection->clock);
+    told.fingerprint = collection->fingerprint;
+    told.documents = collection->documents;
+    told.clock = collection->clock;
+    skr_wire_begin (request->answer, request->number, SKR_WIRE_CLOCK, 5);
+    skr_beat_entry_put (request->answer, &told);
+    skr_clock_put (request->answer, &skr_replica_collection_at (replica, 0)->clock);
+    free (told.hashes);
     return SAKER_OK;
 }
 

@@ -50,7 +50,9 @@ typedef struct skr_neighbour_t {
 
 /* What a member reported of a collection. */
 typedef struct skr_reported_t {
-    const skr_clock_t *clock; /* borrowed until the next call; NULL: it never told */
+    const skr_clock_t *clock;  /* borrowed until the next call; NULL: it never told */
+    const uint64_t *hashes;    /* of the changes that the clock names, see skr_replica_hashes */
+    const skr_clock_t *roster; /* that it had when it told this; NULL: it did not say */
     skr_fingerprint_t fingerprint;
     uint64_t documents;
     uint64_t asked_ms; /* mono: when the last request was sent that was answered; 0: none */

@@ -458,6 +458,21 @@ saker_err_t skr_replica_collection_named (const skr_replica_t *self, const char 
     return *collection ? SAKER_OK : skr_fail (SAKER_ENOTFOUND, "no collection called %s", name);
 }
 
+saker_err_t skr_replica_hashes (const skr_replica_t *self, const skr_collection_t *collection,
+                                uint64_t **hashes)
+{
+    const skr_held_t *held = skr_holdings_find (self, &collection->id);
+    const skr_chains_t *chains = held->touched ? &held->before : &held->chains;
+    *hashes = chains->count ? calloc (chains->count, sizeof **hashes) : NULL;
+    if (chains->count && !*hashes) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < chains->count; i++) {
+        (*hashes)[i] = skr_get_u64 (chains->list[i].hash);
+    }
+    return SAKER_OK;
+}
+
 void skr_replica_collection_id (const skr_replica_t *self, const char *name, skr_id_t *id)
 {
     static const char words[] = "saker collection name";
