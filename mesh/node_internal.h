@@ -13,6 +13,7 @@
 #include "mesh/node.h"
 #include "mesh/zap.h"
 #include "peer/api.h"
+#include "peer/cutter.h"
 
 #include <zmq.h>
 
@@ -44,6 +45,7 @@ struct skr_node_t {
     skr_replica_t *replica;
     skr_answerer_t *answerer;
     skr_api_t *api;
+    skr_cutter_t *cutter;
     skr_links_t links;
     uint64_t roster_version; /* that the links follow */
     skr_book_t book;

@@ -472,6 +472,11 @@ saker_err_t skr_api_new (skr_api_t **self_p, skr_replica_t *replica,
     return SAKER_OK;
 }
 
+void skr_api_give_cutter (skr_api_t *self, struct skr_cutter_t *cutter)
+{
+    self->cutter = cutter;
+}
+
 void skr_api_destroy (skr_api_t **self_p)
 {
     skr_api_t *self = *self_p;

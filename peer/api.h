@@ -84,6 +84,10 @@ saker_err_t skr_api_new (skr_api_t **self_p, skr_replica_t *replica,
                          const skr_world_t *world) SKR_MUST_USE;
 void skr_api_destroy (skr_api_t **self_p);
 
+/* Who cuts the log, for GC and STATUS; borrowed. Without, GC is refused. */
+struct skr_cutter_t;
+void skr_api_give_cutter (skr_api_t *self, struct skr_cutter_t *cutter);
+
 /* Takes one request; `client` are the bytes that name its sender to `send`. Begins a group on the
    replica when the command writes. Never fails: what is wrong is answered, or counted and dropped
    when it is not even a request. */

@@ -64,6 +64,7 @@ struct skr_api_t {
     skr_api_send_fn *send;
     void *context;
     const skr_world_t *world;
+    struct skr_cutter_t *cutter; /* NULL: none was given */
 
     skr_buf_t held; /* client size u32, answer size u32, number u64, client, answer; repeated */
     skr_waiter_t *waiters[SKR_API_WAITERS_MAX];

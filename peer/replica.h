@@ -29,7 +29,8 @@ typedef struct skr_collection_t {
     skr_clock_t clock;
     skr_fingerprint_t fingerprint;
     uint64_t documents;
-    uint64_t changes; /* sum of the clock */
+    uint64_t changes;   /* sum of the clock */
+    uint64_t log_bytes; /* of the records of its log */
 } skr_collection_t;
 
 typedef struct skr_replica_stats_t {

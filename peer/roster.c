@@ -199,7 +199,7 @@ bool skr_roster_counts (const skr_roster_t *self, const skr_member_t *member,
                         const skr_id_t *collection)
 {
     (void) self, (void) collection;
-    return member->role > SKR_ROLE_NONE;
+    return member->role >= SKR_ROLE_READ;
 }
 
 size_t skr_roster_count (const skr_roster_t *self)

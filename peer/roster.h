@@ -81,10 +81,10 @@ size_t skr_roster_writers (const skr_roster_t *self, const uint8_t device[32], s
 const skr_id_t *skr_roster_mesh (const skr_roster_t *self);
 const char *skr_roster_mesh_name (const skr_roster_t *self); /* "" before FOUND */
 
-/* Is the cut of a collection held until this member has stored what goes (design 5)? All members
-   do: whatever its role, each stores what it pulls. Revocations and fences are to be looked at
-   here: a device whose writers are closed no longer counts, once our clock has reached their
-   cutoff. */
+/* Is the cut of a collection held until this member has stored what goes (design 5)? Every member
+   that may read it is; one that may not cannot apply, nor write, anything in it. Revocations and
+   fences are to be looked at here: a device whose writers are closed no longer counts, once our
+   clock has reached their cutoff. */
 bool skr_roster_counts (const skr_roster_t *self, const skr_member_t *member,
                         const skr_id_t *collection);
 

@@ -180,6 +180,23 @@ static void healing_phase (void)
     }
 }
 
+/* What all have stored goes, where nothing else is to be kept. */
+static void quiet_phase (void)
+{
+    uint64_t from_ms = sim.now_ms;
+    if (sim.history || sim.forks) {
+        return;
+    }
+    while (!sim.failed && !sim_oracle_logs_empty ()) {
+        if (sim.now_ms - from_ms > SIM_QUIET_MS) {
+            sim_fail ("logs are not empty %d s after all were equal", SIM_QUIET_MS / 1000);
+            return;
+        }
+        step (sim.now_ms + 100);
+    }
+    sim_trace ("logs are empty after %llu ms", (unsigned long long) (sim.now_ms - from_ms));
+}
+
 static int choose_members (void)
 {
     uint64_t size = sim_below (SIM_MIX, 400);
@@ -214,6 +231,9 @@ static bool run (const sim_options_t *options)
     trouble_phase (trouble_ms);
     if (!sim.failed) {
         healing_phase ();
+    }
+    if (!sim.failed) {
+        quiet_phase ();
     }
     if (!sim.failed) {
         sim_oracle_final ();

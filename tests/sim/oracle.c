@@ -1,9 +1,12 @@
 /* Oracle: what must hold. Some of it is told at once, after each round of a peer; the rest by
-   reading a peer's whole history, in its own order, naively: an operation ends each earlier entry
-   in its scope that its writer had seen, where what a writer had seen is the sum of the deps of its
-   changes. `pred` is not looked at, nor is any code of crdt/apply.c or crdt/view.c. */
+   reading a peer's whole history naively, in its own order, but for what it has cut off: an
+   operation ends each earlier entry in its scope that its writer had seen, where what a writer had
+   seen is the sum of the deps of its changes. `pred` is not looked at, nor is any code of
+   crdt/apply.c or crdt/view.c. */
 
 #include "tests/sim/sim.h"
+
+#include "peer/cut.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +14,7 @@
 
 #define ACKED_MAX 4096
 #define KNOWN_SIZE 16384 /* a power of two */
-#define COLLECTIONS_MAX 8
+#define COLLECTIONS_MAX SIM_COLLECTIONS_MAX
 
 /* ---- what clients were told */
 
@@ -36,10 +39,16 @@ typedef struct known_t {
 } known_t;
 
 static known_t known[KNOWN_SIZE];
-static struct {
+
+/* What a peer had when it was looked at last: it has that on its disk, also while it is down. */
+typedef struct seen_t {
     skr_id_t collection;
     uint64_t changes;
-} seen[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
+    skr_clock_t clock;
+    uint64_t cut; /* changes below it */
+} seen_t;
+
+static seen_t seen[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
 
 static skr_replica_t *replica_of (const sim_peer_t *peer)
 {
@@ -81,16 +90,40 @@ static void check_limits (const sim_peer_t *peer)
     }
 }
 
-/* How many changes a peer had when it was looked at last. */
-static uint64_t *seen_changes (const sim_peer_t *peer, const skr_id_t *collection)
+static seen_t *seen_of (int peer, const skr_id_t *collection)
 {
     int at = 0;
-    while (at < COLLECTIONS_MAX - 1 && seen[peer->no][at].changes
-           && !skr_id_equal (&seen[peer->no][at].collection, collection)) {
+    while (at < COLLECTIONS_MAX - 1 && seen[peer][at].changes
+           && !skr_id_equal (&seen[peer][at].collection, collection)) {
         at++;
     }
-    seen[peer->no][at].collection = *collection;
-    return &seen[peer->no][at].changes;
+    seen[peer][at].collection = *collection;
+    return &seen[peer][at];
+}
+
+/* design 5: no cut is beyond what any member has stored. */
+static void check_cut (const sim_peer_t *peer, const skr_collection_t *collection)
+{
+    const skr_clock_t *cut = skr_cut_clock (replica_of (peer), &collection->id);
+    for (int i = 0; i < sim.members; i++) {
+        const seen_t *theirs = seen_of (i, &collection->id);
+        if (!sim.peers[i].damaged && !skr_clock_covers (&theirs->clock, cut)) {
+            sim_fail ("peer %d has cut off changes of %s that peer %d has not stored", peer->no,
+                      collection->name, i);
+        }
+    }
+}
+
+static void look_at_cut (const sim_peer_t *peer, const skr_collection_t *collection, seen_t *before)
+{
+    uint64_t cut = collection->changes - skr_cut_entries (replica_of (peer), &collection->id);
+    if (cut == before->cut) {
+        return;
+    }
+    sim_count (SIM_CUT, "peer %d, %s: %llu changes", peer->no, collection->name,
+               (unsigned long long) cut);
+    before->cut = cut;
+    check_cut (peer, collection);
 }
 
 void sim_oracle_round (sim_peer_t *peer)
@@ -99,16 +132,25 @@ void sim_oracle_round (sim_peer_t *peer)
     size_t count = skr_replica_collections (replica);
     for (size_t i = 0; i < count; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
-        uint64_t *before = seen_changes (peer, &collection->id);
-        if (*before == collection->changes) {
-            continue;
+        seen_t *before = seen_of (peer->no, &collection->id);
+        if (before->changes != collection->changes) {
+            if (collection->changes < before->changes) {
+                sim_fail ("peer %d has fewer changes in %s than before", peer->no,
+                          collection->name);
+            }
+            before->changes = collection->changes;
+            if (skr_clock_copy (&before->clock, &collection->clock) != SAKER_OK) {
+                abort ();
+            }
+            if (!sim.forks) {
+                check_known (peer, collection);
+            }
+            if (i > 0) {
+                sim_made_note (peer, collection);
+            }
         }
-        if (collection->changes < *before) {
-            sim_fail ("peer %d has fewer changes in %s than before", peer->no, collection->name);
-        }
-        *before = collection->changes;
-        if (!sim.forks) {
-            check_known (peer, collection);
+        if (i > 0 && !sim.forks) {
+            look_at_cut (peer, collection, before);
         }
     }
     check_limits (peer);
@@ -161,7 +203,9 @@ static void check_told (const sim_peer_t *peer)
 
 void sim_oracle_started (sim_peer_t *peer)
 {
-    memset (seen[peer->no], 0, sizeof seen[peer->no]);
+    for (int i = 0; i < COLLECTIONS_MAX && (peer->forked || peer->damaged); i++) {
+        seen[peer->no][i].changes = 0; /* what it lost is lost */
+    }
     if (!peer->forked && !peer->damaged) {
         check_own (peer);
         check_told (peer);
@@ -396,9 +440,26 @@ static bool is_excused (const sim_peer_t *peer, saker_err_t error)
     return peer->damaged && error == SAKER_EDAMAGED;
 }
 
+static void replay_made (skr_span_t change, void *argument)
+{
+    replay (argument, change);
+}
+
+/* What is below the cut is replayed from what was made; the cut must be a causal beginning. */
+static bool read_cut (history_t *self)
+{
+    const skr_clock_t *cut = skr_cut_clock (replica_of (self->peer), &self->collection->id);
+    bool found = sim_made_each (&self->collection->id, cut, replay_made, self);
+    if (!sim.failed && cut->count && !(found && skr_clock_equal (&self->clock, cut))) {
+        sim_fail ("peer %d has cut off what nobody ever had of %s", self->peer->no,
+                  self->collection->name);
+    }
+    return !sim.failed;
+}
+
 static bool read_history (history_t *self)
 {
-    bool more = true;
+    bool more = read_cut (self);
     while (more && !sim.failed) {
         skr_buf_t changes = {0};
         skr_cbor_t cbor;
@@ -766,6 +827,24 @@ bool sim_oracle_converged (void)
     return true;
 }
 
+bool sim_oracle_logs_empty (void)
+{
+    for (int i = 0; i < sim.peers_count; i++) {
+        if (sim.peers[i].damaged) {
+            return true; /* it may never report again */
+        }
+    }
+    for (int i = 0; i < sim.peers_count; i++) {
+        const skr_replica_t *replica = replica_of (&sim.peers[i]);
+        for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
+            if (skr_cut_entries (replica, &skr_replica_collection_at (replica, k)->id)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool sim_oracle_differs (const sim_peer_t *peer)
 {
     const sim_peer_t *first = sound (0);
@@ -857,9 +936,15 @@ void sim_oracle_begin (void)
 {
     acked_count = 0;
     memset (known, 0, sizeof known);
-    memset (seen, 0, sizeof seen);
 }
 
 void sim_oracle_end (void)
 {
+    for (int i = 0; i <= SIM_PEERS_MAX; i++) {
+        for (int k = 0; k < COLLECTIONS_MAX; k++) {
+            skr_clock_free (&seen[i][k].clock);
+        }
+    }
+    memset (seen, 0, sizeof seen);
+    sim_made_end ();
 }

@@ -9,6 +9,7 @@
      peers.c    clocks, start, crash and restart of peers; the mesh that they are founded in
      clients.c  applications that write through the local API of their peer
      faults.c   what goes wrong, and when
+     made.c     every change that was ever made, for the oracle
      oracle.c   what must hold, compared with a naive reading of the history
      main.c     runs seeds, replays and shrinks those that fail
 
@@ -23,8 +24,10 @@
 #include <string.h>
 
 #define SIM_PEERS_MAX 32
+#define SIM_COLLECTIONS_MAX 8
 #define SIM_DAY_MS (24ull * 3600 * 1000)
-#define SIM_HEAL_MS 60000 /* after healing, all peers are equal within that */
+#define SIM_HEAL_MS 60000  /* after healing, all peers are equal within that */
+#define SIM_QUIET_MS 60000 /* and then, without history, no log holds anything within that */
 
 /* Everything that goes wrong: name in C, name for people. Each is counted when it takes effect. */
 #define SIM_FAULTS(X)                                                                              \
@@ -57,6 +60,7 @@
     X (CLOCK_DRIFT, "clock-drift")                                                                 \
     X (SNAPSHOT_CRASH, "crash-in-snapshot")                                                        \
     X (AWAY, "away-400-days")                                                                      \
+    X (CUT, "cut")                                                                                 \
     X (OLD_COPY, "old-copy")                                                                       \
     X (CLONE, "clone")                                                                             \
     X (NO_MEMORY, "no-memory")
@@ -129,6 +133,7 @@ typedef struct sim_t {
     bool healing;                     /* no more faults */
     bool forks;                       /* some store was copied: not all promises hold */
     bool large;                       /* a collection that is handed over as a snapshot */
+    bool history;                     /* kept beyond stability */
     uint64_t rounds;
     bool failed;
     char failure[2048];
@@ -243,6 +248,16 @@ const char *sim_fault_text (sim_fault_t fault);
 /* A message goes to a peer: is it a part of a snapshot? Then it may fall. */
 void sim_faults_on_part (int peer);
 
+/* ---- made.c */
+
+/* Takes what is new of a peer's collection. */
+void sim_made_note (const sim_peer_t *peer, const skr_collection_t *collection);
+typedef void sim_made_fn (skr_span_t change, void *argument);
+/* Visits what was made of a collection, up to a clock. False when it is not known. */
+bool sim_made_each (const skr_id_t *collection, const skr_clock_t *up_to, sim_made_fn *visit,
+                    void *argument);
+void sim_made_end (void);
+
 /* ---- oracle.c */
 
 void sim_oracle_begin (void);
@@ -258,6 +273,8 @@ void sim_oracle_started (sim_peer_t *peer);
 void sim_oracle_check (sim_peer_t *peer);
 /* Do all peers hold the same? */
 bool sim_oracle_converged (void);
+/* Is anything in a log that all have stored? Only where no history is kept. */
+bool sim_oracle_logs_empty (void);
 /* Is it the first, or unlike the first? For messages. */
 bool sim_oracle_differs (const sim_peer_t *peer);
 /* At the end. */
