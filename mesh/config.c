@@ -111,8 +111,8 @@ static saker_err_t get_amount (const char *value, const unit_t *units, uint64_t 
 
 static saker_err_t set_history (saker_config_t *self, const char *value)
 {
-    static const unit_t units[] = {{"s", 1000},     {"min", 60000},        {"h", 3600000},
-                                   {"d", 86400000}, {"y", 31557600000ull}, {NULL, 0}};
+    static const unit_t units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+                                   {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
     return get_amount (value, units, &self->history_ms);
 }
 

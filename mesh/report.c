@@ -126,23 +126,34 @@ static const skr_clock_t *roster_in (const skr_beat_t *beat)
     return NULL;
 }
 
-static bool is_newer (const skr_report_t *self, const skr_beat_t *beat)
+static bool is_newer (const skr_report_t *self, const skr_beat_t *beat, bool direct)
 {
     bool same_writer = skr_id_equal (&self->writer, &beat->writer);
     if (same_writer && memcmp (self->instance, beat->instance, sizeof self->instance) == 0) {
         return beat->number > self->number;
     }
-    /* another process, or another incarnation: the later one counts */
-    return !self->number || beat->wall_ms > self->wall_ms;
+    /* Another process, or another incarnation: the later one counts. Who is connected to us is the
+       later, however its clock was set meanwhile; what others still pass on of the one before, not.
+     */
+    bool before = memcmp (self->former, beat->instance, sizeof self->former) == 0;
+    return !self->number || direct || (!before && beat->wall_ms > self->wall_ms);
 }
 
-bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms)
+static void note_instance (skr_report_t *self, const skr_beat_t *beat)
 {
-    if (!is_newer (self, beat)) {
+    if (memcmp (self->instance, beat->instance, sizeof self->instance) != 0) {
+        memcpy (self->former, self->instance, sizeof self->former);
+        memcpy (self->instance, beat->instance, sizeof self->instance);
+    }
+}
+
+bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms)
+{
+    if (!is_newer (self, beat, direct)) {
         return false;
     }
     self->writer = beat->writer;
-    memcpy (self->instance, beat->instance, sizeof self->instance);
+    note_instance (self, beat);
     self->number = beat->number;
     self->wall_ms = beat->wall_ms;
     self->state = beat->state;

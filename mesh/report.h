@@ -28,7 +28,8 @@ typedef struct skr_report_entry_t {
 typedef struct skr_report_t {
     skr_id_t writer;
     uint8_t instance[SKR_WIRE_INSTANCE_BYTES];
-    uint64_t number; /* of the last beat; 0: none yet */
+    uint8_t former[SKR_WIRE_INSTANCE_BYTES]; /* the instance before it */
+    uint64_t number;                         /* of the last beat; 0: none yet */
     uint64_t wall_ms;
     uint64_t state;    /* digest of its last beat */
     uint64_t heard_ms; /* mono, of the last beat; 0: never */
@@ -40,8 +41,9 @@ typedef struct skr_report_t {
     skr_report_roster_t *roster; /* told last */
 } skr_report_t;
 
-/* Takes a verified beat. False when it is not newer than what is known. Takes clocks and hashes. */
-bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms);
+/* Takes a verified beat; `direct`: it came from the member itself. False when it is not newer than
+   what is known. Takes clocks and hashes. */
+bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms);
 /* Takes an answer about one collection, told under that roster (NULL: it was not told). Takes clock
    and hashes. */
 saker_err_t skr_report_answer (skr_report_t *self, skr_beat_entry_t *told,

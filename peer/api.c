@@ -357,6 +357,7 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_STATUS] = {"ask for the status", SKR_ROLE_RELAY, skr_api_status, false},
     [SKR_COMMAND_VERIFY] = {"verify", SKR_ROLE_RELAY, skr_api_verify, false},
     [SKR_COMMAND_INVITE] = {"invite", SKR_ROLE_ADMIN, invite, true},
+    [SKR_COMMAND_GC] = {"cut the log", SKR_ROLE_RELAY, skr_api_gc, false},
 };
 
 static saker_err_t check_call (skr_api_t *self, const command_t *command)

@@ -37,6 +37,7 @@ typedef enum skr_command_t {
     SKR_COMMAND_STATUS,
     SKR_COMMAND_VERIFY,
     SKR_COMMAND_INVITE,
+    SKR_COMMAND_GC,
     SKR_COMMANDS
 } skr_command_t;
 

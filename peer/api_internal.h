@@ -1,4 +1,4 @@
-/* What api.c, api_read.c, api_mesh.c and api_wait.c share. Nobody else includes this.
+/* What api.c, api_read.c, api_mesh.c, api_gc.c and api_wait.c share. Nobody else includes this.
 
    Every command takes a map of arguments and answers with a map; `?` marks what may be absent.
    Names, ids and pointers are texts; paths are the bytes of crdt/path.h; times are milliseconds.
@@ -23,6 +23,8 @@
      VERIFY       ?0 collection, 1 timeout, 2 number of the  0 verdicts, ?1 next number
                   first collection
      INVITE       0 role, 1 time until it expires            0 ticket
+     GC           0 begin now, 1 number of the first         0 logs, ?1 next number, 2 busy,
+                  collection                                 3 changes, 4 bytes cut since the start
 
      intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
@@ -30,6 +32,8 @@
      peer    = [name, id, role, link, address, seen, behind, rtt]
      verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
                 behind]
+     log     = [collection, changes, bytes, going, bytes going, estimated, what holds the next, its
+               time, holders]; holder = [peer, id, verdict, missing, since, changes, bytes]
      rest    = [document, skip, digest]: what to ask with for the next page. When `skip` is not 0
                the page ended inside that document, and the digest is of its leaves so far: if they
                have changed by then, SAKER_EWAIT is answered, and the reader begins the document
@@ -115,6 +119,8 @@ skr_api_handler_t skr_api_read, skr_api_iterate, skr_api_collections, skr_api_do
     skr_api_now, skr_api_cursor_save, skr_api_cursor_load;
 /* api_mesh.c */
 skr_api_handler_t skr_api_peers, skr_api_status;
+/* api_gc.c */
+skr_api_handler_t skr_api_gc;
 /* api_wait.c */
 skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify;
 /* The client asks something else: it has given up what it waited for. */

@@ -1,6 +1,7 @@
 /* Commands that tell about members and about this peer. */
 
 #include "peer/api_internal.h"
+#include "peer/cutter.h"
 
 #include <string.h>
 
@@ -150,6 +151,26 @@ static size_t put_changes (skr_api_t *self, skr_buf_t *pairs)
     return count;
 }
 
+static size_t put_log (const skr_api_t *self, skr_buf_t *pairs)
+{
+    skr_cutter_stats_t stats;
+    size_t count = 0;
+    if (!self->cutter) {
+        return 0;
+    }
+    uint64_t now_ms = self->world->wall_ms (self->world->context);
+    skr_cutter_stats (self->cutter, &stats);
+    count += put_count (pairs, "/log/bytes", stats.log_bytes);
+    count += put_count (pairs, "/log/cut_changes", stats.entries);
+    count += put_count (pairs, "/log/cut_bytes", stats.bytes);
+    count += put_count (pairs, "/log/longest_slice_ms", stats.longest_ms);
+    if (stats.oldest_wall_ms) { /* the age of the cut: nothing older is kept */
+        count += put_count (pairs, "/log/cut_age_ms",
+                            now_ms > stats.oldest_wall_ms ? now_ms - stats.oldest_wall_ms : 0);
+    }
+    return count;
+}
+
 static size_t put_api (const skr_api_t *self, skr_buf_t *pairs)
 {
     size_t count = 0;
@@ -183,6 +204,7 @@ static size_t put_general (skr_api_t *self, skr_buf_t *pairs)
     count += put_totals (self, pairs);
     count += put_changes (self, pairs);
     count += put_store (self, pairs);
+    count += put_log (self, pairs);
     count += put_api (self, pairs);
     return count + self->neighbours.status (self->neighbours.context, pairs);
 }
@@ -211,7 +233,9 @@ static size_t put_collection (const skr_collection_t *collection, skr_buf_t *pai
     skr_cbor_put_uint (pairs, collection->documents);
     put_pointer (pairs, name, "fingerprint");
     skr_api_put_fingerprint (pairs, &collection->fingerprint);
-    return 3;
+    put_pointer (pairs, name, "log_bytes");
+    skr_cbor_put_uint (pairs, collection->log_bytes);
+    return 4;
 }
 
 saker_err_t skr_api_status (skr_api_t *self, skr_api_call_t *call)

@@ -99,7 +99,7 @@ bool skr_cut_is_young (const skr_cut_terms_t *terms, const skr_log_place_t *plac
     bool known = place->entry && skr_change_parse (&change, place->entry->change) == SAKER_OK;
     *time_ms = known ? skr_hlc_ms (change.hlc) : 0;
     bool future = *time_ms > terms->wall_ms + SKR_HLC_AHEAD_MS_MAX;
-    return !future && place->position > terms->forced
+    return terms->history_ms > 0 && !future && place->position > terms->forced
            && *time_ms + terms->history_ms > terms->wall_ms;
 }
 

@@ -12,6 +12,7 @@ extern const command_t cmd_ls, cmd_get;
 extern const command_t cmd_set, cmd_delete, cmd_incr, cmd_add, cmd_remove;
 extern const command_t cmd_import, cmd_export;
 extern const command_t cmd_watch, cmd_wait, cmd_verify;
+extern const command_t cmd_gc;
 extern const command_t cmd_demo;
 
 #endif

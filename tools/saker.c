@@ -12,7 +12,7 @@
 static const command_t *const commands[] = {
     &cmd_init,  &cmd_invite, &cmd_join,   &cmd_status, &cmd_peers,  &cmd_ls,     &cmd_get,
     &cmd_set,   &cmd_delete, &cmd_incr,   &cmd_add,    &cmd_remove, &cmd_import, &cmd_export,
-    &cmd_watch, &cmd_wait,   &cmd_verify, &cmd_demo,   NULL,
+    &cmd_watch, &cmd_wait,   &cmd_verify, &cmd_gc,     &cmd_demo,   NULL,
 };
 
 static const command_t *find_command (const char *name)

@@ -99,7 +99,7 @@ static void take_beat (story_t *story, input_t *input)
         beat.entries[i].hashes = calloc (1, sizeof (uint64_t));
         FUZZ_CHECK (beat.entries[i].hashes);
     }
-    (void) skr_report_beat (&story->report, &beat, story->now_ms);
+    (void) skr_report_beat (&story->report, &beat, true, story->now_ms);
     skr_beat_free (&beat);
 }
 
