@@ -220,6 +220,12 @@ const skr_clock_t *skr_cut_clock (const skr_replica_t *self, const skr_id_t *col
     return held && !held->fresh ? &held->cut : NULL;
 }
 
+uint64_t skr_cut_position (const skr_replica_t *self, const skr_id_t *collection)
+{
+    const skr_held_t *held = skr_holdings_find (self, collection);
+    return held && !held->fresh ? held->cut_position : 0;
+}
+
 uint64_t skr_cut_entries (const skr_replica_t *self, const skr_id_t *collection)
 {
     const skr_held_t *held = skr_holdings_find (self, collection);

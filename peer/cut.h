@@ -51,6 +51,8 @@ saker_err_t skr_cut_some (skr_replica_t *self, const skr_id_t *collection,
 
 /* As committed; borrowed until the next begin. NULL: no such collection. */
 const skr_clock_t *skr_cut_clock (const skr_replica_t *self, const skr_id_t *collection);
+/* The highest position that was taken away: all that is left is above. */
+uint64_t skr_cut_position (const skr_replica_t *self, const skr_id_t *collection);
 /* Entries of the log: what the clock has above the cut. */
 uint64_t skr_cut_entries (const skr_replica_t *self, const skr_id_t *collection);
 

@@ -1,5 +1,7 @@
 #include "peer/cutter.h"
 
+#include "peer/receipts.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +24,12 @@ struct skr_cutter_t {
     uint64_t history_ms, history_bytes;
     watch_t *watches; /* ascending by collection */
     size_t watches_count, watches_capacity;
-    size_t next;     /* collection to look at */
-    uint64_t due_ms; /* mono */
-    uint64_t forced; /* see skr_cut_terms_t */
-    bool hurried;    /* a look at all was asked for */
-    bool busy;       /* and goes on */
+    size_t next;                             /* collection to look at */
+    uint64_t due_ms;                         /* mono */
+    uint64_t forced;                         /* see skr_cut_terms_t */
+    bool hurried;                            /* a look at all was asked for */
+    bool busy;                               /* and goes on */
+    uint8_t receipts[SKR_RECEIPT_KEY_BYTES]; /* where the walk over them goes on */
     skr_cutter_stats_t stats;
     const skr_member_t **members; /* kept for its memory */
     size_t members_capacity;
@@ -276,6 +279,14 @@ static void end_look (skr_cutter_t *self)
     self->hurried = false;
 }
 
+static saker_err_t walk_receipts (skr_cutter_t *self)
+{
+    size_t gone;
+    SKR_TRY (skr_receipts_walk (self->replica, self->receipts, &gone));
+    self->stats.receipts += gone;
+    return SAKER_OK;
+}
+
 saker_err_t skr_cutter_turn (skr_cutter_t *self)
 {
     assert (!skr_replica_in_group (self->replica));
@@ -289,7 +300,7 @@ saker_err_t skr_cutter_turn (skr_cutter_t *self)
         uint64_t before = self->stats.entries;
         if (self->next >= skr_replica_collections (self->replica)) {
             end_look (self);
-            return SAKER_OK;
+            return walk_receipts (self);
         }
         saker_err_t error =
             look_at (self, skr_replica_collection_at (self->replica, self->next), &cut);

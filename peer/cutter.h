@@ -39,6 +39,7 @@ bool skr_cutter_busy (const skr_cutter_t *self);
 typedef struct skr_cutter_stats_t {
     uint64_t entries, bytes; /* cut since start */
     uint64_t slices;
+    uint64_t receipts;       /* let go since start */
     uint64_t longest_ms;     /* of a slice, with its commit */
     uint64_t log_bytes;      /* of all collections but the roster */
     uint64_t cut_wall_ms;    /* when something was cut last; 0: not since start */

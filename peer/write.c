@@ -1,49 +1,9 @@
 /* The two ways to a local change: what an application writes, and roster statements. */
 
 #include "peer/making.h"
+#include "peer/receipts.h"
 
-#include <sodium.h>
 #include <string.h>
-
-/* ---- operation ids: 16 bytes of hash over collection and id -> writer 16, seq u64 */
-
-#define RECEIPT_BYTES 24
-
-static void operation_key (const skr_id_t *collection, skr_span_t operation_id, uint8_t key[16])
-{
-    crypto_generichash (key, 16, operation_id.data, operation_id.size, collection->bytes,
-                        sizeof collection->bytes);
-}
-
-static saker_err_t find_receipt (skr_replica_t *self, const uint8_t key[16],
-                                 saker_receipt_t *receipt)
-{
-    skr_span_t value;
-    saker_err_t error =
-        skr_store_get (self->store, SKR_GROUP, SKR_OPERATIONS, skr_span (key, 16), &value);
-    if (error == SAKER_ENOTFOUND) {
-        return SAKER_OK;
-    }
-    SKR_TRY (error);
-    if (value.size != RECEIPT_BYTES) {
-        return skr_fail (SAKER_EDAMAGED, "a record of an operation id is not in form");
-    }
-    memcpy (receipt->writer, value.data, 16);
-    receipt->seq = skr_get_u64 (value.data + 16);
-    receipt->repeated = true;
-    return SAKER_OK;
-}
-
-static saker_err_t keep_receipt (skr_replica_t *self, const uint8_t key[16],
-                                 const saker_receipt_t *receipt)
-{
-    uint8_t value[RECEIPT_BYTES];
-    memcpy (value, receipt->writer, 16);
-    skr_put_u64 (value + 16, receipt->seq);
-    saker_err_t error = skr_store_put (self->store, SKR_OPERATIONS, skr_span (key, 16),
-                                       skr_span (value, sizeof value));
-    return error == SAKER_OK ? SAKER_OK : skr_replica_spoil (self, error);
-}
 
 /* ---- the two ways in */
 
@@ -97,7 +57,7 @@ static saker_err_t write_once (skr_replica_t *self, const skr_local_t *local, co
 saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
                                saker_receipt_t *receipt)
 {
-    uint8_t key[16];
+    uint8_t key[SKR_RECEIPT_KEY_BYTES];
     skr_id_t id;
     memset (receipt, 0, sizeof *receipt);
     SKR_TRY (check_local (self, local));
@@ -106,13 +66,13 @@ saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
         SKR_TRY (write_once (self, local, &id, receipt));
         return skr_admit_ready (self);
     }
-    operation_key (&id, local->operation_id, key);
-    SKR_TRY (find_receipt (self, key, receipt));
+    skr_receipt_key (&id, local->operation_id, key);
+    SKR_TRY (skr_receipt_find (self, key, receipt));
     if (receipt->repeated) {
         return SAKER_OK; /* design 4: the same id is never applied twice */
     }
     SKR_TRY (write_once (self, local, &id, receipt));
-    SKR_TRY (keep_receipt (self, key, receipt));
+    SKR_TRY (skr_receipt_keep (self, key, &id, receipt));
     return skr_admit_ready (self);
 }
 

@@ -207,6 +207,14 @@ void sim_clients_stop (void)
     stopped = true;
 }
 
+/* An operation id is known for SKR_RECEIPT_MS_MIN, and no longer. */
+void sim_clients_leap (void)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        operations[i].state = operations[i].state == OPEN ? GIVEN_UP : operations[i].state;
+    }
+}
+
 void sim_clients_lost (int peer)
 {
     (void) peer; /* its clients notice when no answer comes */

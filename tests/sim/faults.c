@@ -231,6 +231,7 @@ static void send_away (sim_peer_t *peer)
     }
     sim.now_ms += days;
     sim_network_leap (days);
+    sim_clients_leap ();
     for (int i = 0; i < sim.peers_count; i++) {
         sim_peer_t *other = &sim.peers[i];
         if (other->restart_ms != UINT64_MAX) {
@@ -282,6 +283,16 @@ static void clone_store (sim_peer_t *peer)
     peer->forked = twin->forked = sim.forks = true;
     sim.peers_count++;
     sim_count (SIM_CLONE, "the store of peer %d runs twice", peer->no);
+}
+
+/* Somebody comes when the mesh has cut already. */
+static void join (void)
+{
+    bool room = sim.peers_count == sim.members && sim.members < SIM_PEERS_MAX;
+    if (room && sim.peers[0].node && !sim.peers[0].crashed && !sim.peers[0].damaged && !sim.forks
+        && sim_peer_join ()) {
+        sim_count (SIM_JOIN, "peer %d", sim.members);
+    }
 }
 
 void sim_faults_on_part (int peer)
@@ -388,6 +399,9 @@ static void act (void)
         change_clock (peer);
         break;
     case 8:
+        if (sim_may (SIM_JOIN) && !trouble (3)) {
+            join ();
+        }
         if (sim_may (SIM_STRANGER)) {
             sim_network_stranger (peer->no);
         }

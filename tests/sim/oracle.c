@@ -46,6 +46,9 @@ typedef struct seen_t {
     uint64_t changes;
     skr_clock_t clock;
     uint64_t cut; /* changes below it */
+    skr_clock_t cut_clock;
+    uint64_t cut_changes; /* that it had when it was cut so */
+    skr_clock_t before;   /* of a peer that came late: what the founder had when it came */
 } seen_t;
 
 static seen_t seen[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
@@ -101,17 +104,57 @@ static seen_t *seen_of (int peer, const skr_id_t *collection)
     return &seen[peer][at];
 }
 
+static bool has_stored (const seen_t *self, const skr_clock_t *cut)
+{
+    for (size_t i = 0; i < cut->count; i++) {
+        const skr_tick_t *tick = &cut->ticks[i];
+        if (tick->seq > skr_clock_get (&self->clock, &tick->writer)
+            && tick->seq > skr_clock_get (&self->before, &tick->writer)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whoever came late must have what the founder had, if only others do not know of it yet. */
+void sim_oracle_joined (const sim_peer_t *peer)
+{
+    const skr_replica_t *founder = replica_of (&sim.peers[0]);
+    for (size_t i = 1; i < skr_replica_collections (founder); i++) {
+        const skr_collection_t *collection = skr_replica_collection_at (founder, i);
+        seen_t *self = seen_of (peer->no, &collection->id);
+        self->changes += !self->changes; /* the place is taken */
+        if (skr_clock_copy (&self->before, &collection->clock) != SAKER_OK) {
+            abort ();
+        }
+    }
+}
+
 /* design 5: no cut is beyond what any member has stored. */
 static void check_cut (const sim_peer_t *peer, const skr_collection_t *collection)
 {
     const skr_clock_t *cut = skr_cut_clock (replica_of (peer), &collection->id);
-    for (int i = 0; i < sim.members; i++) {
+    for (int i = 0; i < sim.peers_count; i++) {
         const seen_t *theirs = seen_of (i, &collection->id);
-        if (!sim.peers[i].damaged && !skr_clock_covers (&theirs->clock, cut)) {
+        if (!sim.peers[i].damaged && !has_stored (theirs, cut)) {
             sim_fail ("peer %d has cut off changes of %s that peer %d has not stored", peer->no,
                       collection->name, i);
         }
     }
+}
+
+/* What is left is the end of the local order. */
+static void check_prefix (const sim_peer_t *peer, const skr_collection_t *collection)
+{
+    skr_replica_t *replica = replica_of (peer);
+    const skr_cut_terms_t terms = {.history_ms = 0};
+    skr_cut_slice_t first;
+    if (skr_cut_look (replica, &collection->id, &terms, &first) == SAKER_OK && first.position
+        && first.position < skr_cut_position (replica, &collection->id)) {
+        sim_fail ("peer %d has cut a change of %s and kept one that it applied before it", peer->no,
+                  collection->name);
+    }
+    skr_store_forget (skr_replica_store (replica));
 }
 
 static void look_at_cut (const sim_peer_t *peer, const skr_collection_t *collection, seen_t *before)
@@ -123,7 +166,13 @@ static void look_at_cut (const sim_peer_t *peer, const skr_collection_t *collect
     sim_count (SIM_CUT, "peer %d, %s: %llu changes", peer->no, collection->name,
                (unsigned long long) cut);
     before->cut = cut;
+    before->cut_changes = collection->changes;
+    if (skr_clock_copy (&before->cut_clock, skr_cut_clock (replica_of (peer), &collection->id))
+        != SAKER_OK) {
+        abort ();
+    }
     check_cut (peer, collection);
+    check_prefix (peer, collection);
 }
 
 void sim_oracle_round (sim_peer_t *peer)
@@ -262,6 +311,7 @@ typedef struct history_t {
     skr_dot_t *ids_dots;
     size_t ids_count, ids_capacity;
     skr_clock_t clock;
+    uint64_t changes; /* replayed so far */
 } history_t;
 
 static author_t *author_of (history_t *self, const skr_id_t *id)
@@ -400,6 +450,25 @@ static void check_order (history_t *self, author_t *author, const skr_change_t *
     skr_clock_free (&deps);
 }
 
+/* design 5: no change arrives that is concurrent with one that was cut. Who came late is excepted:
+   it may write before it has anything. */
+static void check_seen (history_t *self, const author_t *author, const skr_change_t *change)
+{
+    const seen_t *seen_here = seen_of (self->peer->no, &self->collection->id);
+    const skr_clock_t *cut = &seen_here->cut_clock;
+    if (++self->changes <= seen_here->cut_changes || self->peer->damaged) {
+        return;
+    }
+    for (size_t i = 0; i < cut->count; i++) {
+        const skr_id_t *writer = &cut->ticks[i].writer;
+        if (!skr_id_equal (writer, &change->writer)
+            && skr_clock_get (&author->saw, writer) < cut->ticks[i].seq) {
+            sim_fail ("peer %d applied a change of %s that is concurrent with what it had cut",
+                      self->peer->no, self->collection->name);
+        }
+    }
+}
+
 static void check_signature (const history_t *self, const skr_change_t *change)
 {
     const skr_roster_t *roster = skr_replica_roster (replica_of (self->peer));
@@ -426,6 +495,7 @@ static void replay (history_t *self, skr_span_t raw)
     check_signature (self, &change);
     author_t *author = author_of (self, &change.writer);
     check_order (self, author, &change);
+    check_seen (self, author, &change);
     for (size_t i = 0; i < content.ops_count; i++) {
         replay_op (self, &content.ops[i], &change, author, (uint32_t) i);
     }
@@ -943,6 +1013,8 @@ void sim_oracle_end (void)
     for (int i = 0; i <= SIM_PEERS_MAX; i++) {
         for (int k = 0; k < COLLECTIONS_MAX; k++) {
             skr_clock_free (&seen[i][k].clock);
+            skr_clock_free (&seen[i][k].cut_clock);
+            skr_clock_free (&seen[i][k].before);
         }
     }
     memset (seen, 0, sizeof seen);

@@ -61,6 +61,7 @@
     X (SNAPSHOT_CRASH, "crash-in-snapshot")                                                        \
     X (AWAY, "away-400-days")                                                                      \
     X (CUT, "cut")                                                                                 \
+    X (JOIN, "join")                                                                               \
     X (OLD_COPY, "old-copy")                                                                       \
     X (CLONE, "clone")                                                                             \
     X (NO_MEMORY, "no-memory")
@@ -118,6 +119,7 @@ typedef struct sim_peer_t {
     bool forked;  /* its store was copied back, or runs twice */
     bool damaged; /* bits were flipped in its store */
     int starts;
+    bool joined; /* while the others were at work */
     uint64_t rounds;
 } sim_peer_t;
 
@@ -146,6 +148,9 @@ bool sim_peers_found (int members, bool large);
 /* Where its store lies and where it listens, by its number. */
 void sim_peer_place (sim_peer_t *peer);
 void sim_peer_start (sim_peer_t *peer);
+/* One more device is admitted by the founder, which is up, and gets a store. False when that could
+   not be done now. */
+bool sim_peer_join (void);
 /* As kill -9 and a power cut: what was not synced may be gone. */
 void sim_peer_crash (sim_peer_t *peer);
 void sim_peer_stop (sim_peer_t *peer); /* in order */
@@ -233,6 +238,7 @@ void sim_clients_end (void);
 /* An answer of a peer's local API. */
 void sim_client_answer (int peer, uint32_t client, skr_span_t answer);
 void sim_clients_lost (int peer); /* it went down */
+void sim_clients_leap (void);     /* a long time passes: what is open is not asked again */
 void sim_clients_stop (void);     /* nothing new; what is open is asked again until answered */
 bool sim_clients_done (void);
 
@@ -271,6 +277,8 @@ void sim_oracle_round (sim_peer_t *peer);
 void sim_oracle_started (sim_peer_t *peer);
 /* All of a peer's data against its own history. */
 void sim_oracle_check (sim_peer_t *peer);
+/* A device was admitted: by then the founder had this. */
+void sim_oracle_joined (const sim_peer_t *peer);
 /* Do all peers hold the same? */
 bool sim_oracle_converged (void);
 /* Is anything in a log that all have stored? Only where no history is kept. */

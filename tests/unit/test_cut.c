@@ -1,0 +1,233 @@
+/* The cut: slices are bounded, prefixes of the local order, and last; receipts go after their time.
+   One replica, with clocks of its own. */
+
+#include "peer/cut.h"
+#include "peer/receipts.h"
+#include "peer/replica_internal.h"
+
+#include "tests/check.h"
+#include "tests/lib/pair.h"
+#include "tests/lib/temp_folder.h"
+
+static char place[TEMP_FOLDER_BYTES], folder[TEMP_FOLDER_BYTES + 16];
+static uint64_t now_ms;
+static skr_replica_t *replica;
+
+static uint64_t now (void *context)
+{
+    (void) context;
+    return now_ms;
+}
+
+static void ignore (void *context, skr_level_t level, const char *message)
+{
+    (void) context, (void) level, (void) message;
+}
+
+static const skr_world_t world = {NULL, now, now, ignore};
+
+static bool open_store (void)
+{
+    now_ms = 1700000000000ull;
+    temp_folder_remove (folder);
+    return skr_replica_found (folder, "studio", "one", &world) == SAKER_OK
+           && skr_replica_open (&replica, folder, &world) == SAKER_OK;
+}
+
+static bool reopen (void)
+{
+    skr_replica_close (&replica);
+    return skr_replica_open (&replica, folder, &world) == SAKER_OK;
+}
+
+static const skr_collection_t *shots (void)
+{
+    const skr_collection_t *collection = NULL;
+    if (skr_replica_collection_named (replica, "shots", &collection) != SAKER_OK || !collection) {
+        abort (); /* every test writes to it first */
+    }
+    return collection;
+}
+
+/* All that is stable and at least `history_ms` old. */
+static saker_err_t cut (const skr_clock_t *stable, uint64_t history_ms, skr_cut_slice_t *slice)
+{
+    const skr_cut_terms_t terms = {.stable = stable, .wall_ms = now_ms, .history_ms = history_ms};
+    skr_id_t id = shots ()->id;
+    return skr_cut_some (replica, &id, &terms, slice);
+}
+
+static void slices_are_bounded_and_last (void)
+{
+    enum { CHANGES = 2500 };
+    skr_cut_slice_t slice;
+    CHECK (open_store ());
+    CHECK_OK (skr_replica_begin (replica));
+    for (int i = 0; i < CHANGES; i++) {
+        skr_buf_t path = {0}, value = {0};
+        saker_receipt_t receipt;
+        CHECK_OK (skr_path_from_pointer (&path, "/n"));
+        skr_cbor_put_int (&value, i);
+        const skr_intent_t intent = {SKR_INTENT_SET, skr_span_text ("d"), skr_span_of (&path),
+                                     skr_span_of (&value)};
+        const skr_local_t local = {.collection = "shots", .intents = &intent, .count = 1};
+        CHECK_OK (skr_replica_write (replica, &local, &receipt));
+        skr_buf_free (&path);
+        skr_buf_free (&value);
+    }
+    CHECK_OK (skr_replica_commit (replica));
+    uint64_t left = CHANGES, bytes = shots ()->log_bytes;
+    CHECK (bytes > CHANGES * 100);
+    while (left > 0) {
+        CHECK_OK (cut (&shots ()->clock, 0, &slice));
+        CHECK_INT (slice.entries,
+                   left < SKR_CUT_SLICE_ENTRIES_MAX ? left : SKR_CUT_SLICE_ENTRIES_MAX);
+        left -= slice.entries;
+        bytes -= slice.bytes;
+        CHECK_INT (slice.end, left ? SKR_CUT_FULL : SKR_CUT_EMPTY);
+        for (int i = 0; i < 2; i++) {
+            CHECK_INT (skr_cut_entries (replica, &shots ()->id), left);
+            CHECK_INT (shots ()->log_bytes, bytes);
+            CHECK (reopen ());
+        }
+    }
+    CHECK_INT (bytes, 0);
+    CHECK_OK (cut (&shots ()->clock, 0, &slice));
+    CHECK_INT (slice.entries, 0);
+    CHECK (skr_clock_equal (skr_cut_clock (replica, &shots ()->id), &shots ()->clock));
+    CHECK_OK (pair_set (replica, "shots", "d", 7)); /* it goes on, in the same chain */
+    CHECK_INT (skr_cut_entries (replica, &shots ()->id), 1);
+    skr_replica_close (&replica);
+}
+
+static void what_is_young_or_not_stable_stays (void)
+{
+    skr_cut_slice_t slice;
+    skr_clock_t stable = {0};
+    CHECK (open_store ());
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK (pair_set (replica, "shots", "d", i));
+        now_ms += 1000;
+    }
+    CHECK_OK (cut (&stable, 0, &slice));
+    CHECK_INT (slice.entries, 0);
+    CHECK_INT (slice.end, SKR_CUT_UNSTABLE);
+    CHECK_OK (cut (&shots ()->clock, 60000, &slice));
+    CHECK_INT (slice.entries, 0);
+    CHECK_INT (slice.end, SKR_CUT_YOUNG);
+    CHECK_INT (slice.time_ms, 1700000000000ull);
+    CHECK_OK (cut (&shots ()->clock, 2500, &slice));
+    CHECK_INT (slice.entries, 1);
+    CHECK_OK (skr_clock_set (&stable, skr_replica_writer (replica), 2));
+    CHECK_OK (cut (&stable, 0, &slice));
+    CHECK_INT (slice.entries, 1);
+    CHECK_INT (slice.end, SKR_CUT_UNSTABLE);
+    now_ms -=
+        400000; /* our clock goes back: the last change is from the future, and not waited for */
+    CHECK_OK (cut (&shots ()->clock, 60000, &slice));
+    CHECK_INT (slice.entries, 1);
+    skr_id_t roster = {{0}};
+    const skr_cut_terms_t terms = {.stable = &stable, .wall_ms = now_ms};
+    CHECK_ERR (skr_cut_some (replica, &roster, &terms, &slice), SAKER_EINPUT, "roster");
+    skr_clock_free (&stable);
+    skr_replica_close (&replica);
+}
+
+/* ---- receipts */
+
+static bool together; /* in one group */
+
+static saker_err_t write_once (const char *id, saker_receipt_t *receipt)
+{
+    skr_buf_t path = {0}, value = {0};
+    SKR_TRY (skr_path_from_pointer (&path, "/n"));
+    skr_cbor_put_int (&value, 1);
+    const skr_intent_t intent = {SKR_INTENT_INCR, skr_span_text ("d"), skr_span_of (&path),
+                                 skr_span_of (&value)};
+    const skr_local_t local = {
+        .collection = "shots", .intents = &intent, .count = 1, .operation_id = skr_span_text (id)};
+    SKR_TRY (skr_replica_begin (replica));
+    SKR_TRY (skr_replica_write (replica, &local, receipt));
+    skr_buf_free (&path);
+    skr_buf_free (&value);
+    return together ? SAKER_OK : skr_replica_commit (replica);
+}
+
+static void receipts_go_after_their_time (void)
+{
+    saker_receipt_t receipt;
+    skr_cut_slice_t slice;
+    uint8_t from[SKR_RECEIPT_KEY_BYTES] = {0};
+    size_t gone;
+    CHECK (open_store ());
+    CHECK_OK (write_once ("one", &receipt));
+    CHECK_OK (cut (&shots ()->clock, 0, &slice));
+    CHECK_INT (slice.entries, 1);
+    now_ms += SKR_RECEIPT_MS_MIN - 1;
+    CHECK_OK (write_once ("two", &receipt));
+    CHECK_OK (skr_receipts_walk (replica, from, &gone));
+    CHECK_INT (gone, 0);
+    CHECK_OK (write_once ("one", &receipt));
+    CHECK (receipt.repeated);
+    CHECK_INT (receipt.seq, 1);
+    now_ms += 1;
+    CHECK_OK (skr_receipts_walk (replica, from, &gone));
+    CHECK_INT (gone, 1); /* "two" is young */
+    CHECK_OK (write_once ("two", &receipt));
+    CHECK (receipt.repeated);
+    now_ms += SKR_RECEIPT_MS_MIN;
+    CHECK_OK (skr_receipts_walk (replica, from, &gone));
+    CHECK_INT (gone, 0); /* it is old, but its change is not cut */
+    CHECK_OK (cut (&shots ()->clock, 0, &slice));
+    CHECK_OK (skr_receipts_walk (replica, from, &gone));
+    CHECK_INT (gone, 1);
+    CHECK_OK (write_once ("two", &receipt));
+    CHECK (!receipt.repeated);
+    skr_replica_close (&replica);
+}
+
+static void the_walk_over_receipts_is_bounded (void)
+{
+    enum { MANY = 2300 };
+    saker_receipt_t receipt;
+    skr_cut_slice_t slice;
+    uint8_t from[SKR_RECEIPT_KEY_BYTES] = {0};
+    static const uint8_t start[SKR_RECEIPT_KEY_BYTES];
+    size_t gone, all = 0;
+    int walks = 0;
+    CHECK (open_store ());
+    together = true;
+    for (int i = 0; i < MANY; i++) {
+        char id[16];
+        snprintf (id, sizeof id, "id %d", i);
+        CHECK_OK (write_once (id, &receipt));
+    }
+    together = false;
+    CHECK_OK (skr_replica_commit (replica));
+    do {
+        CHECK_OK (cut (&shots ()->clock, 0, &slice));
+    } while (slice.end == SKR_CUT_FULL);
+    now_ms += SKR_RECEIPT_MS_MIN + 1000;
+    do {
+        CHECK_OK (skr_receipts_walk (replica, from, &gone));
+        CHECK (gone <= SKR_RECEIPTS_A_WALK);
+        all += gone;
+        walks++;
+    } while (memcmp (from, start, sizeof from) != 0);
+    CHECK_INT (all, MANY);
+    CHECK_INT (walks, 3);
+    skr_replica_close (&replica);
+}
+
+int main (int argc, char **argv)
+{
+    temp_folder_make (place);
+    (void) snprintf (folder, sizeof folder, "%s/store", place);
+    CHECK_BEGIN (argc, argv);
+    RUN (slices_are_bounded_and_last);
+    RUN (what_is_young_or_not_stable_stays);
+    RUN (receipts_go_after_their_time);
+    RUN (the_walk_over_receipts_is_bounded);
+    temp_folder_remove (place);
+    return CHECK_END ();
+}
