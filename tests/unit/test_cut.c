@@ -133,6 +133,76 @@ static void what_is_young_or_not_stable_stays (void)
     skr_replica_close (&replica);
 }
 
+/* ---- the same cells, over and over */
+
+enum { DOCUMENTS = 100, CELLS = 100, CELLS_A_CHANGE = 1000, ROUNDS = 30 };
+
+static saker_err_t overwrite_some (int first, int value)
+{
+    static skr_intent_t intents[CELLS_A_CHANGE];
+    static char documents[CELLS_A_CHANGE][8];
+    static skr_buf_t paths[CELLS_A_CHANGE];
+    skr_buf_t number = {0};
+    saker_receipt_t receipt;
+    skr_cbor_put_int (&number, value);
+    for (int i = 0; i < CELLS_A_CHANGE; i++) {
+        char pointer[16];
+        snprintf (documents[i], sizeof documents[i], "d%d", (first + i) / CELLS);
+        snprintf (pointer, sizeof pointer, "/c%d", (first + i) % CELLS);
+        skr_buf_clear (&paths[i]);
+        SKR_TRY (skr_path_from_pointer (&paths[i], pointer));
+        intents[i] = (skr_intent_t){SKR_INTENT_SET, skr_span_text (documents[i]),
+                                    skr_span_of (&paths[i]), skr_span_of (&number)};
+    }
+    const skr_local_t local = {.collection = "shots", .intents = intents, .count = CELLS_A_CHANGE};
+    SKR_TRY (skr_replica_begin (replica));
+    SKR_TRY (skr_replica_write (replica, &local, &receipt));
+    skr_buf_free (&number);
+    return skr_replica_commit (replica);
+}
+
+static saker_err_t overwrite_all (int round)
+{
+    for (int first = 0; first < DOCUMENTS * CELLS; first += CELLS_A_CHANGE) {
+        SKR_TRY (overwrite_some (first, round));
+        now_ms += 100;
+    }
+    return SAKER_OK;
+}
+
+static uint64_t used_bytes (void)
+{
+    skr_store_stats_t stats;
+    skr_store_stats (skr_replica_store (replica), &stats);
+    return stats.used_bytes;
+}
+
+/* Ten thousand cells, overwritten thirty times; one store is cut, the other is not. */
+static void overwriting_keeps_a_bounded_size (void)
+{
+    uint64_t used[ROUNDS] = {0}, uncut = 0;
+    for (int with = 0; with < 2; with++) {
+        CHECK (open_store ());
+        for (int round = 0; round < ROUNDS; round++) {
+            skr_cut_slice_t slice = {.end = SKR_CUT_EMPTY};
+            CHECK_OK (overwrite_all (round));
+            do {
+                if (with) {
+                    CHECK_OK (cut (&shots ()->clock, 2000, &slice)); /* two rounds of history */
+                }
+            } while (slice.end == SKR_CUT_FULL);
+            used[round] = used_bytes ();
+        }
+        uncut = with ? uncut : used[ROUNDS - 1];
+        printf ("10,000 cells, %s: %llu KiB used after 5 rounds, %llu after 15, %llu after 30\n",
+                with ? "cut" : "not cut", (unsigned long long) used[4] / 1024,
+                (unsigned long long) used[14] / 1024, (unsigned long long) used[29] / 1024);
+        skr_replica_close (&replica);
+    }
+    CHECK (used[ROUNDS - 1] < used[4] + used[4] / 4);
+    CHECK (uncut > 3 * used[ROUNDS - 1]);
+}
+
 /* ---- receipts */
 
 static bool together; /* in one group */
@@ -226,6 +296,7 @@ int main (int argc, char **argv)
     CHECK_BEGIN (argc, argv);
     RUN (slices_are_bounded_and_last);
     RUN (what_is_young_or_not_stable_stays);
+    RUN (overwriting_keeps_a_bounded_size);
     RUN (receipts_go_after_their_time);
     RUN (the_walk_over_receipts_is_bounded);
     temp_folder_remove (place);
