@@ -197,6 +197,7 @@ saker_err_t skr_cut_some (skr_replica_t *self, const skr_id_t *collection,
     skr_held_t *held;
     choice_t choice = {.terms = terms, .slice = slice};
     assert (!skr_replica_in_group (self));
+    SKR_TRY (skr_replica_settle (self)); /* no begin below reads the collections anew */
     SKR_TRY (find_held (self, collection, &held));
     choice.going = calloc (SKR_CUT_SLICE_ENTRIES_MAX, sizeof *choice.going);
     saker_err_t error = choice.going ? skr_clock_copy (&choice.cut, &held->cut)

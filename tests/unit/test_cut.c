@@ -57,6 +57,13 @@ static saker_err_t cut (const skr_clock_t *stable, uint64_t history_ms, skr_cut_
     return skr_cut_some (replica, &id, &terms, slice);
 }
 
+static uint64_t time_us (clockid_t clock)
+{
+    struct timespec time;
+    (void) clock_gettime (clock, &time);
+    return (uint64_t) time.tv_sec * 1000000 + (uint64_t) time.tv_nsec / 1000;
+}
+
 static void slices_are_bounded_and_last (void)
 {
     enum { CHANGES = 2500 };
@@ -79,7 +86,13 @@ static void slices_are_bounded_and_last (void)
     uint64_t left = CHANGES, bytes = shots ()->log_bytes;
     CHECK (bytes > CHANGES * 100);
     while (left > 0) {
+        uint64_t start_us = time_us (CLOCK_MONOTONIC);
+        uint64_t cpu_us = time_us (CLOCK_PROCESS_CPUTIME_ID);
         CHECK_OK (cut (&shots ()->clock, 0, &slice));
+        printf ("a slice of %llu changes, %llu KiB: %llu us, of these %llu us on the processor\n",
+                (unsigned long long) slice.entries, (unsigned long long) slice.bytes / 1024,
+                (unsigned long long) (time_us (CLOCK_MONOTONIC) - start_us),
+                (unsigned long long) (time_us (CLOCK_PROCESS_CPUTIME_ID) - cpu_us));
         CHECK_INT (slice.entries,
                    left < SKR_CUT_SLICE_ENTRIES_MAX ? left : SKR_CUT_SLICE_ENTRIES_MAX);
         left -= slice.entries;
