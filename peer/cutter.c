@@ -264,7 +264,8 @@ static saker_err_t look_at (skr_cutter_t *self, const skr_collection_t *collecti
     watch->oldest = slice.position;
     watch->oldest_ms = slice.time_ms;
     if (slice.end != SKR_CUT_FULL) {
-        return SAKER_OK; /* it is too young for anybody to be asked */
+        watch->held = false; /* too young for anybody to be asked: the next time it may be tried */
+        return SAKER_OK;
     }
     SKR_TRY (cut_stable (self, &id, watch, collection, &slice));
     *cut = slice.entries > 0 && slice.end == SKR_CUT_FULL;
