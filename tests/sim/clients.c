@@ -10,6 +10,7 @@
 
 #define ANSWER_MS 4000 /* then it is asked again */
 #define GAP_MAX_MS 400
+#define AGAIN_MAX_MS 15000 /* later, it is asked again all the same */
 #define INTENTS_MAX 3
 
 typedef enum state_t { OPEN, ACKED, REFUSED, GIVEN_UP } state_t;
@@ -24,6 +25,9 @@ typedef struct operation_t {
     skr_buf_t path;
     uint64_t ask_ms;
     state_t state;
+    bool again; /* it was acknowledged, and is asked once more, as if that had been lost */
+    skr_id_t writer;
+    uint64_t seq;
 } operation_t;
 
 static operation_t *operations;
@@ -233,6 +237,29 @@ bool sim_clients_done (void)
 
 /* ---- answers */
 
+/* A client may lose what it was told, and ask long after its change was cut. */
+static void ask_again_later (operation_t *self, const skr_id_t *writer, uint64_t seq)
+{
+    if (sim_one_in (SIM_NETWORK, 6)) {
+        self->again = true;
+        self->writer = *writer;
+        self->seq = seq;
+        self->state = OPEN;
+        self->ask_ms = sim.now_ms + 1 + sim_below (SIM_NETWORK, AGAIN_MAX_MS);
+    }
+}
+
+static void check_again (const operation_t *self, const skr_id_t *writer, uint64_t seq,
+                         bool repeated)
+{
+    const sim_peer_t *peer = &sim.peers[self->peer];
+    bool same = repeated && seq == self->seq && skr_id_equal (writer, &self->writer);
+    if (!same && !peer->forked && !peer->damaged) {
+        sim_fail ("peer %d does operation %u again, as seq %llu after seq %llu", self->peer,
+                  self->number, (unsigned long long) seq, (unsigned long long) self->seq);
+    }
+}
+
 static void take_receipt (operation_t *self, skr_cbor_t *cbor)
 {
     skr_fields_t fields;
@@ -251,8 +278,11 @@ static void take_receipt (operation_t *self, skr_cbor_t *cbor)
     sim_trace ("peer %d acknowledges operation %u: seq %llu%s", self->peer, self->number,
                (unsigned long long) seq, repeated ? ", repeated" : "");
     self->state = ACKED;
-    if (seq) {
+    if (self->again) {
+        check_again (self, &writer, seq, repeated);
+    } else if (seq) {
         sim_oracle_acked (self->peer, self->collection, self->id, &writer, seq, repeated);
+        ask_again_later (self, &writer, seq);
     }
 }
 
