@@ -289,11 +289,13 @@ void skr_replica_close (skr_replica_t **self_p)
     *self_p = NULL;
 }
 
-/* design 6: a full disk can still be read; what is left there now goes at a later open. */
+/* design 6: a full or ailing disk can still be read; what is left there now goes at a later open.
+ */
 static saker_err_t sweep (skr_replica_t *self)
 {
     saker_err_t error = skr_holdings_sweep (self);
-    if (error == SAKER_EFULL) {
+    bool ails = error == SAKER_EFULL || error == SAKER_EIO;
+    if (ails && skr_store_settled (self->store)) {
         skr_log (self->world, SKR_LOG_WARNING, "remove what is left over: %s", skr_error ());
         return SAKER_OK;
     }
@@ -314,7 +316,9 @@ saker_err_t skr_replica_reload (skr_replica_t *self)
     assert (!skr_store_in_group (self->store));
     skr_cells_store_drop (self->cells);
     skr_store_forget (self->store);
+    self->unloaded = true; /* until it is: what is in memory may be gone from the store */
     SKR_TRY (load_all (self));
+    self->unloaded = false;
     skr_waiting_wake_all (self->waiting);
     return SAKER_OK;
 }
