@@ -230,11 +230,17 @@ static saker_err_t answer_clock (request_t *request)
     static const skr_collection_t none;
     const skr_replica_t *replica = request->self->replica;
     skr_beat_entry_t told = {.documents = 0};
+    saker_err_t error = SAKER_OK;
     SKR_TRY (want_arguments (request, 1));
     const skr_collection_t *collection = collection_of (request);
     SKR_TRY (skr_cbor_close (&request->cbor));
     if (collection) {
-        SKR_TRY (skr_replica_hashes (replica, collection, &told.hashes));
+        SKR_TRY (skr_cut_kept (replica, collection, &told.kept));
+        error = skr_replica_hashes (replica, collection, &told.hashes);
+    }
+    if (error != SAKER_OK) {
+        free (told.kept);
+        return error;
     }
     collection = collection ? collection : &none;
     told.fingerprint = collection->fingerprint;
@@ -244,6 +250,7 @@ static saker_err_t answer_clock (request_t *request)
     skr_beat_entry_put (request->answer, &told);
     skr_clock_put (request->answer, &skr_replica_collection_at (replica, 0)->clock);
     free (told.hashes);
+    free (told.kept);
     return SAKER_OK;
 }
 

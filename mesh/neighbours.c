@@ -42,6 +42,7 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
     if (entry) {
         reported->clock = &entry->clock;
         reported->hashes = entry->hashes;
+        reported->kept = entry->kept;
         reported->roster = entry->roster ? &entry->roster->clock : NULL;
         reported->fingerprint = entry->fingerprint;
         reported->documents = entry->documents;

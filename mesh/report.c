@@ -102,10 +102,12 @@ static void take_told (skr_report_t *self, skr_report_entry_t *entry, skr_beat_e
     self->ticks += told->clock.count - entry->clock.count;
     skr_clock_free (&entry->clock);
     free (entry->hashes);
+    free (entry->kept);
     entry->clock = told->clock;
     entry->hashes = told->hashes;
+    entry->kept = told->kept;
     memset (&told->clock, 0, sizeof told->clock);
-    told->hashes = NULL;
+    told->hashes = told->kept = NULL;
     entry->fingerprint = told->fingerprint;
     entry->documents = told->documents;
     if (roster) {
@@ -193,6 +195,7 @@ void skr_report_free (skr_report_t *self)
     for (size_t i = 0; i < self->entries_count; i++) {
         skr_clock_free (&self->entries[i].clock);
         free (self->entries[i].hashes);
+        free (self->entries[i].kept);
         let_go (self, &self->entries[i].roster);
     }
     let_go (self, &self->roster);

@@ -17,7 +17,7 @@ typedef struct skr_report_roster_t {
 typedef struct skr_report_entry_t {
     skr_id_t collection;
     skr_clock_t clock;
-    uint64_t *hashes;            /* see skr_beat_entry_t */
+    uint64_t *hashes, *kept;     /* see skr_beat_entry_t */
     skr_report_roster_t *roster; /* told with it; NULL: none was */
     skr_fingerprint_t fingerprint;
     uint64_t documents;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define BEAT_GAP_MS 20 /* at least, between two beats */
-#define TICK_BYTES 38  /* of a clock's entry with its hash, encoded, at most */
+#define TICK_BYTES 47  /* of a clock's entry with its hash and what is kept, encoded, at most */
 
 static uint64_t short_id (const uint8_t device[32])
 {
@@ -42,7 +42,7 @@ static bool is_in (const skr_beat_t *beat, const skr_collection_t *collection)
 static bool add_entry (const skr_node_t *self, skr_beat_t *beat, const skr_collection_t *collection,
                        size_t *bytes_left)
 {
-    uint64_t *hashes;
+    uint64_t *hashes, *kept;
     size_t bytes = 64 + collection->clock.count * TICK_BYTES;
     if (is_in (beat, collection)) {
         return true;
@@ -51,9 +51,14 @@ static bool add_entry (const skr_node_t *self, skr_beat_t *beat, const skr_colle
         || skr_replica_hashes (self->replica, collection, &hashes) != SAKER_OK) {
         return false;
     }
+    if (skr_cut_kept (self->replica, collection, &kept) != SAKER_OK) {
+        free (hashes);
+        return false;
+    }
     *bytes_left -= bytes;
     skr_beat_entry_t *entry = &beat->entries[beat->entries_count++];
     entry->hashes = hashes;
+    entry->kept = kept;
     entry->collection = collection->id;
     entry->fingerprint = collection->fingerprint;
     entry->documents = collection->documents;
@@ -117,6 +122,7 @@ static void send_beat (skr_node_t *self)
     skr_buf_free (&frame);
     for (size_t i = 0; i < beat->entries_count; i++) {
         free (beat->entries[i].hashes);
+        free (beat->entries[i].kept);
     }
     free (beat); /* its clocks are the collections' own */
 }

@@ -70,6 +70,10 @@ void skr_beat_entry_put (skr_buf_t *buf, const skr_beat_entry_t *entry)
     skr_cbor_put_uint (buf, entry->documents);
     skr_clock_put (buf, &entry->clock);
     put_hashes (buf, entry);
+    skr_cbor_put_array (buf, entry->clock.count);
+    for (size_t i = 0; i < entry->clock.count; i++) {
+        skr_cbor_put_uint (buf, entry->kept[i]);
+    }
 }
 
 static void put_entries (skr_buf_t *buf, const skr_beat_t *beat)
@@ -77,7 +81,7 @@ static void put_entries (skr_buf_t *buf, const skr_beat_t *beat)
     skr_cbor_put_array (buf, beat->entries_count);
     for (size_t i = 0; i < beat->entries_count; i++) {
         const skr_beat_entry_t *entry = &beat->entries[i];
-        skr_cbor_put_array (buf, 5);
+        skr_cbor_put_array (buf, 6);
         skr_cbor_put_bytes (buf, entry->collection.bytes, sizeof entry->collection.bytes);
         skr_beat_entry_put (buf, entry);
     }
@@ -147,6 +151,24 @@ static void get_hashes (skr_cbor_t *cbor, skr_beat_entry_t *entry)
     }
 }
 
+static void get_kept (skr_cbor_t *cbor, skr_beat_entry_t *entry)
+{
+    size_t count = skr_cbor_get_array (cbor, SKR_CLOCK_WRITERS_MAX);
+    if (cbor->error == SAKER_OK && count != entry->clock.count) {
+        skr_cbor_reject (cbor, "one number for each entry of a clock");
+    }
+    entry->kept = cbor->error == SAKER_OK && count ? calloc (count, sizeof *entry->kept) : NULL;
+    if (cbor->error == SAKER_OK && count && !entry->kept) {
+        skr_cbor_reject (cbor, "out of memory for what is kept");
+    }
+    for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
+        entry->kept[i] = skr_cbor_get_uint (cbor);
+        if (entry->kept[i] > entry->clock.ticks[i].seq) {
+            skr_cbor_reject (cbor, "more is kept than there is");
+        }
+    }
+}
+
 void skr_beat_entry_get (skr_cbor_t *cbor, skr_beat_entry_t *entry)
 {
     uint8_t fingerprint[16];
@@ -157,13 +179,15 @@ void skr_beat_entry_get (skr_cbor_t *cbor, skr_beat_entry_t *entry)
         skr_cbor_reject (cbor, "a clock that is told");
     }
     get_hashes (cbor, entry);
+    get_kept (cbor, entry);
 }
 
 void skr_beat_entry_free (skr_beat_entry_t *entry)
 {
     skr_clock_free (&entry->clock);
     free (entry->hashes);
-    entry->hashes = NULL;
+    free (entry->kept);
+    entry->hashes = entry->kept = NULL;
 }
 
 static void get_entries (skr_cbor_t *cbor, skr_beat_t *beat)
@@ -172,8 +196,8 @@ static void get_entries (skr_cbor_t *cbor, skr_beat_t *beat)
     for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
         skr_beat_entry_t *entry = &beat->entries[i];
         beat->entries_count = i + 1;
-        if (skr_cbor_get_array (cbor, 5) != 5) {
-            skr_cbor_reject (cbor, "an entry of a beat has five parts");
+        if (skr_cbor_get_array (cbor, 6) != 6) {
+            skr_cbor_reject (cbor, "an entry of a beat has six parts");
         }
         skr_cbor_get_fixed (cbor, entry->collection.bytes, sizeof entry->collection.bytes);
         skr_beat_entry_get (cbor, entry);

@@ -15,8 +15,8 @@
                                                    addresses [* [device 32, text]]
      STATE     after: collection id, or h''        [* [collection id, clock digest, fingerprint]],
                                                    more
-     CLOCK     collection id                       fingerprint, documents, clock, hashes (see
-                                                   skr_beat_entry_t), clock of the roster
+     CLOCK     collection id                       fingerprint, documents, clock, hashes, kept
+                                                   (see skr_beat_entry_t), clock of the roster
      PULL      collection id, clock, credit        clock digest of the answerer, more,
                                                    [* bstr signed change]; more may be 2: "take a
                                                    snapshot instead", without changes
@@ -85,9 +85,11 @@ typedef struct skr_beat_entry_t {
     skr_clock_t clock;
     uint64_t *hashes; /* one a tick: the first 8 bytes of the hash of that change, on the wire one
                          byte string. Allocated */
+    uint64_t *kept;   /* one a tick: how many of that writer's changes are in the log; the rest is
+                         below the cut. Allocated */
 } skr_beat_entry_t;
 
-/* Appends fingerprint, documents, clock and hashes. */
+/* Appends fingerprint, documents, clock, hashes and an array of what is kept. */
 void skr_beat_entry_put (skr_buf_t *buf, const skr_beat_entry_t *entry);
 /* Reads them, into an entry of zeros; sticky errors. Free with skr_beat_entry_free in any case. */
 void skr_beat_entry_get (skr_cbor_t *cbor, skr_beat_entry_t *entry);

@@ -53,6 +53,7 @@ typedef struct skr_neighbour_t {
 typedef struct skr_reported_t {
     const skr_clock_t *clock;  /* borrowed until the next call; NULL: it never told */
     const uint64_t *hashes;    /* of the changes that the clock names, see skr_replica_hashes */
+    const uint64_t *kept;      /* of each writer, how many changes are in its log */
     const skr_clock_t *roster; /* that it had when it told this; NULL: it did not say */
     skr_fingerprint_t fingerprint;
     uint64_t documents;

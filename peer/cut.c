@@ -1,6 +1,7 @@
 #include "peer/cut.h"
 
 #include "crdt/hlc.h"
+#include "peer/folding.h"
 #include "peer/replica_internal.h"
 
 #include <assert.h>
@@ -161,12 +162,26 @@ saker_err_t skr_cut_look (skr_replica_t *self, const skr_id_t *collection,
 
 /* ---- taking away */
 
+/* design 5: the increments of one writer become one, in the counters that what goes now touched. */
+static saker_err_t fold_chosen (skr_replica_t *self, skr_held_t *held, const choice_t *choice)
+{
+    skr_folding_t folding = {.replica = self, .held = held, .foldable = choice->terms->foldable};
+    saker_err_t error = SAKER_OK;
+    for (uint64_t i = 0; folding.foldable && i < choice->slice->entries && !error; i++) {
+        error = skr_folding_note (&folding, choice->going[i].position);
+    }
+    error = error ? error : skr_folding_end (&folding);
+    skr_folding_free (&folding);
+    return error;
+}
+
 static saker_err_t remove_chosen (skr_replica_t *self, skr_held_t *held, const choice_t *choice)
 {
     uint64_t bytes = choice->slice->bytes;
     SKR_TRY (skr_replica_begin (self));
     SKR_TRY (skr_holdings_touch (self, held));
     SKR_TRY (skr_log_keep_last (self->store));
+    SKR_TRY (fold_chosen (self, held, choice));
     for (uint64_t i = 0; i < choice->slice->entries; i++) {
         const going_t *going = &choice->going[i];
         SKR_TRY (skr_log_remove (self->store, held->live.no, going->writer_no, going->seq,
@@ -231,6 +246,21 @@ uint64_t skr_cut_entries (const skr_replica_t *self, const skr_id_t *collection)
 {
     const skr_held_t *held = skr_holdings_find (self, collection);
     return held && !held->fresh ? skr_clock_missing (&held->shown.clock, &held->cut) : 0;
+}
+
+saker_err_t skr_cut_kept (const skr_replica_t *self, const skr_collection_t *collection,
+                          uint64_t **kept)
+{
+    const skr_held_t *held = skr_holdings_find (self, &collection->id);
+    const skr_clock_t *clock = &collection->clock;
+    *kept = clock->count ? calloc (clock->count, sizeof **kept) : NULL;
+    if (clock->count && !*kept) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < clock->count; i++) {
+        (*kept)[i] = clock->ticks[i].seq - skr_clock_get (&held->cut, &clock->ticks[i].writer);
+    }
+    return SAKER_OK;
 }
 
 /* The change after it carries its hash. */

@@ -19,8 +19,9 @@
 typedef struct skr_cut_terms_t {
     const skr_clock_t *stable; /* nothing above it */
     uint64_t wall_ms;
-    uint64_t history_ms; /* what is younger stays; a change from the future counts as old */
-    uint64_t forced;     /* up to this position, also what is younger goes */
+    uint64_t history_ms;         /* what is younger stays; a change from the future counts as old */
+    uint64_t forced;             /* up to this position, also what is younger goes */
+    const skr_clock_t *foldable; /* what all have cut: counters are folded up to it; NULL: none */
 } skr_cut_terms_t;
 
 /* Why a slice ended. */
@@ -55,6 +56,11 @@ const skr_clock_t *skr_cut_clock (const skr_replica_t *self, const skr_id_t *col
 uint64_t skr_cut_position (const skr_replica_t *self, const skr_id_t *collection);
 /* Entries of the log: what the clock has above the cut. */
 uint64_t skr_cut_entries (const skr_replica_t *self, const skr_id_t *collection);
+
+/* Of each writer, in the order of the clock, how many changes are in the log: what is told of the
+   cut. *kept is allocated (free ()), NULL for an empty clock. */
+saker_err_t skr_cut_kept (const skr_replica_t *self, const skr_collection_t *collection,
+                          uint64_t **kept) SKR_MUST_USE;
 
 /* The first 8 bytes of the hash of a change that is applied here. SAKER_ENOTFOUND: it is below the
    cut. */

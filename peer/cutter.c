@@ -163,17 +163,20 @@ static saker_err_t hear_all (skr_cutter_t *self, const skr_collection_t *collect
         skr_reported_t reported = {.clock = NULL};
         self->neighbours.reported (self->neighbours.context, self->members[i]->device,
                                    &collection->id, &reported);
-        const skr_testimony_t told = {reported.clock, reported.hashes, reported.roster};
+        const skr_testimony_t told = {reported.clock, reported.hashes, reported.kept,
+                                      reported.roster};
         SKR_TRY (skr_stable_hear (stable, self->members[i]->device, &told, &scene));
     }
     return SAKER_OK;
 }
 
 static saker_err_t stable_clock (skr_cutter_t *self, const skr_collection_t *collection,
-                                 watch_t *watch, skr_clock_t *clock)
+                                 watch_t *watch, skr_clock_t *clock, skr_clock_t *foldable)
 {
     size_t count;
     SKR_TRY (hear_all (self, collection, &watch->stable, &count));
+    SKR_TRY (skr_stable_foldable (&watch->stable, self->members, count,
+                                  skr_cut_clock (self->replica, &collection->id), foldable));
     return skr_stable_clock (&watch->stable, self->members, count, &collection->clock, clock);
 }
 
@@ -226,14 +229,16 @@ static void note_slice (skr_cutter_t *self, const skr_cut_slice_t *slice, uint64
 static saker_err_t cut_stable (skr_cutter_t *self, const skr_id_t *id, watch_t *watch,
                                const skr_collection_t *collection, skr_cut_slice_t *slice)
 {
-    skr_clock_t stable = {0};
+    skr_clock_t stable = {0}, foldable = {0};
     uint64_t start_ms = mono_ms (self);
-    saker_err_t error = stable_clock (self, collection, watch, &stable);
+    saker_err_t error = stable_clock (self, collection, watch, &stable, &foldable);
     if (error == SAKER_OK) {
-        const skr_cut_terms_t terms = terms_of (self, &stable);
+        skr_cut_terms_t terms = terms_of (self, &stable);
+        terms.foldable = &foldable;
         error = skr_cut_some (self->replica, id, &terms, slice);
     }
     skr_clock_free (&stable);
+    skr_clock_free (&foldable);
     if (error == SAKER_OK) {
         watch->oldest = slice->position;
         watch->oldest_ms = slice->time_ms;

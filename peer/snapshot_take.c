@@ -8,6 +8,7 @@
 
 #include "peer/snapshot.h"
 
+#include "crdt/fold.h"
 #include "crdt/hlc.h"
 #include "crdt/value.h"
 #include "peer/replica_internal.h"
@@ -272,6 +273,7 @@ static saker_err_t check_cell (const skr_entry_t *entry)
     skr_span_t path, member;
     skr_kind_t kind;
     saker_value_t value;
+    skr_fingerprint_t hashes;
     SKR_TRY (skr_address_parse (entry->address, &path, &kind, &member));
     bool good = false;
     switch (kind) {
@@ -279,6 +281,9 @@ static saker_err_t check_cell (const skr_entry_t *entry)
     case SKR_LWW:
         return skr_value_parse (entry->value, &value);
     case SKR_COUNTER:
+        if (skr_fold_is (entry)) {
+            return skr_fold_hashes (entry->value, &hashes);
+        }
         SKR_TRY (skr_value_parse (entry->value, &value));
         good = value.type == SAKER_INT;
         break;

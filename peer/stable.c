@@ -127,40 +127,58 @@ saker_err_t skr_stable_hear (skr_stable_t *self, const uint8_t device[SKR_DEVICE
     for (size_t i = 0; told->hashes && i < told->clock->count; i++) {
         SKR_TRY (count_tick (witness, scene, &told->clock->ticks[i], told->hashes[i]));
     }
+    for (size_t i = 0; told->kept && i < told->clock->count; i++) {
+        const skr_tick_t *tick = &told->clock->ticks[i];
+        SKR_TRY (skr_clock_raise (&witness->cut, &tick->writer, tick->seq - told->kept[i]));
+    }
     return SAKER_OK;
 }
 
 /* ---- the sum */
 
 static uint64_t least_of (const skr_stable_t *self, const skr_member_t *const *members,
-                          size_t count, const skr_tick_t *tick)
+                          size_t count, bool of_cuts, const skr_tick_t *tick)
 {
     uint64_t least = tick->seq;
     for (size_t i = 0; i < count && least > 0; i++) {
         const skr_witness_t *witness = skr_stable_witness (self, members[i]->device);
-        uint64_t seq = witness ? skr_clock_get (&witness->counted, &tick->writer) : 0;
+        const skr_clock_t *clock = !witness ? NULL : of_cuts ? &witness->cut : &witness->counted;
+        uint64_t seq = clock ? skr_clock_get (clock, &tick->writer) : 0;
         least = seq < least ? seq : least;
     }
     return least;
 }
 
-saker_err_t skr_stable_clock (const skr_stable_t *self, const skr_member_t *const *members,
-                              size_t count, const skr_clock_t *clock, skr_clock_t *stable)
+static saker_err_t sum_up (const skr_stable_t *self, const skr_member_t *const *members,
+                           size_t count, bool of_cuts, const skr_clock_t *clock, skr_clock_t *sum)
 {
-    stable->count = 0;
+    sum->count = 0;
     for (size_t i = 0; i < clock->count; i++) {
-        uint64_t seq = least_of (self, members, count, &clock->ticks[i]);
+        uint64_t seq = least_of (self, members, count, of_cuts, &clock->ticks[i]);
         if (seq > 0) {
-            SKR_TRY (skr_clock_set (stable, &clock->ticks[i].writer, seq));
+            SKR_TRY (skr_clock_set (sum, &clock->ticks[i].writer, seq));
         }
     }
     return SAKER_OK;
+}
+
+saker_err_t skr_stable_clock (const skr_stable_t *self, const skr_member_t *const *members,
+                              size_t count, const skr_clock_t *clock, skr_clock_t *stable)
+{
+    return sum_up (self, members, count, false, clock, stable);
+}
+
+saker_err_t skr_stable_foldable (const skr_stable_t *self, const skr_member_t *const *members,
+                                 size_t count, const skr_clock_t *cut, skr_clock_t *foldable)
+{
+    return sum_up (self, members, count, true, cut, foldable);
 }
 
 void skr_stable_free (skr_stable_t *self)
 {
     for (size_t i = 0; i < self->count; i++) {
         skr_clock_free (&self->witnesses[i].counted);
+        skr_clock_free (&self->witnesses[i].cut);
     }
     free (self->witnesses);
     memset (self, 0, sizeof *self);

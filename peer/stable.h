@@ -27,6 +27,7 @@ typedef struct skr_witness_t {
     uint8_t device[SKR_DEVICE_KEY_BYTES];
     skr_verdict_t verdict; /* on its last report */
     skr_clock_t counted;   /* never beyond our own clock */
+    skr_clock_t cut;       /* below which it keeps no log; may be beyond our clock */
     uint64_t counted_ms;   /* wall, when a report of it was last seen to count; 0: never */
 } skr_witness_t;
 
@@ -40,6 +41,7 @@ typedef struct skr_stable_t {
 typedef struct skr_testimony_t {
     const skr_clock_t *clock;  /* NULL: nothing yet */
     const uint64_t *hashes;    /* one a tick; NULL: it told none, so nothing counts */
+    const uint64_t *kept;      /* one a tick; NULL: it told nothing of its cut */
     const skr_clock_t *roster; /* NULL: it did not tell */
 } skr_testimony_t;
 
@@ -67,6 +69,11 @@ const skr_witness_t *skr_stable_witness (const skr_stable_t *self,
 saker_err_t skr_stable_clock (const skr_stable_t *self, const skr_member_t *const *members,
                               size_t count, const skr_clock_t *clock,
                               skr_clock_t *stable) SKR_MUST_USE;
+/* Replaces `foldable` by what of `cut`, our own, all members have cut, too. Whoever comes later
+   gets that whole, with a snapshot, so no change can come any more that saw only a part of it. */
+saker_err_t skr_stable_foldable (const skr_stable_t *self, const skr_member_t *const *members,
+                                 size_t count, const skr_clock_t *cut,
+                                 skr_clock_t *foldable) SKR_MUST_USE;
 void skr_stable_free (skr_stable_t *self);
 
 #endif

@@ -8,6 +8,7 @@
 #include "mesh/wire.h"
 #include "peer/api.h"
 #include "peer/bucket.h"
+#include "peer/cut.h"
 #include "peer/snapshot.h"
 #include "peer/statement.h"
 #include "peer/ticket.h"
@@ -144,7 +145,9 @@ static void make_beat (stage_t *stage)
     beat.entries[1].collection = held->id;
     beat.entries[1].clock = held->clock;
     FUZZ_CHECK (skr_replica_hashes (stage->pair.a, roster, &beat.entries[0].hashes) == SAKER_OK
-                && skr_replica_hashes (stage->pair.a, held, &beat.entries[1].hashes) == SAKER_OK);
+                && skr_replica_hashes (stage->pair.a, held, &beat.entries[1].hashes) == SAKER_OK
+                && skr_cut_kept (stage->pair.a, roster, &beat.entries[0].kept) == SAKER_OK
+                && skr_cut_kept (stage->pair.a, held, &beat.entries[1].kept) == SAKER_OK);
     skr_beat_put (&raw, &beat, skr_roster_mesh (skr_replica_roster (stage->pair.a)),
                   skr_device_secret (skr_replica_device (stage->pair.a)));
     save_as ("beat", "signed", 0, skr_span_of (&raw));

@@ -1,5 +1,6 @@
 #include "tests/lib/fake_neighbours.h"
 
+#include "peer/cut.h"
 #include "tests/lib/pair.h"
 
 #include <stdlib.h>
@@ -29,6 +30,11 @@ static const uint64_t *copy_hashes (fake_neighbours_t *self, const skr_collectio
     }
     memcpy (self->hashes, hashes, theirs->clock.count * sizeof *hashes);
     free (hashes);
+    if (skr_cut_kept (self->other, theirs, &hashes) != SAKER_OK) {
+        abort ();
+    }
+    memcpy (self->kept, hashes, theirs->clock.count * sizeof *hashes);
+    free (hashes);
     return self->hashes;
 }
 
@@ -41,6 +47,7 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
     if (!is_self (self, device) && self->told && theirs) {
         reported->clock = &theirs->clock;
         reported->hashes = copy_hashes (self, theirs);
+        reported->kept = self->kept;
         reported->roster = &skr_replica_collection_at (self->other, 0)->clock;
         reported->fingerprint = theirs->fingerprint;
         reported->documents = theirs->documents;

@@ -147,7 +147,8 @@ static void write_one (void)
 {
     static const char *const collections[] = {"shots", "shots", "notes", "large"};
     operation_t *self = &operations[count++];
-    uint64_t writers = (uint64_t) sim.members;
+    bool late = sim.peers_count > sim.members && sim.peers[sim.members].joined;
+    uint64_t writers = (uint64_t) sim.members + late; /* who came late writes, whatever it has */
     memset (self, 0, sizeof *self);
     self->number = count;
     self->peer = (int) sim_below (SIM_OPERATIONS, writers);

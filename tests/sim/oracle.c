@@ -456,7 +456,10 @@ static void check_seen (history_t *self, const author_t *author, const skr_chang
 {
     const seen_t *seen_here = seen_of (self->peer->no, &self->collection->id);
     const skr_clock_t *cut = &seen_here->cut_clock;
-    if (++self->changes <= seen_here->cut_changes || self->peer->damaged) {
+    const skr_member_t *member =
+        skr_roster_by_writer (skr_replica_roster (replica_of (self->peer)), &change->writer);
+    if (++self->changes <= seen_here->cut_changes || self->peer->damaged
+        || (member && strcmp (member->name, SIM_LATE_NAME) == 0)) {
         return;
     }
     for (size_t i = 0; i < cut->count; i++) {

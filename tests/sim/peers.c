@@ -284,7 +284,7 @@ static bool admit_one (skr_replica_t *founder, const skr_device_t *device, skr_b
     bool more = false;
     memcpy (candidate.device, skr_device_key (device), 32);
     memcpy (candidate.transport, skr_device_transport_key (device), 32);
-    snprintf (candidate.name, sizeof candidate.name, "late");
+    snprintf (candidate.name, sizeof candidate.name, SIM_LATE_NAME);
     TRY_JOIN (skr_replica_begin (founder));
     TRY_JOIN (skr_replica_invite (founder, SKR_ROLE_WRITE,
                                   sim.peers[0].world.wall_ms (&sim.peers[0]) + 60000, addresses, 1,

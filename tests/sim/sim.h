@@ -25,6 +25,7 @@
 
 #define SIM_PEERS_MAX 32
 #define SIM_COLLECTIONS_MAX 8
+#define SIM_LATE_NAME "late" /* of a device that joined while the others were at work */
 #define SIM_DAY_MS (24ull * 3600 * 1000)
 #define SIM_HEAL_MS 60000  /* after healing, all peers are equal within that */
 #define SIM_QUIET_MS 60000 /* and then, without history, no log holds anything within that */

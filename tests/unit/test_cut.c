@@ -236,6 +236,151 @@ static saker_err_t write_once (const char *id, saker_receipt_t *receipt)
     return together ? SAKER_OK : skr_replica_commit (replica);
 }
 
+/* ---- folding */
+
+static saker_err_t count_entry (const skr_entry_t *entry, void *argument)
+{
+    (void) entry;
+    ++*(size_t *) argument;
+    return SAKER_OK;
+}
+
+static size_t count_entries (void)
+{
+    size_t count = 0;
+    const skr_cells_t *cells =
+        skr_cells_store_of (replica->cells, SKR_COMMITTED, shots ()->no, NULL);
+    if (cells->scan (cells->context, skr_span_text ("d"), skr_span (NULL, 0), count_entry, &count)
+        != SAKER_OK) {
+        abort ();
+    }
+    return count;
+}
+
+static saker_err_t take_sum (const skr_leaf_t *leaf, void *argument)
+{
+    *(int64_t *) argument = leaf->value.as.integer;
+    return SAKER_OK;
+}
+
+static int64_t sum_shown (void)
+{
+    int64_t sum = -1;
+    saker_err_t error = skr_replica_read (replica, shots (), skr_span_text ("d"),
+                                          skr_span (NULL, 0), take_sum, &sum);
+    skr_store_forget (skr_replica_store (replica));
+    return error == SAKER_OK || error == SAKER_ENOTFOUND ? sum : -2;
+}
+
+static saker_err_t cut_and_fold (const skr_clock_t *foldable, skr_cut_slice_t *slice)
+{
+    const skr_cut_terms_t terms = {
+        .stable = &shots ()->clock, .wall_ms = now_ms, .foldable = foldable};
+    skr_id_t id = shots ()->id;
+    return skr_cut_some (replica, &id, &terms, slice);
+}
+
+static saker_err_t delete_all (void)
+{
+    skr_buf_t path = {0};
+    saker_receipt_t receipt;
+    SKR_TRY (skr_path_from_pointer (&path, "/n"));
+    const skr_intent_t intent = {SKR_INTENT_DELETE, skr_span_text ("d"), skr_span_of (&path),
+                                 skr_span (NULL, 0)};
+    const skr_local_t local = {.collection = "shots", .intents = &intent, .count = 1};
+    SKR_TRY (skr_replica_begin (replica));
+    SKR_TRY (skr_replica_write (replica, &local, &receipt));
+    skr_buf_free (&path);
+    return skr_replica_commit (replica);
+}
+
+static void counters_are_folded (void)
+{
+    saker_receipt_t receipt;
+    skr_cut_slice_t slice;
+    skr_clock_t foldable = {0};
+    char id[16];
+    CHECK (open_store ());
+    together = true;
+    for (int i = 0; i < 500; i++) {
+        snprintf (id, sizeof id, "id %d", i);
+        CHECK_OK (write_once (id, &receipt));
+    }
+    together = false;
+    CHECK_OK (skr_replica_commit (replica));
+    CHECK_INT (count_entries (), 500);
+    skr_fingerprint_t before = shots ()->fingerprint;
+    CHECK_OK (skr_clock_set (&foldable, skr_replica_writer (replica), 300));
+    CHECK_OK (cut_and_fold (&foldable, &slice)); /* others have cut less than we */
+    CHECK_INT (slice.entries, 500);
+    CHECK_INT (count_entries (), 201);
+    CHECK_INT (sum_shown (), 500);
+    CHECK (skr_fingerprint_equal (&before, &shots ()->fingerprint));
+    CHECK (reopen ()); /* which adds up the fingerprint anew */
+    CHECK_OK (write_once ("one more", &receipt));
+    before = shots ()->fingerprint;
+    CHECK_OK (skr_clock_set (&foldable, skr_replica_writer (replica), 500));
+    CHECK_OK (cut_and_fold (&foldable, &slice)); /* a fold is folded again */
+    CHECK_INT (slice.entries, 1);
+    CHECK_INT (count_entries (), 2);
+    CHECK_INT (sum_shown (), 501);
+    CHECK (skr_fingerprint_equal (&before, &shots ()->fingerprint));
+    CHECK_INT (shots ()->documents, 1);
+    CHECK (reopen ());
+    CHECK_OK (delete_all ()); /* what was seen ends, folded or not */
+    CHECK_INT (sum_shown (), -1);
+    CHECK_INT (shots ()->documents, 0);
+    skr_fingerprint_t nothing = {0, 0};
+    CHECK (skr_fingerprint_equal (&nothing, &shots ()->fingerprint));
+    CHECK (reopen ());
+    skr_clock_free (&foldable);
+    skr_replica_close (&replica);
+}
+
+/* A delete of a fold is taken back as one. */
+static void a_fold_comes_back_whole (void)
+{
+    saker_receipt_t receipt;
+    skr_cut_slice_t slice;
+    skr_clock_t foldable = {0};
+    skr_log_entry_t entry;
+    skr_change_t change;
+    skr_content_t content;
+    skr_buf_t clear = {0}, raw = {0};
+    uint64_t last;
+    CHECK (open_store ());
+    CHECK_OK (write_once ("one", &receipt));
+    CHECK_OK (write_once ("two", &receipt));
+    CHECK_OK (skr_clock_copy (&foldable, &shots ()->clock));
+    CHECK_OK (cut_and_fold (&foldable, &slice));
+    CHECK_INT (count_entries (), 1);
+    skr_fingerprint_t before = shots ()->fingerprint;
+    CHECK_OK (delete_all ());
+    CHECK_OK (skr_log_last (replica->store, SKR_COMMITTED, &last));
+    CHECK_OK (skr_replica_begin (replica));
+    CHECK_OK (skr_log_get (replica->store, SKR_GROUP, last, &entry));
+    skr_buf_append_span (&raw, entry.change);
+    skr_buf_clear (&replica->undo);
+    skr_buf_append_span (&replica->undo, entry.undo);
+    CHECK_OK (skr_change_parse (&change, skr_span_of (&raw)));
+    CHECK_OK (skr_replica_content (replica, &change, &clear, &content));
+    skr_held_t *held = skr_holdings_find (replica, &change.collection);
+    skr_applier_t applier;
+    CHECK_OK (skr_holdings_touch (replica, held));
+    skr_admit_applier (replica, held, &change, &applier);
+    CHECK_OK (
+        skr_apply_undo (&applier, content.ops, content.ops_count, skr_span_of (&replica->undo)));
+    CHECK_OK (skr_replica_commit (replica));
+    CHECK_INT (count_entries (), 1);
+    CHECK_INT (sum_shown (), 2);
+    CHECK (skr_fingerprint_equal (&before, &shots ()->fingerprint));
+    skr_content_free (&content);
+    skr_buf_free (&clear);
+    skr_buf_free (&raw);
+    skr_clock_free (&foldable);
+    skr_replica_close (&replica);
+}
+
 static void receipts_go_after_their_time (void)
 {
     saker_receipt_t receipt;
@@ -310,6 +455,8 @@ int main (int argc, char **argv)
     RUN (slices_are_bounded_and_last);
     RUN (what_is_young_or_not_stable_stays);
     RUN (overwriting_keeps_a_bounded_size);
+    RUN (counters_are_folded);
+    RUN (a_fold_comes_back_whole);
     RUN (receipts_go_after_their_time);
     RUN (the_walk_over_receipts_is_bounded);
     temp_folder_remove (place);
