@@ -463,6 +463,9 @@ void sim_faults_run (void)
 void sim_faults_heal (void)
 {
     sim_trace ("everything heals");
+    if (sim.counts[SIM_AWAY] && sim.counts[SIM_CLOCK_STOP]) {
+        sim_clients_leap (); /* for a clock that stood still, 400 days pass now */
+    }
     sim.healing = true;
     sim_memory_fail (0, 0);
     sim_network_heal ();
