@@ -2,6 +2,7 @@
    names what holds the log. */
 
 #include "peer/cutter.h"
+#include "peer/replica_internal.h"
 #include "tests/check.h"
 #include "tests/lib/fake_neighbours.h"
 #include "tests/lib/pair.h"
@@ -57,13 +58,15 @@ static uint64_t entries (const char *name)
     return skr_cut_entries (pair.a, &collection (name)->id);
 }
 
+static skr_intent_kind_t kind = SKR_INTENT_SET;
+
 /* In one group. */
 static saker_err_t write_many (const char *name, int count)
 {
     skr_buf_t path = {0}, value = {0};
     SKR_TRY (skr_path_from_pointer (&path, "/n"));
     skr_cbor_put_int (&value, 7);
-    const skr_intent_t intent = {SKR_INTENT_SET, skr_span_text ("d"), skr_span_of (&path),
+    const skr_intent_t intent = {kind, skr_span_text ("d"), skr_span_of (&path),
                                  skr_span_of (&value)};
     const skr_local_t local = {.collection = name, .intents = &intent, .count = 1};
     saker_err_t error = skr_replica_begin (pair.a);
@@ -218,6 +221,57 @@ static void the_plan_names_who_holds (void)
     tear_down ();
 }
 
+static saker_err_t count_entry (const skr_entry_t *entry, void *argument)
+{
+    (void) entry;
+    ++*(size_t *) argument;
+    return SAKER_OK;
+}
+
+static size_t live_entries (const char *name)
+{
+    size_t count = 0;
+    const skr_cells_t *cells =
+        skr_cells_store_of (pair.a->cells, SKR_COMMITTED, collection (name)->no, NULL);
+    if (cells->scan (cells->context, skr_span_text ("d"), skr_span (NULL, 0), count_entry, &count)
+        != SAKER_OK) {
+        abort ();
+    }
+    skr_store_forget (pair.a->store);
+    return count;
+}
+
+/* Folding waits until the other has cut the same, too. */
+static void folds_what_both_have_cut (void)
+{
+    skr_cut_slice_t slice;
+    CHECK (set_up ());
+    skr_cutter_configure (cutter, 0, 0);
+    kind = SKR_INTENT_INCR;
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK (write_many ("sums", 50));
+        CHECK_OK (fake_neighbours_sync (&fake));
+        CHECK_OK (look ());
+        CHECK_INT (entries ("sums"), 0);
+        CHECK_INT (live_entries ("sums"), 50 * (i + 1));
+    }
+    skr_id_t id = collection ("sums")->id;
+    const skr_cut_terms_t terms = {.stable = &skr_replica_collection (pair.b, &id)->clock,
+                                   .wall_ms = tell_wall (NULL)};
+    CHECK_OK (skr_cut_some (pair.b, &id, &terms, &slice));
+    CHECK_INT (slice.entries, 100);
+    skr_fingerprint_t theirs = skr_replica_collection (pair.b, &id)->fingerprint;
+    CHECK (skr_fingerprint_equal (&theirs, &collection ("sums")->fingerprint));
+    CHECK_OK (write_many ("sums", 1));
+    CHECK_OK (fake_neighbours_sync (&fake));
+    CHECK_OK (look ());
+    CHECK_INT (live_entries ("sums"), 2);
+    theirs = skr_replica_collection (pair.b, &id)->fingerprint;
+    CHECK (skr_fingerprint_equal (&theirs, &collection ("sums")->fingerprint));
+    kind = SKR_INTENT_SET;
+    tear_down ();
+}
+
 static void a_report_waits_for_what_its_member_made (void)
 {
     skr_cut_plan_t plan;
@@ -246,6 +300,7 @@ int main (int argc, char **argv)
     RUN (history_is_kept_for_its_time);
     RUN (size_takes_the_oldest);
     RUN (the_plan_names_who_holds);
+    RUN (folds_what_both_have_cut);
     RUN (a_report_waits_for_what_its_member_made);
     return CHECK_END ();
 }
