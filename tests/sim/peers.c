@@ -309,6 +309,7 @@ bool sim_peer_join (void)
     sim.current = 0;
     bool good = admit_one (replica, device, &changes, &count);
     if (!good) {
+        sim.ghost = true; /* a commit that failed may have happened */
         skr_replica_abort (replica);
     }
     sim.current = -1;

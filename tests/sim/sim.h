@@ -137,6 +137,7 @@ typedef struct sim_t {
     bool forks;                       /* some store was copied: not all promises hold */
     bool large;                       /* a collection that is handed over as a snapshot */
     bool history;                     /* kept beyond stability */
+    bool ghost; /* a device may have been admitted that never came: it is waited for */
     uint64_t rounds;
     bool failed;
     char failure[2048];
