@@ -1,5 +1,7 @@
 #include "crdt/cells.h"
 
+#include "crdt/fold.h"
+
 #include <sodium.h>
 #include <string.h>
 
@@ -17,6 +19,9 @@ static skr_fingerprint_t hash_entry (const skr_id_t *collection, skr_span_t docu
     crypto_generichash_state state;
     uint8_t fixed[16 + 8 + 4 + 8], hash[16];
     skr_fingerprint_t sum;
+    if (skr_fold_is (entry) && skr_fold_hashes (entry->value, &sum) == SAKER_OK) {
+        return sum; /* of what it stands for */
+    }
     memcpy (fixed, entry->dot.writer.bytes, 16);
     skr_put_u64 (fixed + 16, entry->dot.seq);
     skr_put_u32 (fixed + 24, entry->dot.index);

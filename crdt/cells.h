@@ -12,7 +12,8 @@ typedef struct skr_entry_t {
     skr_dot_t dot;
     uint64_t hlc;
     skr_span_t address; /* see path.h */
-    skr_span_t value;   /* encoded: register the value, counter the amount, member null (it is in
+    skr_span_t value;   /* encoded: register the value, counter the amount (or, of several, see
+                           fold.h), member null (it is in
                            the address), map null, statement its argument */
 } skr_entry_t;
 

@@ -11,6 +11,7 @@
 
 #include "crdt/view.h"
 
+#include "crdt/fold.h"
 #include "crdt/value.h"
 
 #include <stdlib.h>
@@ -265,14 +266,13 @@ static bool same_leaf (const seen_t *one, const seen_t *other)
 
 static saker_err_t add_amount (row_t *row, const seen_t *seen)
 {
-    skr_cbor_t cbor;
+    uint64_t amount;
     if (seen->kind != SKR_COUNTER) {
         return SAKER_OK;
     }
-    skr_cbor_open (&cbor, seen->value);
-    uint64_t amount = (uint64_t) skr_cbor_get_int (&cbor);
+    SKR_TRY (skr_fold_amount (seen->value, &amount));
     row->sum = (int64_t) ((uint64_t) row->sum + amount);
-    return skr_cbor_close (&cbor) == SAKER_OK ? SAKER_OK : skr_wrap (SAKER_EDAMAGED, "counter");
+    return SAKER_OK;
 }
 
 static saker_err_t collect_rows (const view_t *view, const place_t *place, row_t *rows,

@@ -425,6 +425,42 @@ typedef int saker_verdict_fn (const saker_verdict_t *verdict, void *argument);
 SAKER_EXPORT saker_err_t saker_verify (saker_t *self, const char *collection, int timeout_ms,
                                        saker_verdict_fn *verdict_fn, void *argument);
 
+/* A member that has not stored all of a log, as far as is known here. */
+typedef struct saker_holder_t {
+    const char *peer;
+    const char *id;   /* of the device, 16 hexadecimal digits */
+    const char *why;  /* behind: it has not stored it; unheard: it reported nothing since the daemon
+                         started; roster, own: its report does not count before the roster that it
+                         had, or its own changes, are here; fork: it has another change */
+    uint64_t missing; /* changes that it is not known to have */
+    int64_t since_ms; /* 1970, of its last report that counts; 0: none since the daemon started */
+    uint64_t changes, bytes; /* of the log that wait for it: from the first that it lacks on */
+} saker_holder_t;
+
+/* What the log of a collection holds. */
+typedef struct saker_kept_t {
+    const char *collection;
+    uint64_t changes, bytes;
+    uint64_t going, going_bytes; /* of these, changes and bytes that can go now */
+    bool estimated;              /* there may be more than was looked at */
+    const char *held_by;         /* what keeps the next: "" there is none, "history", "member" */
+    int64_t time_ms;             /* 1970, of the next; 0: there is none */
+    const saker_holder_t *holders;
+    size_t holders_count;
+} saker_kept_t;
+
+typedef int saker_kept_fn (const saker_kept_t *kept, void *argument);
+
+/* What went. */
+typedef struct saker_gc_t {
+    uint64_t changes, bytes;
+} saker_gc_t;
+
+/* Cuts what can go from the logs now instead of within some seconds (not with `plan`; waits until
+   it is done, else SAKER_ETIMEOUT, and it goes on), and tells what each log holds afterwards. */
+SAKER_EXPORT saker_err_t saker_gc (saker_t *self, bool plan, int timeout_ms, saker_gc_t *gone,
+                                   saker_kept_fn *kept_fn, void *argument);
+
 /* Makes a one-use ticket with which another machine joins. `role`: relay, read, write or admin.
    `ticket` is a text of at most SAKER_TICKET_MAX bytes with its ending zero. It is a secret. */
 #define SAKER_TICKET_MAX 1024
@@ -508,7 +544,10 @@ SAKER_EXPORT void saker_config_destroy (saker_config_t **self_p);
      interface    name of a network interface to send beacons on; may be given several times
      beacon       yes or no: find peers on the local network
      beacon-port  UDP port of the beacons
-     log-level    error, warning, info or debug */
+     log-level    error, warning, info or debug
+     history      how long changes are kept that all members have stored: 30d, 12h; 0: not at all
+     history-size how large the log may be, at most, of what all have stored: 1G, 200M; 0: any size
+ */
 SAKER_EXPORT saker_err_t saker_config_set (saker_config_t *self, const char *key,
                                            const char *value);
 

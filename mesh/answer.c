@@ -1,5 +1,6 @@
 #include "mesh/answer.h"
 
+#include "peer/cut.h"
 #include "peer/snapshot.h"
 
 #include <dirent.h>
@@ -20,8 +21,9 @@ typedef struct offer_t {
     skr_id_t collection;
     uint64_t size; /* 0: free */
     uint8_t hash[32];
-    uint64_t used;    /* counts up; the smallest goes first */
-    uint64_t changes; /* of the collection when it was made */
+    uint64_t used;     /* counts up; the smallest goes first */
+    skr_clock_t clock; /* of the collection when it was made */
+    uint64_t changes;
 } offer_t;
 
 struct skr_answerer_t {
@@ -65,6 +67,7 @@ static void drop_offer (skr_answerer_t *self, offer_t *offer)
     if (offer->size) {
         offer_file (self, offer, file);
         unlink (file);
+        skr_clock_free (&offer->clock);
         memset (offer, 0, sizeof *offer);
     }
 }
@@ -104,8 +107,10 @@ static saker_err_t make_offer (skr_answerer_t *self, const skr_collection_t *col
     snprintf (draft, sizeof draft, "%s/draft", self->folder);
     unlink (draft);
     SKR_TRY (skr_snapshot_make (self->replica, &collection->id, draft, &offer.size, offer.hash));
+    SKR_TRY (skr_clock_copy (&offer.clock, &collection->clock));
     offer_file (self, &offer, file);
     if (rename (draft, file) != 0) {
+        skr_clock_free (&offer.clock);
         return skr_fail (SAKER_EIO, "rename %s: %s", draft, strerror (errno));
     }
     *made = free_offer (self);
@@ -113,13 +118,15 @@ static saker_err_t make_offer (skr_answerer_t *self, const skr_collection_t *col
     return SAKER_OK;
 }
 
-/* The snapshot of a collection that is kept, if it is not much older than the collection. */
+/* The snapshot of a collection that is kept, if it is not much older than the collection, and the
+   log goes on from it. */
 static offer_t *kept_offer (skr_answerer_t *self, const skr_collection_t *collection)
 {
     for (size_t i = 0; i < SKR_ANSWER_SNAPSHOTS_MAX; i++) {
         offer_t *offer = &self->offers[i];
         if (offer->size && skr_id_equal (&offer->collection, &collection->id)
-            && collection->changes - offer->changes <= collection->changes / 8) {
+            && collection->changes - offer->changes <= collection->changes / 8
+            && skr_clock_covers (&offer->clock, skr_cut_clock (self->replica, &collection->id))) {
             return offer;
         }
     }
@@ -221,16 +228,29 @@ static saker_err_t answer_state (request_t *request)
 static saker_err_t answer_clock (request_t *request)
 {
     static const skr_collection_t none;
-    uint8_t fingerprint[16];
+    const skr_replica_t *replica = request->self->replica;
+    skr_beat_entry_t told = {.documents = 0};
+    saker_err_t error = SAKER_OK;
     SKR_TRY (want_arguments (request, 1));
     const skr_collection_t *collection = collection_of (request);
     SKR_TRY (skr_cbor_close (&request->cbor));
+    if (collection) {
+        SKR_TRY (skr_cut_kept (replica, collection, &told.kept));
+        error = skr_replica_hashes (replica, collection, &told.hashes);
+    }
+    if (error != SAKER_OK) {
+        free (told.kept);
+        return error;
+    }
     collection = collection ? collection : &none;
-    skr_fingerprint_bytes (&collection->fingerprint, fingerprint);
-    skr_wire_begin (request->answer, request->number, SKR_WIRE_CLOCK, 3);
-    skr_cbor_put_bytes (request->answer, fingerprint, sizeof fingerprint);
-    skr_cbor_put_uint (request->answer, collection->documents);
-    skr_clock_put (request->answer, &collection->clock);
+    told.fingerprint = collection->fingerprint;
+    told.documents = collection->documents;
+    told.clock = collection->clock;
+    skr_wire_begin (request->answer, request->number, SKR_WIRE_CLOCK, 5);
+    skr_beat_entry_put (request->answer, &told);
+    skr_clock_put (request->answer, &skr_replica_collection_at (replica, 0)->clock);
+    free (told.hashes);
+    free (told.kept);
     return SAKER_OK;
 }
 

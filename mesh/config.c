@@ -82,6 +82,47 @@ static saker_err_t set_log_level (saker_config_t *self, const char *value)
     return skr_fail (SAKER_EINPUT, "'%.40s' is not error, warning, info or debug", value);
 }
 
+/* A number and one of some units, which ascend; `units` ends with a NULL. */
+typedef struct unit_t {
+    const char *text;
+    uint64_t factor;
+} unit_t;
+
+static saker_err_t get_amount (const char *value, const unit_t *units, uint64_t *amount)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull (value, &end, 10);
+    if (!isdigit ((unsigned char) *value) || errno) {
+        return skr_fail (SAKER_EINPUT, "'%.40s' is not a number with a unit", value);
+    }
+    if (number == 0 && !*end) {
+        *amount = 0;
+        return SAKER_OK;
+    }
+    for (; units->text; units++) {
+        if (strcmp (end, units->text) == 0 && number <= INT64_MAX / units->factor) {
+            *amount = number * units->factor;
+            return SAKER_OK;
+        }
+    }
+    return skr_fail (SAKER_EINPUT, "'%.40s' has no unit that is known here, or is too much", value);
+}
+
+static saker_err_t set_history (saker_config_t *self, const char *value)
+{
+    static const unit_t units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+                                   {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+    return get_amount (value, units, &self->history_ms);
+}
+
+static saker_err_t set_history_size (saker_config_t *self, const char *value)
+{
+    static const unit_t units[] = {
+        {"K", 1ull << 10}, {"M", 1ull << 20}, {"G", 1ull << 30}, {"T", 1ull << 40}, {NULL, 0}};
+    return get_amount (value, units, &self->history_bytes);
+}
+
 static const struct {
     const char *name;
     saker_err_t (*set) (saker_config_t *self, const char *value);
@@ -89,6 +130,7 @@ static const struct {
     {"listen", set_listen},           {"seed", set_seed},
     {"interface", set_interface},     {"beacon", set_beacon},
     {"beacon-port", set_beacon_port}, {"log-level", set_log_level},
+    {"history", set_history},         {"history-size", set_history_size},
 };
 
 #define KEYS (sizeof keys / sizeof keys[0])
@@ -127,7 +169,7 @@ static saker_err_t unknown_key (const char *key)
     }
     return skr_fail (SAKER_EINPUT,
                      "unknown key '%.40s': the keys are listen, seed, interface, beacon, "
-                     "beacon-port, log-level",
+                     "beacon-port, log-level, history, history-size",
                      key);
 }
 
@@ -149,6 +191,8 @@ saker_config_t *saker_config_new (void)
         self->beacon = true;
         self->beacon_port = SKR_BEACON_PORT_DEFAULT;
         self->log_level = SKR_LOG_INFO;
+        self->history_ms = SKR_HISTORY_MS_DEFAULT;
+        self->history_bytes = SKR_HISTORY_BYTES_DEFAULT;
     } else {
         skr_fail (SAKER_ENOMEM, "out of memory");
     }

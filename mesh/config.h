@@ -5,6 +5,7 @@
 #define SKR_MESH_CONFIG_H_INCLUDED
 
 #include "mesh/wire.h"
+#include "peer/cutter.h"
 
 #define SKR_CONFIG_SEEDS_MAX 64
 #define SKR_CONFIG_INTERFACES_MAX 16
@@ -21,6 +22,8 @@ struct saker_config_t {
     bool beacon;
     uint16_t beacon_port;
     skr_level_t log_level;
+    uint64_t history_ms;    /* of changes that all members have stored */
+    uint64_t history_bytes; /* of the log, at which less is kept; 0: any number */
 };
 
 #endif

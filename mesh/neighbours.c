@@ -41,6 +41,9 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
     memset (reported, 0, sizeof *reported);
     if (entry) {
         reported->clock = &entry->clock;
+        reported->hashes = entry->hashes;
+        reported->kept = entry->kept;
+        reported->roster = entry->roster ? &entry->roster->clock : NULL;
         reported->fingerprint = entry->fingerprint;
         reported->documents = entry->documents;
         reported->asked_ms = entry->asked_ms;

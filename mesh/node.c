@@ -437,6 +437,8 @@ static uint64_t deadline_ms (const skr_node_t *self)
     uint64_t deadline = skr_tell_deadline_ms (self);
     uint64_t due = skr_api_deadline_ms (self->api);
     deadline = due < deadline ? due : deadline;
+    due = skr_cutter_deadline_ms (self->cutter);
+    deadline = due < deadline ? due : deadline;
     due = self->turn_ms + TURN_EVERY_MS;
     deadline = due < deadline ? due : deadline;
     for (size_t i = 0; i < self->links.count; i++) {
@@ -705,6 +707,19 @@ static void turn (skr_node_t *self)
     }
 }
 
+/* design 5: the log shrinks between groups, in a group of its own; not while the store fails. */
+static void cut (skr_node_t *self)
+{
+    if (!skr_store_settled (skr_replica_store (self->replica))
+        || skr_node_now (self) < self->links.claims.not_before_ms) {
+        return;
+    }
+    saker_err_t error = skr_cutter_turn (self->cutter);
+    if (error != SAKER_OK) {
+        note_failure (self, error);
+    }
+}
+
 void skr_node_round (skr_node_t *self)
 {
     wait_for_work (self);
@@ -713,6 +728,7 @@ void skr_node_round (skr_node_t *self)
     commit (self);
     turn (self);
     commit (self); /* what the turn began: snapshots use groups of their own */
+    cut (self);
     skr_tell (self, skr_node_now (self));
     skr_api_turn (self->api);
     skr_store_forget (skr_replica_store (self->replica));
@@ -772,6 +788,9 @@ static saker_err_t start (skr_node_t *self, const char *store)
     SKR_TRY (skr_answerer_new (&self->answerer, self->replica));
     skr_neighbours_of (self, &neighbours);
     SKR_TRY (skr_api_new (&self->api, self->replica, &neighbours, send_local, self, &self->world));
+    SKR_TRY (skr_cutter_new (&self->cutter, self->replica, &neighbours, &self->world));
+    skr_cutter_configure (self->cutter, self->config.history_ms, self->config.history_bytes);
+    skr_api_give_cutter (self->api, self->cutter);
     self->links.replica = self->replica;
     self->links.world = &self->world;
     self->links.context = self;
@@ -831,6 +850,7 @@ void skr_node_destroy (skr_node_t **self_p)
     say_goodbye (self);
     skr_links_free (&self->links);
     skr_api_destroy (&self->api);
+    skr_cutter_destroy (&self->cutter);
     skr_answerer_destroy (&self->answerer);
     stop_beacons (self);
     answer_joins (self, SAKER_EIO);
@@ -858,6 +878,7 @@ void skr_node_configure (skr_node_t *self, const saker_config_t *config)
     self->config = *config;
     self->log_level = config->log_level;
     take_seeds (self);
+    skr_cutter_configure (self->cutter, config->history_ms, config->history_bytes);
     if (beacons) {
         start_beacons (self);
     }

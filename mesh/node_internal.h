@@ -14,6 +14,7 @@
 #include "mesh/twin.h"
 #include "mesh/zap.h"
 #include "peer/api.h"
+#include "peer/cutter.h"
 #include "peer/incarnation.h"
 
 #include <zmq.h>
@@ -46,6 +47,7 @@ struct skr_node_t {
     skr_replica_t *replica;
     skr_answerer_t *answerer;
     skr_api_t *api;
+    skr_cutter_t *cutter;
     skr_links_t links;
     uint64_t roster_version; /* that the links follow */
     size_t outsiders;        /* devices in the roster without a role */

@@ -66,13 +66,66 @@ static bool has_room (const skr_report_t *self, const skr_id_t *collection,
     return ticks + clock->count <= SKR_REPORT_TICKS_MAX;
 }
 
-/* Takes the clock out of *from. */
-static void take_clock (skr_report_t *self, skr_report_entry_t *entry, skr_clock_t *from)
+static void let_go (skr_report_t *self, skr_report_roster_t **roster_p)
 {
-    self->ticks += from->count - entry->clock.count;
+    skr_report_roster_t *roster = *roster_p;
+    *roster_p = NULL;
+    if (roster && --roster->uses == 0) {
+        self->ticks -= roster->clock.count;
+        skr_clock_free (&roster->clock);
+        free (roster);
+    }
+}
+
+/* The roster that was told last, which seldom changes; NULL when there is no room for another. */
+static skr_report_roster_t *roster_of (skr_report_t *self, const skr_clock_t *clock)
+{
+    if (self->roster && skr_clock_equal (&self->roster->clock, clock)) {
+        return self->roster;
+    }
+    let_go (self, &self->roster);
+    bool fits = self->ticks + clock->count <= SKR_REPORT_TICKS_MAX;
+    skr_report_roster_t *roster = fits ? calloc (1, sizeof *roster) : NULL;
+    if (!roster || skr_clock_copy (&roster->clock, clock) != SAKER_OK) {
+        free (roster);
+        return NULL;
+    }
+    roster->uses = 1;
+    self->ticks += clock->count;
+    return self->roster = roster;
+}
+
+/* Takes clock and hashes out of what was told. */
+static void take_told (skr_report_t *self, skr_report_entry_t *entry, skr_beat_entry_t *told,
+                       skr_report_roster_t *roster)
+{
+    self->ticks += told->clock.count - entry->clock.count;
     skr_clock_free (&entry->clock);
-    entry->clock = *from;
-    memset (from, 0, sizeof *from);
+    free (entry->hashes);
+    free (entry->kept);
+    entry->clock = told->clock;
+    entry->hashes = told->hashes;
+    entry->kept = told->kept;
+    memset (&told->clock, 0, sizeof told->clock);
+    told->hashes = told->kept = NULL;
+    entry->fingerprint = told->fingerprint;
+    entry->documents = told->documents;
+    if (roster) {
+        roster->uses++;
+    }
+    let_go (self, &entry->roster);
+    entry->roster = roster;
+}
+
+static const skr_clock_t *roster_in (const skr_beat_t *beat)
+{
+    static const skr_id_t roster;
+    for (size_t i = 0; i < beat->entries_count; i++) {
+        if (skr_id_equal (&beat->entries[i].collection, &roster)) {
+            return &beat->entries[i].clock;
+        }
+    }
+    return NULL;
 }
 
 /* One order for all beats of a device: by the start of its process, the process, the number. Were
@@ -100,33 +153,30 @@ bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms)
     self->heard_ms = mono_ms;
     self->links_count = beat->links_count;
     memcpy (self->links, beat->links, beat->links_count * sizeof beat->links[0]);
+    const skr_clock_t *clock = roster_in (beat);
+    skr_report_roster_t *roster = clock ? roster_of (self, clock) : NULL;
     for (size_t i = 0; i < beat->entries_count; i++) {
         const skr_id_t *collection = &beat->entries[i].collection;
         bool fits = has_room (self, collection, &beat->entries[i].clock);
         skr_report_entry_t *entry = fits ? entry_of (self, collection) : NULL;
         if (entry) {
-            take_clock (self, entry, &beat->entries[i].clock);
-            entry->fingerprint = beat->entries[i].fingerprint;
-            entry->documents = beat->entries[i].documents;
+            take_told (self, entry, &beat->entries[i], roster);
             entry->told_ms = mono_ms;
         }
     }
     return true;
 }
 
-saker_err_t skr_report_answer (skr_report_t *self, const skr_id_t *collection, skr_clock_t *clock,
-                               const skr_fingerprint_t *fingerprint, uint64_t documents,
-                               uint64_t asked_ms)
+saker_err_t skr_report_answer (skr_report_t *self, skr_beat_entry_t *told,
+                               const skr_clock_t *roster, uint64_t asked_ms)
 {
-    bool fits = has_room (self, collection, clock);
-    skr_report_entry_t *entry = fits ? entry_of (self, collection) : NULL;
+    bool fits = has_room (self, &told->collection, &told->clock);
+    skr_report_entry_t *entry = fits ? entry_of (self, &told->collection) : NULL;
     if (!entry) {
         return skr_fail (SAKER_ELIMIT, "a report holds at most %d collections and %u ticks",
                          SKR_COLLECTIONS_MAX, SKR_REPORT_TICKS_MAX);
     }
-    take_clock (self, entry, clock);
-    entry->fingerprint = *fingerprint;
-    entry->documents = documents;
+    take_told (self, entry, told, roster ? roster_of (self, roster) : NULL);
     entry->asked_ms = asked_ms;
     return SAKER_OK;
 }
@@ -135,7 +185,11 @@ void skr_report_free (skr_report_t *self)
 {
     for (size_t i = 0; i < self->entries_count; i++) {
         skr_clock_free (&self->entries[i].clock);
+        free (self->entries[i].hashes);
+        free (self->entries[i].kept);
+        let_go (self, &self->entries[i].roster);
     }
+    let_go (self, &self->roster);
     free (self->entries);
     memset (self, 0, sizeof *self);
 }

@@ -8,9 +8,17 @@
 
 #define SKR_REPORT_TICKS_MAX (1u << 20) /* entries of all clocks that one member may tell */
 
+/* The roster that a member had when it told something; shared by the entries told together. */
+typedef struct skr_report_roster_t {
+    size_t uses;
+    skr_clock_t clock;
+} skr_report_roster_t;
+
 typedef struct skr_report_entry_t {
     skr_id_t collection;
     skr_clock_t clock;
+    uint64_t *hashes, *kept;     /* see skr_beat_entry_t */
+    skr_report_roster_t *roster; /* told with it; NULL: none was */
     skr_fingerprint_t fingerprint;
     uint64_t documents;
     uint64_t asked_ms; /* see skr_reported_t */
@@ -28,15 +36,17 @@ typedef struct skr_report_t {
     uint64_t links[SKR_WIRE_BEAT_LINKS_MAX];
     skr_report_entry_t *entries; /* sorted by collection */
     size_t entries_count, entries_capacity;
-    size_t ticks; /* in all clocks of the entries */
+    size_t ticks;                /* in all clocks of the entries, the rosters included */
+    skr_report_roster_t *roster; /* told last */
 } skr_report_t;
 
-/* Takes a verified beat. False when it is not newer than what is known. Takes the clocks. */
+/* Takes a verified beat. False when it is not newer than what is known: of what is passed on, each
+   beat is taken once. Takes what it tells. */
 bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms);
-/* Takes an answer about one collection. Takes the clock. */
-saker_err_t skr_report_answer (skr_report_t *self, const skr_id_t *collection, skr_clock_t *clock,
-                               const skr_fingerprint_t *fingerprint, uint64_t documents,
-                               uint64_t asked_ms) SKR_MUST_USE;
+/* Takes an answer about one collection, told under that roster (NULL: it was not told). Takes clock
+   and hashes. */
+saker_err_t skr_report_answer (skr_report_t *self, skr_beat_entry_t *told,
+                               const skr_clock_t *roster, uint64_t asked_ms) SKR_MUST_USE;
 /* NULL when it never told. */
 const skr_report_entry_t *skr_report_find (const skr_report_t *self, const skr_id_t *collection);
 void skr_report_free (skr_report_t *self);

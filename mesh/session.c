@@ -655,20 +655,17 @@ static saker_err_t take_state (skr_session_t *self, skr_cbor_t *cbor)
 
 static saker_err_t take_clock (skr_session_t *self, const request_t *request, skr_cbor_t *cbor)
 {
-    uint8_t bytes[16];
-    skr_fingerprint_t fingerprint;
-    skr_clock_t clock = {0};
-    skr_cbor_get_fixed (cbor, bytes, sizeof bytes);
-    skr_fingerprint_from_bytes (&fingerprint, bytes);
-    uint64_t documents = skr_cbor_get_uint (cbor);
-    saker_err_t error = skr_clock_read (cbor, &clock, SKR_CLOCK_WRITERS_MAX);
+    skr_beat_entry_t told = {.collection = request->collection};
+    skr_clock_t roster = {0};
+    skr_beat_entry_get (cbor, &told);
+    saker_err_t error = skr_clock_read (cbor, &roster, SKR_CLOCK_WRITERS_MAX);
     error = error == SAKER_OK ? skr_cbor_close (cbor) : error;
     if (error == SAKER_OK) {
-        error = skr_report_answer (self->report, &request->collection, &clock, &fingerprint,
-                                   documents, request->sent_ms);
+        error = skr_report_answer (self->report, &told, &roster, request->sent_ms);
         self->look = true;
     }
-    skr_clock_free (&clock);
+    skr_beat_entry_free (&told);
+    skr_clock_free (&roster);
     return error;
 }
 

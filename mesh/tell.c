@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define BEAT_GAP_MS 20 /* at least, between two beats */
-#define TICK_BYTES 30  /* of a clock's entry, encoded, at most */
+#define TICK_BYTES 47  /* of a clock's entry with its hash and what is kept, encoded, at most */
 
 static uint64_t short_id (const uint8_t device[32])
 {
@@ -28,15 +28,37 @@ static bool make_told (skr_node_t *self)
     return true;
 }
 
-/* Adds a collection to a beat, unless it is full. Borrows the clock. */
-static bool add_entry (skr_beat_t *beat, const skr_collection_t *collection, size_t *bytes_left)
+static bool is_in (const skr_beat_t *beat, const skr_collection_t *collection)
 {
+    for (size_t i = 0; i < beat->entries_count; i++) {
+        if (skr_id_equal (&beat->entries[i].collection, &collection->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds a collection to a beat, unless it is full. Borrows the clock. */
+static bool add_entry (const skr_node_t *self, skr_beat_t *beat, const skr_collection_t *collection,
+                       size_t *bytes_left)
+{
+    uint64_t *hashes, *kept;
     size_t bytes = 64 + collection->clock.count * TICK_BYTES;
-    if (beat->entries_count == SKR_WIRE_BEAT_COLLECTIONS_MAX || bytes > *bytes_left) {
+    if (is_in (beat, collection)) {
+        return true;
+    }
+    if (beat->entries_count == SKR_WIRE_BEAT_COLLECTIONS_MAX || bytes > *bytes_left
+        || skr_replica_hashes (self->replica, collection, &hashes) != SAKER_OK) {
+        return false;
+    }
+    if (skr_cut_kept (self->replica, collection, &kept) != SAKER_OK) {
+        free (hashes);
         return false;
     }
     *bytes_left -= bytes;
     skr_beat_entry_t *entry = &beat->entries[beat->entries_count++];
+    entry->hashes = hashes;
+    entry->kept = kept;
     entry->collection = collection->id;
     entry->fingerprint = collection->fingerprint;
     entry->documents = collection->documents;
@@ -44,21 +66,24 @@ static bool add_entry (skr_beat_t *beat, const skr_collection_t *collection, siz
     return true;
 }
 
-/* First what moved since the last beat, then the others in turn, so that a lost beat is made good.
- */
+/* First the roster, without which nothing counts; then what moved since the last beat, then the
+   others in turn, so that a lost beat is made good. */
 static void add_entries (skr_node_t *self, skr_beat_t *beat)
 {
     size_t count = skr_replica_collections (self->replica);
     size_t bytes_left = SKR_WIRE_BEAT_BYTES_MAX;
+    add_entry (self, beat, skr_replica_collection_at (self->replica, 0), &bytes_left);
     for (size_t i = 0; i < count && i < self->told_count; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (self->replica, i);
-        if (collection->changes != self->told[i] && add_entry (beat, collection, &bytes_left)) {
+        if (collection->changes != self->told[i]
+            && add_entry (self, beat, collection, &bytes_left)) {
             self->told[i] = collection->changes;
         }
     }
     for (size_t i = 0; i < count && i < 4; i++) {
         self->tell_next = (self->tell_next + 1) % count;
-        add_entry (beat, skr_replica_collection_at (self->replica, self->tell_next), &bytes_left);
+        add_entry (self, beat, skr_replica_collection_at (self->replica, self->tell_next),
+                   &bytes_left);
     }
 }
 
@@ -96,6 +121,10 @@ static void send_beat (skr_node_t *self)
         self->stats.beats_out++;
     }
     skr_buf_free (&frame);
+    for (size_t i = 0; i < beat->entries_count; i++) {
+        free (beat->entries[i].hashes);
+        free (beat->entries[i].kept);
+    }
     free (beat); /* its clocks are the collections' own */
 }
 

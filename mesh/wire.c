@@ -49,18 +49,41 @@ saker_err_t skr_wire_open (skr_cbor_t *cbor, skr_span_t message, uint64_t *numbe
 
 /* ---- beats */
 
+static void put_hashes (skr_buf_t *buf, const skr_beat_entry_t *entry)
+{
+    uint8_t hash[SKR_WIRE_HASH_BYTES];
+    skr_buf_t hashes = {0};
+    for (size_t i = 0; i < entry->clock.count; i++) {
+        skr_put_u64 (hash, entry->hashes[i]);
+        skr_buf_append (&hashes, hash, sizeof hash);
+    }
+    skr_cbor_put_bytes (buf, hashes.data, hashes.size);
+    buf->failed |= hashes.failed;
+    skr_buf_free (&hashes);
+}
+
+void skr_beat_entry_put (skr_buf_t *buf, const skr_beat_entry_t *entry)
+{
+    uint8_t fingerprint[16];
+    skr_fingerprint_bytes (&entry->fingerprint, fingerprint);
+    skr_cbor_put_bytes (buf, fingerprint, sizeof fingerprint);
+    skr_cbor_put_uint (buf, entry->documents);
+    skr_clock_put (buf, &entry->clock);
+    put_hashes (buf, entry);
+    skr_cbor_put_array (buf, entry->clock.count);
+    for (size_t i = 0; i < entry->clock.count; i++) {
+        skr_cbor_put_uint (buf, entry->kept[i]);
+    }
+}
+
 static void put_entries (skr_buf_t *buf, const skr_beat_t *beat)
 {
     skr_cbor_put_array (buf, beat->entries_count);
     for (size_t i = 0; i < beat->entries_count; i++) {
         const skr_beat_entry_t *entry = &beat->entries[i];
-        uint8_t fingerprint[16];
-        skr_fingerprint_bytes (&entry->fingerprint, fingerprint);
-        skr_cbor_put_array (buf, 4);
+        skr_cbor_put_array (buf, 6);
         skr_cbor_put_bytes (buf, entry->collection.bytes, sizeof entry->collection.bytes);
-        skr_cbor_put_bytes (buf, fingerprint, sizeof fingerprint);
-        skr_cbor_put_uint (buf, entry->documents);
-        skr_clock_put (buf, &entry->clock);
+        skr_beat_entry_put (buf, entry);
     }
 }
 
@@ -109,23 +132,76 @@ void skr_beat_put (skr_buf_t *buf, const skr_beat_t *beat, const skr_id_t *mesh,
     skr_buf_free (&body);
 }
 
+/* No memory before the bytes are there. */
+static void get_hashes (skr_cbor_t *cbor, skr_beat_entry_t *entry)
+{
+    skr_span_t bytes = skr_cbor_get_bytes (cbor);
+    if (cbor->error == SAKER_OK && bytes.size != entry->clock.count * SKR_WIRE_HASH_BYTES) {
+        skr_cbor_reject (cbor, "one hash for each entry of a clock");
+    }
+    if (cbor->error != SAKER_OK || !entry->clock.count) {
+        return;
+    }
+    entry->hashes = calloc (entry->clock.count, sizeof *entry->hashes);
+    if (!entry->hashes) {
+        skr_cbor_reject (cbor, "out of memory for hashes");
+        return;
+    }
+    for (size_t i = 0; i < entry->clock.count; i++) {
+        entry->hashes[i] = skr_get_u64 (bytes.data + i * SKR_WIRE_HASH_BYTES);
+    }
+}
+
+static void get_kept (skr_cbor_t *cbor, skr_beat_entry_t *entry)
+{
+    size_t count = skr_cbor_get_array (cbor, SKR_CLOCK_WRITERS_MAX);
+    if (cbor->error == SAKER_OK && count != entry->clock.count) {
+        skr_cbor_reject (cbor, "one number for each entry of a clock");
+    }
+    entry->kept = cbor->error == SAKER_OK && count ? calloc (count, sizeof *entry->kept) : NULL;
+    if (cbor->error == SAKER_OK && count && !entry->kept) {
+        skr_cbor_reject (cbor, "out of memory for what is kept");
+    }
+    for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
+        entry->kept[i] = skr_cbor_get_uint (cbor);
+        if (entry->kept[i] > entry->clock.ticks[i].seq) {
+            skr_cbor_reject (cbor, "more is kept than there is");
+        }
+    }
+}
+
+void skr_beat_entry_get (skr_cbor_t *cbor, skr_beat_entry_t *entry)
+{
+    uint8_t fingerprint[16];
+    skr_cbor_get_fixed (cbor, fingerprint, sizeof fingerprint);
+    skr_fingerprint_from_bytes (&entry->fingerprint, fingerprint);
+    entry->documents = skr_cbor_get_uint (cbor);
+    if (skr_clock_read (cbor, &entry->clock, SKR_CLOCK_WRITERS_MAX) != SAKER_OK) {
+        skr_cbor_reject (cbor, "a clock that is told");
+    }
+    get_hashes (cbor, entry);
+    get_kept (cbor, entry);
+}
+
+void skr_beat_entry_free (skr_beat_entry_t *entry)
+{
+    skr_clock_free (&entry->clock);
+    free (entry->hashes);
+    free (entry->kept);
+    entry->hashes = entry->kept = NULL;
+}
+
 static void get_entries (skr_cbor_t *cbor, skr_beat_t *beat)
 {
     size_t count = skr_cbor_get_array (cbor, SKR_WIRE_BEAT_COLLECTIONS_MAX);
     for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
         skr_beat_entry_t *entry = &beat->entries[i];
-        uint8_t fingerprint[16];
         beat->entries_count = i + 1;
-        if (skr_cbor_get_array (cbor, 4) != 4) {
-            skr_cbor_reject (cbor, "an entry of a beat has four parts");
+        if (skr_cbor_get_array (cbor, 6) != 6) {
+            skr_cbor_reject (cbor, "an entry of a beat has six parts");
         }
         skr_cbor_get_fixed (cbor, entry->collection.bytes, sizeof entry->collection.bytes);
-        skr_cbor_get_fixed (cbor, fingerprint, sizeof fingerprint);
-        skr_fingerprint_from_bytes (&entry->fingerprint, fingerprint);
-        entry->documents = skr_cbor_get_uint (cbor);
-        if (skr_clock_read (cbor, &entry->clock, SKR_CLOCK_WRITERS_MAX) != SAKER_OK) {
-            skr_cbor_reject (cbor, "a clock in a beat");
-        }
+        skr_beat_entry_get (cbor, entry);
     }
 }
 
@@ -194,7 +270,7 @@ saker_err_t skr_beat_get (skr_beat_t *beat, skr_span_t signed_beat, const skr_ro
 void skr_beat_free (skr_beat_t *beat)
 {
     for (size_t i = 0; i < beat->entries_count; i++) {
-        skr_clock_free (&beat->entries[i].clock);
+        skr_beat_entry_free (&beat->entries[i]);
     }
     beat->entries_count = 0;
 }

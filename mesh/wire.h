@@ -14,8 +14,10 @@
      HELLO     instance 8, addresses [* text]      device 32, writer 16, PUB port, instance 8,
                                                    addresses [* [device 32, text]]
      STATE     after: collection id, or h''        [* [collection id, clock digest, fingerprint]],
-   more CLOCK     collection id                       fingerprint, documents, clock PULL collection
-   id, clock, credit        clock digest of the answerer, more,
+                                                   more
+     CLOCK     collection id                       fingerprint, documents, clock, hashes, kept
+                                                   (see skr_beat_entry_t), clock of the roster
+     PULL      collection id, clock, credit        clock digest of the answerer, more,
                                                    [* bstr signed change]; more may be 2: "take a
                                                    snapshot instead", without changes
      SNAPSHOT  collection id                       snapshot id 16, size, BLAKE2b-256
@@ -30,7 +32,7 @@
 
 #include "peer/replica.h"
 
-#define SKR_WIRE_VERSION 1
+#define SKR_WIRE_VERSION 2
 #define SKR_WIRE_MESSAGE_BYTES_MAX (1u << 20)     /* ROUTER, DEALER */
 #define SKR_WIRE_FRAME_BYTES_MAX (65536u + 4096u) /* PUB, SUB */
 #define SKR_WIRE_CREDIT_MAX (512u << 10)          /* bytes of changes or of a part in one answer */
@@ -42,6 +44,7 @@
 #define SKR_WIRE_BEAT_COLLECTIONS_MAX 32
 #define SKR_WIRE_BEAT_LINKS_MAX 256
 #define SKR_WIRE_INSTANCE_BYTES 8
+#define SKR_WIRE_HASH_BYTES 8 /* of a change's hash, beside its seq in a clock that is told */
 
 #define SKR_BEAT_EVERY_MS 1000
 #define SKR_LINK_SLOW_MS 3000    /* no beat for so long: slow */
@@ -73,13 +76,24 @@ void skr_wire_error (skr_buf_t *buf, uint64_t number, saker_err_t error, const c
 saker_err_t skr_wire_open (skr_cbor_t *cbor, skr_span_t message, uint64_t *number,
                            skr_wire_kind_t *kind, size_t *count) SKR_MUST_USE;
 
-/* A beat: what a peer has stored, and whom it hears. */
+/* A beat: what a peer has stored, and whom it hears. The roster's entry comes with every beat, so
+   that what it tells of the others counts (design 5, "Stable"). */
 typedef struct skr_beat_entry_t {
     skr_id_t collection;
     skr_fingerprint_t fingerprint;
     uint64_t documents;
     skr_clock_t clock;
+    uint64_t *hashes; /* one a tick: the first 8 bytes of the hash of that change, on the wire one
+                         byte string. Allocated */
+    uint64_t *kept;   /* one a tick: how many of that writer's changes are in the log; the rest is
+                         below the cut. Allocated */
 } skr_beat_entry_t;
+
+/* Appends fingerprint, documents, clock, hashes and an array of what is kept. */
+void skr_beat_entry_put (skr_buf_t *buf, const skr_beat_entry_t *entry);
+/* Reads them, into an entry of zeros; sticky errors. Free with skr_beat_entry_free in any case. */
+void skr_beat_entry_get (skr_cbor_t *cbor, skr_beat_entry_t *entry);
+void skr_beat_entry_free (skr_beat_entry_t *entry);
 
 typedef struct skr_beat_t {
     skr_id_t writer;

@@ -303,8 +303,8 @@ void skr_admit_applier (skr_replica_t *self, skr_held_t *held, const skr_change_
         .undo = &self->undo};
 }
 
-static saker_err_t append_log (skr_replica_t *self, const skr_held_t *held,
-                               const skr_change_t *change, skr_chain_t *chain)
+static saker_err_t append_log (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
+                               skr_chain_t *chain)
 {
     const skr_chain_t *before = skr_held_chain (held, &change->writer);
     skr_log_entry_t entry = {
@@ -319,6 +319,7 @@ static saker_err_t append_log (skr_replica_t *self, const skr_held_t *held,
     }
     SKR_TRY (skr_log_append (self->store, chain->writer_no, change->seq, &entry));
     chain->position = entry.position;
+    held->live.log_bytes += skr_log_bytes (&entry);
     return SAKER_OK;
 }
 

@@ -369,6 +369,7 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_RESTORE] = {"restore a document", SKR_ROLE_WRITE, skr_api_restore, true},
     [SKR_COMMAND_CONFLICTS] = {"list conflicts", SKR_ROLE_READ, skr_api_conflicts, false},
     [SKR_COMMAND_BACKUP] = {"back up", SKR_ROLE_RELAY, skr_api_backup, false},
+    [SKR_COMMAND_GC] = {"cut the log", SKR_ROLE_RELAY, skr_api_gc, false},
 };
 
 static saker_err_t check_call (skr_api_t *self, const command_t *command)
@@ -484,6 +485,11 @@ saker_err_t skr_api_new (skr_api_t **self_p, skr_replica_t *replica,
     self->world = world;
     self->since_ms = skr_api_now_ms (self);
     return SAKER_OK;
+}
+
+void skr_api_give_cutter (skr_api_t *self, struct skr_cutter_t *cutter)
+{
+    self->cutter = cutter;
 }
 
 void skr_api_destroy (skr_api_t **self_p)

@@ -44,6 +44,7 @@ typedef enum skr_command_t {
     SKR_COMMAND_RESTORE,
     SKR_COMMAND_CONFLICTS,
     SKR_COMMAND_BACKUP,
+    SKR_COMMAND_GC,
     SKR_COMMANDS
 } skr_command_t;
 
@@ -57,7 +58,10 @@ typedef struct skr_neighbour_t {
 
 /* What a member reported of a collection. */
 typedef struct skr_reported_t {
-    const skr_clock_t *clock; /* borrowed until the next call; NULL: it never told */
+    const skr_clock_t *clock;  /* borrowed until the next call; NULL: it never told */
+    const uint64_t *hashes;    /* of the changes that the clock names, see skr_replica_hashes */
+    const uint64_t *kept;      /* of each writer, how many changes are in its log */
+    const skr_clock_t *roster; /* that it had when it told this; NULL: it did not say */
     skr_fingerprint_t fingerprint;
     uint64_t documents;
     uint64_t asked_ms; /* mono: when the last request was sent that was answered; 0: none */
@@ -88,6 +92,10 @@ saker_err_t skr_api_new (skr_api_t **self_p, skr_replica_t *replica,
                          const skr_neighbours_t *neighbours, skr_api_send_fn *send, void *context,
                          const skr_world_t *world) SKR_MUST_USE;
 void skr_api_destroy (skr_api_t **self_p);
+
+/* Who cuts the log, for GC and STATUS; borrowed. Without, GC is refused. */
+struct skr_cutter_t;
+void skr_api_give_cutter (skr_api_t *self, struct skr_cutter_t *cutter);
 
 /* Takes one request; `client` are the bytes that name its sender to `send`. Begins a group on the
    replica when the command writes. Never fails: what is wrong is answered, or counted and dropped

@@ -1,5 +1,4 @@
-/* What api.c, api_read.c, api_mesh.c, api_wait.c, api_history.c and api_conflicts.c share. Nobody
-   else includes this.
+/* What the files api*.c share. Nobody else includes this.
 
    Every command takes a map of arguments and answers with a map; `?` marks what may be absent.
    Names, ids and pointers are texts; paths are the bytes of crdt/path.h; times are milliseconds.
@@ -36,6 +35,8 @@
                   ?2 document, ?3 path, ?4 key to begin at
      BACKUP       ?0 number, ?1 page                         0 number, 1 items (backup.h), 2 last,
                                                              3 mesh id, 4 used bytes of the store
+     GC           0 begin now, 1 number of the first         0 logs, ?1 next number, 2 busy,
+                  collection                                 3 changes, 4 bytes cut since the start
 
      intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
@@ -55,6 +56,8 @@
 
      An absent value in these is null, which is also a value: kind and cell tell.
 
+     log     = [collection, changes, bytes, going, bytes going, estimated, what holds the next, its
+               time, holders]; holder = [peer, id, verdict, missing, since, changes, bytes]
      rest    = [document, skip, digest]: what to ask with for the next page. When `skip` is not 0
                the page ended inside that document, and the digest is of its leaves so far: if they
                have changed by then, SAKER_EWAIT is answered, and the reader begins the document
@@ -91,6 +94,7 @@ struct skr_api_t {
     skr_api_send_fn *send;
     void *context;
     const skr_world_t *world;
+    struct skr_cutter_t *cutter; /* NULL: none was given */
 
     skr_buf_t held; /* client size u32, answer size u32, number u64, client, answer; repeated */
     skr_waiter_t *waiters[SKR_API_WAITERS_MAX];
@@ -153,6 +157,8 @@ skr_api_handler_t skr_api_read, skr_api_iterate, skr_api_collections, skr_api_do
 skr_api_handler_t skr_api_peers, skr_api_status;
 /* api_rights.c */
 skr_api_handler_t skr_api_role, skr_api_keys, skr_api_rotate;
+/* api_gc.c */
+skr_api_handler_t skr_api_gc;
 /* api_wait.c */
 skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify;
 /* The named collections but the roster, from `from` on, sorted. *list is allocated. */

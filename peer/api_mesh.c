@@ -2,6 +2,7 @@
 
 #include "peer/api_internal.h"
 #include "peer/conflicts.h"
+#include "peer/cutter.h"
 #include "peer/fork.h"
 #include "peer/incarnation.h"
 
@@ -180,6 +181,26 @@ static size_t put_changes (skr_api_t *self, skr_buf_t *pairs)
     return count;
 }
 
+static size_t put_log (const skr_api_t *self, skr_buf_t *pairs)
+{
+    skr_cutter_stats_t stats;
+    size_t count = 0;
+    if (!self->cutter) {
+        return 0;
+    }
+    uint64_t now_ms = self->world->wall_ms (self->world->context);
+    skr_cutter_stats (self->cutter, &stats);
+    count += put_count (pairs, "/log/bytes", stats.log_bytes);
+    count += put_count (pairs, "/log/cut_changes", stats.entries);
+    count += put_count (pairs, "/log/cut_bytes", stats.bytes);
+    count += put_count (pairs, "/log/longest_slice_ms", stats.longest_ms);
+    if (stats.oldest_wall_ms) { /* the age of the cut: nothing older is kept */
+        count += put_count (pairs, "/log/cut_age_ms",
+                            now_ms > stats.oldest_wall_ms ? now_ms - stats.oldest_wall_ms : 0);
+    }
+    return count;
+}
+
 static size_t put_api (const skr_api_t *self, skr_buf_t *pairs)
 {
     size_t count = 0;
@@ -225,6 +246,7 @@ static size_t put_general (skr_api_t *self, skr_buf_t *pairs)
     count += put_changes (self, pairs);
     count += put_incarnation (self, pairs);
     count += put_store (self, pairs);
+    count += put_log (self, pairs);
     count += put_api (self, pairs);
     return count + self->neighbours.status (self->neighbours.context, pairs);
 }
@@ -256,7 +278,9 @@ static size_t put_collection (const skr_api_t *self, const skr_collection_t *col
     skr_cbor_put_uint (pairs, collection->documents);
     put_pointer (pairs, name, "fingerprint");
     skr_api_put_fingerprint (pairs, &collection->fingerprint);
-    return 4;
+    put_pointer (pairs, name, "log_bytes");
+    skr_cbor_put_uint (pairs, collection->log_bytes);
+    return 5;
 }
 
 saker_err_t skr_api_status (skr_api_t *self, skr_api_call_t *call)

@@ -1,5 +1,7 @@
 /* Positions in the log that a snapshot replaced are missing; that starts a new epoch, so a reader
-   that was below them has to read anew, and one that starts after skips them unseen. */
+   that was below them has to read anew, and one that starts after skips them unseen. Positions that
+   the cut took away are missing, too: a reader that was below one that it would have seen is told.
+ */
 
 #include "peer/feed.h"
 
@@ -14,27 +16,28 @@
 
 /* ---- where a cursor stands */
 
-static saker_err_t note_position (skr_span_t key, skr_span_t value, void *argument)
+/* The highest position that was cut away, of what such a reader sees. */
+static uint64_t cut_position (const skr_replica_t *self, const skr_collection_t *wanted)
 {
-    (void) value;
-    if (key.size == 8) {
-        *(uint64_t *) argument = skr_get_u64 (key.data);
+    uint64_t highest = 0;
+    for (size_t i = 0; i < self->shown_count; i++) {
+        const skr_held_t *held = self->held[i];
+        if ((!wanted || wanted->no == held->shown.no) && held->cut_position > highest) {
+            highest = held->cut_position;
+        }
     }
-    return SKR_STOP;
+    return highest;
 }
 
-static saker_err_t check_cursor (skr_replica_t *self, const saker_cursor_t *cursor, uint64_t *last)
+static saker_err_t check_cursor (skr_replica_t *self, const skr_collection_t *wanted,
+                                 const saker_cursor_t *cursor, uint64_t *last)
 {
-    uint64_t first = 0;
-    skr_span_t none = skr_span (NULL, 0);
     if (memcmp (cursor->epoch, self->epoch.bytes, sizeof cursor->epoch) != 0) {
         return skr_fail (SAKER_EGAP, "the cursor is of another store, or from before a restore: "
                                      "read anew and watch from now");
     }
     SKR_TRY (skr_log_last (self->store, SKR_COMMITTED, last));
-    SKR_TRY (
-        skr_store_scan (self->store, SKR_COMMITTED, SKR_LOG, none, none, note_position, &first));
-    if (cursor->position > *last || (first > 0 && cursor->position + 1 < first)) {
+    if (cursor->position > *last || cursor->position < cut_position (self, wanted)) {
         return skr_fail (SAKER_EGAP, "the cursor points to what is not kept: read anew and watch "
                                      "from now");
     }
@@ -157,7 +160,7 @@ saker_err_t skr_feed_read (skr_replica_t *replica, const skr_collection_t *colle
     reading_t reading = {
         .replica = replica, .wanted = collection, .visit = visit, .argument = argument};
     uint64_t last;
-    SKR_TRY (check_cursor (replica, cursor, &last));
+    SKR_TRY (check_cursor (replica, collection, cursor, &last));
     saker_err_t error = SAKER_OK;
     while (cursor->position < last && reading.changes < changes_max) {
         error = read_position (&reading, cursor->position + 1);

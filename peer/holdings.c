@@ -1,7 +1,7 @@
 /* The records of a collection:
 
-     SKR_COLLECTIONS  id 16 -> {0: no, 1: name, 2: fingerprint 16, 3: documents, 4: changes}
-     SKR_TICKS        no u32, writer no u32 -> seq u64, hash 32, log position u64
+     SKR_COLLECTIONS  id 16 -> {0: no, 1: name, 2: fingerprint 16, 3: documents, 4: changes, 5:
+   bytes of its log} SKR_TICKS        no u32, writer no u32 -> seq u64, hash 32, log position u64
      SKR_META         "numbers" -> next free no u32 */
 
 #include "peer/replica_internal.h"
@@ -122,6 +122,7 @@ static void free_held (skr_held_t *held)
         skr_clock_free (&held->shown.clock);
         skr_clock_free (&held->live.clock);
         skr_clock_free (&held->saved);
+        skr_clock_free (&held->cut);
         free (held->chains.list);
         free (held->before.list);
         free (held);
@@ -380,7 +381,7 @@ saker_err_t skr_holdings_put_collection (skr_replica_t *self, const skr_collecti
     uint8_t fingerprint[16];
     skr_buf_t buf = {0};
     skr_fingerprint_bytes (&collection->fingerprint, fingerprint);
-    skr_cbor_put_map (&buf, 5);
+    skr_cbor_put_map (&buf, 6);
     skr_cbor_put_uint (&buf, 0);
     skr_cbor_put_uint (&buf, collection->no);
     skr_cbor_put_uint (&buf, 1);
@@ -391,6 +392,8 @@ saker_err_t skr_holdings_put_collection (skr_replica_t *self, const skr_collecti
     skr_cbor_put_uint (&buf, collection->documents);
     skr_cbor_put_uint (&buf, 4);
     skr_cbor_put_uint (&buf, collection->changes);
+    skr_cbor_put_uint (&buf, 5);
+    skr_cbor_put_uint (&buf, collection->log_bytes);
     saker_err_t error =
         buf.failed ? no_memory ()
                    : skr_store_put (self->store, SKR_COLLECTIONS,
@@ -460,7 +463,7 @@ static saker_err_t parse_collection (skr_span_t key, skr_span_t value, skr_colle
     int64_t last = -1;
     uint8_t fingerprint[16];
     skr_cbor_open (&cbor, value);
-    size_t fields = skr_cbor_get_map (&cbor, 5);
+    size_t fields = skr_cbor_get_map (&cbor, 6);
     want_key (&cbor, &last, 0);
     uint64_t no = skr_cbor_get_uint (&cbor);
     want_key (&cbor, &last, 1);
@@ -473,6 +476,10 @@ static saker_err_t parse_collection (skr_span_t key, skr_span_t value, skr_colle
     if (fields > 4) {
         want_key (&cbor, &last, 4);
         collection->changes = skr_cbor_get_uint (&cbor);
+    }
+    if (fields > 5) {
+        want_key (&cbor, &last, 5);
+        collection->log_bytes = skr_cbor_get_uint (&cbor);
     }
     if (skr_cbor_close (&cbor) != SAKER_OK || key.size != sizeof collection->id || no > UINT32_MAX
         || name.size > SKR_COLLECTION_BYTES_MAX) {
@@ -556,6 +563,7 @@ static saker_err_t load_chains (skr_replica_t *self, skr_held_t *held)
         SKR_TRY (skr_clock_set (&held->live.clock, &held->chains.list[i].writer,
                                 held->chains.list[i].seq));
     }
+    SKR_TRY (skr_held_load_cut (self, held));
     return copy_collection (&held->shown, &held->live);
 }
 

@@ -1,4 +1,6 @@
-/* A log record: collection no u32 | size of the change u32 | change | undo. */
+/* A log record: collection no u32 | size of the change u32 | change | undo.
+
+   In SKR_META, "log" is the last position that was given before the log was last cut. */
 
 #include "peer/log.h"
 
@@ -8,6 +10,7 @@
 #include <string.h>
 
 #define HEAD_BYTES 8
+#define LAST_KEY "log"
 #define POSITION_KEY_BYTES 16 /* collection no u32, writer no u32, seq u64 */
 
 /* ---- one entry */
@@ -21,14 +24,33 @@ static skr_span_t position_key (uint8_t bytes[POSITION_KEY_BYTES], uint32_t coll
     return skr_span (bytes, POSITION_KEY_BYTES);
 }
 
+static saker_err_t get_last (skr_store_t *store, skr_sight_t sight, uint64_t *position)
+{
+    skr_span_t value;
+    saker_err_t error = skr_store_get (store, sight, SKR_META, skr_span_text (LAST_KEY), &value);
+    if (error == SAKER_ENOTFOUND) {
+        *position = 0;
+        return SAKER_OK;
+    }
+    SKR_TRY (error);
+    if (value.size != 8) {
+        return skr_fail (SAKER_EDAMAGED, "the last position of the log is not in form");
+    }
+    *position = skr_get_u64 (value.data);
+    return SAKER_OK;
+}
+
 saker_err_t skr_log_last (skr_store_t *store, skr_sight_t sight, uint64_t *position)
 {
     uint8_t end[8];
     skr_span_t key, value;
+    uint64_t kept = 0;
+    SKR_TRY (get_last (store, sight, &kept));
     skr_put_u64 (end, UINT64_MAX);
     saker_err_t error = skr_store_last (store, sight, SKR_LOG, skr_span (NULL, 0),
                                         skr_span (end, sizeof end), &key, &value);
     *position = error ? 0 : skr_get_u64 (key.data);
+    *position = *position > kept ? *position : kept;
     return error == SAKER_ENOTFOUND ? SAKER_OK : error;
 }
 
@@ -66,23 +88,6 @@ saker_err_t skr_log_append (skr_store_t *store, uint32_t writer_no, uint64_t seq
 saker_err_t skr_log_rewrite (skr_store_t *store, const skr_log_entry_t *entry)
 {
     return put_entry (store, entry);
-}
-
-/* The last position must stay, or it would be given out twice: a record of nothing. */
-saker_err_t skr_log_remove (skr_store_t *store, uint32_t writer_no, uint64_t seq,
-                            const skr_log_entry_t *entry)
-{
-    uint8_t key[POSITION_KEY_BYTES], position[8];
-    uint64_t last;
-    const skr_log_entry_t nothing = {.position = entry->position};
-    SKR_TRY (skr_log_last (store, SKR_GROUP, &last));
-    SKR_TRY (skr_store_remove (store, SKR_POSITIONS,
-                               position_key (key, entry->collection_no, writer_no, seq)));
-    if (entry->position == last) {
-        return put_entry (store, &nothing);
-    }
-    skr_put_u64 (position, entry->position);
-    return skr_store_remove (store, SKR_LOG, skr_span (position, sizeof position));
 }
 
 saker_err_t skr_log_get (skr_store_t *store, skr_sight_t sight, uint64_t position,
@@ -154,6 +159,7 @@ typedef struct strand_t {
     uint64_t seq;
     uint64_t last_seq;
     uint32_t writer_no;
+    const skr_id_t *writer;
 } strand_t;
 
 /* A merge of the writers' changes by position: a binary heap, the lowest position first. A writer's
@@ -205,6 +211,7 @@ static saker_err_t add_strand (merge_t *merge, const skr_tick_t *tick, uint64_t 
         return skr_fail (SAKER_EGAP, "the log has nothing of a writer");
     }
     SKR_TRY (error);
+    strand->writer = &tick->writer;
     strand->seq = have + 1;
     strand->last_seq = tick->seq;
     SKR_TRY (find_position (merge, strand));
@@ -227,17 +234,24 @@ static saker_err_t add_strands (merge_t *merge, const skr_clock_t *clock, const 
     return SAKER_OK;
 }
 
-static saker_err_t visit_first (merge_t *merge, skr_log_fn *visit, void *argument)
+static saker_err_t visit_first (merge_t *merge, skr_log_place_fn *visit, void *argument)
 {
     strand_t *first = &merge->strands[0];
     skr_log_entry_t entry;
+    skr_log_place_t place = {.position = first->position,
+                             .writer = first->writer,
+                             .writer_no = first->writer_no,
+                             .seq = first->seq};
     saker_err_t error = skr_log_get (merge->store, merge->sight, first->position, &entry);
     if (error == SAKER_ENOTFOUND) {
-        return skr_fail (SAKER_EDAMAGED, "log entry %llu is missing",
-                         (unsigned long long) first->position);
+        error = skr_fail (SAKER_EDAMAGED, "log entry %llu is missing",
+                          (unsigned long long) first->position);
     }
-    SKR_TRY (error);
-    SKR_TRY (visit (&entry, argument));
+    if (error != SAKER_OK && error != SAKER_EDAMAGED) {
+        return error;
+    }
+    place.entry = error == SAKER_OK ? &entry : NULL;
+    SKR_TRY (visit (&place, argument));
     if (first->seq == first->last_seq) {
         *first = merge->strands[--merge->count];
     } else {
@@ -257,9 +271,9 @@ static size_t count_behind (const skr_clock_t *clock, const skr_clock_t *have)
     return count;
 }
 
-saker_err_t skr_log_missing (skr_store_t *store, skr_sight_t sight, uint32_t collection_no,
-                             const skr_clock_t *clock, const skr_clock_t *have, skr_log_fn *visit,
-                             void *argument)
+saker_err_t skr_log_walk (skr_store_t *store, skr_sight_t sight, uint32_t collection_no,
+                          const skr_clock_t *clock, const skr_clock_t *have,
+                          skr_log_place_fn *visit, void *argument)
 {
     merge_t merge = {.store = store, .sight = sight, .collection_no = collection_no};
     size_t count = count_behind (clock, have);
@@ -276,4 +290,55 @@ saker_err_t skr_log_missing (skr_store_t *store, skr_sight_t sight, uint32_t col
     }
     free (merge.strands);
     return error == SKR_STOP ? SAKER_OK : error;
+}
+
+/* A record that cannot be read ends the visit; its sentence was set when that was found. */
+typedef struct whole_t {
+    skr_log_fn *visit;
+    void *argument;
+} whole_t;
+
+static saker_err_t visit_whole (const skr_log_place_t *place, void *argument)
+{
+    const whole_t *whole = argument;
+    return place->entry ? whole->visit (place->entry, whole->argument) : SAKER_EDAMAGED;
+}
+
+saker_err_t skr_log_missing (skr_store_t *store, skr_sight_t sight, uint32_t collection_no,
+                             const skr_clock_t *clock, const skr_clock_t *have, skr_log_fn *visit,
+                             void *argument)
+{
+    whole_t whole = {visit, argument};
+    return skr_log_walk (store, sight, collection_no, clock, have, visit_whole, &whole);
+}
+
+/* ---- taking away */
+
+size_t skr_log_bytes (const skr_log_entry_t *entry)
+{
+    return HEAD_BYTES + entry->change.size + entry->undo.size;
+}
+
+saker_err_t skr_log_remove (skr_store_t *store, uint32_t collection_no, uint32_t writer_no,
+                            uint64_t seq, uint64_t position)
+{
+    uint8_t key[POSITION_KEY_BYTES], at[8];
+    skr_put_u64 (at, position);
+    saker_err_t error = skr_store_remove (store, SKR_LOG, skr_span (at, sizeof at));
+    if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
+        return error;
+    }
+    error =
+        skr_store_remove (store, SKR_POSITIONS, position_key (key, collection_no, writer_no, seq));
+    return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+}
+
+saker_err_t skr_log_keep_last (skr_store_t *store)
+{
+    uint8_t value[8];
+    uint64_t last;
+    SKR_TRY (skr_log_last (store, SKR_GROUP, &last));
+    skr_put_u64 (value, last);
+    return skr_store_put (store, SKR_META, skr_span_text (LAST_KEY),
+                          skr_span (value, sizeof value));
 }

@@ -301,11 +301,13 @@ void skr_replica_close (skr_replica_t **self_p)
     *self_p = NULL;
 }
 
-/* design 6: a full disk can still be read; what is left there now goes at a later open. */
+/* design 6: a full or ailing disk can still be read; what is left there now goes at a later open.
+ */
 static saker_err_t sweep (skr_replica_t *self)
 {
     saker_err_t error = skr_holdings_sweep (self);
-    if (error == SAKER_EFULL) {
+    bool ails = error == SAKER_EFULL || error == SAKER_EIO;
+    if (ails && skr_store_settled (self->store)) {
         skr_log (self->world, SKR_LOG_WARNING, "remove what is left over: %s", skr_error ());
         return SAKER_OK;
     }
@@ -326,7 +328,9 @@ saker_err_t skr_replica_reload (skr_replica_t *self)
     assert (!skr_store_in_group (self->store));
     skr_cells_store_drop (self->cells);
     skr_store_forget (self->store);
+    self->unloaded = true; /* until it is: what is in memory may be gone from the store */
     SKR_TRY (load_all (self));
+    self->unloaded = false;
     skr_waiting_wake_all (self->waiting);
     return SAKER_OK;
 }
@@ -494,6 +498,21 @@ saker_err_t skr_replica_collection_named (const skr_replica_t *self, const char 
     }
     *collection = skr_replica_collection (self, &id);
     return *collection ? SAKER_OK : skr_fail (SAKER_ENOTFOUND, "no collection called %s", name);
+}
+
+saker_err_t skr_replica_hashes (const skr_replica_t *self, const skr_collection_t *collection,
+                                uint64_t **hashes)
+{
+    const skr_held_t *held = skr_holdings_find (self, &collection->id);
+    const skr_chains_t *chains = held->touched ? &held->before : &held->chains;
+    *hashes = chains->count ? calloc (chains->count, sizeof **hashes) : NULL;
+    if (chains->count && !*hashes) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < chains->count; i++) {
+        (*hashes)[i] = skr_get_u64 (chains->list[i].hash);
+    }
+    return SAKER_OK;
 }
 
 void skr_replica_collection_id (const skr_replica_t *self, const char *name, skr_id_t *id)

@@ -29,7 +29,8 @@ typedef struct skr_collection_t {
     skr_clock_t clock;
     skr_fingerprint_t fingerprint;
     uint64_t documents;
-    uint64_t changes; /* sum of the clock */
+    uint64_t changes;   /* sum of the clock */
+    uint64_t log_bytes; /* of the records of its log */
 } skr_collection_t;
 
 typedef struct skr_replica_stats_t {
@@ -82,6 +83,10 @@ const skr_collection_t *skr_replica_collection (const skr_replica_t *self, const
 /* SAKER_ENOTFOUND: "no collection called ..." */
 saker_err_t skr_replica_collection_named (const skr_replica_t *self, const char *name,
                                           const skr_collection_t **collection) SKR_MUST_USE;
+/* The first 8 bytes of the hash of each writer's last change, in the order of the clock: what is
+   told beside it. *hashes is allocated (free ()), NULL for an empty clock. */
+saker_err_t skr_replica_hashes (const skr_replica_t *self, const skr_collection_t *collection,
+                                uint64_t **hashes) SKR_MUST_USE;
 /* BLAKE2b-128 of "saker collection name", mesh id, name: any peer finds the same id. */
 void skr_replica_collection_id (const skr_replica_t *self, const char *name, skr_id_t *id);
 /* UTF-8, 1 to 64 bytes, no '/', no control characters, not starting with '@'. */

@@ -1,6 +1,6 @@
 /* What the files that make up a replica share of it: replica.c, founding.c, holdings.c, sweep.c,
-   admit.c, admission.c, making.c, intent.c, replacing.c, write.c, feed.c, snapshot.c. Nobody else
-   includes this. */
+   admit.c, admission.c, making.c, intent.c, replacing.c, write.c, feed.c, snapshot.c, cut.c. Nobody
+   else includes this. */
 
 #ifndef SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
 #define SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
@@ -34,8 +34,10 @@ typedef struct skr_held_t {
     skr_chains_t chains;
     skr_chains_t before; /* the chains as committed, while `touched` */
     skr_clock_t saved;   /* the clock that will be shown once the store has committed */
-    bool touched;        /* in the open group */
-    bool fresh;          /* made in the open group */
+    skr_clock_t cut;     /* see cut.h; as committed */
+    uint64_t cut_position;
+    bool touched;   /* in the open group */
+    bool fresh;     /* made in the open group */
     bool upon_void; /* some of its changes may depend on what was void when they were applied */
 } skr_held_t;
 
@@ -127,6 +129,13 @@ saker_err_t skr_holdings_put_collection (skr_replica_t *self,
 saker_err_t skr_holdings_put_chain (skr_replica_t *self, uint32_t no,
                                     const skr_chain_t *chain) SKR_MUST_USE;
 saker_err_t skr_holdings_put_next_no (skr_replica_t *self) SKR_MUST_USE;
+
+/* ---- cut.c: the record of a cut. The collection's number was loaded, or is that of a snapshot. */
+
+saker_err_t skr_held_load_cut (skr_replica_t *self, skr_held_t *held) SKR_MUST_USE;
+saker_err_t skr_held_put_cut (skr_replica_t *self, uint32_t no, const skr_clock_t *cut,
+                              uint64_t position) SKR_MUST_USE;
+saker_err_t skr_held_drop_cut (skr_replica_t *self, uint32_t no) SKR_MUST_USE;
 
 /* ---- sweep.c
 

@@ -535,6 +535,24 @@ skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
     return role;
 }
 
+bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection,
+                            const skr_clock_t *clock)
+{
+    for (size_t i = 0; i < self->writers_count && self->roles_count > 0; i++) {
+        const skr_id_t *writer = &self->writers[i].writer;
+        uint64_t limit = skr_roster_limit (self, writer, collection);
+        if (limit != UINT64_MAX && skr_clock_get (clock, writer) < limit) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool skr_roster_is_plain (const skr_roster_t *self)
+{
+    return self->roles_count == 0 && self->writers_count <= self->people_count;
+}
+
 bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32])
 {
     const skr_person_t *person = skr_roster_person (self, device);

@@ -187,6 +187,13 @@ saker_err_t skr_roster_by_name (const skr_roster_t *self, const char *name,
     return error;
 }
 
+bool skr_roster_counts (const skr_roster_t *self, const skr_member_t *member,
+                        const skr_id_t *collection)
+{
+    (void) self, (void) collection;
+    return member->role >= SKR_ROLE_READ;
+}
+
 size_t skr_roster_count (const skr_roster_t *self)
 {
     return self->people_count;

@@ -109,6 +109,13 @@ size_t skr_roster_writers (const skr_roster_t *self, const uint8_t device[32], s
 const skr_id_t *skr_roster_mesh (const skr_roster_t *self);
 const char *skr_roster_mesh_name (const skr_roster_t *self); /* "" before FOUND */
 
+/* Is the cut of a collection held until this member has stored what goes (design 5)? Every member
+   that may read it is; one that may not cannot apply, nor write, anything in it. Revocations and
+   fences are to be looked at here: a device whose writers are closed no longer counts, once our
+   clock has reached their cutoff. */
+bool skr_roster_counts (const skr_roster_t *self, const skr_member_t *member,
+                        const skr_id_t *collection);
+
 /* Keys. A copy sealed to the device with crypto_box_seal; opened with its transport secret. */
 typedef struct skr_roster_key_t {
     skr_id_t collection; /* zeros: of the mesh */
@@ -131,6 +138,12 @@ uint64_t skr_roster_limit (const skr_roster_t *self, const skr_id_t *writer,
 /* What a device may do in a collection now. */
 skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
                             const skr_id_t *collection);
+/* Is all of the writers that were closed here, up to where they were (design 5)? Only then do they
+   leave the reckoning of what is stable. */
+bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection,
+                            const skr_clock_t *clock);
+/* Has every device had one writer all the time, with all its rights? */
+bool skr_roster_is_plain (const skr_roster_t *self);
 bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32]);
 /* Was the device fenced, and has not come back under another? */
 bool skr_roster_is_fenced (const skr_roster_t *self, const uint8_t device[32]);

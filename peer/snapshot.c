@@ -17,7 +17,6 @@ typedef struct making_t {
     skr_replica_t *replica;
     const skr_held_t *held;
     const skr_chains_t *chains; /* as committed */
-    skr_clock_t base;           /* what the log starts above */
     uint64_t entries, changes;
     FILE *out;
     skr_buf_t buf;
@@ -54,33 +53,6 @@ static saker_err_t flush_some (making_t *making)
     return due ? flush (making) : SAKER_OK;
 }
 
-/* ---- what the log holds */
-
-static saker_err_t note_first (skr_span_t key, skr_span_t value, void *argument)
-{
-    (void) value;
-    *(uint64_t *) argument = skr_get_u64 (key.data + 8);
-    return SKR_STOP;
-}
-
-/* The log holds each writer's changes from some seq on: what is below is under the cut. */
-static saker_err_t find_base (making_t *making)
-{
-    for (size_t i = 0; i < making->chains->count; i++) {
-        const skr_chain_t *chain = &making->chains->list[i];
-        uint8_t prefix[8];
-        uint64_t first = chain->seq + 1;
-        skr_put_u32 (prefix, making->held->shown.no);
-        skr_put_u32 (prefix + 4, chain->writer_no);
-        SKR_TRY (skr_store_scan (making->replica->store, SKR_COMMITTED, SKR_POSITIONS,
-                                 skr_span (prefix, sizeof prefix), skr_span (NULL, 0), note_first,
-                                 &first));
-        SKR_TRY (skr_clock_set (&making->base, &chain->writer, first - 1));
-        making->changes += chain->seq - (first - 1);
-    }
-    return SAKER_OK;
-}
-
 /* ---- the parts */
 
 static saker_err_t count_entry (skr_span_t document, const skr_entry_t *entry, void *argument)
@@ -98,7 +70,7 @@ static void put_header (making_t *making)
     const skr_collection_t *shown = &making->held->shown;
     uint8_t fingerprint[16];
     skr_fingerprint_bytes (&shown->fingerprint, fingerprint);
-    skr_cbor_put_map (buf, 8);
+    skr_cbor_put_map (buf, 9);
     skr_cbor_put_uint (buf, 0);
     skr_cbor_put_uint (buf, SKR_SNAPSHOT_VERSION);
     skr_cbor_put_uint (buf, 1);
@@ -118,6 +90,8 @@ static void put_header (making_t *making)
     skr_cbor_put_uint (buf, making->entries);
     skr_cbor_put_uint (buf, 7);
     skr_cbor_put_uint (buf, making->changes);
+    skr_cbor_put_uint (buf, 8);
+    skr_clock_put (buf, &making->held->cut);
 }
 
 /* The place of a writer in the clock, which lists the same writers as the chains. */
@@ -171,12 +145,12 @@ static saker_err_t write_parts (making_t *making)
 {
     skr_replica_t *replica = making->replica;
     const skr_collection_t *shown = &making->held->shown;
-    SKR_TRY (find_base (making));
+    making->changes = skr_clock_missing (&shown->clock, &making->held->cut);
     SKR_TRY (skr_cells_store_all (replica->cells, SKR_COMMITTED, shown->no, count_entry, making));
     put_header (making);
     SKR_TRY (skr_cells_store_all (replica->cells, SKR_COMMITTED, shown->no, put_cell, making));
     SKR_TRY (skr_log_missing (replica->store, SKR_COMMITTED, shown->no, &shown->clock,
-                              &making->base, put_change, making));
+                              &making->held->cut, put_change, making));
     SKR_TRY (flush (making));
     return fflush (making->out) == 0 ? SAKER_OK : file_error (errno);
 }
@@ -229,7 +203,6 @@ saker_err_t skr_snapshot_make (skr_replica_t *self, const skr_id_t *collection, 
     making_t making = {.replica = self, .held = held};
     making.chains = held->touched ? &held->before : &held->chains;
     saker_err_t error = make (&making, file, size, hash);
-    skr_clock_free (&making.base);
     skr_buf_wipe (&making.buf);
     return error;
 }

@@ -2,9 +2,9 @@
 
    File: a CBOR sequence: header {0: version, 1: collection, 2: name, 3: clock, 4: hashes [* hash of
    each writer's last change, in the order of the clock], 5: fingerprint, 6: number of entries,
-   7: number of log entries}, then the entries [document, writer index, seq, index, hlc, address,
-   value], then the log above the cut [signed change, undo] in the sender's order.
-   The offer tells its size and BLAKE2b-256.
+   7: number of log entries, 8: the cut, above which the log starts}, then the entries [document,
+   writer index, seq, index, hlc, address, value], then the log above the cut [signed change, undo]
+   in the sender's order. The offer tells its size and BLAKE2b-256.
 
    The receiver collects the file, checks size and hash, and then builds the collection beside the
    old state, under a fresh local number, in groups of bounded size; recomputes the fingerprint from
@@ -18,7 +18,7 @@
 
 #include "peer/replica.h"
 
-#define SKR_SNAPSHOT_VERSION 1
+#define SKR_SNAPSHOT_VERSION 2
 
 /* Writes a snapshot of the committed state to a new file (0600). SAKER_EEXIST; SAKER_ENOTFOUND: no
    such collection; SAKER_EINPUT: of the roster there are none, since the right to each of its

@@ -8,6 +8,7 @@
 
 #include "peer/snapshot.h"
 
+#include "crdt/fold.h"
 #include "crdt/hlc.h"
 #include "crdt/value.h"
 #include "peer/history.h"
@@ -31,8 +32,8 @@
 /* One writer of the snapshot, and how far its part of the log was read. */
 typedef struct strand_t {
     skr_chain_t chain; /* seq and hash as they will be in the end; writer_no 0: none yet */
-    uint64_t seen;     /* seq of its last change in the log; 0: none yet */
-    uint64_t needed;   /* highest dep on it, while none was seen */
+    uint64_t cut;      /* the seq above which its part of the log starts */
+    uint64_t seen;     /* seq of its last change in the log; the cut: none yet */
     uint8_t hash[SKR_HASH_BYTES]; /* of its last change in the log */
 } strand_t;
 
@@ -42,6 +43,7 @@ typedef struct taking_t {
     skr_cbor_t cbor;
     skr_collection_t fresh;
     skr_fingerprint_t wanted;
+    skr_clock_t cut;
     uint64_t entries, changes;
     strand_t *strands; /* ascending by writer: those of fresh.clock, later those beyond it too */
     size_t count, capacity;
@@ -169,11 +171,11 @@ static saker_err_t read_identity (taking_t *taking, int64_t *last)
 {
     skr_cbor_t *cbor = &taking->cbor;
     skr_id_t id;
-    size_t pairs = skr_cbor_get_map (cbor, 8);
+    size_t pairs = skr_cbor_get_map (cbor, 9);
     want_key (cbor, last, 0);
     uint64_t version = skr_cbor_get_uint (cbor);
     SKR_TRY (check_cbor (taking));
-    if (version != SKR_SNAPSHOT_VERSION || pairs != 8) {
+    if (version != SKR_SNAPSHOT_VERSION || pairs != 9) {
         return skr_fail (SAKER_EVERSION, "it has version %llu; this program knows version %d",
                          (unsigned long long) version, SKR_SNAPSHOT_VERSION);
     }
@@ -208,6 +210,21 @@ static saker_err_t read_hashes (taking_t *taking)
     return check_cbor (taking);
 }
 
+/* The log must hold all that is above. */
+static saker_err_t read_cut (taking_t *taking)
+{
+    SKR_TRY (skr_clock_read (&taking->cbor, &taking->cut, SKR_CLOCK_WRITERS_MAX));
+    if (!skr_clock_covers (&taking->fresh.clock, &taking->cut)
+        || skr_clock_missing (&taking->fresh.clock, &taking->cut) != taking->changes) {
+        return skr_fail (SAKER_EINPUT, "clock, cut and log do not match");
+    }
+    for (size_t i = 0; i < taking->cut.count; i++) {
+        strand_t *strand = find_strand (taking, &taking->cut.ticks[i].writer);
+        strand->cut = strand->seen = taking->cut.ticks[i].seq;
+    }
+    return SAKER_OK;
+}
+
 static saker_err_t read_header (taking_t *taking)
 {
     skr_cbor_t *cbor = &taking->cbor;
@@ -225,7 +242,9 @@ static saker_err_t read_header (taking_t *taking)
     taking->entries = skr_cbor_get_uint (cbor);
     want_key (cbor, &last, 7);
     taking->changes = skr_cbor_get_uint (cbor);
-    return check_cbor (taking);
+    want_key (cbor, &last, 8);
+    SKR_TRY (check_cbor (taking));
+    return read_cut (taking);
 }
 
 /* Does what we have agree with it, as far as both go? */
@@ -255,6 +274,7 @@ static saker_err_t check_cell (const skr_entry_t *entry)
     skr_span_t path, member;
     skr_kind_t kind;
     saker_value_t value;
+    skr_fingerprint_t hashes;
     SKR_TRY (skr_address_parse (entry->address, &path, &kind, &member));
     bool good = false;
     switch (kind) {
@@ -262,6 +282,9 @@ static saker_err_t check_cell (const skr_entry_t *entry)
     case SKR_LWW:
         return skr_value_parse (entry->value, &value);
     case SKR_COUNTER:
+        if (skr_fold_is (entry)) {
+            return skr_fold_hashes (entry->value, &hashes);
+        }
         SKR_TRY (skr_value_parse (entry->value, &value));
         good = value.type == SAKER_INT;
         break;
@@ -345,14 +368,13 @@ static saker_err_t check_author (const taking_t *taking, const skr_change_t *cha
                : skr_fail (SAKER_ERIGHT, "%s may not write", author->name);
 }
 
-/* The writer's next, by seq and chain; of the first that is kept only the seq can be wrong. */
+/* The writer's next, by seq and chain; of the first above the cut only the seq can be wrong. */
 static saker_err_t check_chain (const strand_t *strand, const skr_change_t *change)
 {
     static const uint8_t none[SKR_HASH_BYTES];
-    bool first = strand->seen == 0;
+    bool first = strand->seen == strand->cut;
     const uint8_t *prev = first ? none : strand->hash;
-    bool in_turn = first ? change->seq > strand->needed : change->seq == strand->seen + 1;
-    if (!in_turn || change->seq > strand->chain.seq) {
+    if (change->seq != strand->seen + 1 || change->seq > strand->chain.seq) {
         return skr_fail (SAKER_EINPUT, "change %llu is not in its turn",
                          (unsigned long long) change->seq);
     }
@@ -370,11 +392,8 @@ static saker_err_t check_deps (taking_t *taking, const skr_change_t *change)
     saker_err_t error = skr_change_deps (change, &deps);
     for (size_t i = 0; !error && i < deps.count; i++) {
         strand_t *strand = find_strand (taking, &deps.ticks[i].writer);
-        uint64_t seq = deps.ticks[i].seq;
-        if (!strand || seq > strand->chain.seq || (strand->seen != 0 && seq > strand->seen)) {
+        if (!strand || deps.ticks[i].seq > strand->seen) {
             error = skr_fail (SAKER_EINPUT, "a change comes before one that it depends on");
-        } else if (strand->seen == 0 && seq > strand->needed) {
-            strand->needed = seq;
         }
     }
     skr_clock_free (&deps);
@@ -405,6 +424,7 @@ static saker_err_t append (taking_t *taking, strand_t *strand, const skr_change_
     SKR_TRY (skr_history_append_change (taking->replica, taking->fresh.no, entry.position, change));
     skr_change_hash (change, strand->hash);
     strand->seen = change->seq;
+    taking->fresh.log_bytes += skr_log_bytes (&entry);
     note_hlc (taking, change->hlc);
     return SAKER_OK;
 }
@@ -436,7 +456,7 @@ static saker_err_t check_end (const taking_t *taking, const strand_t *strand)
 {
     const skr_id_t *writer = &strand->chain.writer;
     const skr_chain_t *ours = taking->old ? skr_held_chain (taking->old, writer) : NULL;
-    if (strand->seen == 0) {
+    if (strand->seen == strand->cut && strand->seen == strand->chain.seq) {
         bool unshown = skr_id_equal (writer, &taking->replica->writer)
                        && (!ours || ours->seq < strand->chain.seq);
         return unshown
@@ -559,6 +579,9 @@ static saker_err_t replace (taking_t *taking)
         place_chain (taking, &chains[i], last);
     }
     if (!error) {
+        error = skr_held_put_cut (replica, taking->fresh.no, &taking->cut, 0);
+    }
+    if (!error) {
         error = skr_holdings_replace (replica, &taking->fresh, chains, taking->count);
     }
     free (chains);
@@ -610,6 +633,7 @@ static saker_err_t take (taking_t *taking)
 static void free_taking (taking_t *taking)
 {
     skr_clock_free (&taking->fresh.clock);
+    skr_clock_free (&taking->cut);
     free (taking->strands);
     skr_buf_free (&taking->change);
     skr_buf_wipe (&taking->content);

@@ -28,7 +28,7 @@ typedef enum skr_table_t {
     SKR_CELLS,        /* collection no u32, document no u64, first sort key -> bucket of entries */
     SKR_LOG,          /* position u64 -> applied change and undo, see log.h */
     SKR_POSITIONS,    /* collection no u32, writer no u32, seq u64 -> position u64 */
-    SKR_OPERATIONS,   /* operation id hash 16 -> receipt */
+    SKR_OPERATIONS,   /* operation id hash 16 -> receipt, see receipts.c */
     SKR_CURSORS,      /* name -> epoch, position */
     SKR_INVITATIONS,  /* ticket public key 32 -> CBOR, see ticket.h */
     SKR_ADDRESSES,    /* device key 32 -> last known address */

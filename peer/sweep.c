@@ -163,6 +163,7 @@ static saker_err_t sweep_number (skr_replica_t *self, uint32_t no)
         }
     }
     SKR_TRY (skr_store_begin (self->store));
+    SKR_TRY (skr_held_drop_cut (self, no));
     SKR_TRY (note_finished (self, no));
     return skr_store_commit (self->store);
 }

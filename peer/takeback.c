@@ -208,6 +208,8 @@ static saker_err_t redo_change (takeback_t *self, uint64_t position, const skr_c
                                    .change = change->raw,
                                    .undo = skr_span_of (&self->replica->undo)};
     SKR_TRY (skr_log_rewrite (self->replica->store, &entry));
+    self->held->live.log_bytes += self->replica->undo.size;
+    self->held->live.log_bytes -= self->undo.size; /* of before */
     return advance (self, position, change);
 }
 
@@ -275,10 +277,13 @@ static saker_err_t drop_change (takeback_t *self, uint64_t position, const skr_c
                                 const skr_content_t *content, bool is_void)
 {
     skr_replica_t *replica = self->replica;
-    const skr_log_entry_t entry = {.position = position, .collection_no = self->held->live.no};
+    const skr_log_entry_t entry = {.change = change->raw, .undo = skr_span_of (&self->undo)};
+    uint64_t bytes = skr_log_bytes (&entry), *all = &self->held->live.log_bytes;
     uint32_t writer_no;
     SKR_TRY (skr_store_writer_no (replica->store, SKR_GROUP, &change->writer, &writer_no));
-    SKR_TRY (skr_log_remove (replica->store, writer_no, change->seq, &entry));
+    SKR_TRY (
+        skr_log_remove (replica->store, self->held->live.no, writer_no, change->seq, position));
+    *all -= bytes < *all ? bytes : *all;
     SKR_TRY (keep_own (self, change));
     if (!is_void) {
         return skr_admit_wait (replica, change);
@@ -327,6 +332,7 @@ static saker_err_t undo_and_redo (takeback_t *self)
     }
     SKR_TRY (skr_holdings_touch (self->replica, self->held));
     SKR_TRY (list_positions (self, first));
+    SKR_TRY (skr_log_keep_last (self->replica->store));
     for (size_t i = self->count; i-- > 0;) {
         SKR_TRY (undo_change (self, self->positions[i]));
     }

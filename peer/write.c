@@ -1,58 +1,18 @@
 /* The two ways to a local change: what an application writes, and roster statements. */
 
 #include "peer/making.h"
+#include "peer/receipts.h"
 
-#include <sodium.h>
 #include <string.h>
-
-/* ---- operation ids: 16 bytes of hash over collection and id -> writer 16, seq u64 */
-
-#define RECEIPT_BYTES 24
-
-static void operation_key (const skr_id_t *collection, skr_span_t operation_id, uint8_t key[16])
-{
-    crypto_generichash (key, 16, operation_id.data, operation_id.size, collection->bytes,
-                        sizeof collection->bytes);
-}
-
-static saker_err_t find_receipt (skr_replica_t *self, const uint8_t key[16],
-                                 saker_receipt_t *receipt)
-{
-    skr_span_t value;
-    saker_err_t error =
-        skr_store_get (self->store, SKR_GROUP, SKR_OPERATIONS, skr_span (key, 16), &value);
-    if (error == SAKER_ENOTFOUND) {
-        return SAKER_OK;
-    }
-    SKR_TRY (error);
-    if (value.size != RECEIPT_BYTES) {
-        return skr_fail (SAKER_EDAMAGED, "a record of an operation id is not in form");
-    }
-    memcpy (receipt->writer, value.data, 16);
-    receipt->seq = skr_get_u64 (value.data + 16);
-    receipt->repeated = true;
-    return SAKER_OK;
-}
-
-static saker_err_t keep_receipt (skr_replica_t *self, const uint8_t key[16],
-                                 const saker_receipt_t *receipt)
-{
-    uint8_t value[RECEIPT_BYTES];
-    memcpy (value, receipt->writer, 16);
-    skr_put_u64 (value + 16, receipt->seq);
-    saker_err_t error = skr_store_put (self->store, SKR_OPERATIONS, skr_span (key, 16),
-                                       skr_span (value, sizeof value));
-    return error == SAKER_OK ? SAKER_OK : skr_replica_spoil (self, error);
-}
 
 saker_err_t skr_write_forget (skr_replica_t *self, const skr_id_t *collection,
                               skr_span_t operation_id)
 {
-    uint8_t key[16];
+    uint8_t key[SKR_RECEIPT_KEY_BYTES];
     if (operation_id.size == 0) {
         return SAKER_OK;
     }
-    operation_key (collection, operation_id, key);
+    skr_receipt_key (collection, operation_id, key);
     saker_err_t error = skr_store_remove (self->store, SKR_OPERATIONS, skr_span (key, sizeof key));
     return error == SAKER_ENOTFOUND ? SAKER_OK : error;
 }
@@ -60,7 +20,7 @@ saker_err_t skr_write_forget (skr_replica_t *self, const skr_id_t *collection,
 saker_err_t skr_write_recall (skr_replica_t *self, const skr_change_t *change,
                               const skr_content_t *content)
 {
-    uint8_t key[16];
+    uint8_t key[SKR_RECEIPT_KEY_BYTES];
     saker_receipt_t receipt = {.seq = change->seq};
     const skr_member_t *author = skr_roster_by_writer (self->roster, &change->writer);
     bool own =
@@ -69,8 +29,8 @@ saker_err_t skr_write_recall (skr_replica_t *self, const skr_change_t *change,
         return SAKER_OK;
     }
     memcpy (receipt.writer, change->writer.bytes, sizeof receipt.writer);
-    operation_key (&change->collection, content->operation_id, key);
-    return keep_receipt (self, key, &receipt);
+    skr_receipt_key (&change->collection, content->operation_id, key);
+    return skr_receipt_keep (self, key, &change->collection, &receipt);
 }
 
 /* ---- the two ways in */
@@ -143,7 +103,7 @@ static saker_err_t write_once (skr_replica_t *self, const skr_local_t *local, co
 saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
                                saker_receipt_t *receipt)
 {
-    uint8_t key[16];
+    uint8_t key[SKR_RECEIPT_KEY_BYTES];
     skr_id_t id;
     memset (receipt, 0, sizeof *receipt);
     SKR_TRY (check_local (self, local));
@@ -156,13 +116,13 @@ saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
         SKR_TRY (write_once (self, local, &id, receipt));
         return skr_admit_ready (self);
     }
-    operation_key (&id, local->operation_id, key);
-    SKR_TRY (find_receipt (self, key, receipt));
+    skr_receipt_key (&id, local->operation_id, key);
+    SKR_TRY (skr_receipt_find (self, key, receipt));
     if (receipt->repeated) {
         return SAKER_OK; /* design 4: the same id is never applied twice */
     }
     SKR_TRY (write_once (self, local, &id, receipt));
-    SKR_TRY (keep_receipt (self, key, receipt));
+    SKR_TRY (skr_receipt_keep (self, key, &id, receipt));
     return skr_admit_ready (self);
 }
 

@@ -96,6 +96,9 @@ static void take_beat (story_t *story, input_t *input)
         skr_id_t writer = {{input_byte (input)}};
         FUZZ_CHECK (skr_clock_set (&beat.entries[i].clock, &writer, 1 + input_byte (input))
                     == SAKER_OK);
+        beat.entries[i].hashes = calloc (1, sizeof (uint64_t));
+        beat.entries[i].kept = calloc (1, sizeof (uint64_t));
+        FUZZ_CHECK (beat.entries[i].hashes && beat.entries[i].kept);
     }
     (void) skr_report_beat (&story->report, &beat, story->now_ms);
     skr_beat_free (&beat);

@@ -8,6 +8,7 @@
 #include "mesh/wire.h"
 #include "peer/api.h"
 #include "peer/bucket.h"
+#include "peer/cut.h"
 #include "peer/snapshot.h"
 #include "peer/statement.h"
 #include "peer/ticket.h"
@@ -134,12 +135,19 @@ static void make_beat (stage_t *stage)
     skr_buf_t raw = {0};
     skr_cbor_t cbor;
     const skr_collection_t *held = skr_replica_collection (stage->pair.a, &stage->collection);
+    const skr_collection_t *roster = skr_replica_collection_at (stage->pair.a, 0);
     beat.writer = *skr_replica_writer (stage->pair.a);
     beat.number = 3;
     beat.links_count = 2;
-    beat.entries_count = 1;
-    beat.entries[0].collection = held->id;
-    beat.entries[0].clock = held->clock;
+    beat.entries_count = 2;
+    beat.entries[0].collection = roster->id;
+    beat.entries[0].clock = roster->clock;
+    beat.entries[1].collection = held->id;
+    beat.entries[1].clock = held->clock;
+    FUZZ_CHECK (skr_replica_hashes (stage->pair.a, roster, &beat.entries[0].hashes) == SAKER_OK
+                && skr_replica_hashes (stage->pair.a, held, &beat.entries[1].hashes) == SAKER_OK
+                && skr_cut_kept (stage->pair.a, roster, &beat.entries[0].kept) == SAKER_OK
+                && skr_cut_kept (stage->pair.a, held, &beat.entries[1].kept) == SAKER_OK);
     skr_beat_put (&raw, &beat, skr_roster_mesh (skr_replica_roster (stage->pair.a)),
                   skr_device_secret (skr_replica_device (stage->pair.a)));
     save_as ("beat", "signed", 0, skr_span_of (&raw));

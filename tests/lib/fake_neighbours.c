@@ -1,7 +1,9 @@
 #include "tests/lib/fake_neighbours.h"
 
+#include "peer/cut.h"
 #include "tests/lib/pair.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_self (const fake_neighbours_t *self, const uint8_t device[32])
@@ -19,14 +21,34 @@ static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t 
     neighbour->rtt_us = own ? -1 : 120;
 }
 
+static const uint64_t *copy_hashes (fake_neighbours_t *self, const skr_collection_t *theirs)
+{
+    uint64_t *hashes = NULL;
+    if (skr_replica_hashes (self->other, theirs, &hashes) != SAKER_OK
+        || theirs->clock.count > FAKE_HASHES_MAX) {
+        abort ();
+    }
+    memcpy (self->hashes, hashes, theirs->clock.count * sizeof *hashes);
+    free (hashes);
+    if (skr_cut_kept (self->other, theirs, &hashes) != SAKER_OK) {
+        abort ();
+    }
+    memcpy (self->kept, hashes, theirs->clock.count * sizeof *hashes);
+    free (hashes);
+    return self->hashes;
+}
+
 static void reported (void *context, const uint8_t device[32], const skr_id_t *collection,
                       skr_reported_t *reported)
 {
-    const fake_neighbours_t *self = context;
+    fake_neighbours_t *self = context;
     const skr_collection_t *theirs = skr_replica_collection (self->other, collection);
     memset (reported, 0, sizeof *reported);
     if (!is_self (self, device) && self->told && theirs) {
         reported->clock = &theirs->clock;
+        reported->hashes = copy_hashes (self, theirs);
+        reported->kept = self->kept;
+        reported->roster = &skr_replica_collection_at (self->other, 0)->clock;
         reported->fingerprint = theirs->fingerprint;
         reported->documents = theirs->documents;
         reported->asked_ms = self->asked_ms;

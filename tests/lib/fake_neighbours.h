@@ -6,6 +6,8 @@
 
 #include "peer/api.h"
 
+#define FAKE_HASHES_MAX 64
+
 typedef struct fake_neighbours_t {
     skr_replica_t *own, *other;
     const skr_world_t *world;
@@ -17,6 +19,7 @@ typedef struct fake_neighbours_t {
     size_t asked;      /* calls of ask */
     uint64_t asked_ms; /* of the last answer */
     uint64_t told_ms;
+    uint64_t hashes[FAKE_HASHES_MAX], kept[FAKE_HASHES_MAX]; /* told last */
 } fake_neighbours_t;
 
 /* The other is up, has told and answers. */

@@ -12,6 +12,7 @@
 
 #define ANSWER_MS 4000 /* then it is asked again */
 #define GAP_MAX_MS 400
+#define AGAIN_MAX_MS 15000 /* later, it is asked again all the same */
 #define INTENTS_MAX 3
 #define READS (1u << 31) /* a client of this number reads back what the other wrote */
 
@@ -38,6 +39,7 @@ typedef struct operation_t {
     skr_id_t writer; /* of the receipt */
     uint64_t seq;
     bool reads; /* it is acknowledged, and to be read back */
+    bool again; /* it was acknowledged, and is asked once more, as if that had been lost */
 } operation_t;
 
 static operation_t *operations;
@@ -185,7 +187,8 @@ static void write_one (void)
 {
     static const char *const collections[] = {"shots", "shots", "notes", "large"};
     operation_t *self = &operations[count++];
-    uint64_t writers = (uint64_t) sim.members;
+    bool late = sim.peers_count > sim.members && sim.peers[sim.members].joined;
+    uint64_t writers = (uint64_t) sim.members + late; /* who came late writes, whatever it has */
     memset (self, 0, sizeof *self);
     self->number = count;
     self->peer = (int) sim_below (SIM_OPERATIONS, writers);
@@ -255,6 +258,14 @@ void sim_clients_stop (void)
     stopped = true;
 }
 
+/* An operation id is known for SKR_RECEIPT_MS_MIN, and no longer. */
+void sim_clients_leap (void)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        operations[i].state = operations[i].state == OPEN ? GIVEN_UP : operations[i].state;
+    }
+}
+
 void sim_clients_lost (int peer)
 {
     (void) peer; /* its clients notice when no answer comes */
@@ -272,6 +283,30 @@ bool sim_clients_done (void)
 }
 
 /* ---- answers */
+
+/* A client may lose what it was told, and ask long after its change was cut. Not where a clock may
+   have stood still for 400 days: set right, it makes every receipt old. */
+static void ask_again_later (operation_t *self, const skr_id_t *writer, uint64_t seq)
+{
+    if (sim_one_in (SIM_NETWORK, 6) && !sim.counts[SIM_AWAY]) {
+        self->again = true;
+        self->writer = *writer;
+        self->seq = seq;
+        self->state = OPEN;
+        self->ask_ms = sim.now_ms + 1 + sim_below (SIM_NETWORK, AGAIN_MAX_MS);
+    }
+}
+
+static void check_again (const operation_t *self, const skr_id_t *writer, uint64_t seq,
+                         bool repeated)
+{
+    const sim_peer_t *peer = &sim.peers[self->peer];
+    bool same = repeated && seq == self->seq && skr_id_equal (writer, &self->writer);
+    if (!same && !peer->forked && !peer->damaged) {
+        sim_fail ("peer %d does operation %u again, as seq %llu after seq %llu", self->peer,
+                  self->number, (unsigned long long) seq, (unsigned long long) self->seq);
+    }
+}
 
 static void take_receipt (operation_t *self, skr_cbor_t *cbor)
 {
@@ -291,11 +326,14 @@ static void take_receipt (operation_t *self, skr_cbor_t *cbor)
     sim_trace ("peer %d acknowledges operation %u: seq %llu%s", self->peer, self->number,
                (unsigned long long) seq, repeated ? ", repeated" : "");
     self->state = ACKED;
-    if (seq) {
+    if (self->again) {
+        check_again (self, &writer, seq, repeated);
+    } else if (seq) {
         self->writer = writer;
         self->seq = seq;
         self->reads = true;
         sim_oracle_acked (self->peer, self->collection, self->id, &writer, seq, repeated);
+        ask_again_later (self, &writer, seq);
     }
 }
 

@@ -232,6 +232,7 @@ static void send_away (sim_peer_t *peer)
     }
     sim.now_ms += days;
     sim_network_leap (days);
+    sim_clients_leap ();
     for (int i = 0; i < sim.peers_count; i++) {
         sim_peer_t *other = &sim.peers[i];
         if (other->restart_ms != UINT64_MAX) {
@@ -300,6 +301,16 @@ static void clone_store (sim_peer_t *peer)
     sim.peers_count++;
     sim_count (SIM_CLONE, "the store of peer %d runs twice%s", peer->no,
                noticed ? ", and can tell" : "");
+}
+
+/* Somebody comes when the mesh has cut already. */
+static void join (void)
+{
+    bool room = sim.peers_count == sim.members && sim.members < SIM_PEERS_MAX;
+    if (room && sim.peers[0].node && !sim.peers[0].crashed && !sim.peers[0].damaged && !sim.forks
+        && sim_peer_join ()) {
+        sim_count (SIM_JOIN, "peer %d", sim.members);
+    }
 }
 
 static void crash_soon (int peer)
@@ -482,6 +493,9 @@ static void act (void)
         change_clock (peer);
         break;
     case 8:
+        if (sim_may (SIM_JOIN) && !trouble (3)) {
+            join ();
+        }
         if (sim_may (SIM_STRANGER)) {
             sim_network_stranger (peer->no);
         }
@@ -543,6 +557,9 @@ void sim_faults_run (void)
 void sim_faults_heal (void)
 {
     sim_trace ("everything heals");
+    if (sim.counts[SIM_AWAY] && sim.counts[SIM_CLOCK_STOP]) {
+        sim_clients_leap (); /* for a clock that stood still, 400 days pass now */
+    }
     sim.healing = true;
     sim_memory_fail (0, 0);
     sim_network_heal ();

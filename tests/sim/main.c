@@ -190,6 +190,46 @@ static void healing_phase (void)
     }
 }
 
+/* Who holds which log, for the trace. */
+static void tell_holders (void)
+{
+    for (int i = 0; i < sim.peers_count; i++) {
+        skr_node_t *node = sim.peers[i].node;
+        for (size_t k = 1; node && k < skr_replica_collections (node->replica); k++) {
+            skr_cut_plan_t plan;
+            const skr_collection_t *collection = skr_replica_collection_at (node->replica, k);
+            if (skr_cutter_plan (node->cutter, collection, &plan) != SAKER_OK) {
+                sim_trace ("peer %d cannot plan: %s", i, skr_error ());
+                continue;
+            }
+            for (size_t h = 0; h < plan.holders_count; h++) {
+                sim_trace ("peer %d, %s: %s holds %llu changes (verdict %d)", i, collection->name,
+                           plan.holders[h].member->name,
+                           (unsigned long long) plan.holders[h].missing, plan.holders[h].verdict);
+            }
+            free (plan.holders);
+        }
+    }
+}
+
+/* What all have stored goes, where nothing else is to be kept. */
+static void quiet_phase (void)
+{
+    uint64_t from_ms = sim.now_ms;
+    if (sim.history || sim.forks || sim.ghost) {
+        return;
+    }
+    while (!sim.failed && !sim_oracle_logs_empty ()) {
+        if (sim.now_ms - from_ms > SIM_QUIET_MS) {
+            tell_holders ();
+            sim_fail ("logs are not empty %d s after all were equal", SIM_QUIET_MS / 1000);
+            return;
+        }
+        step (sim.now_ms + 100);
+    }
+    sim_trace ("logs are empty after %llu ms", (unsigned long long) (sim.now_ms - from_ms));
+}
+
 static int choose_members (void)
 {
     uint64_t size = sim_below (SIM_MIX, 400);
@@ -224,6 +264,9 @@ static bool run (const sim_options_t *options)
     trouble_phase (trouble_ms);
     if (!sim.failed) {
         healing_phase ();
+    }
+    if (!sim.failed) {
+        quiet_phase ();
     }
     if (!sim.failed) {
         sim_oracle_final ();

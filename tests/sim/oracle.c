@@ -1,11 +1,13 @@
 /* Oracle: what must hold. Some of it is told at once, after each round of a peer; the rest by
-   reading a peer's whole history, in its own order, naively: an operation ends each earlier entry
-   in its scope that its writer had seen, where what a writer had seen is the sum of the deps of its
-   changes. `pred` is not looked at, nor is any code of crdt/apply.c or crdt/view.c. */
+   reading a peer's whole history naively, in its own order, but for what it has cut off: an
+   operation ends each earlier entry in its scope that its writer had seen, where what a writer had
+   seen is the sum of the deps of its changes. `pred` is not looked at, nor is any code of
+   crdt/apply.c or crdt/view.c. */
 
 #include "tests/sim/sim.h"
 
 #include "peer/conflicts.h"
+#include "peer/cut.h"
 #include "peer/past.h"
 
 #include <stdio.h>
@@ -14,7 +16,7 @@
 
 #define ACKED_MAX 4096
 #define KNOWN_SIZE 16384 /* a power of two */
-#define COLLECTIONS_MAX 8
+#define COLLECTIONS_MAX SIM_COLLECTIONS_MAX
 #define NOT_SHOWN_MAX 64
 
 /* ---- what clients were told */
@@ -55,10 +57,19 @@ typedef struct known_t {
 } known_t;
 
 static known_t known[KNOWN_SIZE];
-static struct {
+
+/* What a peer had when it was looked at last: it has that on its disk, also while it is down. */
+typedef struct seen_t {
     skr_id_t collection;
     uint64_t changes;
-} seen[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
+    skr_clock_t clock;
+    uint64_t cut; /* changes below it */
+    skr_clock_t cut_clock;
+    uint64_t cut_changes; /* that it had when it was cut so */
+    skr_clock_t before;   /* of a peer that came late: what the founder had when it came */
+} seen_t;
+
+static seen_t seen[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
 
 static skr_replica_t *replica_of (const sim_peer_t *peer)
 {
@@ -118,11 +129,22 @@ static void check_known (const sim_peer_t *peer, const skr_collection_t *collect
 /* ---- after each round */
 
 /* What a member is remembered to have told: no more than it may, and counted right. */
+/* Of the rosters that a report keeps, each once. */
+static size_t roster_ticks (const skr_report_t *report, size_t at)
+{
+    const skr_report_roster_t *roster = report->entries[at].roster;
+    bool counted = !roster || roster == report->roster;
+    for (size_t i = 0; i < at && !counted; i++) {
+        counted = report->entries[i].roster == roster;
+    }
+    return counted ? 0 : roster->clock.count;
+}
+
 static void check_report (const sim_peer_t *peer, const skr_report_t *report)
 {
-    size_t ticks = 0;
+    size_t ticks = report->roster ? report->roster->clock.count : 0;
     for (size_t i = 0; i < report->entries_count; i++) {
-        ticks += report->entries[i].clock.count;
+        ticks += report->entries[i].clock.count + roster_ticks (report, i);
     }
     if (ticks != report->ticks) {
         sim_fail ("peer %d counts %zu ticks in a report of %zu", peer->no, report->ticks, ticks);
@@ -196,16 +218,86 @@ static void check_limits (const sim_peer_t *peer)
     }
 }
 
-/* How many changes a peer had when it was looked at last. */
-static uint64_t *seen_changes (const sim_peer_t *peer, const skr_id_t *collection)
+static seen_t *seen_of (int peer, const skr_id_t *collection)
 {
     int at = 0;
-    while (at < COLLECTIONS_MAX - 1 && seen[peer->no][at].changes
-           && !skr_id_equal (&seen[peer->no][at].collection, collection)) {
+    while (at < COLLECTIONS_MAX - 1 && seen[peer][at].changes
+           && !skr_id_equal (&seen[peer][at].collection, collection)) {
         at++;
     }
-    seen[peer->no][at].collection = *collection;
-    return &seen[peer->no][at].changes;
+    seen[peer][at].collection = *collection;
+    return &seen[peer][at];
+}
+
+static bool has_stored (const seen_t *self, const skr_clock_t *cut)
+{
+    for (size_t i = 0; i < cut->count; i++) {
+        const skr_tick_t *tick = &cut->ticks[i];
+        if (tick->seq > skr_clock_get (&self->clock, &tick->writer)
+            && tick->seq > skr_clock_get (&self->before, &tick->writer)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whoever came late must have what the founder had, if only others do not know of it yet. */
+void sim_oracle_joined (const sim_peer_t *peer)
+{
+    const skr_replica_t *founder = replica_of (&sim.peers[0]);
+    for (size_t i = 1; i < skr_replica_collections (founder); i++) {
+        const skr_collection_t *collection = skr_replica_collection_at (founder, i);
+        seen_t *self = seen_of (peer->no, &collection->id);
+        self->changes += !self->changes; /* the place is taken */
+        if (skr_clock_copy (&self->before, &collection->clock) != SAKER_OK) {
+            abort ();
+        }
+    }
+}
+
+/* design 5: no cut is beyond what any member has stored. */
+static void check_cut (const sim_peer_t *peer, const skr_collection_t *collection)
+{
+    const skr_clock_t *cut = skr_cut_clock (replica_of (peer), &collection->id);
+    for (int i = 0; i < sim.peers_count; i++) {
+        const seen_t *theirs = seen_of (i, &collection->id);
+        if (!sim.peers[i].damaged && !has_stored (theirs, cut)) {
+            sim_fail ("peer %d has cut off changes of %s that peer %d has not stored", peer->no,
+                      collection->name, i);
+        }
+    }
+}
+
+/* What is left is the end of the local order. */
+static void check_prefix (const sim_peer_t *peer, const skr_collection_t *collection)
+{
+    skr_replica_t *replica = replica_of (peer);
+    const skr_cut_terms_t terms = {.history_ms = 0};
+    skr_cut_slice_t first;
+    if (skr_cut_look (replica, &collection->id, &terms, &first) == SAKER_OK && first.position
+        && first.position < skr_cut_position (replica, &collection->id)) {
+        sim_fail ("peer %d has cut a change of %s and kept one that it applied before it", peer->no,
+                  collection->name);
+    }
+    skr_store_forget (skr_replica_store (replica));
+}
+
+static void look_at_cut (const sim_peer_t *peer, const skr_collection_t *collection, seen_t *before)
+{
+    uint64_t cut = collection->changes - skr_cut_entries (replica_of (peer), &collection->id);
+    if (cut == before->cut) {
+        return;
+    }
+    sim_count (SIM_CUT, "peer %d, %s: %llu changes", peer->no, collection->name,
+               (unsigned long long) cut);
+    before->cut = cut;
+    before->cut_changes = collection->changes;
+    if (skr_clock_copy (&before->cut_clock, skr_cut_clock (replica_of (peer), &collection->id))
+        != SAKER_OK) {
+        abort ();
+    }
+    check_cut (peer, collection);
+    check_prefix (peer, collection);
 }
 
 static void check_not_shown (const sim_peer_t *peer);
@@ -217,16 +309,25 @@ void sim_oracle_round (sim_peer_t *peer)
     size_t count = skr_replica_collections (replica);
     for (size_t i = 0; i < count; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
-        uint64_t *before = seen_changes (peer, &collection->id);
-        if (*before == collection->changes) {
-            continue;
+        seen_t *before = seen_of (peer->no, &collection->id);
+        if (before->changes != collection->changes) {
+            if (collection->changes < before->changes && !sim.rights) {
+                sim_fail ("peer %d has fewer changes in %s than before", peer->no,
+                          collection->name);
+            }
+            before->changes = collection->changes;
+            if (skr_clock_copy (&before->clock, &collection->clock) != SAKER_OK) {
+                abort ();
+            }
+            if (!sim.forks) {
+                check_known (peer, collection);
+            }
+            if (i > 0) {
+                sim_made_note (peer, collection);
+            }
         }
-        if (collection->changes < *before && !sim.rights) {
-            sim_fail ("peer %d has fewer changes in %s than before", peer->no, collection->name);
-        }
-        *before = collection->changes;
-        if (!sim.forks) {
-            check_known (peer, collection);
+        if (i > 0 && !sim.forks) {
+            look_at_cut (peer, collection, before);
         }
     }
     check_limits (peer);
@@ -283,7 +384,9 @@ static void check_told (const sim_peer_t *peer)
 
 void sim_oracle_started (sim_peer_t *peer)
 {
-    memset (seen[peer->no], 0, sizeof seen[peer->no]);
+    for (int i = 0; i < COLLECTIONS_MAX && (peer->forked || peer->damaged); i++) {
+        seen[peer->no][i].changes = 0; /* what it lost is lost */
+    }
     if (!peer->forked && !peer->damaged) {
         check_own (peer);
         check_told (peer);
@@ -344,6 +447,7 @@ typedef struct history_t {
     skr_clock_t clock;
     bool
         saw_void; /* somebody wrote upon what is void: what it had seen is not to be had any more */
+    uint64_t changes; /* replayed so far */
 } history_t;
 
 static author_t *author_of (history_t *self, const skr_id_t *id)
@@ -499,6 +603,28 @@ static void check_order (history_t *self, author_t *author, const skr_change_t *
     skr_clock_free (&deps);
 }
 
+/* design 5: no change arrives that is concurrent with one that was cut. Who came late is excepted:
+   it may write before it has anything. */
+static void check_seen (history_t *self, const author_t *author, const skr_change_t *change)
+{
+    const seen_t *seen_here = seen_of (self->peer->no, &self->collection->id);
+    const skr_clock_t *cut = &seen_here->cut_clock;
+    const skr_member_t *member =
+        skr_roster_by_writer (skr_replica_roster (replica_of (self->peer)), &change->writer);
+    if (++self->changes <= seen_here->cut_changes || self->peer->damaged
+        || (member && strcmp (member->name, SIM_LATE_NAME) == 0)) {
+        return;
+    }
+    for (size_t i = 0; i < cut->count; i++) {
+        const skr_id_t *writer = &cut->ticks[i].writer;
+        if (!skr_id_equal (writer, &change->writer)
+            && skr_clock_get (&author->saw, writer) < cut->ticks[i].seq) {
+            sim_fail ("peer %d applied a change of %s that is concurrent with what it had cut",
+                      self->peer->no, self->collection->name);
+        }
+    }
+}
+
 static void check_signature (const history_t *self, const skr_change_t *change)
 {
     const skr_roster_t *roster = skr_replica_roster (replica_of (self->peer));
@@ -525,6 +651,7 @@ static void replay (history_t *self, skr_span_t raw)
     check_signature (self, &change);
     author_t *author = author_of (self, &change.writer);
     check_order (self, author, &change);
+    check_seen (self, author, &change);
     for (size_t i = 0; i < content.ops_count; i++) {
         replay_op (self, &content.ops[i], &change, author, (uint32_t) i);
     }
@@ -539,9 +666,26 @@ static bool is_excused (const sim_peer_t *peer, saker_err_t error)
     return peer->damaged && error == SAKER_EDAMAGED;
 }
 
+static void replay_made (skr_span_t change, void *argument)
+{
+    replay (argument, change);
+}
+
+/* What is below the cut is replayed from what was made; the cut must be a causal beginning. */
+static bool read_cut (history_t *self)
+{
+    const skr_clock_t *cut = skr_cut_clock (replica_of (self->peer), &self->collection->id);
+    bool found = sim_made_each (&self->collection->id, cut, replay_made, self);
+    if (!sim.failed && cut->count && !(found && skr_clock_equal (&self->clock, cut))) {
+        sim_fail ("peer %d has cut off what nobody ever had of %s", self->peer->no,
+                  self->collection->name);
+    }
+    return !sim.failed;
+}
+
 static bool read_history (history_t *self)
 {
-    bool more = true;
+    bool more = read_cut (self);
     while (more && !sim.failed) {
         skr_buf_t changes = {0};
         skr_cbor_t cbor;
@@ -1177,6 +1321,24 @@ bool sim_oracle_converged (void)
     return true;
 }
 
+bool sim_oracle_logs_empty (void)
+{
+    for (int i = 0; i < sim.peers_count; i++) {
+        if (sim.peers[i].damaged) {
+            return true; /* it may never report again */
+        }
+    }
+    for (int i = 0; i < sim.peers_count; i++) {
+        const skr_replica_t *replica = replica_of (&sim.peers[i]);
+        for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
+            if (skr_cut_entries (replica, &skr_replica_collection_at (replica, k)->id)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool sim_oracle_differs (const sim_peer_t *peer)
 {
     const sim_peer_t *first = sound (0);
@@ -1365,9 +1527,17 @@ void sim_oracle_begin (void)
     acked_count = 0;
     not_shown_count = refused_count = 0;
     memset (known, 0, sizeof known);
-    memset (seen, 0, sizeof seen);
 }
 
 void sim_oracle_end (void)
 {
+    for (int i = 0; i <= SIM_PEERS_MAX; i++) {
+        for (int k = 0; k < COLLECTIONS_MAX; k++) {
+            skr_clock_free (&seen[i][k].clock);
+            skr_clock_free (&seen[i][k].cut_clock);
+            skr_clock_free (&seen[i][k].before);
+        }
+    }
+    memset (seen, 0, sizeof seen);
+    sim_made_end ();
 }

@@ -226,6 +226,7 @@ static void configure (sim_peer_t *peer, int no)
 {
     saker_config_t *config = &peer->config;
     config->beacon_port = SKR_BEACON_PORT_DEFAULT;
+    config->history_ms = sim.history ? SKR_HISTORY_MS_DEFAULT : 0;
     config->log_level = sim.options.trace ? SKR_LOG_DEBUG : SKR_LOG_ERROR;
     snprintf (config->seeds[0], sizeof config->seeds[0], "tcp://10.0.0.%d:5677",
               no == 0 ? 2 : (no - 1) / 2 + 1);
@@ -261,6 +262,7 @@ bool sim_peers_found (int members, bool large)
     sim_chance_seed (seed);
     bool beacons = sim_one_in (SIM_MIX, 3);
     bool skewed = sim_one_in (SIM_MIX, 2);
+    sim.history = sim_one_in (SIM_MIX, 3);
     for (int i = 0; i < members; i++) {
         set_up (i);
         sim.peers[i].config.beacon = beacons;
@@ -270,6 +272,82 @@ bool sim_peers_found (int members, bool large)
         sim_store_copy (from, sim.peers[i].folder);
     }
     return true;
+}
+
+/* ---- one more */
+
+#define TRY_JOIN(call)                                                                             \
+    do {                                                                                           \
+        if ((call) != SAKER_OK || sim.peers[0].crashed) {                                          \
+            return false;                                                                          \
+        }                                                                                          \
+    } while (0)
+
+/* On the founder's disk, which may fail. */
+static bool admit_one (skr_replica_t *founder, const skr_device_t *device, skr_buf_t *changes,
+                       size_t *count)
+{
+    static const char *const addresses[] = {"tcp://10.0.0.1:5677"};
+    static const skr_id_t roster_id;
+    const skr_clock_t nothing = {0};
+    skr_member_t candidate = {.role = SKR_ROLE_WRITE};
+    skr_ticket_t ticket;
+    uint8_t key[32];
+    bool more = false;
+    memcpy (candidate.device, skr_device_key (device), 32);
+    memcpy (candidate.transport, skr_device_transport_key (device), 32);
+    snprintf (candidate.name, sizeof candidate.name, SIM_LATE_NAME);
+    TRY_JOIN (skr_replica_begin (founder));
+    TRY_JOIN (skr_replica_invite (founder, SKR_ROLE_WRITE,
+                                  sim.peers[0].world.wall_ms (&sim.peers[0]) + 60000, addresses, 1,
+                                  &ticket));
+    skr_ticket_key (&ticket, key);
+    TRY_JOIN (skr_replica_admit (founder, key, &candidate));
+    TRY_JOIN (skr_replica_commit (founder));
+    TRY_JOIN (skr_replica_pull (founder, &roster_id, &nothing, 1 << 20, changes, count, &more));
+    return true;
+}
+
+bool sim_peer_join (void)
+{
+    sim_peer_t *founder = &sim.peers[0], *peer = &sim.peers[sim.peers_count];
+    skr_replica_t *replica = founder->node->replica;
+    skr_device_t *device = NULL;
+    skr_buf_t changes = {0}, roster = {0};
+    size_t count = 0;
+    if (!skr_store_settled (skr_replica_store (replica)) || skr_device_new (&device) != SAKER_OK) {
+        return false;
+    }
+    sim.current = 0;
+    bool good = admit_one (replica, device, &changes, &count);
+    if (!good) {
+        sim.ghost = true; /* a commit that failed may have happened */
+        skr_replica_abort (replica);
+    }
+    sim.current = -1;
+    founder->wake_ms = sim.now_ms;
+    skr_cbor_put_array (&roster, count);
+    skr_buf_append_span (&roster, skr_span_of (&changes));
+    if (good) {
+        set_up (sim.peers_count);
+        peer->joined = true;
+        peer->config.beacon = founder->config.beacon;
+        good =
+            skr_replica_adopt (peer->folder, device, skr_roster_mesh (skr_replica_roster (replica)),
+                               skr_span_of (&roster), &peer->world)
+            == SAKER_OK;
+        if (!good) {
+            sim_fail ("a device that was admitted does not get a store: %s", skr_error ());
+        }
+    }
+    if (good) {
+        sim.peers_count++;
+        sim_oracle_joined (peer);
+    }
+    skr_buf_free (&roster);
+    skr_buf_free (&changes);
+    skr_device_destroy (&device);
+    return good;
 }
 
 /* ---- life */

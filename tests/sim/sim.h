@@ -9,6 +9,7 @@
      peers.c    clocks, start, crash and restart of peers; the mesh that they are founded in
      clients.c  applications that write through the local API of their peer
      faults.c   what goes wrong, and when
+     made.c     every change that was ever made, for the oracle
      oracle.c   what must hold, compared with a naive reading of the history
      main.c     runs seeds, replays and shrinks those that fail
 
@@ -23,8 +24,11 @@
 #include <string.h>
 
 #define SIM_PEERS_MAX 32
+#define SIM_COLLECTIONS_MAX 8
+#define SIM_LATE_NAME "late" /* of a device that joined while the others were at work */
 #define SIM_DAY_MS (24ull * 3600 * 1000)
 #define SIM_HEAL_MS 60000       /* after healing, all peers are equal within that */
+#define SIM_QUIET_MS 60000      /* and then, without history, no log holds anything within that */
 #define SIM_MESSAGES_MAX 400000 /* sent in one simulated second, by all: more is a storm */
 
 /* Everything that goes wrong: name in C, name for people. Each is counted when it takes effect. */
@@ -60,6 +64,8 @@
     X (SNAPSHOT_CRASH, "crash-in-snapshot")                                                        \
     X (SNAPSHOT_STOP, "restart-in-snapshot")                                                       \
     X (AWAY, "away-400-days")                                                                      \
+    X (CUT, "cut")                                                                                 \
+    X (JOIN, "join")                                                                               \
     X (OLD_COPY, "old-copy")                                                                       \
     X (CLONE, "clone")                                                                             \
     X (NO_MEMORY, "no-memory")                                                                     \
@@ -124,6 +130,7 @@ typedef struct sim_peer_t {
     bool damaged;                         /* bits were flipped in its store */
     uint8_t device[SKR_DEVICE_KEY_BYTES]; /* zeros before its first start */
     int starts;
+    bool joined; /* while the others were at work */
     uint64_t rounds;
 } sim_peer_t;
 
@@ -138,10 +145,12 @@ typedef struct sim_t {
     uint64_t counts[SIM_FAULT_COUNT]; /* of this run */
     bool healing;                     /* no more faults */
     bool forks;                       /* some store was copied: not all promises hold */
-    bool rights; /* some right was given or taken: what was written may be void */
-    bool twins;  /* a store runs twice, and could tell */
-    int cloned;  /* whose store the peer after the members has */
-    bool large;  /* a collection that is handed over as a snapshot */
+    bool rights;  /* some right was given or taken: what was written may be void */
+    bool twins;   /* a store runs twice, and could tell */
+    int cloned;   /* whose store the peer after the members has */
+    bool large;   /* a collection that is handed over as a snapshot */
+    bool history; /* kept beyond stability */
+    bool ghost;   /* a device may have been admitted that never came: it is waited for */
     uint64_t rounds;
     uint64_t beats;     /* sent by processes that have ended */
     uint64_t heap_most; /* the most that a peer held after a round, beside what waits */
@@ -156,6 +165,9 @@ bool sim_peers_found (int members, bool large);
 /* Where its store lies and where it listens, by its number. */
 void sim_peer_place (sim_peer_t *peer);
 void sim_peer_start (sim_peer_t *peer);
+/* One more device is admitted by the founder, which is up, and gets a store. False when that could
+   not be done now. */
+bool sim_peer_join (void);
 /* As kill -9 and a power cut: what was not synced may be gone. */
 void sim_peer_crash (sim_peer_t *peer);
 void sim_peer_stop (sim_peer_t *peer); /* in order */
@@ -249,6 +261,7 @@ void sim_clients_end (void);
 /* An answer of a peer's local API. */
 void sim_client_answer (int peer, uint32_t client, skr_span_t answer);
 void sim_clients_lost (int peer); /* it went down */
+void sim_clients_leap (void);     /* a long time passes: what is open is not asked again */
 void sim_clients_stop (void);     /* nothing new; what is open is asked again until answered */
 bool sim_clients_done (void);
 
@@ -265,6 +278,16 @@ const char *sim_fault_text (sim_fault_t fault);
 void sim_faults_on_part (int from, int to);
 /* Does nothing that is published arrive in this run, ever? Then all comes by pull. */
 bool sim_faults_no_pub (void);
+
+/* ---- made.c */
+
+/* Takes what is new of a peer's collection. */
+void sim_made_note (const sim_peer_t *peer, const skr_collection_t *collection);
+typedef void sim_made_fn (skr_span_t change, void *argument);
+/* Visits what was made of a collection, up to a clock. False when it is not known. */
+bool sim_made_each (const skr_id_t *collection, const skr_clock_t *up_to, sim_made_fn *visit,
+                    void *argument);
+void sim_made_end (void);
 
 /* ---- oracle.c */
 
@@ -298,8 +321,12 @@ void sim_oracle_check (sim_peer_t *peer);
 /* Is the end of a writer known to a peer, and this seq above it? */
 bool sim_oracle_is_void (const sim_peer_t *peer, const char *collection, const skr_id_t *writer,
                          uint64_t seq);
+/* A device was admitted: by then the founder had this. */
+void sim_oracle_joined (const sim_peer_t *peer);
 /* Do all peers hold the same? */
 bool sim_oracle_converged (void);
+/* Is anything in a log that all have stored? Only where no history is kept. */
+bool sim_oracle_logs_empty (void);
 /* Is it the first, or unlike the first? For messages. */
 bool sim_oracle_differs (const sim_peer_t *peer);
 /* Its store is copied, and later put back: what was acknowledged in between may be gone. */

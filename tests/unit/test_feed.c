@@ -1,5 +1,6 @@
 #include "peer/feed.h"
 
+#include "peer/cut.h"
 #include "peer/replica_internal.h"
 
 #include "tests/check.h"
@@ -158,23 +159,46 @@ static void foreign_and_wild_cursors_find_a_gap (void)
     CHECK_ERR (skr_feed_read (pair.a, NULL, &cursor, 1, see, &seen), SAKER_EGAP, "another store");
 }
 
-static void what_was_truncated_is_a_gap (void)
+/* What was cut off in one collection is a gap for who reads it, and none for who reads another. */
+static void what_was_cut_is_a_gap (void)
 {
-    saker_cursor_t cursor;
+    saker_cursor_t cursor = {.position = 0};
     seen_t seen = {.count = 0};
-    uint8_t key[8];
+    const skr_collection_t *cut = NULL, *other = NULL;
+    skr_cut_slice_t slice;
+    CHECK_OK (pair_set (pair.a, "cut", "one", 1));
+    CHECK_OK (pair_set (pair.a, "other", "one", 1));
+    CHECK_OK (pair_set (pair.a, "cut", "two", 2));
+    CHECK_OK (skr_replica_collection_named (pair.a, "cut", &cut));
+    CHECK_OK (skr_replica_collection_named (pair.a, "other", &other));
     memcpy (cursor.epoch, skr_replica_epoch (pair.a)->bytes, 16);
-    cursor.position = 0;
-    CHECK (skr_feed_read (pair.a, NULL, &cursor, 1, see, &seen) == SAKER_OK);
-    skr_buf_free (&seen.text);
-    skr_put_u64 (key, 1);
-    CHECK_OK (skr_replica_begin (pair.a));
-    CHECK_OK (skr_store_remove (pair.a->store, SKR_LOG, skr_span (key, 8)));
-    CHECK_OK (skr_replica_commit (pair.a));
-    cursor.position = 0;
-    CHECK_ERR (skr_feed_read (pair.a, NULL, &cursor, 1, see, &seen), SAKER_EGAP, "not kept");
-    cursor.position = 1;
-    CHECK (skr_feed_read (pair.a, NULL, &cursor, 1, see, &seen) == SAKER_OK);
+    CHECK (skr_feed_read (pair.a, cut, &cursor, 9, see, &seen) == SAKER_OK);
+    CHECK_INT (seen.count, 2);
+    uint64_t last = cursor.position;
+    const skr_cut_terms_t terms = {.stable = &cut->clock, .wall_ms = UINT64_MAX / 2};
+    CHECK_OK (skr_cut_some (pair.a, &cut->id, &terms, &slice));
+    CHECK_INT (slice.entries, 2);
+    CHECK_INT (slice.end, SKR_CUT_EMPTY);
+    for (int i = 0; i < 2; i++) {
+        cursor.position = last - 1;
+        CHECK_ERR (skr_feed_read (pair.a, cut, &cursor, 1, see, &seen), SAKER_EGAP, "not kept");
+        CHECK_ERR (skr_feed_read (pair.a, NULL, &cursor, 1, see, &seen), SAKER_EGAP, "not kept");
+        cursor.position = 0;
+        CHECK (skr_feed_read (pair.a, other, &cursor, 9, see, &seen) == SAKER_OK);
+        CHECK_INT (seen.count, 3 + i);
+        cursor.position = last;
+        CHECK (skr_feed_read (pair.a, NULL, &cursor, 9, see, &seen) == SAKER_OK);
+        CHECK_INT (seen.count, 3 + i);
+        skr_replica_close (&pair.a);
+        CHECK_OK (skr_replica_open (&pair.a, pair.store_a, skr_world_real ()));
+        CHECK_OK (skr_replica_collection_named (pair.a, "cut", &cut));
+        CHECK_OK (skr_replica_collection_named (pair.a, "other", &other));
+    }
+    /* Positions go on, although the last of them is gone. */
+    CHECK_OK (pair_set (pair.a, "cut", "three", 3));
+    CHECK (skr_feed_read (pair.a, cut, &cursor, 9, see, &seen) == SAKER_OK);
+    CHECK_INT (seen.count, 5);
+    CHECK_INT (cursor.position, last + 1);
     skr_buf_free (&seen.text);
 }
 
@@ -189,7 +213,7 @@ int main (int argc, char **argv)
     RUN (what_is_not_committed_is_not_fed);
     RUN (cursors_are_kept_by_name);
     RUN (foreign_and_wild_cursors_find_a_gap);
-    RUN (what_was_truncated_is_a_gap);
+    RUN (what_was_cut_is_a_gap);
     pair_close (&pair);
     return CHECK_END ();
 }

@@ -440,19 +440,17 @@ static void a_reader_of_tickets_may_only_join (void)
 static void a_report_is_bounded (void)
 {
     skr_report_t report = {0};
-    skr_fingerprint_t fingerprint = {0};
     saker_err_t error = SAKER_OK;
     for (uint32_t i = 0; i < 40 && error == SAKER_OK; i++) {
-        skr_id_t collection = {{1}};
-        skr_clock_t clock = {0};
-        skr_put_u32 (collection.bytes + 1, i % 32); /* some are told again */
+        skr_beat_entry_t told = {.collection = {{1}}};
+        skr_put_u32 (told.collection.bytes + 1, i % 32); /* some are told again */
         for (uint32_t k = 0; k < SKR_CLOCK_WRITERS_MAX; k++) {
             skr_id_t writer = {{0}};
             skr_put_u32 (writer.bytes, k);
-            CHECK_OK (skr_clock_set (&clock, &writer, 1));
+            CHECK_OK (skr_clock_set (&told.clock, &writer, 1));
         }
-        error = skr_report_answer (&report, &collection, &clock, &fingerprint, 1, 1);
-        skr_clock_free (&clock);
+        error = skr_report_answer (&report, &told, NULL, 1);
+        skr_beat_entry_free (&told);
     }
     CHECK_INT (error, SAKER_ELIMIT);
     CHECK_INT (report.ticks, SKR_REPORT_TICKS_MAX);

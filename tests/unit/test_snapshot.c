@@ -1,6 +1,7 @@
 /* Snapshots: what is taken equals what was made, damage and lies are not taken, nothing is left of
    what was not finished. */
 
+#include "peer/cut.h"
 #include "peer/replica_internal.h"
 #include "peer/snapshot.h"
 
@@ -436,9 +437,9 @@ static void refuses_other_files (void)
     memcpy (longer, data, size);
     CHECK (save (trio.file, longer, size + 1));
     CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EINPUT, "at its end");
-    longer[2] = 2; /* map, key 0, version */
+    longer[2] = 3; /* map, key 0, version */
     CHECK (save (trio.file, longer, size));
-    CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EVERSION, "version 2");
+    CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EVERSION, "version 3");
     CHECK (skr_replica_collection (trio.c, &trio.id) == NULL);
     free (longer);
     free (data);
@@ -453,16 +454,32 @@ enum { PARTS_MAX = 2000 };
 typedef struct parts_t {
     uint8_t *data;
     skr_span_t header; /* up to its counts */
+    skr_span_t cut;
     skr_span_t entries[PARTS_MAX], changes[PARTS_MAX];
     size_t entries_count, changes_count;
 } parts_t;
 
-static void put_counts (skr_buf_t *buf, size_t entries, size_t changes)
+static void put_counts (skr_buf_t *buf, const parts_t *parts)
 {
     skr_cbor_put_uint (buf, 6);
-    skr_cbor_put_uint (buf, entries);
+    skr_cbor_put_uint (buf, parts->entries_count);
     skr_cbor_put_uint (buf, 7);
-    skr_cbor_put_uint (buf, changes);
+    skr_cbor_put_uint (buf, parts->changes_count);
+    skr_cbor_put_uint (buf, 8);
+    skr_buf_append_span (buf, parts->cut);
+}
+
+static skr_span_t find_cut (skr_span_t header)
+{
+    skr_cbor_t cbor;
+    int64_t last = -1;
+    skr_span_t value = {0};
+    skr_cbor_open (&cbor, header);
+    for (size_t left = skr_cbor_get_map (&cbor, 9); left > 0; left--) {
+        (void) skr_cbor_get_key (&cbor, &last);
+        value = skr_cbor_get_raw (&cbor);
+    }
+    return value;
 }
 
 static bool take_apart (const char *file, parts_t *parts)
@@ -477,6 +494,7 @@ static bool take_apart (const char *file, parts_t *parts)
     }
     skr_cbor_open (&cbor, skr_span (parts->data, size));
     parts->header = skr_cbor_get_raw (&cbor);
+    parts->cut = find_cut (parts->header);
     while (skr_cbor_peek (&cbor) != SKR_CBOR_END
            && parts->entries_count + parts->changes_count < PARTS_MAX) {
         skr_span_t part = skr_cbor_get_raw (&cbor);
@@ -486,7 +504,7 @@ static bool take_apart (const char *file, parts_t *parts)
             parts->changes[parts->changes_count++] = part;
         }
     }
-    put_counts (&counts, parts->entries_count, parts->changes_count);
+    put_counts (&counts, parts);
     parts->header.size -= counts.size;
     skr_buf_free (&counts);
     return skr_cbor_close (&cbor) == SAKER_OK;
@@ -496,7 +514,7 @@ static bool put_together (const char *file, const parts_t *parts)
 {
     skr_buf_t buf = {0};
     skr_buf_append_span (&buf, parts->header);
-    put_counts (&buf, parts->entries_count, parts->changes_count);
+    put_counts (&buf, parts);
     for (size_t i = 0; i < parts->entries_count; i++) {
         skr_buf_append_span (&buf, parts->entries[i]);
     }
@@ -567,7 +585,7 @@ static void refuses_lies (void)
     CHECK_REFUSED (SAKER_EINPUT, "not in its turn");
     changed = whole;
     changed.changes_count--;
-    CHECK_REFUSED (SAKER_EINPUT, "does not reach its clock");
+    CHECK_REFUSED (SAKER_EINPUT, "clock, cut and log do not match");
     changed = whole;
     changed.entries[changed.entries_count++] = whole.entries[0];
     CHECK_REFUSED (SAKER_EDAMAGED, "there already");
@@ -595,12 +613,15 @@ static void refuses_changes_of_ours_unshown (void)
     static parts_t parts;
     trio_t trio;
     uint64_t random = check_seed ();
+    skr_buf_t all = {0};
     CHECK (open_trio (&trio));
     CHECK_OK (write_some (trio.pair.a, 5, &random));
     CHECK_OK (pair_set (trio.pair.a, collection, "one", 1));
     CHECK_OK (make_file (trio.pair.a, &trio));
     CHECK (take_apart (trio.file, &parts));
+    skr_clock_put (&all, &skr_replica_collection (trio.pair.a, &trio.id)->clock);
     parts.changes_count = 0;
+    parts.cut = skr_span_of (&all);
     CHECK (put_together (trio.file, &parts));
     /* To others it is a log that was cut; its writer knows better. */
     CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
@@ -611,37 +632,38 @@ static void refuses_changes_of_ours_unshown (void)
     trio.c->writer = *skr_replica_writer (trio.pair.a); /* as if it had lost its changes */
     CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EFORGED,
                "without showing them");
+    skr_buf_free (&all);
     free (parts.data);
     close_trio (&trio);
 }
 
 /* ---- above a cut */
 
-/* Takes the first `count` changes of the collection out of the log, as a cut does. */
+typedef struct counting_t {
+    uint64_t left, position;
+} counting_t;
+
+static saker_err_t count_down (const skr_log_place_t *place, void *argument)
+{
+    counting_t *counting = argument;
+    counting->position = place->position;
+    return --counting->left ? SAKER_OK : SKR_STOP;
+}
+
+/* Cuts the first `count` changes of the collection off. */
 static saker_err_t cut_log (skr_replica_t *replica, const skr_id_t *id, uint64_t count)
 {
-    uint64_t last;
     const skr_held_t *held = skr_holdings_find (replica, id);
-    SKR_TRY (skr_log_last (replica->store, SKR_COMMITTED, &last));
-    SKR_TRY (skr_store_begin (replica->store));
-    for (uint64_t position = 1; position <= last && count > 0; position++) {
-        uint8_t key[8], index[16];
-        skr_change_t change;
-        skr_log_entry_t entry;
-        SKR_TRY (skr_log_get (replica->store, SKR_GROUP, position, &entry));
-        if (entry.collection_no == held->live.no) {
-            SKR_TRY (skr_change_parse (&change, entry.change));
-            skr_put_u64 (key, position);
-            skr_put_u32 (index, held->live.no);
-            skr_put_u32 (index + 4, skr_held_chain (held, &change.writer)->writer_no);
-            skr_put_u64 (index + 8, change.seq);
-            SKR_TRY (skr_store_remove (replica->store, SKR_LOG, skr_span (key, sizeof key)));
-            SKR_TRY (
-                skr_store_remove (replica->store, SKR_POSITIONS, skr_span (index, sizeof index)));
-            count--;
-        }
-    }
-    return skr_store_commit (replica->store);
+    counting_t counting = {.left = count};
+    skr_cut_slice_t slice;
+    SKR_TRY (skr_log_walk (replica->store, SKR_COMMITTED, held->shown.no, &held->shown.clock,
+                           &held->cut, count_down, &counting));
+    const skr_cut_terms_t terms = {.stable = &held->shown.clock,
+                                   .wall_ms = UINT64_MAX / 2,
+                                   .history_ms = UINT64_MAX / 2,
+                                   .forced = counting.position};
+    SKR_TRY (skr_cut_some (replica, id, &terms, &slice));
+    return slice.entries == count && slice.end == SKR_CUT_YOUNG ? SAKER_OK : SAKER_EDAMAGED;
 }
 
 static void starts_above_a_cut (void)
@@ -657,6 +679,10 @@ static void starts_above_a_cut (void)
     CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
     CHECK (agree (trio.pair.a, trio.c, &trio.id));
     CHECK_INT (whole_log (trio.c, &trio.id, &changes), SAKER_EGAP);
+    CHECK (
+        skr_clock_equal (skr_cut_clock (trio.pair.a, &trio.id), skr_cut_clock (trio.c, &trio.id)));
+    CHECK_INT (skr_replica_collection (trio.pair.a, &trio.id)->log_bytes,
+               skr_replica_collection (trio.c, &trio.id)->log_bytes);
     CHECK_OK (write_some (trio.pair.a, 20, &random));
     CHECK_OK (pair_sync (trio.pair.a, trio.c, &trio.id));
     CHECK (agree (trio.pair.a, trio.c, &trio.id));
