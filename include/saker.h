@@ -547,6 +547,8 @@ SAKER_EXPORT void saker_config_destroy (saker_config_t **self_p);
      log-level    error, warning, info or debug
      history      how long changes are kept that all members have stored: 30d, 12h; 0: not at all
      history-size how large the log may be, at most, of what all have stored: 1G, 200M; 0: any size
+     fold-counters  yes or no: add up the increments of a writer whose changes all have let go. Not
+                  where a store may be restored from a backup, or a member be let in again
  */
 SAKER_EXPORT saker_err_t saker_config_set (saker_config_t *self, const char *key,
                                            const char *value);

@@ -123,6 +123,16 @@ static saker_err_t set_history_size (saker_config_t *self, const char *value)
     return get_amount (value, units, &self->history_bytes);
 }
 
+static saker_err_t set_folds (saker_config_t *self, const char *value)
+{
+    bool yes = strcmp (value, "yes") == 0;
+    if (!yes && strcmp (value, "no") != 0) {
+        return skr_fail (SAKER_EINPUT, "'%.40s' is neither yes nor no", value);
+    }
+    self->folds = yes;
+    return SAKER_OK;
+}
+
 static const struct {
     const char *name;
     saker_err_t (*set) (saker_config_t *self, const char *value);
@@ -131,6 +141,7 @@ static const struct {
     {"interface", set_interface},     {"beacon", set_beacon},
     {"beacon-port", set_beacon_port}, {"log-level", set_log_level},
     {"history", set_history},         {"history-size", set_history_size},
+    {"fold-counters", set_folds},
 };
 
 #define KEYS (sizeof keys / sizeof keys[0])
@@ -169,7 +180,7 @@ static saker_err_t unknown_key (const char *key)
     }
     return skr_fail (SAKER_EINPUT,
                      "unknown key '%.40s': the keys are listen, seed, interface, beacon, "
-                     "beacon-port, log-level, history, history-size",
+                     "beacon-port, log-level, history, history-size, fold-counters",
                      key);
 }
 

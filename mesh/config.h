@@ -23,6 +23,7 @@ struct saker_config_t {
     uint16_t beacon_port;
     skr_level_t log_level;
     uint64_t history_ms;    /* of changes that all members have stored */
+    bool folds;             /* counters below the cut */
     uint64_t history_bytes; /* of the log, at which less is kept; 0: any number */
 };
 

@@ -789,7 +789,8 @@ static saker_err_t start (skr_node_t *self, const char *store)
     skr_neighbours_of (self, &neighbours);
     SKR_TRY (skr_api_new (&self->api, self->replica, &neighbours, send_local, self, &self->world));
     SKR_TRY (skr_cutter_new (&self->cutter, self->replica, &neighbours, &self->world));
-    skr_cutter_configure (self->cutter, self->config.history_ms, self->config.history_bytes);
+    skr_cutter_configure (self->cutter, self->config.history_ms, self->config.history_bytes,
+                          self->config.folds);
     skr_api_give_cutter (self->api, self->cutter);
     self->links.replica = self->replica;
     self->links.world = &self->world;
@@ -878,7 +879,7 @@ void skr_node_configure (skr_node_t *self, const saker_config_t *config)
     self->config = *config;
     self->log_level = config->log_level;
     take_seeds (self);
-    skr_cutter_configure (self->cutter, config->history_ms, config->history_bytes);
+    skr_cutter_configure (self->cutter, config->history_ms, config->history_bytes, config->folds);
     if (beacons) {
         start_beacons (self);
     }

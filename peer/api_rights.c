@@ -24,6 +24,35 @@ static saker_err_t parse_role (const char *text, skr_role_t *role)
     return SAKER_OK;
 }
 
+/* A cutoff is what this peer has. One that came back may lack what all others have, and let go of
+   the history of. */
+static saker_err_t check_caught_up (skr_api_t *self)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
+    if (!skr_roster_has_returned (roster, own)) {
+        return SAKER_OK;
+    }
+    for (size_t i = 0; i < skr_roster_count (roster); i++) {
+        const skr_member_t *member = skr_roster_at (roster, i);
+        for (size_t k = 0; k < skr_replica_collections (self->replica); k++) {
+            const skr_collection_t *ours = skr_replica_collection_at (self->replica, k);
+            skr_reported_t theirs = {.clock = NULL};
+            if (member->role != SKR_ROLE_NONE && memcmp (member->device, own, 32) != 0) {
+                self->neighbours.reported (self->neighbours.context, member->device, &ours->id,
+                                           &theirs);
+            }
+            if (theirs.clock && !skr_clock_covers (&ours->clock, theirs.clock)) {
+                return skr_fail (SAKER_EWAIT,
+                                 "this device came back, and has not yet all that %s has: try "
+                                 "again when it has caught up",
+                                 member->name);
+            }
+        }
+    }
+    return SAKER_OK;
+}
+
 saker_err_t skr_api_role (skr_api_t *self, skr_api_call_t *call)
 {
     char peer[PEER_BYTES], text[16], collection[SKR_COLLECTION_BYTES_MAX + 1] = "";
@@ -38,6 +67,7 @@ saker_err_t skr_api_role (skr_api_t *self, skr_api_call_t *call)
     }
     SKR_TRY (skr_api_arguments_end (call));
     SKR_TRY (parse_role (text, &role));
+    SKR_TRY (check_caught_up (self));
     SKR_TRY (skr_replica_begin (self->replica));
     SKR_TRY (skr_roster_by_name (skr_replica_roster (self->replica), peer, &member));
     skr_cbor_put_map (call->body, 1);

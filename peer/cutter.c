@@ -22,6 +22,7 @@ struct skr_cutter_t {
     skr_neighbours_t neighbours;
     const skr_world_t *world;
     uint64_t history_ms, history_bytes;
+    bool folds;
     watch_t *watches; /* ascending by collection */
     size_t watches_count, watches_capacity;
     size_t next;                             /* collection to look at */
@@ -178,14 +179,13 @@ static saker_err_t stable_clock (skr_cutter_t *self, const skr_collection_t *col
     SKR_TRY (skr_stable_foldable (&watch->stable, self->members, count,
                                   skr_cut_clock (self->replica, &collection->id), foldable));
     const skr_roster_t *roster = skr_replica_roster (self->replica);
-    if (!skr_roster_is_plain (roster)) {
-        /* Who got a right back, or comes from a backup, may not have all that it reported once: it
-           could delete a part of a fold. */
-        foldable->count = 0;
-    }
-    if (!skr_roster_is_drained (roster, &collection->id, &collection->clock)) {
-        clock->count = 0; /* what a closed writer may still say must be here first */
+    if (skr_roster_returned (roster)
+        || !skr_roster_is_drained (roster, &collection->id, &collection->clock)) {
+        foldable->count = clock->count = 0; /* safe before small */
         return SAKER_OK;
+    }
+    if (!self->folds) {
+        foldable->count = 0;
     }
     return skr_stable_clock (&watch->stable, self->members, count, &collection->clock, clock);
 }
@@ -513,8 +513,10 @@ saker_err_t skr_cutter_plan (skr_cutter_t *self, const skr_collection_t *collect
 
 /* ---- life */
 
-void skr_cutter_configure (skr_cutter_t *self, uint64_t history_ms, uint64_t history_bytes)
+void skr_cutter_configure (skr_cutter_t *self, uint64_t history_ms, uint64_t history_bytes,
+                           bool folds)
 {
+    self->folds = folds;
     self->history_ms = history_ms;
     self->history_bytes = history_bytes;
 }
@@ -530,7 +532,7 @@ saker_err_t skr_cutter_new (skr_cutter_t **self_p, skr_replica_t *replica,
     self->replica = replica;
     self->neighbours = *neighbours;
     self->world = world;
-    skr_cutter_configure (self, SKR_HISTORY_MS_DEFAULT, SKR_HISTORY_BYTES_DEFAULT);
+    skr_cutter_configure (self, SKR_HISTORY_MS_DEFAULT, SKR_HISTORY_BYTES_DEFAULT, false);
     self->due_ms = mono_ms (self) + SKR_CUT_EVERY_MS;
     return SAKER_OK;
 }

@@ -25,7 +25,8 @@ saker_err_t skr_cutter_new (skr_cutter_t **self_p, skr_replica_t *replica,
                             const skr_world_t *world) SKR_MUST_USE;
 void skr_cutter_destroy (skr_cutter_t **self_p);
 /* What is kept beyond stability: time, and of that at most so many bytes (0: any number). */
-void skr_cutter_configure (skr_cutter_t *self, uint64_t history_ms, uint64_t history_bytes);
+void skr_cutter_configure (skr_cutter_t *self, uint64_t history_ms, uint64_t history_bytes,
+                           bool folds);
 
 /* Once a round, between groups: looks at some collections when it is time, and cuts one slice at
    most, in a group of its own. An error is the store's, or one of memory; it is tried again. */

@@ -548,9 +548,33 @@ bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection
     return true;
 }
 
-bool skr_roster_is_plain (const skr_roster_t *self)
+static bool had_none (const skr_roster_t *self, const uint8_t device[32])
 {
-    return self->roles_count == 0 && self->writers_count <= self->people_count;
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        if (!role->fence && role->role == SKR_ROLE_NONE && is_mesh (&role->collection)
+            && same_device (role->device, device)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32])
+{
+    skr_id_t writers[2];
+    return skr_roster_writers (self, device, writers, 2) > 1 || had_none (self, device);
+}
+
+const skr_member_t *skr_roster_returned (const skr_roster_t *self)
+{
+    for (size_t i = 0; i < self->people_count; i++) {
+        const skr_member_t *member = &self->people[i].member;
+        if (member->role != SKR_ROLE_NONE && skr_roster_has_returned (self, member->device)) {
+            return member;
+        }
+    }
+    return NULL;
 }
 
 bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32])

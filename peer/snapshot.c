@@ -1,5 +1,6 @@
 #include "peer/snapshot.h"
 
+#include "peer/history.h"
 #include "peer/replica_internal.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ typedef struct making_t {
     const skr_held_t *held;
     const skr_chains_t *chains; /* as committed */
     uint64_t entries, changes;
+    skr_begin_t begin; /* of its history here */
     FILE *out;
     skr_buf_t buf;
     uint64_t size;
@@ -70,7 +72,7 @@ static void put_header (making_t *making)
     const skr_collection_t *shown = &making->held->shown;
     uint8_t fingerprint[16];
     skr_fingerprint_bytes (&shown->fingerprint, fingerprint);
-    skr_cbor_put_map (buf, 9);
+    skr_cbor_put_map (buf, 10);
     skr_cbor_put_uint (buf, 0);
     skr_cbor_put_uint (buf, SKR_SNAPSHOT_VERSION);
     skr_cbor_put_uint (buf, 1);
@@ -92,6 +94,8 @@ static void put_header (making_t *making)
     skr_cbor_put_uint (buf, making->changes);
     skr_cbor_put_uint (buf, 8);
     skr_clock_put (buf, &making->held->cut);
+    skr_cbor_put_uint (buf, 9);
+    skr_cbor_put_uint (buf, making->begin.whole ? 0 : making->begin.hlc);
 }
 
 /* The place of a writer in the clock, which lists the same writers as the chains. */
@@ -147,6 +151,7 @@ static saker_err_t write_parts (making_t *making)
     const skr_collection_t *shown = &making->held->shown;
     making->changes = skr_clock_missing (&shown->clock, &making->held->cut);
     SKR_TRY (skr_cells_store_all (replica->cells, SKR_COMMITTED, shown->no, count_entry, making));
+    SKR_TRY (skr_history_begin (replica, SKR_COMMITTED, shown->no, &making->begin));
     put_header (making);
     SKR_TRY (skr_cells_store_all (replica->cells, SKR_COMMITTED, shown->no, put_cell, making));
     SKR_TRY (skr_log_missing (replica->store, SKR_COMMITTED, shown->no, &shown->clock,

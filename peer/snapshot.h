@@ -2,7 +2,8 @@
 
    File: a CBOR sequence: header {0: version, 1: collection, 2: name, 3: clock, 4: hashes [* hash of
    each writer's last change, in the order of the clock], 5: fingerprint, 6: number of entries,
-   7: number of log entries, 8: the cut, above which the log starts}, then the entries [document,
+   7: number of log entries, 8: the cut, above which the log starts,
+   9: since when the sender knows the history, 0: from the start}, then the entries [document,
    writer index, seq, index, hlc, address, value], then the log above the cut [signed change, undo]
    in the sender's order. The offer tells its size and BLAKE2b-256.
 

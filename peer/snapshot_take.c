@@ -44,6 +44,7 @@ typedef struct taking_t {
     skr_collection_t fresh;
     skr_fingerprint_t wanted;
     skr_clock_t cut;
+    uint64_t begin_hlc; /* of the sender's history; 0: it is whole */
     uint64_t entries, changes;
     strand_t *strands; /* ascending by writer: those of fresh.clock, later those beyond it too */
     size_t count, capacity;
@@ -171,11 +172,11 @@ static saker_err_t read_identity (taking_t *taking, int64_t *last)
 {
     skr_cbor_t *cbor = &taking->cbor;
     skr_id_t id;
-    size_t pairs = skr_cbor_get_map (cbor, 9);
+    size_t pairs = skr_cbor_get_map (cbor, 10);
     want_key (cbor, last, 0);
     uint64_t version = skr_cbor_get_uint (cbor);
     SKR_TRY (check_cbor (taking));
-    if (version != SKR_SNAPSHOT_VERSION || pairs != 9) {
+    if (version != SKR_SNAPSHOT_VERSION || pairs != 10) {
         return skr_fail (SAKER_EVERSION, "it has version %llu; this program knows version %d",
                          (unsigned long long) version, SKR_SNAPSHOT_VERSION);
     }
@@ -244,7 +245,10 @@ static saker_err_t read_header (taking_t *taking)
     taking->changes = skr_cbor_get_uint (cbor);
     want_key (cbor, &last, 8);
     SKR_TRY (check_cbor (taking));
-    return read_cut (taking);
+    SKR_TRY (read_cut (taking));
+    want_key (cbor, &last, 9);
+    taking->begin_hlc = skr_cbor_get_uint (cbor);
+    return check_cbor (taking);
 }
 
 /* Does what we have agree with it, as far as both go? */
@@ -385,6 +389,16 @@ static saker_err_t check_chain (const strand_t *strand, const skr_change_t *chan
     return SAKER_OK;
 }
 
+/* design 8: a dependency on a void change counts as met. */
+static uint64_t needed_seq (const taking_t *taking, const skr_tick_t *dep)
+{
+    const skr_roster_t *roster = taking->replica->roster;
+    uint64_t limit = skr_roster_by_writer (roster, &dep->writer)
+                         ? skr_roster_limit (roster, &dep->writer, &taking->fresh.id)
+                         : UINT64_MAX;
+    return dep->seq < limit ? dep->seq : limit;
+}
+
 /* The order must be causal: others will pull from it. */
 static saker_err_t check_deps (taking_t *taking, const skr_change_t *change)
 {
@@ -392,7 +406,7 @@ static saker_err_t check_deps (taking_t *taking, const skr_change_t *change)
     saker_err_t error = skr_change_deps (change, &deps);
     for (size_t i = 0; !error && i < deps.count; i++) {
         strand_t *strand = find_strand (taking, &deps.ticks[i].writer);
-        if (!strand || deps.ticks[i].seq > strand->seen) {
+        if (needed_seq (taking, &deps.ticks[i]) > (strand ? strand->seen : 0)) {
             error = skr_fail (SAKER_EINPUT, "a change comes before one that it depends on");
         }
     }
@@ -580,6 +594,9 @@ static saker_err_t replace (taking_t *taking)
     }
     if (!error) {
         error = skr_held_put_cut (replica, taking->fresh.no, &taking->cut, 0);
+    }
+    if (!error && taking->begin_hlc) {
+        error = skr_history_cut (replica->store, taking->fresh.no, 0, taking->begin_hlc);
     }
     if (!error) {
         error = skr_holdings_replace (replica, &taking->fresh, chains, taking->count);

@@ -143,6 +143,10 @@ saker_err_t skr_replica_state (skr_replica_t *self, const skr_span_t *statements
     saker_receipt_t receipt = {.seq = 0};
     SKR_TRY (skr_replica_check_group (self));
     SKR_TRY (take_new_incarnation (self));
+    if (skr_roster_by_writer (self->roster, &self->writer)
+        && skr_roster_limit (self->roster, &self->writer, &roster) != UINT64_MAX) {
+        SKR_TRY (skr_incarnation_renew (self, SKR_DOUBT_CLOSED));
+    }
     SKR_TRY (skr_making_begin (&making, self, &roster));
     SKR_TRY (skr_making_end (&making, &local, state_all (&making, statements, count), &receipt));
     return skr_admit_ready (self);

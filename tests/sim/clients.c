@@ -302,7 +302,8 @@ static void check_again (const operation_t *self, const skr_id_t *writer, uint64
 {
     const sim_peer_t *peer = &sim.peers[self->peer];
     bool same = repeated && seq == self->seq && skr_id_equal (writer, &self->writer);
-    if (!same && !peer->forked && !peer->damaged) {
+    bool gone = sim_oracle_is_void (peer, self->collection, &self->writer, self->seq) || sim.copies;
+    if (!same && !gone && !peer->forked && !peer->damaged) {
         sim_fail ("peer %d does operation %u again, as seq %llu after seq %llu", self->peer,
                   self->number, (unsigned long long) seq, (unsigned long long) self->seq);
     }

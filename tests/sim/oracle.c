@@ -40,13 +40,6 @@ void sim_oracle_copied (const sim_peer_t *peer)
     acked_at_copy = acked_count;
 }
 
-void sim_oracle_put_back (const sim_peer_t *peer)
-{
-    for (size_t i = acked_at_copy; i < acked_count; i++) {
-        acked[i].gone = acked[i].gone || acked[i].peer == peer->no;
-    }
-}
-
 /* ---- equal clocks, equal data: whichever peer, whenever */
 
 typedef struct known_t {
@@ -61,6 +54,7 @@ static known_t known[KNOWN_SIZE];
 /* What a peer had when it was looked at last: it has that on its disk, also while it is down. */
 typedef struct seen_t {
     skr_id_t collection;
+    bool used;
     uint64_t changes;
     skr_clock_t clock;
     uint64_t cut; /* changes below it */
@@ -221,10 +215,11 @@ static void check_limits (const sim_peer_t *peer)
 static seen_t *seen_of (int peer, const skr_id_t *collection)
 {
     int at = 0;
-    while (at < COLLECTIONS_MAX - 1 && seen[peer][at].changes
+    while (at < COLLECTIONS_MAX - 1 && seen[peer][at].used
            && !skr_id_equal (&seen[peer][at].collection, collection)) {
         at++;
     }
+    seen[peer][at].used = true;
     seen[peer][at].collection = *collection;
     return &seen[peer][at];
 }
@@ -259,9 +254,12 @@ void sim_oracle_joined (const sim_peer_t *peer)
 static void check_cut (const sim_peer_t *peer, const skr_collection_t *collection)
 {
     const skr_clock_t *cut = skr_cut_clock (replica_of (peer), &collection->id);
+    const skr_roster_t *roster = skr_replica_roster (replica_of (peer));
     for (int i = 0; i < sim.peers_count; i++) {
         const seen_t *theirs = seen_of (i, &collection->id);
-        if (!sim.peers[i].damaged && !has_stored (theirs, cut)) {
+        const skr_member_t *member = skr_roster_by_device (roster, sim.peers[i].device);
+        bool out = sim.twins || (sim.rights && member && member->role == SKR_ROLE_NONE);
+        if (!sim.peers[i].damaged && !out && !sim.copies && !has_stored (theirs, cut)) {
             sim_fail ("peer %d has cut off changes of %s that peer %d has not stored", peer->no,
                       collection->name, i);
         }
@@ -379,6 +377,17 @@ static void check_told (const sim_peer_t *peer)
                 return;
             }
         }
+    }
+}
+
+void sim_oracle_put_back (const sim_peer_t *peer)
+{
+    sim.copies = true;
+    for (int i = 0; i < COLLECTIONS_MAX; i++) {
+        seen[peer->no][i].changes = 0;
+    }
+    for (size_t i = acked_at_copy; i < acked_count; i++) {
+        acked[i].gone = acked[i].gone || acked[i].peer == peer->no;
     }
 }
 
@@ -612,7 +621,8 @@ static void check_seen (history_t *self, const author_t *author, const skr_chang
     const skr_member_t *member =
         skr_roster_by_writer (skr_replica_roster (replica_of (self->peer)), &change->writer);
     if (++self->changes <= seen_here->cut_changes || self->peer->damaged
-        || (member && strcmp (member->name, SIM_LATE_NAME) == 0)) {
+        || (member && strcmp (member->name, SIM_LATE_NAME) == 0) || sim.copies || sim.twins
+        || skr_roster_returned (skr_replica_roster (replica_of (self->peer)))) {
         return;
     }
     for (size_t i = 0; i < cut->count; i++) {
@@ -1328,8 +1338,13 @@ bool sim_oracle_logs_empty (void)
             return true; /* it may never report again */
         }
     }
+    const skr_replica_t *founder = replica_of (&sim.peers[0]);
+    if (sim_faults_no_pub () || (founder && skr_roster_returned (skr_replica_roster (founder)))) {
+        return true; /* what counts is told by beats; and nothing is cut where somebody came back */
+    }
     for (int i = 0; i < sim.peers_count; i++) {
-        const skr_replica_t *replica = replica_of (&sim.peers[i]);
+        const skr_replica_t *replica =
+            is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
         for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
             if (skr_cut_entries (replica, &skr_replica_collection_at (replica, k)->id)) {
                 return false;
@@ -1459,7 +1474,8 @@ static bool read_past (const sim_peer_t *peer, const skr_collection_t *collectio
         skr_past_close (&opened);
     }
     skr_store_forget (skr_replica_store (replica));
-    if (error != SAKER_OK && !is_excused (peer, error)) {
+    bool cut = error == SAKER_EGAP && sim.counts[SIM_CUT];
+    if (error != SAKER_OK && !cut && !is_excused (peer, error)) {
         sim_fail ("peer %d cannot read the past of %s: %s", peer->no, collection->name,
                   skr_error ());
     }

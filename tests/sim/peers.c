@@ -226,6 +226,7 @@ static void configure (sim_peer_t *peer, int no)
 {
     saker_config_t *config = &peer->config;
     config->beacon_port = SKR_BEACON_PORT_DEFAULT;
+    config->folds = sim.folds;
     config->history_ms = sim.history ? SKR_HISTORY_MS_DEFAULT : 0;
     config->log_level = sim.options.trace ? SKR_LOG_DEBUG : SKR_LOG_ERROR;
     snprintf (config->seeds[0], sizeof config->seeds[0], "tcp://10.0.0.%d:5677",
@@ -263,6 +264,7 @@ bool sim_peers_found (int members, bool large)
     bool beacons = sim_one_in (SIM_MIX, 3);
     bool skewed = sim_one_in (SIM_MIX, 2);
     sim.history = sim_one_in (SIM_MIX, 3);
+    sim.folds = !sim.history && sim_one_in (SIM_MIX, 2);
     for (int i = 0; i < members; i++) {
         set_up (i);
         sim.peers[i].config.beacon = beacons;

@@ -146,10 +146,12 @@ typedef struct sim_t {
     bool healing;                     /* no more faults */
     bool forks;                       /* some store was copied: not all promises hold */
     bool rights;  /* some right was given or taken: what was written may be void */
+    bool copies;  /* some store was put back from an old copy: it lacks what it reported */
     bool twins;   /* a store runs twice, and could tell */
     int cloned;   /* whose store the peer after the members has */
     bool large;   /* a collection that is handed over as a snapshot */
     bool history; /* kept beyond stability */
+    bool folds;   /* counters */
     bool ghost;   /* a device may have been admitted that never came: it is waited for */
     uint64_t rounds;
     uint64_t beats;     /* sent by processes that have ended */

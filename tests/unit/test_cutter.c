@@ -93,7 +93,7 @@ static void cuts_what_the_other_has_stored (void)
 {
     skr_cutter_stats_t stats;
     CHECK (set_up ());
-    skr_cutter_configure (cutter, 0, 0);
+    skr_cutter_configure (cutter, 0, 0, true);
     CHECK_OK (write_many ("shots", 5));
     CHECK_OK (look ());
     CHECK_INT (entries ("shots"), 5); /* it reported nothing of it */
@@ -117,7 +117,7 @@ static void cuts_what_the_other_has_stored (void)
 static void looks_when_it_is_time (void)
 {
     CHECK (set_up ());
-    skr_cutter_configure (cutter, 0, 0);
+    skr_cutter_configure (cutter, 0, 0, true);
     CHECK_OK (write_many ("shots", 3));
     CHECK_OK (fake_neighbours_sync (&fake));
     CHECK_OK (skr_cutter_turn (cutter));
@@ -160,13 +160,13 @@ static void size_takes_the_oldest (void)
     CHECK_OK (look ());
     skr_cutter_stats (cutter, &stats);
     uint64_t a_third = stats.log_bytes / 3;
-    skr_cutter_configure (cutter, SKR_HISTORY_MS_DEFAULT, stats.log_bytes - a_third / 2);
+    skr_cutter_configure (cutter, SKR_HISTORY_MS_DEFAULT, stats.log_bytes - a_third / 2, false);
     CHECK_OK (look ());
     CHECK_OK (look ());
     CHECK (entries ("old") < 3000);
     CHECK_INT (entries ("middle"), 3000);
     CHECK_INT (entries ("young"), 3000);
-    skr_cutter_configure (cutter, SKR_HISTORY_MS_DEFAULT, a_third / 2);
+    skr_cutter_configure (cutter, SKR_HISTORY_MS_DEFAULT, a_third / 2, false);
     for (int i = 0; i < 6; i++) {
         CHECK_OK (look ());
     }
@@ -211,7 +211,7 @@ static void the_plan_names_who_holds (void)
     CHECK (plan.holders[0].bytes > 0 && plan.holders[0].bytes < plan.bytes);
     free (plan.holders);
 
-    skr_cutter_configure (cutter, 0, 0);
+    skr_cutter_configure (cutter, 0, 0, true);
     CHECK_OK (skr_cutter_plan (cutter, collection ("shots"), &plan));
     CHECK_INT (plan.going_entries, 4);
     CHECK_INT (plan.end, SKR_CUT_UNSTABLE);
@@ -246,7 +246,7 @@ static void folds_what_both_have_cut (void)
 {
     skr_cut_slice_t slice;
     CHECK (set_up ());
-    skr_cutter_configure (cutter, 0, 0);
+    skr_cutter_configure (cutter, 0, 0, true);
     kind = SKR_INTENT_INCR;
     for (int i = 0; i < 2; i++) {
         CHECK_OK (write_many ("sums", 50));
@@ -276,7 +276,7 @@ static void a_report_waits_for_what_its_member_made (void)
 {
     skr_cut_plan_t plan;
     CHECK (set_up ());
-    skr_cutter_configure (cutter, 0, 0);
+    skr_cutter_configure (cutter, 0, 0, true);
     CHECK_OK (write_many ("shots", 4));
     CHECK_OK (fake_neighbours_sync (&fake));
     CHECK_OK (pair_set (pair.b, "shots", "d", 99));

@@ -467,6 +467,8 @@ static void put_counts (skr_buf_t *buf, const parts_t *parts)
     skr_cbor_put_uint (buf, parts->changes_count);
     skr_cbor_put_uint (buf, 8);
     skr_buf_append_span (buf, parts->cut);
+    skr_cbor_put_uint (buf, 9);
+    skr_cbor_put_uint (buf, 0);
 }
 
 static skr_span_t find_cut (skr_span_t header)
@@ -475,7 +477,8 @@ static skr_span_t find_cut (skr_span_t header)
     int64_t last = -1;
     skr_span_t value = {0};
     skr_cbor_open (&cbor, header);
-    for (size_t left = skr_cbor_get_map (&cbor, 9); left > 0; left--) {
+    (void) skr_cbor_get_map (&cbor, 10);
+    while (last < 8) {
         (void) skr_cbor_get_key (&cbor, &last);
         value = skr_cbor_get_raw (&cbor);
     }
