@@ -30,7 +30,7 @@ static saker_err_t check_caught_up (skr_api_t *self)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
     const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
-    if (!skr_roster_has_returned (roster, own)) {
+    if (!skr_roster_has_returned (roster, own, NULL)) {
         return SAKER_OK;
     }
     for (size_t i = 0; i < skr_roster_count (roster); i++) {

@@ -179,7 +179,7 @@ static saker_err_t stable_clock (skr_cutter_t *self, const skr_collection_t *col
     SKR_TRY (skr_stable_foldable (&watch->stable, self->members, count,
                                   skr_cut_clock (self->replica, &collection->id), foldable));
     const skr_roster_t *roster = skr_replica_roster (self->replica);
-    if (skr_roster_returned (roster)
+    if (skr_roster_returned (roster, &collection->id)
         || !skr_roster_is_drained (roster, &collection->id, &collection->clock)) {
         foldable->count = clock->count = 0; /* safe before small */
         return SAKER_OK;

@@ -548,29 +548,33 @@ bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection
     return true;
 }
 
-static bool had_none (const skr_roster_t *self, const uint8_t device[32])
+static bool had_none (const skr_roster_t *self, const uint8_t device[32],
+                      const skr_id_t *collection)
 {
     for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *role = &self->roles[i];
-        if (!role->fence && role->role == SKR_ROLE_NONE && is_mesh (&role->collection)
-            && same_device (role->device, device)) {
+        if (!role->fence && role->role == SKR_ROLE_NONE && same_device (role->device, device)
+            && (!collection || is_mesh (&role->collection)
+                || skr_id_equal (&role->collection, collection))) {
             return true;
         }
     }
     return false;
 }
 
-bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32])
+bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32],
+                              const skr_id_t *collection)
 {
     skr_id_t writers[2];
-    return skr_roster_writers (self, device, writers, 2) > 1 || had_none (self, device);
+    return skr_roster_writers (self, device, writers, 2) > 1 || had_none (self, device, collection);
 }
 
-const skr_member_t *skr_roster_returned (const skr_roster_t *self)
+const skr_member_t *skr_roster_returned (const skr_roster_t *self, const skr_id_t *collection)
 {
     for (size_t i = 0; i < self->people_count; i++) {
         const skr_member_t *member = &self->people[i].member;
-        if (member->role != SKR_ROLE_NONE && skr_roster_has_returned (self, member->device)) {
+        if (skr_roster_role (self, member->device, collection) != SKR_ROLE_NONE
+            && skr_roster_has_returned (self, member->device, collection)) {
             return member;
         }
     }

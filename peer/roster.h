@@ -142,11 +142,13 @@ skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
    leave the reckoning of what is stable. */
 bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection,
                             const skr_clock_t *clock);
-/* Has nobody come back: no device that had two writers (restored, cloned, closed and opened again),
-   or got a right back after it had none? Whoever came back may lack what it reported once, and so
-   may name as seen, or as a cutoff, what is below a cut. NULL, or the first that did. */
-const skr_member_t *skr_roster_returned (const skr_roster_t *self);
-bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32]);
+/* Did a device come back: had two writers (restored, cloned, closed and opened again), or got a
+   right back after it had none? It may lack what it reported once, and so may name as seen, or as a
+   cutoff, what is below a cut. The first that did and may read the collection, or NULL; and one
+   device, in a collection or (NULL) any. */
+const skr_member_t *skr_roster_returned (const skr_roster_t *self, const skr_id_t *collection);
+bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32],
+                              const skr_id_t *collection);
 bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32]);
 /* Was the device fenced, and has not come back under another? */
 bool skr_roster_is_fenced (const skr_roster_t *self, const uint8_t device[32]);

@@ -430,7 +430,7 @@ static saker_err_t rotate (skr_replica_t *replica)
 static bool has_returned (const skr_replica_t *replica)
 {
     return skr_roster_has_returned (skr_replica_roster (replica),
-                                    skr_device_key (skr_replica_device (replica)));
+                                    skr_device_key (skr_replica_device (replica)), NULL);
 }
 
 /* An admin changes the rights of another, or the keys; its next round commits that. */

@@ -258,7 +258,9 @@ static void check_cut (const sim_peer_t *peer, const skr_collection_t *collectio
     for (int i = 0; i < sim.peers_count; i++) {
         const seen_t *theirs = seen_of (i, &collection->id);
         const skr_member_t *member = skr_roster_by_device (roster, sim.peers[i].device);
-        bool out = sim.twins || (sim.rights && member && member->role == SKR_ROLE_NONE);
+        /* Who came back may find that others cut while it was out, and whoever takes theirs. */
+        bool out = sim.twins || (member && member->role == SKR_ROLE_NONE)
+                   || skr_roster_has_returned (roster, sim.peers[i].device, &collection->id);
         if (!sim.peers[i].damaged && !out && !sim.copies && !has_stored (theirs, cut)) {
             sim_fail ("peer %d has cut off changes of %s that peer %d has not stored", peer->no,
                       collection->name, i);
@@ -308,7 +310,8 @@ void sim_oracle_round (sim_peer_t *peer)
     for (size_t i = 0; i < count; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
         seen_t *before = seen_of (peer->no, &collection->id);
-        if (before->changes != collection->changes) {
+        if (before->changes != collection->changes
+            || !skr_clock_equal (&before->clock, &collection->clock)) {
             if (collection->changes < before->changes && !sim.rights) {
                 sim_fail ("peer %d has fewer changes in %s than before", peer->no,
                           collection->name);
@@ -622,7 +625,8 @@ static void check_seen (history_t *self, const author_t *author, const skr_chang
         skr_roster_by_writer (skr_replica_roster (replica_of (self->peer)), &change->writer);
     if (++self->changes <= seen_here->cut_changes || self->peer->damaged
         || (member && strcmp (member->name, SIM_LATE_NAME) == 0) || sim.copies || sim.twins
-        || skr_roster_returned (skr_replica_roster (replica_of (self->peer)))) {
+        || skr_roster_returned (skr_replica_roster (replica_of (self->peer)),
+                                &self->collection->id)) {
         return;
     }
     for (size_t i = 0; i < cut->count; i++) {
@@ -1338,15 +1342,16 @@ bool sim_oracle_logs_empty (void)
             return true; /* it may never report again */
         }
     }
-    const skr_replica_t *founder = replica_of (&sim.peers[0]);
-    if (sim_faults_no_pub () || (founder && skr_roster_returned (skr_replica_roster (founder)))) {
-        return true; /* what counts is told by beats; and nothing is cut where somebody came back */
+    if (sim_faults_no_pub ()) {
+        return true; /* what counts is told by beats */
     }
     for (int i = 0; i < sim.peers_count; i++) {
         const skr_replica_t *replica =
             is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
         for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
-            if (skr_cut_entries (replica, &skr_replica_collection_at (replica, k)->id)) {
+            const skr_id_t *id = &skr_replica_collection_at (replica, k)->id;
+            bool cuts = !skr_roster_returned (skr_replica_roster (replica), id);
+            if (cuts && skr_cut_entries (replica, id)) {
                 return false;
             }
         }
