@@ -431,7 +431,9 @@ typedef struct saker_holder_t {
     const char *id;   /* of the device, 16 hexadecimal digits */
     const char *why;  /* behind: it has not stored it; unheard: it reported nothing since the daemon
                          started; roster, own: its report does not count before the roster that it
-                         had, or its own changes, are here; fork: it has another change */
+                         had, or its own changes, are here; fork: it has another change;
+                         returned: it came back from a backup, or got a right back, and may lack
+                         what it had once: nothing is cut while it is a member */
     uint64_t missing; /* changes that it is not known to have */
     int64_t since_ms; /* 1970, of its last report that counts; 0: none since the daemon started */
     uint64_t changes, bytes; /* of the log that wait for it: from the first that it lacks on */

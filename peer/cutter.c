@@ -171,6 +171,13 @@ static saker_err_t hear_all (skr_cutter_t *self, const skr_collection_t *collect
     return SAKER_OK;
 }
 
+static bool is_gated (const skr_cutter_t *self, const skr_collection_t *collection)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    return skr_roster_returned (roster, &collection->id)
+           || !skr_roster_is_drained (roster, &collection->id, &collection->clock);
+}
+
 static saker_err_t stable_clock (skr_cutter_t *self, const skr_collection_t *collection,
                                  watch_t *watch, skr_clock_t *clock, skr_clock_t *foldable)
 {
@@ -178,9 +185,7 @@ static saker_err_t stable_clock (skr_cutter_t *self, const skr_collection_t *col
     SKR_TRY (hear_all (self, collection, &watch->stable, &count));
     SKR_TRY (skr_stable_foldable (&watch->stable, self->members, count,
                                   skr_cut_clock (self->replica, &collection->id), foldable));
-    const skr_roster_t *roster = skr_replica_roster (self->replica);
-    if (skr_roster_returned (roster, &collection->id)
-        || !skr_roster_is_drained (roster, &collection->id, &collection->clock)) {
+    if (is_gated (self, collection)) {
         foldable->count = clock->count = 0; /* safe before small */
         return SAKER_OK;
     }
@@ -475,13 +480,38 @@ static saker_err_t plan_holders (skr_cutter_t *self, const skr_collection_t *col
     return error;
 }
 
+/* The first that came back holds all of the log, whatever it reported. */
+static void plan_returned (const skr_cutter_t *self, const skr_collection_t *collection,
+                           const skr_clock_t **counted, skr_cut_plan_t *plan)
+{
+    const skr_member_t *member =
+        skr_roster_returned (skr_replica_roster (self->replica), &collection->id);
+    size_t at = 0;
+    if (!member) {
+        return;
+    }
+    while (at < plan->holders_count && plan->holders[at].member != member) {
+        at++;
+    }
+    plan->holders_count += at == plan->holders_count;
+    plan->holders[at] =
+        (skr_cut_holder_t){.member = member,
+                           .verdict = SKR_VERDICT_RETURNED,
+                           .missing = skr_cut_entries (self->replica, &collection->id)};
+    counted[at] = NULL;
+}
+
 static saker_err_t plan_all (skr_cutter_t *self, const skr_collection_t *collection, watch_t *watch,
                              const skr_clock_t **counted, size_t count, skr_cut_plan_t *plan)
 {
     skr_clock_t stable = {0};
     SKR_TRY (plan_holders (self, collection, &watch->stable, count, counted, plan));
+    plan_returned (self, collection, counted, plan);
     saker_err_t error =
         skr_stable_clock (&watch->stable, self->members, count, &collection->clock, &stable);
+    if (is_gated (self, collection)) {
+        stable.count = 0;
+    }
     error = error ? error : plan_walk (self, collection, &stable, counted, plan);
     skr_clock_free (&stable);
     return error;
@@ -499,8 +529,8 @@ saker_err_t skr_cutter_plan (skr_cutter_t *self, const skr_collection_t *collect
         return no_memory ();
     }
     SKR_TRY (hear_all (self, collection, &watch->stable, &count));
-    const skr_clock_t **counted = calloc (count + 1, sizeof *counted);
-    plan->holders = calloc (count + 1, sizeof *plan->holders);
+    const skr_clock_t **counted = calloc (count + 2, sizeof *counted);
+    plan->holders = calloc (count + 2, sizeof *plan->holders);
     saker_err_t error = counted && plan->holders ? SAKER_OK : no_memory ();
     error = error ? error : plan_all (self, collection, watch, counted, count, plan);
     free (counted);

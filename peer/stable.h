@@ -17,9 +17,10 @@
 typedef enum skr_verdict_t {
     SKR_VERDICT_UNHEARD = 0, /* it told nothing of the collection yet */
     SKR_VERDICT_COUNTS,
-    SKR_VERDICT_ROSTER, /* told under a roster that is not here yet, or that it did not tell */
-    SKR_VERDICT_OWN,    /* changes that the member made are not here yet */
-    SKR_VERDICT_FORKED, /* it counts, but for a writer of whom it has another change */
+    SKR_VERDICT_ROSTER,   /* told under a roster that is not here yet, or that it did not tell */
+    SKR_VERDICT_OWN,      /* changes that the member made are not here yet */
+    SKR_VERDICT_FORKED,   /* it counts, but for a writer of whom it has another change */
+    SKR_VERDICT_RETURNED, /* it came back (peer/roster.h), so nothing is cut; said of plans only */
 } skr_verdict_t;
 
 /* What one member has surely stored. */

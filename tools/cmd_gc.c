@@ -48,6 +48,13 @@ static void say_holder (const saker_holder_t *holder, char *text, size_t size)
                   holder->peer, bytes);
         return;
     }
+    if (strcmp (holder->why, "returned") == 0) {
+        snprintf (text, size,
+                  "%s came back (from a backup, or got a right again) and may lack what it had: "
+                  "nothing is cut until it is revoked and joins as a new device; %s wait for it",
+                  holder->peer, bytes);
+        return;
+    }
     const char *why = strcmp (holder->why, "roster") == 0
                           ? "; its report waits for the roster that it had"
                       : strcmp (holder->why, "own") == 0 ? "; its report waits for its own changes"
