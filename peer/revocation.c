@@ -399,7 +399,7 @@ static saker_err_t check_target (const skr_replica_t *self, const skr_member_t *
                                 skr_role_text (role))
                     : skr_fail (SAKER_EEXIST, "%s was revoked already", member->name);
     }
-    if (collection && member->role == SKR_ROLE_ADMIN) {
+    if (collection && member->role == SKR_ROLE_ADMIN && role < SKR_ROLE_WRITE) {
         return skr_fail (SAKER_EINPUT,
                          "%s is an admin, who holds every collection: change its "
                          "role in the mesh first",

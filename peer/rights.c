@@ -528,11 +528,12 @@ skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
 {
     const skr_person_t *person = skr_roster_person (self, device);
     skr_role_t role = person ? person->member.role : SKR_ROLE_NONE;
-    if (role == SKR_ROLE_NONE || role == SKR_ROLE_ADMIN || is_mesh (collection)) {
+    if (role == SKR_ROLE_NONE || is_mesh (collection)) {
         return role;
     }
+    bool admin = role == SKR_ROLE_ADMIN;
     apply_stated (self, device, collection, &role);
-    return role;
+    return admin && role < SKR_ROLE_READ ? SKR_ROLE_READ : role;
 }
 
 bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection,

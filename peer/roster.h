@@ -135,7 +135,8 @@ const skr_roster_key_t *skr_roster_key_at (const skr_roster_t *self, size_t inde
    is open; 0: nothing of it does. */
 uint64_t skr_roster_limit (const skr_roster_t *self, const skr_id_t *writer,
                            const skr_id_t *collection);
-/* What a device may do in a collection now. */
+/* What a device may do in a collection now. An admin reads every one; it may write where no role of
+   its own in that collection says otherwise. */
 skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
                             const skr_id_t *collection);
 /* Is all of the writers that were closed here, up to where they were (design 5)? Only then do they
