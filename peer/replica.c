@@ -33,11 +33,11 @@ static saker_err_t get_meta (skr_replica_t *self, const char *key, void *value, 
     return SAKER_OK;
 }
 
-static saker_err_t put_hlc (skr_replica_t *self)
+static saker_err_t put_time (skr_replica_t *self, const char *key, uint64_t time)
 {
     uint8_t value[8];
-    skr_put_u64 (value, self->hlc);
-    return put_meta (self, "hlc", value, sizeof value);
+    skr_put_u64 (value, time);
+    return put_meta (self, key, value, sizeof value);
 }
 
 static saker_err_t load_meta (skr_replica_t *self)
@@ -59,7 +59,7 @@ saker_err_t skr_replica_put_meta (skr_replica_t *self)
     SKR_TRY (put_meta (self, "mesh", self->mesh.bytes, sizeof self->mesh.bytes));
     SKR_TRY (put_meta (self, "incarnation", self->incarnation, sizeof self->incarnation));
     SKR_TRY (put_meta (self, "epoch", self->epoch.bytes, sizeof self->epoch.bytes));
-    return put_hlc (self);
+    return put_time (self, "hlc", self->hlc);
 }
 
 /* ---- the roster in memory */
@@ -193,7 +193,10 @@ static saker_err_t save_group (skr_replica_t *self)
     SKR_TRY (skr_cells_store_flush (self->cells));
     SKR_TRY (skr_holdings_save (self));
     if (self->hlc != self->hlc_shown) {
-        SKR_TRY (put_hlc (self));
+        SKR_TRY (put_time (self, "hlc", self->hlc));
+    }
+    if (self->start_due) {
+        SKR_TRY (put_time (self, "started", self->started_ms));
     }
     return skr_store_commit (self->store);
 }
@@ -211,6 +214,7 @@ saker_err_t skr_replica_commit (skr_replica_t *self)
     }
     skr_holdings_committed (self);
     skr_incarnation_committed (self);
+    self->start_due = false;
     self->hlc_shown = self->hlc;
     self->made_shown = self->made.size;
     self->roster_moved = false;
@@ -349,11 +353,9 @@ saker_err_t skr_replica_tidy (skr_replica_t *self)
     return skr_replica_commit (self);
 }
 
-/* On a full disk it counts all the same: what may be told twice is the order of this start and the
-   next, should the clock run back in between. */
+/* On a full disk it counts all the same, and is noted with the first group that the disk takes. */
 static saker_err_t note_start (skr_replica_t *self)
 {
-    uint8_t value[8];
     skr_span_t last;
     uint64_t now_ms = self->world->wall_ms (self->world->context);
     saker_err_t error =
@@ -363,13 +365,9 @@ static saker_err_t note_start (skr_replica_t *self)
     }
     uint64_t last_ms = error == SAKER_OK && last.size == 8 ? skr_get_u64 (last.data) : 0;
     self->started_ms = now_ms > last_ms ? now_ms : last_ms + 1;
-    skr_put_u64 (value, self->started_ms);
+    self->start_due = true;
     SKR_TRY (skr_replica_begin (self));
-    error = put_meta (self, "started", value, sizeof value);
-    error = error == SAKER_OK ? skr_replica_commit (self) : error;
-    if (error != SAKER_OK) {
-        skr_replica_abort (self);
-    }
+    error = skr_replica_commit (self);
     return error == SAKER_EFULL ? SAKER_OK : error;
 }
 

@@ -74,6 +74,7 @@ struct skr_replica_t {
     uint32_t next_no, next_no_shown;
 
     uint64_t started_ms;
+    bool start_due; /* to be noted with the next group */
     uint64_t hlc, hlc_shown;
     uint64_t roster_version;
     uint64_t closings;    /* of the roster, when limits were enforced last */
