@@ -131,8 +131,11 @@ static const skr_clock_t *roster_in (const skr_beat_t *beat)
 /* One order for all beats of a device: by the start of its process, the process, the number. Were
    it not one, as when the wall clock decides and runs back, beats that are passed on would replace
    each other in a circle, without end. */
-static bool is_newer (const skr_report_t *self, const skr_beat_t *beat)
+static bool is_newer (const skr_report_t *self, const skr_beat_t *beat, bool direct)
 {
+    if (direct && memcmp (beat->instance, self->instance, sizeof self->instance) != 0) {
+        return true;
+    }
     if (!self->number || beat->started_ms != self->started_ms) {
         return !self->number || beat->started_ms > self->started_ms;
     }
@@ -140,9 +143,9 @@ static bool is_newer (const skr_report_t *self, const skr_beat_t *beat)
     return order ? order > 0 : beat->number > self->number;
 }
 
-bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms)
+bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms)
 {
-    if (!is_newer (self, beat)) {
+    if (!is_newer (self, beat, direct)) {
         return false;
     }
     self->writer = beat->writer;

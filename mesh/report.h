@@ -41,8 +41,9 @@ typedef struct skr_report_t {
 } skr_report_t;
 
 /* Takes a verified beat. False when it is not newer than what is known: of what is passed on, each
-   beat is taken once. Takes what it tells. */
-bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, uint64_t mono_ms);
+   beat is taken once. direct: it came on our own link to that process, so another process of the
+   device (mesh/twin.h), of which somebody told, does not silence it. Takes what it tells. */
+bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms);
 /* Takes an answer about one collection, told under that roster (NULL: it was not told). Takes clock
    and hashes. */
 saker_err_t skr_report_answer (skr_report_t *self, skr_beat_entry_t *told,

@@ -196,7 +196,7 @@ static void take (skr_node_t *self, skr_link_t *author, skr_link_t *from, skr_be
     if (author == from) {
         memcpy (from->heard, beat->instance, sizeof from->heard);
     }
-    if (!skr_report_beat (&author->report, beat, mono_ms)) {
+    if (!skr_report_beat (&author->report, beat, author == from, mono_ms)) {
         return;
     }
     self->stats.beats_in++;

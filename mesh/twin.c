@@ -15,6 +15,7 @@
 #define REST_MIN_MS 10000 /* then it is looked for again */
 #define REST_MAX_MS 600000
 #define BEATS_MIN 5
+#define SILENT_MS 10000 /* no beat of it for so long: it may have ended */
 
 static const uint8_t *own_device (const skr_node_t *self)
 {
@@ -152,6 +153,8 @@ bool skr_twin_beat (skr_node_t *self, const skr_beat_t *beat)
         twin->heard_number = beat->number;
         twin->heard_count++;
     }
+    twin->heard_ms = skr_node_now (self);
+    twin->heard_started = beat->started_ms;
     bool known = twin->found && memcmp (twin->instance, beat->instance, sizeof twin->heard) == 0;
     if (known || twin->heard_count >= BEATS_MIN) {
         found (self, beat->instance, &beat->writer, "");
@@ -162,6 +165,12 @@ bool skr_twin_beat (skr_node_t *self, const skr_beat_t *beat)
 void skr_twin_turn (skr_node_t *self, uint64_t mono_ms)
 {
     skr_twin_t *twin = &self->twin;
+    if (twin->heard_started >= skr_replica_started_ms (self->replica)
+        && mono_ms >= twin->heard_ms + SILENT_MS) {
+        /* The latest start counts: to others we would be silent for ever. */
+        skr_replica_start_after (self->replica, twin->heard_started);
+        twin->heard_started = 0;
+    }
     const skr_link_t *link = skr_links_find (&self->links, own_device (self));
     if (link && !twin->looked_ms) {
         stop_looking (self);

@@ -24,7 +24,9 @@ typedef struct skr_twin_t {
     char ourselves[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* an address that turned out to be ours */
     /* beats of an instance that is not ours, before it was found in another way */
     uint8_t heard[SKR_WIRE_INSTANCE_BYTES];
-    uint64_t heard_number, heard_count, heard_ms;
+    uint64_t heard_number, heard_count;
+    uint64_t heard_ms;      /* mono, of its last beat */
+    uint64_t heard_started; /* of that beat */
 } skr_twin_t;
 
 #endif

@@ -456,6 +456,14 @@ uint64_t skr_replica_started_ms (const skr_replica_t *self)
     return self->started_ms;
 }
 
+void skr_replica_start_after (skr_replica_t *self, uint64_t other_ms)
+{
+    if (other_ms >= self->started_ms && other_ms < UINT64_MAX) {
+        self->started_ms = other_ms + 1;
+        self->start_due = true;
+    }
+}
+
 void skr_replica_stats (const skr_replica_t *self, skr_replica_stats_t *stats)
 {
     *stats = self->stats;

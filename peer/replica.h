@@ -72,6 +72,8 @@ const skr_member_t *skr_replica_self (const skr_replica_t *self);
 /* When it was opened: wall time in ms, but later than at any earlier opening of this store,
    whatever the clock says. */
 uint64_t skr_replica_started_ms (const skr_replica_t *self);
+/* Counts as started after another process of this device. */
+void skr_replica_start_after (skr_replica_t *self, uint64_t other_ms);
 void skr_replica_stats (const skr_replica_t *self, skr_replica_stats_t *stats);
 /* Changes with each change of the roster. */
 uint64_t skr_replica_roster_version (const skr_replica_t *self);

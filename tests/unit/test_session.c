@@ -476,7 +476,7 @@ static void beats_of_a_device_have_one_order (void)
         for (int k = 0; k < 60; k++) {
             size_t next = (size_t) (check_random (&chance) % 6);
             skr_beat_t beat = all[next];
-            if (skr_report_beat (&report, &beat, 1)) {
+            if (skr_report_beat (&report, &beat, false, 1)) {
                 CHECK (!taken || next > last);
                 last = next;
                 taken++;
