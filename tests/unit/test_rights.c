@@ -449,18 +449,22 @@ static void the_founder_cannot_be_revoked (void)
     tear_down ();
 }
 
-static void look_one_collection (void)
+static void look_one_collection_limits (void)
 {
     CHECK_INT (skr_roster_role (roster, key_of (&people[WENDY]), &shots), SKR_ROLE_READ);
-    CHECK_INT (skr_roster_role (roster, key_of (&people[WENDY]), &notes), SKR_ROLE_WRITE);
     CHECK_INT (limit_of (&people[WENDY], &shots), 5);
     CHECK (limit_of (&people[WENDY], &notes) == UINT64_MAX);
 }
 
-static void a_right_can_be_that_of_one_collection (void)
+static void look_one_collection (void)
+{
+    CHECK_INT (skr_roster_role (roster, key_of (&people[WENDY]), &notes), SKR_ROLE_WRITE);
+    look_one_collection_limits ();
+}
+
+static void only_read_shots (void)
 {
     skr_buf_t statement = {0};
-    set_up ();
     const skr_cutoff_t cutoff = {shots, people[WENDY].writer, 5};
     skr_closing_t closing = {.collection = shots,
                              .role = SKR_ROLE_READ,
@@ -471,7 +475,29 @@ static void a_right_can_be_that_of_one_collection (void)
     memcpy (closing.device, key_of (&people[WENDY]), sizeof closing.device);
     skr_statement_role (&statement, &closing);
     make_one (&people[ALICE], &statement);
+}
+
+static void a_right_can_be_that_of_one_collection (void)
+{
+    set_up ();
+    only_read_shots ();
     in_all_orders (look_one_collection);
+    tear_down ();
+}
+
+/* Otherwise it would write, under ever new incarnations, what counts nowhere. */
+static void look_admin_reads_shots (void)
+{
+    CHECK_INT (role_of (&people[WENDY]), SKR_ROLE_ADMIN);
+    look_one_collection_limits ();
+}
+
+static void an_admin_has_its_role_in_a_collection (void)
+{
+    set_up ();
+    only_read_shots ();
+    state (&people[BOB], &people[WENDY], false, SKR_ROLE_ADMIN, 0, NULL);
+    in_all_orders (look_admin_reads_shots);
     tear_down ();
 }
 
@@ -494,5 +520,6 @@ int main (int argc, char **argv)
     RUN (a_fenced_device_stays_a_member_and_comes_back);
     RUN (the_founder_cannot_be_revoked);
     RUN (a_right_can_be_that_of_one_collection);
+    RUN (an_admin_has_its_role_in_a_collection);
     return CHECK_END ();
 }
