@@ -118,14 +118,15 @@ static saker_err_t make_offer (skr_answerer_t *self, const skr_collection_t *col
     return SAKER_OK;
 }
 
-/* The snapshot of a collection that is kept, if it is not much older than the collection, and the
-   log goes on from it. */
+/* The snapshot of a collection that is kept, if it is not much older than the collection, nothing
+   in it was taken back since, and the log goes on from it. */
 static offer_t *kept_offer (skr_answerer_t *self, const skr_collection_t *collection)
 {
     for (size_t i = 0; i < SKR_ANSWER_SNAPSHOTS_MAX; i++) {
         offer_t *offer = &self->offers[i];
         if (offer->size && skr_id_equal (&offer->collection, &collection->id)
             && collection->changes - offer->changes <= collection->changes / 8
+            && skr_clock_covers (&collection->clock, &offer->clock)
             && skr_clock_covers (&offer->clock, skr_cut_clock (self->replica, &collection->id))) {
             return offer;
         }
