@@ -628,18 +628,18 @@ static void check_order (history_t *self, author_t *author, const skr_change_t *
     skr_clock_free (&deps);
 }
 
-/* design 5: no change arrives that is concurrent with one that was cut. Who came late is excepted:
-   it may write before it has anything. */
+/* design 5: no change arrives that is concurrent with one that was cut. Who came late, or came
+   back, is excepted: it may write before it has anything. */
 static void check_seen (history_t *self, const author_t *author, const skr_change_t *change)
 {
     const seen_t *seen_here = seen_of (self->peer->no, &self->collection->id);
     const skr_clock_t *cut = &seen_here->cut_clock;
-    const skr_member_t *member =
-        skr_roster_by_writer (skr_replica_roster (replica_of (self->peer)), &change->writer);
-    if (++self->changes <= seen_here->cut_changes || self->peer->damaged
+    const skr_roster_t *roster = skr_replica_roster (replica_of (self->peer));
+    const skr_member_t *member = skr_roster_by_writer (roster, &change->writer);
+    bool back = member && skr_roster_has_returned (roster, member->device, &self->collection->id);
+    if (++self->changes <= seen_here->cut_changes || self->peer->damaged || back
         || (member && strcmp (member->name, SIM_LATE_NAME) == 0) || sim.copies || sim.twins
-        || skr_roster_returned (skr_replica_roster (replica_of (self->peer)),
-                                &self->collection->id)) {
+        || skr_roster_returned (roster, &self->collection->id)) {
         return;
     }
     for (size_t i = 0; i < cut->count; i++) {
