@@ -108,6 +108,11 @@ bool skr_id_equal (const skr_id_t *one, const skr_id_t *other)
     return skr_id_compare (one, other) == 0;
 }
 
+bool skr_id_is_zero (const skr_id_t *self)
+{
+    return sodium_is_zero (self->bytes, sizeof self->bytes);
+}
+
 void skr_put_u32 (uint8_t *at, uint32_t value)
 {
     for (int i = 0; i < 4; i++) {

@@ -49,6 +49,8 @@ void skr_buf_wipe (skr_buf_t *self);
 
 int skr_id_compare (const skr_id_t *one, const skr_id_t *other);
 bool skr_id_equal (const skr_id_t *one, const skr_id_t *other);
+/* All zeros: the roster among the collections, and in a statement the whole mesh. */
+bool skr_id_is_zero (const skr_id_t *self);
 
 /* Big-endian integers, for keys that sort. */
 void skr_put_u32 (uint8_t *at, uint32_t value);

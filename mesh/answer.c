@@ -146,12 +146,6 @@ static offer_t *find_offer (skr_answerer_t *self, const uint8_t id[16])
 
 /* ---- one function a kind */
 
-static bool is_roster (const skr_collection_t *collection)
-{
-    static const skr_id_t roster;
-    return skr_id_equal (&collection->id, &roster);
-}
-
 static saker_err_t want_arguments (request_t *request, size_t count)
 {
     if (request->count != count) {
@@ -295,7 +289,7 @@ static saker_err_t answer_pull (request_t *request)
     if (error == SAKER_OK && !collection) {
         put_pull_head (request, NULL, SKR_WIRE_NO_MORE, 0);
     } else if (error == SAKER_OK && !have.count && collection->changes > SKR_ANSWER_SNAPSHOT_CHANGES
-               && !is_roster (collection)
+               && !skr_id_is_zero (&collection->id)
                && skr_replica_self (request->self->replica)->role >= SKR_ROLE_WRITE) {
         put_pull_head (request, collection, SKR_WIRE_TAKE_SNAPSHOT, 0);
     } else if (error == SAKER_OK) {

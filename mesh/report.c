@@ -119,9 +119,8 @@ static void take_told (skr_report_t *self, skr_report_entry_t *entry, skr_beat_e
 
 static const skr_clock_t *roster_in (const skr_beat_t *beat)
 {
-    static const skr_id_t roster;
     for (size_t i = 0; i < beat->entries_count; i++) {
-        if (skr_id_equal (&beat->entries[i].collection, &roster)) {
+        if (skr_id_is_zero (&beat->entries[i].collection)) {
             return &beat->entries[i].clock;
         }
     }

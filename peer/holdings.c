@@ -163,7 +163,7 @@ saker_err_t skr_holdings_touch (skr_replica_t *self, skr_held_t *held)
 
 static bool is_roster (const skr_held_t *held)
 {
-    return sodium_is_zero (held->live.id.bytes, sizeof held->live.id.bytes);
+    return skr_id_is_zero (&held->live.id);
 }
 
 static size_t id_at (const skr_replica_t *self, const skr_id_t *id)

@@ -38,11 +38,6 @@ void skr_keyring_destroy (skr_keyring_t **self_p)
     }
 }
 
-static bool is_mesh (const skr_id_t *collection)
-{
-    return sodium_is_zero (collection->bytes, sizeof collection->bytes);
-}
-
 static held_key_t *find_held (skr_keyring_t *self, const skr_roster_key_t *stated)
 {
     for (size_t i = 0; i < self->count; i++) {
@@ -191,7 +186,7 @@ static void give_key (const held_key_t *key, const skr_id_t *collection,
 {
     static const char words[] = "saker collection";
     crypto_generichash_state state;
-    if (!is_mesh (&key->collection)) {
+    if (!skr_id_is_zero (&key->collection)) {
         memcpy (raw, key->raw, SKR_SEAL_KEY_BYTES);
         return;
     }
@@ -210,7 +205,8 @@ saker_err_t skr_keyring_find (skr_keyring_t *self, const skr_id_t *collection,
     for (size_t i = 0; i < self->count; i++) {
         const held_key_t *held = &self->keys[i];
         if (memcmp (held->key_id, key_id, SKR_KEY_ID_BYTES) == 0
-            && (is_mesh (&held->collection) || skr_id_equal (&held->collection, collection))) {
+            && (skr_id_is_zero (&held->collection)
+                || skr_id_equal (&held->collection, collection))) {
             give_key (held, collection, key);
             return SAKER_OK;
         }

@@ -105,7 +105,7 @@ static size_t fitting (const cutoffs_t *cutoffs, size_t first)
 }
 
 /* As many statements as the cutoffs need; together they speak of all from `from` to `to`. */
-static saker_err_t put_closings (skr_stating_t *stating, skr_closing_t *closing, bool fence,
+static saker_err_t put_closings (skr_stating_t *stating, skr_closing_t *closing,
                                  const cutoffs_t *cutoffs)
 {
     const skr_id_t to = closing->to;
@@ -116,11 +116,7 @@ static saker_err_t put_closings (skr_stating_t *stating, skr_closing_t *closing,
         closing->cutoffs_count = count;
         at += count;
         closing->to = at < cutoffs->count ? before (&cutoffs->list[at].collection) : to;
-        if (fence) {
-            skr_statement_fence (&stating->buf, closing);
-        } else {
-            skr_statement_role (&stating->buf, closing);
-        }
+        skr_statement_role (&stating->buf, closing);
         SKR_TRY (skr_stating_end (stating));
         closing->from = at < cutoffs->count ? cutoffs->list[at].collection : closing->from;
     } while (at < cutoffs->count);
@@ -152,7 +148,7 @@ static saker_err_t state_role (skr_replica_t *self, const uint8_t device[32],
     closing.seen = skr_span_of (&seen);
     saker_err_t error = seen.failed ? no_memory () : list_cutoffs (self, device, only, &cutoffs);
     if (error == SAKER_OK) {
-        error = put_closings (&stating, &closing, false, &cutoffs);
+        error = put_closings (&stating, &closing, &cutoffs);
     }
     if (error == SAKER_OK) {
         error = skr_stating_make (&stating, self);

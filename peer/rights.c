@@ -34,11 +34,6 @@ typedef struct court_t {
     bool *admin;    /* by index of person: was one, by what counts */
 } court_t;
 
-static bool is_mesh (const skr_id_t *collection)
-{
-    return sodium_is_zero (collection->bytes, sizeof collection->bytes);
-}
-
 static bool same_device (const uint8_t one[32], const uint8_t other[32])
 {
     return memcmp (one, other, SKR_DEVICE_KEY_BYTES) == 0;
@@ -90,7 +85,7 @@ static const skr_id_t the_roster;
 /* A statement that takes the right to make roster statements. */
 static bool takes_stating (const skr_role_statement_t *role)
 {
-    return !role->fence && role->role < SKR_ROLE_ADMIN && is_mesh (&role->collection)
+    return !role->fence && role->role < SKR_ROLE_ADMIN && skr_id_is_zero (&role->collection)
            && speaks_of (role, &the_roster);
 }
 
@@ -223,7 +218,7 @@ static bool given_back (const skr_roster_t *self, const skr_role_statement_t *lo
         const skr_role_statement_t *other = &self->roles[i];
         bool same = skr_id_equal (&other->collection, &loss->collection)
                     && has_dot (other->seen, other->seen_count, &loss->stamp.dot);
-        bool here = is_mesh (&loss->collection) && !is_mesh (collection)
+        bool here = skr_id_is_zero (&loss->collection) && !skr_id_is_zero (collection)
                     && skr_id_equal (&other->collection, collection);
         if (other->counts && !other->fence && other->role >= role
             && same_device (other->device, loss->device) && (same || here)) {
@@ -290,7 +285,8 @@ static void find_admins (court_t *court)
         }
         for (size_t i = 0; i < self->roles_count; i++) {
             const skr_role_statement_t *role = &self->roles[i];
-            grew |= !role->fence && role->role == SKR_ROLE_ADMIN && is_mesh (&role->collection)
+            grew |= !role->fence && role->role == SKR_ROLE_ADMIN
+                    && skr_id_is_zero (&role->collection)
                     && raise_admin (court, role->device, &role->stamp.dot);
         }
     }
@@ -414,7 +410,8 @@ static void note_ever (skr_roster_t *self)
     for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *role = &self->roles[i];
         skr_person_t *person = skr_roster_person (self, role->device);
-        if (person && !role->fence && role->role > person->ever && is_mesh (&role->collection)) {
+        if (person && !role->fence && role->role > person->ever
+            && skr_id_is_zero (&role->collection)) {
             person->ever = role->role;
         }
     }
@@ -472,7 +469,7 @@ saker_err_t skr_roster_settle (skr_roster_t *self)
 /* May a statement close data of this collection? */
 static bool takes_writing (const skr_role_statement_t *role, const skr_id_t *collection)
 {
-    bool here = is_mesh (&role->collection) || skr_id_equal (&role->collection, collection);
+    bool here = skr_id_is_zero (&role->collection) || skr_id_equal (&role->collection, collection);
     return role->counts && speaks_of (role, collection)
            && (role->fence || (role->role < SKR_ROLE_WRITE && here));
 }
@@ -491,7 +488,8 @@ static bool ever_wrote (const skr_roster_t *self, const uint8_t device[32],
         const skr_role_statement_t *role = &self->roles[i];
         if (role->counts && !role->fence && role->role >= SKR_ROLE_WRITE
             && same_device (role->device, device)
-            && (is_mesh (&role->collection) || skr_id_equal (&role->collection, collection))) {
+            && (skr_id_is_zero (&role->collection)
+                || skr_id_equal (&role->collection, collection))) {
             return true;
         }
     }
@@ -528,7 +526,7 @@ skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
 {
     const skr_person_t *person = skr_roster_person (self, device);
     skr_role_t role = person ? person->member.role : SKR_ROLE_NONE;
-    if (role == SKR_ROLE_NONE || is_mesh (collection)) {
+    if (role == SKR_ROLE_NONE || skr_id_is_zero (collection)) {
         return role;
     }
     bool admin = role == SKR_ROLE_ADMIN;
@@ -555,7 +553,7 @@ static bool had_none (const skr_roster_t *self, const uint8_t device[32],
     for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *role = &self->roles[i];
         if (!role->fence && role->role == SKR_ROLE_NONE && same_device (role->device, device)
-            && (!collection || is_mesh (&role->collection)
+            && (!collection || skr_id_is_zero (&role->collection)
                 || skr_id_equal (&role->collection, collection))) {
             return true;
         }

@@ -11,7 +11,8 @@ build=${SAKER_BUILD:-$PWD}
 export LD_LIBRARY_PATH="$build/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 saker=$build/.libs/saker
 sakerd=$build/.libs/sakerd
-ready_s=60 # the longest that a daemon may take on a busy machine
+ready_s=60    # the longest that a daemon may take on a busy machine
+patience_s=30 # so long until_true tries
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/saker-cli-XXXXXX")
 declare -A pids=() pipes=() addresses=()
@@ -151,6 +152,21 @@ refuses ()
         not_ok "$what: exit status $status, not $wanted; stderr: $(head -c 400 "$work/err")"
     fi
 }
+
+# until_true WHAT COMMAND...: tries again until it succeeds.
+until_true ()
+{
+    local what=$1 i
+    shift
+    for ((i = 0; i < 10 * patience_s; i++)); do
+        if "$@" >"$work/out" 2>"$work/err"; then ok; return; fi
+        sleep 0.1
+    done
+    not_ok "$what: not within $patience_s s: $(head -c 300 "$work/err")"
+}
+
+# status NAME EXPRESSION: a part of a daemon's status, as json does.
+status () { on "$1" status --json | json "$2"; }
 
 # same WHAT GOT WANTED
 same ()

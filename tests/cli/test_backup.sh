@@ -7,19 +7,6 @@ writer=0
 end_writer () { if [ "$writer" != 0 ]; then kill -KILL "$writer" 2>/dev/null; wait "$writer" 2>/dev/null; writer=0; fi; }
 trap 'end_writer; clean_up' EXIT
 
-# until WHAT COMMAND...: tries again until it succeeds, for 30 s.
-until_true ()
-{
-    local what=$1 i
-    shift
-    for ((i = 0; i < 300; i++)); do
-        if "$@" >"$work/out" 2>"$work/err"; then ok; return; fi
-        sleep 0.1
-    done
-    not_ok "$what: not within 30 s: $(head -c 300 "$work/err")"
-}
-status () { on "$1" status --json | json "$2"; }
-
 umask 077
 echo 'correct horse battery' >"$work/pass"
 echo 'another horse battery' >"$work/wrong"

@@ -4,18 +4,6 @@
 # shellcheck source=tests/cli/lib.sh
 . "${srcdir:-.}/tests/cli/lib.sh"
 
-# until_true WHAT COMMAND...: tries again until it succeeds, for 30 s.
-until_true ()
-{
-    local what=$1 i
-    shift
-    for ((i = 0; i < 300; i++)); do
-        if "$@" >"$work/out" 2>"$work/err"; then ok; return; fi
-        sleep 0.1
-    done
-    not_ok "$what: not within 30 s: $(head -c 300 "$work/err")"
-}
-status () { on "$1" status --json | json "$2"; }
 has () { [ "$(on "$1" get "$2" "$3" 2>/dev/null)" = "$4" ]; }
 renewed () { [ "$(status "$1" "j['incarnation']['why']")" = "$2" ]; }
 told () { on "$1" status --json | json "j['twin']['what']" 2>/dev/null | grep -q "$2"; }

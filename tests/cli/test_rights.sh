@@ -3,17 +3,7 @@
 # shellcheck source=tests/cli/lib.sh
 . "${srcdir:-.}/tests/cli/lib.sh"
 
-# until WHAT COMMAND...: the command succeeds within a minute.
-until_true ()
-{
-    local what=$1 i
-    shift
-    for ((i = 0; i < 600; i++)); do
-        if "$@" >/dev/null 2>&1; then ok; return; fi
-        sleep 0.1
-    done
-    not_ok "$what: not within a minute"
-}
+patience_s=60
 shows () { [ "$(on "$1" get "$2" --raw 2>/dev/null)" = "$3" ]; }
 lacks () { ! on "$1" get "$2" >/dev/null 2>&1; }
 link_is () { [ "$(on "$1" peers --json | json "[p['link'] for p in j if p['name'] == '$2'][0]")" = "$3" ]; }

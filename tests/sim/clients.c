@@ -453,6 +453,21 @@ static void check_written (const operation_t *self, const written_t *written, sk
     }
 }
 
+/* What it says of the call; what follows is its body, or a sentence. */
+static saker_err_t open_answer (skr_cbor_t *cbor, skr_fields_t *head, skr_span_t answer)
+{
+    skr_cbor_open (cbor, answer);
+    skr_fields_open (head, cbor);
+    skr_fields_need (head, 0);
+    skr_cbor_get_uint (cbor);
+    skr_fields_need (head, 1);
+    skr_cbor_get_uint (cbor);
+    skr_fields_need (head, 2);
+    saker_err_t error = (saker_err_t) skr_cbor_get_uint (cbor);
+    skr_fields_need (head, 3);
+    return error;
+}
+
 static void take_reading (const operation_t *self, skr_span_t answer)
 {
     skr_cbor_t cbor;
@@ -461,15 +476,7 @@ static void take_reading (const operation_t *self, skr_span_t answer)
     if (sim_oracle_is_void (&sim.peers[self->peer], self->collection, &self->writer, self->seq)) {
         return; /* the right to write it was taken meanwhile */
     }
-    skr_cbor_open (&cbor, answer);
-    skr_fields_open (&head, &cbor);
-    skr_fields_need (&head, 0);
-    skr_cbor_get_uint (&cbor);
-    skr_fields_need (&head, 1);
-    skr_cbor_get_uint (&cbor);
-    skr_fields_need (&head, 2);
-    saker_err_t error = (saker_err_t) skr_cbor_get_uint (&cbor);
-    skr_fields_need (&head, 3);
+    saker_err_t error = open_answer (&cbor, &head, answer);
     if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
         if (!is_passing (error) && !sim.peers[self->peer].forked) {
             sim_fail ("peer %d does not let operation %u be read back: %s", self->peer,
@@ -508,15 +515,7 @@ void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
     if (!self || self->state != OPEN || self->peer != peer) {
         return;
     }
-    skr_cbor_open (&cbor, answer);
-    skr_fields_open (&head, &cbor);
-    skr_fields_need (&head, 0);
-    skr_cbor_get_uint (&cbor);
-    skr_fields_need (&head, 1);
-    skr_cbor_get_uint (&cbor);
-    skr_fields_need (&head, 2);
-    saker_err_t error = (saker_err_t) skr_cbor_get_uint (&cbor);
-    skr_fields_need (&head, 3);
+    saker_err_t error = open_answer (&cbor, &head, answer);
     if (cbor.error != SAKER_OK) {
         sim_fail ("peer %d answers what is no answer", peer);
     } else if (error == SAKER_OK) {
