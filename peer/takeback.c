@@ -156,20 +156,25 @@ static saker_err_t read_change (takeback_t *self, uint64_t position, skr_change_
                : skr_change_parse (change, skr_span_of (&self->raw));
 }
 
-/* The chain ends before this change, which tells the hash of that end. */
+/* The chain ends before this change, which tells the hash of that end. Where that end is below the
+   cut nobody knows its position any more: our next change had better name one writer too many. */
 static saker_err_t retreat (const takeback_t *self, const skr_change_t *change)
 {
     skr_chain_t chain = *skr_held_chain (self->held, &change->writer);
+    uint64_t position = 0;
     chain.seq = change->seq - 1;
-    chain.position = 0;
     memcpy (chain.hash, change->prev, sizeof chain.hash);
     if (chain.seq > 0) {
         saker_err_t error = skr_log_find (self->replica->store, SKR_GROUP, self->held->live.no,
-                                          chain.writer_no, chain.seq, &chain.position);
-        if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
-            return error; /* below the cut, everybody has it: nothing has to name it */
+                                          chain.writer_no, chain.seq, &position);
+        bool own = skr_id_equal (&chain.writer, &self->replica->writer);
+        if (error == SAKER_ENOTFOUND) {
+            position = own ? 0 : chain.position;
+        } else if (error != SAKER_OK) {
+            return error;
         }
     }
+    chain.position = position;
     return skr_holdings_retreat (self->replica, self->held, &chain);
 }
 
