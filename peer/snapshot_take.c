@@ -28,6 +28,7 @@
 #define GROUP_ITEMS_MAX 4096
 #define GROUP_BYTES_MAX (4u << 20)
 #define SENTENCE_BYTES 512
+#define HEADER_PAIRS 10
 
 /* One writer of the snapshot, and how far its part of the log was read. */
 typedef struct strand_t {
@@ -172,13 +173,17 @@ static saker_err_t read_identity (taking_t *taking, int64_t *last)
 {
     skr_cbor_t *cbor = &taking->cbor;
     skr_id_t id;
-    size_t pairs = skr_cbor_get_map (cbor, 10);
+    size_t pairs = skr_cbor_get_map (cbor, 64);
     want_key (cbor, last, 0);
     uint64_t version = skr_cbor_get_uint (cbor);
     SKR_TRY (check_cbor (taking));
-    if (version != SKR_SNAPSHOT_VERSION || pairs != 10) {
+    if (version != SKR_SNAPSHOT_VERSION) {
         return skr_fail (SAKER_EVERSION, "it has version %llu; this program knows version %d",
                          (unsigned long long) version, SKR_SNAPSHOT_VERSION);
+    }
+    if (pairs != HEADER_PAIRS) {
+        return skr_fail (SAKER_EINPUT, "its header has %zu parts where version %d has %d", pairs,
+                         SKR_SNAPSHOT_VERSION, HEADER_PAIRS);
     }
     want_key (cbor, last, 1);
     skr_cbor_get_fixed (cbor, id.bytes, sizeof id.bytes);
@@ -372,6 +377,17 @@ static saker_err_t check_author (const taking_t *taking, const skr_change_t *cha
                : skr_fail (SAKER_ERIGHT, "%s may not write", author->name);
 }
 
+/* What cannot be read could neither be taken back nor shown: it waits, as a change alone would. */
+static saker_err_t check_content (taking_t *taking, const skr_change_t *change)
+{
+    skr_content_t content = {0};
+    saker_err_t error = skr_replica_content (taking->replica, change, &taking->content, &content);
+    skr_content_free (&content);
+    return error == SAKER_ENOTFOUND
+               ? skr_wrap (SAKER_EWAIT, "the key of a change has not arrived yet")
+               : error;
+}
+
 /* The writer's next, by seq and chain; of the first above the cut only the seq can be wrong. */
 static saker_err_t check_chain (const strand_t *strand, const skr_change_t *change)
 {
@@ -456,6 +472,7 @@ static saker_err_t take_change (taking_t *taking)
         return skr_fail (SAKER_EINPUT, "it is not of this collection and clock");
     }
     SKR_TRY (check_author (taking, &change));
+    SKR_TRY (check_content (taking, &change));
     SKR_TRY (check_chain (strand, &change));
     SKR_TRY (check_deps (taking, &change));
     SKR_TRY (check_undo (undo));

@@ -1323,11 +1323,11 @@ static bool same_collections (const skr_replica_t *one, const skr_replica_t *oth
     return true;
 }
 
-/* Two processes with one key have found out, both of them. */
+/* Two processes with one key have found out, both of them: from others, if those speak with them. */
 static bool twins_know (void)
 {
     const sim_peer_t *one = &sim.peers[sim.cloned], *other = &sim.peers[sim.members];
-    return !sim.twins || one->damaged || other->damaged
+    return !sim.twins || is_outside (one) || one->damaged || other->damaged
            || (one->node && other->node && one->node->twin.found && other->node->twin.found);
 }
 

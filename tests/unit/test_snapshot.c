@@ -719,6 +719,23 @@ static void waits_for_the_roster (void)
     close_trio (&trio);
 }
 
+/* Its key came with a statement that the receiver has not yet. */
+static void waits_for_the_key (void)
+{
+    trio_t trio;
+    CHECK (open_trio (&trio));
+    CHECK_OK (skr_replica_begin (trio.pair.a));
+    CHECK_OK (skr_replica_rotate (trio.pair.a));
+    CHECK_OK (skr_replica_commit (trio.pair.a));
+    CHECK_OK (pair_set (trio.pair.a, collection, "one", 1));
+    CHECK_OK (make_file (trio.pair.a, &trio));
+    CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EWAIT, "key");
+    CHECK_OK (pair_sync (trio.pair.a, trio.c, &roster_id));
+    CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
+    CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    close_trio (&trio);
+}
+
 /* ---- killed while it is taken */
 
 static saker_err_t take_in_child (const trio_t *trio)
@@ -776,6 +793,7 @@ int main (int argc, char **argv)
     RUN (refuses_changes_of_ours_unshown);
     RUN (starts_above_a_cut);
     RUN (waits_for_the_roster);
+    RUN (waits_for_the_key);
     RUN (survives_a_kill);
     return CHECK_END ();
 }
