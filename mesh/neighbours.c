@@ -40,6 +40,7 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
     const skr_report_entry_t *entry = link ? skr_report_find (&link->report, collection) : NULL;
     memset (reported, 0, sizeof *reported);
     if (entry) {
+        reported->writer = link->report.writer;
         reported->clock = &entry->clock;
         reported->hashes = entry->hashes;
         reported->kept = entry->kept;

@@ -58,6 +58,7 @@ typedef struct skr_neighbour_t {
 
 /* What a member reported of a collection. */
 typedef struct skr_reported_t {
+    skr_id_t writer;           /* the incarnation that told */
     const skr_clock_t *clock;  /* borrowed until the next call; NULL: it never told */
     const uint64_t *hashes;    /* of the changes that the clock names, see skr_replica_hashes */
     const uint64_t *kept;      /* of each writer, how many changes are in its log */

@@ -164,8 +164,8 @@ static saker_err_t hear_all (skr_cutter_t *self, const skr_collection_t *collect
         skr_reported_t reported = {.clock = NULL};
         self->neighbours.reported (self->neighbours.context, self->members[i]->device,
                                    &collection->id, &reported);
-        const skr_testimony_t told = {reported.clock, reported.hashes, reported.kept,
-                                      reported.roster};
+        const skr_testimony_t told = {&reported.writer, reported.clock, reported.hashes,
+                                      reported.kept, reported.roster};
         SKR_TRY (skr_stable_hear (stable, self->members[i]->device, &told, &scene));
     }
     return SAKER_OK;
@@ -174,23 +174,31 @@ static saker_err_t hear_all (skr_cutter_t *self, const skr_collection_t *collect
 static bool is_gated (const skr_cutter_t *self, const skr_collection_t *collection)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
-    return skr_roster_returned (roster, &collection->id)
+    return skr_roster_doubled (roster, &collection->id)
            || !skr_roster_is_drained (roster, &collection->id, &collection->clock);
 }
 
+/* Who was fenced may still come and end some of the increments that the others have cut. */
+static bool may_fold (const skr_cutter_t *self, const skr_collection_t *collection)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    return self->folds && !skr_roster_fenced (roster)
+           && !skr_roster_returned (roster, &collection->id);
+}
+
+/* Safe before small: both are empty when it is not known what somebody has. */
 static saker_err_t stable_clock (skr_cutter_t *self, const skr_collection_t *collection,
                                  watch_t *watch, skr_clock_t *clock, skr_clock_t *foldable)
 {
     size_t count;
-    SKR_TRY (hear_all (self, collection, &watch->stable, &count));
-    SKR_TRY (skr_stable_foldable (&watch->stable, self->members, count,
-                                  skr_cut_clock (self->replica, &collection->id), foldable));
+    clock->count = foldable->count = 0;
     if (is_gated (self, collection)) {
-        foldable->count = clock->count = 0; /* safe before small */
         return SAKER_OK;
     }
-    if (!self->folds) {
-        foldable->count = 0;
+    SKR_TRY (hear_all (self, collection, &watch->stable, &count));
+    if (may_fold (self, collection)) {
+        SKR_TRY (skr_stable_foldable (&watch->stable, self->members, count,
+                                      skr_cut_clock (self->replica, &collection->id), foldable));
     }
     return skr_stable_clock (&watch->stable, self->members, count, &collection->clock, clock);
 }
@@ -480,12 +488,12 @@ static saker_err_t plan_holders (skr_cutter_t *self, const skr_collection_t *col
     return error;
 }
 
-/* The first that came back holds all of the log, whatever it reported. */
-static void plan_returned (const skr_cutter_t *self, const skr_collection_t *collection,
-                           const skr_clock_t **counted, skr_cut_plan_t *plan)
+/* A device that may write twice holds all of the log, whatever it reported. */
+static void plan_doubled (const skr_cutter_t *self, const skr_collection_t *collection,
+                          const skr_clock_t **counted, skr_cut_plan_t *plan)
 {
     const skr_member_t *member =
-        skr_roster_returned (skr_replica_roster (self->replica), &collection->id);
+        skr_roster_doubled (skr_replica_roster (self->replica), &collection->id);
     size_t at = 0;
     if (!member) {
         return;
@@ -506,7 +514,7 @@ static saker_err_t plan_all (skr_cutter_t *self, const skr_collection_t *collect
 {
     skr_clock_t stable = {0};
     SKR_TRY (plan_holders (self, collection, &watch->stable, count, counted, plan));
-    plan_returned (self, collection, counted, plan);
+    plan_doubled (self, collection, counted, plan);
     saker_err_t error =
         skr_stable_clock (&watch->stable, self->members, count, &collection->clock, &stable);
     if (is_gated (self, collection)) {

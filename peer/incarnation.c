@@ -2,6 +2,7 @@
 
      "home"     machine 16, born u64, file u64, boot token 8, the one before 8
      "renewed"  why u8, wall time u64
+     "earlier"  the writers before this one that this store alone had: 16 each
 
    The boot file is BOOT_PREFIX and its token in digits. Its turn: the new token is committed with
    the old one beside it, then the new file is made, then the old one is removed; so whichever of
@@ -19,6 +20,8 @@
 
 #define HOME_KEY "home"
 #define RENEWED_KEY "renewed"
+#define EARLIER_KEY "earlier"
+#define EARLIER_MAX 64
 #define TOKEN_BYTES 8
 #define HOME_BYTES (16 + 8 + 8 + 2 * TOKEN_BYTES)
 #define RENEWED_BYTES 9
@@ -39,6 +42,8 @@ static const struct {
                                 "numbers: it was put back to an older state, or a copy of it runs"},
     [SKR_DOUBT_TWIN] = {"twin", "a copy of this store runs on another machine"},
     [SKR_DOUBT_CLOSED] = {"closed", "a right of this device was taken, and given back"},
+    [SKR_DOUBT_FENCED] = {"fenced", "this device was away for so long that the others stopped "
+                                    "waiting for it"},
 };
 
 const char *skr_doubt_text (skr_doubt_t why)
@@ -102,9 +107,45 @@ static saker_err_t introduce (skr_replica_t *self)
     return skr_wrap (error, "introduce this device");
 }
 
+/* A writer that was closed while this store was the one that had it: what it wrote is ours to issue
+   again. Of a store that was copied nobody knows which of the copies would. */
+static saker_err_t note_earlier (skr_replica_t *self, skr_doubt_t why)
+{
+    skr_buf_t record = {0};
+    skr_span_t known;
+    saker_err_t error =
+        skr_store_get (self->store, SKR_GROUP, SKR_META, skr_span_text (EARLIER_KEY), &known);
+    bool alone = why == SKR_DOUBT_CLOSED || why == SKR_DOUBT_FENCED;
+    skr_buf_append (&record, self->writer.bytes, alone ? sizeof self->writer.bytes : 0);
+    if (error == SAKER_OK && alone) {
+        size_t most = (size_t) (EARLIER_MAX - 1) * sizeof self->writer.bytes;
+        skr_buf_append (&record, known.data, known.size < most ? known.size : most);
+    }
+    if (error == SAKER_OK || error == SAKER_ENOTFOUND) {
+        error = record.failed ? skr_fail (SAKER_ENOMEM, "out of memory")
+                              : put_meta (self, EARLIER_KEY, record.data, record.size);
+    }
+    skr_buf_free (&record);
+    return error;
+}
+
+saker_err_t skr_incarnation_earlier (skr_replica_t *self, const skr_id_t *writer, bool *earlier)
+{
+    skr_span_t known;
+    saker_err_t error =
+        skr_store_get (self->store, SKR_GROUP, SKR_META, skr_span_text (EARLIER_KEY), &known);
+    *earlier = false;
+    for (size_t at = 0; error == SAKER_OK && at + sizeof writer->bytes <= known.size;
+         at += sizeof writer->bytes) {
+        *earlier |= memcmp (known.data + at, writer->bytes, sizeof writer->bytes) == 0;
+    }
+    return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+}
+
 static saker_err_t renew (skr_replica_t *self, skr_doubt_t why)
 {
     uint8_t record[RENEWED_BYTES];
+    SKR_TRY (note_earlier (self, why));
     self->renewal.why = why;
     self->renewal.wall_ms = self->world->wall_ms (self->world->context);
     randombytes_buf (self->incarnation, sizeof self->incarnation);

@@ -29,6 +29,7 @@ typedef enum skr_doubt_t {
     SKR_DOUBT_FORK,     /* others have another change than we, under one seq of our writer */
     SKR_DOUBT_TWIN,     /* another process runs with our key and writer */
     SKR_DOUBT_CLOSED,   /* a right was taken and given back: the writer stays closed */
+    SKR_DOUBT_FENCED,   /* a fence closed the writer: this is the device's return */
     SKR_DOUBTS
 } skr_doubt_t;
 
@@ -50,6 +51,9 @@ saker_err_t skr_replica_open_as (skr_replica_t **self_p, const char *folder, skr
 /* Takes a new incarnation, in the open group or one of its own: writer and epoch change, open
    tickets end (their use may be noted elsewhere), and the new writer introduces itself. */
 saker_err_t skr_incarnation_renew (skr_replica_t *self, skr_doubt_t why) SKR_MUST_USE;
+/* In a group: was this a writer of this store alone, until it was closed? */
+saker_err_t skr_incarnation_earlier (skr_replica_t *self, const skr_id_t *writer,
+                                     bool *earlier) SKR_MUST_USE;
 /* When the store is opened: compares, takes a new incarnation when one is due (in any case when
    `why` is given), introduces the writer on its first start, notes where the store lives, and turns
    the boot file. A full disk is borne as long as nothing of this is necessary. */

@@ -202,6 +202,11 @@ saker_err_t skr_replica_admit (skr_replica_t *self, const uint8_t ticket_key[32]
    device itself; SAKER_EEXIST: it has that role already. */
 saker_err_t skr_replica_set_role (skr_replica_t *self, const uint8_t device[32],
                                   const char *collection, skr_role_t role) SKR_MUST_USE;
+/* Fences a member that is away: nobody waits for it any more, its writers are closed at what this
+   peer has of them, and it comes back as a new incarnation (reissue.h). SAKER_ERIGHT: not an admin,
+   or an admin is meant; SAKER_EUSAGE: this device itself; SAKER_EEXIST: it is fenced already, or
+   revoked. */
+saker_err_t skr_replica_fence (skr_replica_t *self, const uint8_t device[32]) SKR_MUST_USE;
 /* Makes new keys: of the mesh, and of each collection that has its own. */
 saker_err_t skr_replica_rotate (skr_replica_t *self) SKR_MUST_USE;
 /* States the keys that this device holds for members that may read and have no copy: they were

@@ -182,6 +182,10 @@ saker_err_t skr_replica_check_sums (skr_replica_t *self) SKR_MUST_USE;
 /* Takes back, in a group, whatever is above the limit of its writer (design 8). Costs nothing when
    no limit can have moved. */
 saker_err_t skr_replica_enforce (skr_replica_t *self) SKR_MUST_USE;
+/* Where one of our void changes is kept, in SKR_VOID. */
+#define SKR_VOID_KEY_BYTES 40
+void skr_void_key (const skr_id_t *collection, const skr_id_t *writer, uint64_t seq,
+                   uint8_t key[SKR_VOID_KEY_BYTES]);
 
 /* ---- write.c */
 

@@ -106,7 +106,7 @@ static size_t fitting (const cutoffs_t *cutoffs, size_t first)
 
 /* As many statements as the cutoffs need; together they speak of all from `from` to `to`. */
 static saker_err_t put_closings (skr_stating_t *stating, skr_closing_t *closing,
-                                 const cutoffs_t *cutoffs)
+                                 const cutoffs_t *cutoffs, bool fence)
 {
     const skr_id_t to = closing->to;
     size_t at = 0;
@@ -116,7 +116,11 @@ static saker_err_t put_closings (skr_stating_t *stating, skr_closing_t *closing,
         closing->cutoffs_count = count;
         at += count;
         closing->to = at < cutoffs->count ? before (&cutoffs->list[at].collection) : to;
-        skr_statement_role (&stating->buf, closing);
+        if (fence) {
+            skr_statement_fence (&stating->buf, closing);
+        } else {
+            skr_statement_role (&stating->buf, closing);
+        }
         SKR_TRY (skr_stating_end (stating));
         closing->from = at < cutoffs->count ? cutoffs->list[at].collection : closing->from;
     } while (at < cutoffs->count);
@@ -134,28 +138,37 @@ static void set_range (skr_closing_t *closing, const skr_id_t *collection, skr_r
     }
 }
 
-static saker_err_t state_role (skr_replica_t *self, const uint8_t device[32],
-                               const skr_id_t *collection, skr_role_t role)
+/* `seen` is what the statement supersedes; cutoffs in one collection or (NULL) in all. */
+static saker_err_t state_closing (skr_replica_t *self, skr_closing_t *closing, skr_buf_t *seen,
+                                  const skr_id_t *only, bool fence)
 {
     skr_stating_t stating = {0};
-    skr_closing_t closing = {.role = role};
-    skr_buf_t seen = {0};
     cutoffs_t cutoffs = {0};
-    const skr_id_t *only = collection ? collection : role < SKR_ROLE_WRITE ? NULL : &the_mesh;
-    memcpy (closing.device, device, sizeof closing.device);
-    set_range (&closing, collection, role);
-    skr_roster_seen (self->roster, device, collection ? collection : &the_mesh, &seen);
-    closing.seen = skr_span_of (&seen);
-    saker_err_t error = seen.failed ? no_memory () : list_cutoffs (self, device, only, &cutoffs);
+    closing->seen = skr_span_of (seen);
+    saker_err_t error =
+        seen->failed ? no_memory () : list_cutoffs (self, closing->device, only, &cutoffs);
     if (error == SAKER_OK) {
-        error = put_closings (&stating, &closing, &cutoffs);
+        error = put_closings (&stating, closing, &cutoffs, fence);
     }
     if (error == SAKER_OK) {
         error = skr_stating_make (&stating, self);
     }
     free (cutoffs.list);
-    skr_buf_free (&seen);
     skr_stating_free (&stating);
+    return error;
+}
+
+static saker_err_t state_role (skr_replica_t *self, const uint8_t device[32],
+                               const skr_id_t *collection, skr_role_t role)
+{
+    skr_closing_t closing = {.role = role};
+    skr_buf_t seen = {0};
+    const skr_id_t *only = collection ? collection : role < SKR_ROLE_WRITE ? NULL : &the_mesh;
+    memcpy (closing.device, device, sizeof closing.device);
+    set_range (&closing, collection, role);
+    skr_roster_seen (self->roster, device, collection ? collection : &the_mesh, &seen);
+    saker_err_t error = state_closing (self, &closing, &seen, only, false);
+    skr_buf_free (&seen);
     return error;
 }
 
@@ -446,4 +459,49 @@ saker_err_t skr_replica_set_role (skr_replica_t *self, const uint8_t device[32],
         member.role = role;
     }
     return change_keys (self, &member, collection, old, role);
+}
+
+/* ---- fences */
+
+/* An admin's statements close others at what it has: one that nobody waits for could name less than
+   all others have let go of. */
+static saker_err_t check_fence (const skr_replica_t *self, const skr_member_t *member)
+{
+    SKR_TRY (skr_replica_check_group (self));
+    SKR_TRY (check_admin (self));
+    if (memcmp (member->device, skr_device_key (self->device), 32) == 0) {
+        return skr_fail (SAKER_EUSAGE, "a device does not fence itself: it is not away");
+    }
+    if (skr_roster_is_founder (self->roster, member->device)) {
+        return skr_fail (SAKER_ERIGHT, "%s founded the mesh: it is waited for", member->name);
+    }
+    if (member->role == SKR_ROLE_ADMIN) {
+        return skr_fail (SAKER_ERIGHT,
+                         "%s is an admin, and is waited for: take that from it first, with saker "
+                         "role %s write",
+                         member->name, member->name);
+    }
+    if (member->role == SKR_ROLE_NONE) {
+        return skr_fail (SAKER_EEXIST, "%s was revoked: nobody waits for it", member->name);
+    }
+    return skr_roster_is_fenced (self->roster, member->device) ? skr_fail (
+               SAKER_EEXIST, "%s was fenced already, and has not come back", member->name)
+                                                               : SAKER_OK;
+}
+
+saker_err_t skr_replica_fence (skr_replica_t *self, const uint8_t device[32])
+{
+    const skr_member_t *member = skr_roster_by_device (self->roster, device);
+    skr_closing_t closing = {.role = SKR_ROLE_NONE};
+    skr_buf_t seen = {0};
+    if (!member) {
+        return skr_fail (SAKER_ENOTFOUND, "no such member");
+    }
+    SKR_TRY (check_fence (self, member));
+    memcpy (closing.device, device, sizeof closing.device);
+    memset (closing.to.bytes, 0xff, sizeof closing.to.bytes);
+    skr_roster_seen (self->roster, device, NULL, &seen);
+    saker_err_t error = state_closing (self, &closing, &seen, NULL, true);
+    skr_buf_free (&seen);
+    return error;
 }

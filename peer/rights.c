@@ -9,7 +9,8 @@
      - those that close each other in a ring (two admins who revoke each other) all count.
    Then admissions are followed from the founder on; what was stated by who turns out never to have
    been an admin is left out, and the rest is looked at again. Fences always count: they take no
-   right, and a fence that stopped counting would bring back what was issued anew since. */
+   right, and a fence that stopped counting would bring back what was issued anew since. What an
+   admin stated beyond a fence of its own does not: it may name less than all others have cut. */
 
 #include "peer/roster_internal.h"
 
@@ -198,12 +199,12 @@ static void decide (court_t *court)
 {
     for (size_t i = 0; i < court->roster->roles_count; i++) {
         court->trials[i].verdict = UNDECIDED;
-        court->roster->roles[i].counts = false;
+        court->roster->roles[i].counts &= court->roster->roles[i].fence;
     }
     while (decide_plain (court) || decide_rings (court)) {
     }
     for (size_t i = 0; i < court->roster->roles_count; i++) {
-        court->roster->roles[i].counts = on_trial (court, i) && court->trials[i].verdict == COUNTS;
+        court->roster->roles[i].counts |= on_trial (court, i) && court->trials[i].verdict == COUNTS;
     }
 }
 
@@ -244,7 +245,8 @@ static uint64_t roster_limit (const skr_roster_t *self, const skr_writer_t *writ
     const skr_person_t *person = skr_roster_person (self, writer->device);
     for (size_t i = 0; i < self->roles_count && !(person && person->founder); i++) {
         const skr_role_statement_t *role = &self->roles[i];
-        if (role->counts && takes_stating (role) && same_device (role->device, writer->device)) {
+        bool closing = role->counts && (role->fence || takes_stating (role));
+        if (closing && same_device (role->device, writer->device)) {
             uint64_t here = limit_by (self, role, writer, &the_roster, SKR_ROLE_ADMIN);
             limit = here < limit ? here : limit;
         }
@@ -298,7 +300,7 @@ static bool leave_out (court_t *court)
     bool any = false;
     for (size_t i = 0; i < court->roster->roles_count; i++) {
         trial_t *trial = &court->trials[i];
-        if (court->roster->roles[i].counts
+        if (court->roster->roles[i].counts && !court->roster->roles[i].fence
             && !court->admin[trial->person - court->roster->people]) {
             trial->left_out = true;
             any = true;
@@ -314,10 +316,7 @@ static void count_statements (court_t *court)
     skr_roster_t *self = court->roster;
     for (size_t i = 0; i < self->roles_count; i++) {
         skr_role_statement_t *role = &self->roles[i];
-        const trial_t *trial = &court->trials[i];
-        if (role->fence) {
-            role->counts = trial->person && trial->person->ever == SKR_ROLE_ADMIN;
-        } else if (!takes_stating (role)) {
+        if (!role->fence && !takes_stating (role)) {
             const skr_person_t *person = skr_roster_person (self, role->device);
             role->counts = !(person && person->founder) && is_admins (court, &role->stamp.dot);
         }
@@ -405,6 +404,40 @@ static void describe_people (skr_roster_t *self)
     }
 }
 
+/* Has some writer of the device seen the fence: did it come back? */
+static bool came_back (const skr_roster_t *self, const skr_role_statement_t *fence)
+{
+    for (size_t i = 0; i < self->writers_count; i++) {
+        if (same_device (self->writers[i].device, fence->device)
+            && saw (&self->writers[i], fence)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is asked of each person all the time. */
+static void note_standing (skr_roster_t *self)
+{
+    for (size_t i = 0; i < self->people_count; i++) {
+        self->people[i].writers_count = 0;
+        self->people[i].fenced = false;
+    }
+    for (size_t i = 0; i < self->writers_count; i++) {
+        skr_person_t *person = skr_roster_person (self, self->writers[i].device);
+        if (person) {
+            person->writers_count++;
+        }
+    }
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        skr_person_t *person = skr_roster_person (self, role->device);
+        if (person && role->fence && role->counts && !person->fenced) {
+            person->fenced = !came_back (self, role);
+        }
+    }
+}
+
 static void note_ever (skr_roster_t *self)
 {
     for (size_t i = 0; i < self->roles_count; i++) {
@@ -417,16 +450,42 @@ static void note_ever (skr_roster_t *self)
     }
 }
 
-static void hear (court_t *court)
+/* Is a statement beyond a fence of its author? */
+static bool is_fenced_off (const skr_roster_t *self, const skr_writer_t *author, uint64_t seq)
+{
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        if (role->fence && role->counts && same_device (role->device, author->device)
+            && !saw (author, role) && seq > cutoff_of (role, &the_roster, &author->writer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void call_in (court_t *court)
 {
     skr_roster_t *self = court->roster;
     for (size_t i = 0; i < self->roles_count; i++) {
-        const skr_writer_t *author = skr_roster_writer (self, &self->roles[i].stamp.dot.writer);
-        const skr_person_t *target = skr_roster_person (self, self->roles[i].device);
-        court->trials[i].author = author;
-        court->trials[i].person = author ? skr_roster_person (self, author->device) : NULL;
-        court->trials[i].left_out = !court->trials[i].person || (target && target->founder);
+        skr_role_statement_t *role = &self->roles[i];
+        const skr_writer_t *author = skr_roster_writer (self, &role->stamp.dot.writer);
+        trial_t *trial = &court->trials[i];
+        trial->author = author;
+        trial->person = author ? skr_roster_person (self, author->device) : NULL;
+        role->counts = role->fence && trial->person && trial->person->ever == SKR_ROLE_ADMIN;
     }
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        const skr_person_t *target = skr_roster_person (self, role->device);
+        trial_t *trial = &court->trials[i];
+        trial->left_out = !trial->person || (target && target->founder)
+                          || is_fenced_off (self, trial->author, role->stamp.dot.seq);
+    }
+}
+
+static void hear (court_t *court)
+{
+    call_in (court);
     do {
         decide (court);
         find_admins (court);
@@ -461,6 +520,7 @@ saker_err_t skr_roster_settle (skr_roster_t *self)
         count_all (self);
     }
     describe_people (self);
+    note_standing (self);
     return SAKER_OK;
 }
 
@@ -564,16 +624,41 @@ static bool had_none (const skr_roster_t *self, const uint8_t device[32],
 bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32],
                               const skr_id_t *collection)
 {
-    skr_id_t writers[2];
-    return skr_roster_writers (self, device, writers, 2) > 1 || had_none (self, device, collection);
+    const skr_person_t *person = skr_roster_person (self, device);
+    return person && (person->writers_count > 1 || had_none (self, device, collection));
 }
 
 const skr_member_t *skr_roster_returned (const skr_roster_t *self, const skr_id_t *collection)
 {
     for (size_t i = 0; i < self->people_count; i++) {
         const skr_member_t *member = &self->people[i].member;
-        if (skr_roster_role (self, member->device, collection) != SKR_ROLE_NONE
-            && skr_roster_has_returned (self, member->device, collection)) {
+        if (skr_roster_has_returned (self, member->device, collection)
+            && skr_roster_role (self, member->device, collection) != SKR_ROLE_NONE) {
+            return member;
+        }
+    }
+    return NULL;
+}
+
+/* How many writers of a device may still write in a collection. */
+static size_t open_writers (const skr_roster_t *self, const uint8_t device[32],
+                            const skr_id_t *collection)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->writers_count; i++) {
+        const skr_writer_t *writer = &self->writers[i];
+        count += same_device (writer->device, device)
+                 && skr_roster_limit (self, &writer->writer, collection) == UINT64_MAX;
+    }
+    return count;
+}
+
+const skr_member_t *skr_roster_doubled (const skr_roster_t *self, const skr_id_t *collection)
+{
+    for (size_t i = 0; i < self->people_count; i++) {
+        const skr_member_t *member = &self->people[i].member;
+        if (self->people[i].writers_count > 1
+            && open_writers (self, member->device, collection) > 1) {
             return member;
         }
     }
@@ -588,20 +673,49 @@ bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32])
 
 bool skr_roster_is_fenced (const skr_roster_t *self, const uint8_t device[32])
 {
-    for (size_t i = 0; i < self->roles_count; i++) {
+    const skr_person_t *person = skr_roster_person (self, device);
+    return person && person->fenced;
+}
+
+bool skr_roster_writer_is_fenced (const skr_roster_t *self, const skr_id_t *writer_id)
+{
+    const skr_writer_t *writer = skr_roster_writer (self, writer_id);
+    for (size_t i = 0; i < self->roles_count && writer; i++) {
         const skr_role_statement_t *role = &self->roles[i];
-        bool back = false;
-        if (!role->fence || !role->counts || !same_device (role->device, device)) {
-            continue;
-        }
-        for (size_t k = 0; k < self->writers_count && !back; k++) {
-            back = same_device (self->writers[k].device, device) && saw (&self->writers[k], role);
-        }
-        if (!back) {
+        if (role->fence && role->counts && same_device (role->device, writer->device)
+            && !saw (writer, role)) {
             return true;
         }
     }
     return false;
+}
+
+const skr_member_t *skr_roster_fenced (const skr_roster_t *self)
+{
+    for (size_t i = 0; i < self->people_count; i++) {
+        if (self->people[i].fenced && self->people[i].member.role != SKR_ROLE_NONE) {
+            return &self->people[i].member;
+        }
+    }
+    return NULL;
+}
+
+bool skr_roster_fence_closes (const skr_roster_t *self, const skr_id_t *writer_id,
+                              const skr_id_t *collection, uint64_t seq)
+{
+    const skr_writer_t *writer = skr_roster_writer (self, writer_id);
+    bool fenced = false;
+    for (size_t i = 0; i < self->roles_count && writer; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        if (same_device (role->device, writer->device) && takes_writing (role, collection)
+            && seq > limit_by (self, role, writer, collection, SKR_ROLE_WRITE)) {
+            if (!role->fence) {
+                return false;
+            }
+            fenced = true;
+        }
+    }
+    return fenced;
 }
 
 uint64_t skr_roster_closings (const skr_roster_t *self)

@@ -190,8 +190,8 @@ saker_err_t skr_roster_by_name (const skr_roster_t *self, const char *name,
 bool skr_roster_counts (const skr_roster_t *self, const skr_member_t *member,
                         const skr_id_t *collection)
 {
-    (void) self, (void) collection;
-    return member->role >= SKR_ROLE_READ;
+    (void) collection;
+    return member->role >= SKR_ROLE_READ && !skr_roster_is_fenced (self, member->device);
 }
 
 size_t skr_roster_count (const skr_roster_t *self)

@@ -109,10 +109,9 @@ size_t skr_roster_writers (const skr_roster_t *self, const uint8_t device[32], s
 const skr_id_t *skr_roster_mesh (const skr_roster_t *self);
 const char *skr_roster_mesh_name (const skr_roster_t *self); /* "" before FOUND */
 
-/* Is the cut of a collection held until this member has stored what goes (design 5)? Every member
-   that may read it is; one that may not cannot apply, nor write, anything in it. Revocations and
-   fences are to be looked at here: a device whose writers are closed no longer counts, once our
-   clock has reached their cutoff. */
+/* Is the cut of a collection held until this member has stored what goes (design 5)? By every
+   member that may read it: one that may not cannot apply, nor write, anything in it; and one that
+   was fenced is not waited for. See skr_roster_is_drained for what it may still be heard of. */
 bool skr_roster_counts (const skr_roster_t *self, const skr_member_t *member,
                         const skr_id_t *collection);
 
@@ -144,15 +143,26 @@ skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
 bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection,
                             const skr_clock_t *clock);
 /* Did a device come back: had two writers (restored, cloned, closed and opened again), or got a
-   right back after it had none? It may lack what it reported once, and so may name as seen, or as a
-   cutoff, what is below a cut. The first that did and may read the collection, or NULL; and one
-   device, in a collection or (NULL) any. */
+   right back after it had none? It may lack what it reported once, or what others have cut, and so
+   may name as seen, or as a cutoff, what is below a cut: nothing is folded any more, and it states
+   no cutoff before it has what the others have. The first that did and may read the collection, or
+   NULL; and one device, in a collection or (NULL) any. */
 const skr_member_t *skr_roster_returned (const skr_roster_t *self, const skr_id_t *collection);
 bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32],
                               const skr_id_t *collection);
+/* The first device of which more than one writer may still write in the collection, or NULL: it was
+   restored or cloned, so what the other store of it has, and will say, nobody knows. A fence closes
+   them all. */
+const skr_member_t *skr_roster_doubled (const skr_roster_t *self, const skr_id_t *collection);
 bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32]);
-/* Was the device fenced, and has not come back under another? */
+/* Was the device fenced, and has not come back with a writer that saw it? And the first member that
+   was, or NULL. */
 bool skr_roster_is_fenced (const skr_roster_t *self, const uint8_t device[32]);
+const skr_member_t *skr_roster_fenced (const skr_roster_t *self);
+/* Did a fence close this writer? And is it fences alone that make this change void? */
+bool skr_roster_writer_is_fenced (const skr_roster_t *self, const skr_id_t *writer);
+bool skr_roster_fence_closes (const skr_roster_t *self, const skr_id_t *writer,
+                              const skr_id_t *collection, uint64_t seq);
 /* Changes whenever some writer's limit may have. */
 uint64_t skr_roster_closings (const skr_roster_t *self);
 /* The statements about a device that no other supersedes, as `seen` (encoded): of `collection`, or

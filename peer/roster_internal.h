@@ -17,6 +17,8 @@ typedef struct skr_person_t {
     skr_stamp_t stamp;   /* of the latest admission */
     skr_role_t ever;     /* the highest that anybody ever stated */
     bool founder;
+    bool fenced;             /* and not come back */
+    size_t writers_count;    /* incarnations */
     bool described, granted; /* while what counts is added up */
 } skr_person_t;
 

@@ -78,19 +78,30 @@ static bool has_own (const skr_scene_t *scene, const uint8_t *device, const skr_
     return true;
 }
 
-static skr_verdict_t judge (const skr_scene_t *scene, const uint8_t *device,
+static skr_verdict_t judge (const skr_scene_t *scene, const skr_witness_t *witness,
                             const skr_testimony_t *told)
 {
     if (!told->clock) {
         return SKR_VERDICT_UNHEARD;
     }
-    if (!told->roster || !skr_clock_covers (scene->roster, told->roster)) {
+    if (!told->roster || !skr_clock_covers (scene->roster, told->roster)
+        || !skr_id_equal (told->writer, &witness->writer)) {
         return SKR_VERDICT_ROSTER;
     }
-    return has_own (scene, device, told->clock) ? SKR_VERDICT_COUNTS : SKR_VERDICT_OWN;
+    return has_own (scene, witness->device, told->clock) ? SKR_VERDICT_COUNTS : SKR_VERDICT_OWN;
 }
 
 /* ---- hearing */
+
+static void follow_writer (skr_witness_t *witness, const skr_roster_t *people)
+{
+    skr_id_t latest = {{0}};
+    (void) skr_roster_writers (people, witness->device, &latest, 1);
+    if (!skr_id_equal (&latest, &witness->writer)) {
+        witness->writer = latest;
+        witness->counted.count = witness->cut.count = 0;
+    }
+}
 
 /* Raises one entry, if the change is here and the same. */
 static saker_err_t count_tick (skr_witness_t *witness, const skr_scene_t *scene,
@@ -119,7 +130,8 @@ saker_err_t skr_stable_hear (skr_stable_t *self, const uint8_t device[SKR_DEVICE
     if (!witness) {
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
-    witness->verdict = judge (scene, device, told);
+    follow_writer (witness, scene->people);
+    witness->verdict = judge (scene, witness, told);
     if (witness->verdict != SKR_VERDICT_COUNTS) {
         return SAKER_OK;
     }

@@ -6,7 +6,8 @@
      - the roster that the member had when it told is applied here, so that a member admitted
        elsewhere is not forgotten,
    and of what it tells, an entry counts once that change is applied here with the same hash. What
-   counted once counts for good: a member stores what it has stored. */
+   counted once counts until the member takes a new incarnation: a store keeps what it has stored,
+   but who was restored may have another store. */
 
 #ifndef SKR_PEER_STABLE_H_INCLUDED
 #define SKR_PEER_STABLE_H_INCLUDED
@@ -17,15 +18,18 @@
 typedef enum skr_verdict_t {
     SKR_VERDICT_UNHEARD = 0, /* it told nothing of the collection yet */
     SKR_VERDICT_COUNTS,
-    SKR_VERDICT_ROSTER,   /* told under a roster that is not here yet, or that it did not tell */
+    SKR_VERDICT_ROSTER,   /* told under a roster that is not here yet, or that it did not tell; or
+                             by an incarnation before its last */
     SKR_VERDICT_OWN,      /* changes that the member made are not here yet */
     SKR_VERDICT_FORKED,   /* it counts, but for a writer of whom it has another change */
-    SKR_VERDICT_RETURNED, /* it came back (peer/roster.h), so nothing is cut; said of plans only */
+    SKR_VERDICT_RETURNED, /* it may write twice (skr_roster_doubled): nothing is cut; in plans only
+                           */
 } skr_verdict_t;
 
 /* What one member has surely stored. */
 typedef struct skr_witness_t {
     uint8_t device[SKR_DEVICE_KEY_BYTES];
+    skr_id_t writer;       /* its incarnation, of which this is known */
     skr_verdict_t verdict; /* on its last report */
     skr_clock_t counted;   /* never beyond our own clock */
     skr_clock_t cut;       /* below which it keeps no log; may be beyond our clock */
@@ -40,6 +44,7 @@ typedef struct skr_stable_t {
 
 /* What a member told of the collection. Borrows. */
 typedef struct skr_testimony_t {
+    const skr_id_t *writer;    /* the incarnation that told */
     const skr_clock_t *clock;  /* NULL: nothing yet */
     const uint64_t *hashes;    /* one a tick; NULL: it told none, so nothing counts */
     const uint64_t *kept;      /* one a tick; NULL: it told nothing of its cut */

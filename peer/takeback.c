@@ -13,13 +13,11 @@
    back from there. Readers of the feed would not hear that what they were told is gone: the feed
    begins a new epoch. */
 
-#include "peer/replica_internal.h"
+#include "peer/reissue.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define VOID_KEY_BYTES 40 /* collection id, writer id, seq */
 
 typedef struct takeback_t {
     skr_replica_t *replica;
@@ -227,16 +225,22 @@ static bool is_own (const skr_replica_t *self, const skr_id_t *writer)
            && memcmp (author->device, skr_device_key (self->device), sizeof author->device) == 0;
 }
 
+void skr_void_key (const skr_id_t *collection, const skr_id_t *writer, uint64_t seq,
+                   uint8_t key[SKR_VOID_KEY_BYTES])
+{
+    memcpy (key, collection->bytes, 16);
+    memcpy (key + 16, writer->bytes, 16);
+    skr_put_u64 (key + 32, seq);
+}
+
 /* Ours are kept: the device may be let in again, and its user wants to know what became of them. */
 static saker_err_t keep_own (const takeback_t *self, const skr_change_t *change)
 {
-    uint8_t key[VOID_KEY_BYTES];
+    uint8_t key[SKR_VOID_KEY_BYTES];
     if (!is_own (self->replica, &change->writer)) {
         return SAKER_OK;
     }
-    memcpy (key, change->collection.bytes, 16);
-    memcpy (key + 16, change->writer.bytes, 16);
-    skr_put_u64 (key + 32, change->seq);
+    skr_void_key (&change->collection, &change->writer, change->seq, key);
     return skr_store_put (self->replica->store, SKR_VOID, skr_span (key, sizeof key), change->raw);
 }
 
@@ -246,7 +250,7 @@ static saker_err_t collect_own (skr_span_t key, skr_span_t value, void *argument
     takeback_t *self = argument;
     skr_id_t collection, writer;
     uint8_t size[4];
-    if (key.size != VOID_KEY_BYTES) {
+    if (key.size != SKR_VOID_KEY_BYTES) {
         return skr_fail (SAKER_EDAMAGED, "a record of a void change is not in form");
     }
     memcpy (collection.bytes, key.data, 16);
@@ -380,5 +384,6 @@ saker_err_t skr_replica_enforce (skr_replica_t *self)
     }
     self->closings = skr_roster_closings (self->roster);
     saker_err_t error = bring_back (self);
+    error = error == SAKER_OK ? skr_return (self) : error;
     return error == SAKER_OK ? SAKER_OK : skr_replica_spoil (self, error);
 }

@@ -45,6 +45,7 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
     const skr_collection_t *theirs = skr_replica_collection (self->other, collection);
     memset (reported, 0, sizeof *reported);
     if (!is_self (self, device) && self->told && theirs) {
+        reported->writer = *skr_replica_writer (self->other);
         reported->clock = &theirs->clock;
         reported->hashes = copy_hashes (self, theirs);
         reported->kept = self->kept;

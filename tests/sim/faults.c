@@ -21,7 +21,7 @@ static const char *const texts[SIM_FAULT_COUNT] = {
 static const uint64_t rarity[SIM_FAULT_COUNT] = {
     [SIM_BIT_FLIP] = 16,     [SIM_AWAY] = 10,       [SIM_OLD_COPY] = 12,  [SIM_CLONE] = 12,
     [SIM_NO_MEMORY] = 6,     [SIM_LOST_WRITES] = 1, [SIM_TORN_WRITE] = 1, [SIM_SNAPSHOT_CRASH] = 1,
-    [SIM_SNAPSHOT_STOP] = 1, [SIM_NO_PUB] = 24,     [SIM_ROLE] = 4,
+    [SIM_SNAPSHOT_STOP] = 1, [SIM_NO_PUB] = 24,     [SIM_ROLE] = 4,       [SIM_FENCE] = 6,
 };
 
 static uint64_t mix;
@@ -465,11 +465,42 @@ static void change_rights (void)
     }
 }
 
+/* Mostly who is away; but also who is not. */
+static void fence (void)
+{
+    sim_peer_t *admin = &sim.peers[0];
+    const sim_peer_t *other = any_peer ();
+    skr_replica_t *replica = admin->node ? admin->node->replica : NULL;
+    for (int i = 0; i < sim.peers_count && trouble (3); i++) {
+        other = sim.peers[i].node ? other : &sim.peers[i];
+    }
+    if (!replica || admin->crashed || admin->damaged || other == admin || has_returned (replica)) {
+        return;
+    }
+    sim.current = admin->no;
+    saker_err_t error = skr_replica_begin (replica);
+    error = error == SAKER_OK ? skr_replica_fence (replica, other->device) : error;
+    if (error != SAKER_OK) {
+        sim_trace ("peer %d fences nobody: %s", admin->no, skr_error ());
+        skr_replica_abort (replica);
+    }
+    sim.current = -1;
+    admin->wake_ms = sim.now_ms;
+    if (error == SAKER_OK) {
+        sim.rights = sim.fences = true;
+        sim_count (SIM_FENCE, "peer %d fences peer %d", admin->no, other->no);
+    }
+}
+
 /* ---- when */
 
 static void act (void)
 {
     sim_peer_t *peer = any_peer ();
+    if (sim_may (SIM_FENCE) && !trouble (5)) {
+        fence ();
+        return;
+    }
     if (sim_may (SIM_ROLE) && !trouble (3)) {
         change_rights ();
         return;

@@ -259,7 +259,7 @@ static bool was_out (const sim_peer_t *peer, const skr_id_t *collection)
         const skr_roster_t *roster = replica ? skr_replica_roster (replica) : NULL;
         const skr_member_t *member = roster ? skr_roster_by_device (roster, peer->device) : NULL;
         if (member
-            && (member->role == SKR_ROLE_NONE
+            && (member->role == SKR_ROLE_NONE || skr_roster_is_fenced (roster, peer->device)
                 || skr_roster_has_returned (roster, peer->device, collection))) {
             return true;
         }
@@ -529,13 +529,45 @@ static void add_entry (history_t *self, const skr_op_t *op, const skr_change_t *
     entry->live = true;
 }
 
-static void replay_op (history_t *self, const skr_op_t *op, const skr_change_t *change,
+/* A device that was fenced issues again what it wrote before it had all that it has now: what it
+   saw then, only the change itself tells. */
+static bool is_reissuing (const history_t *self, const skr_id_t *writer)
+{
+    skr_id_t writers[SIM_PEERS_MAX];
+    const skr_roster_t *roster = skr_replica_roster (replica_of (self->peer));
+    const skr_member_t *member = skr_roster_by_writer (roster, writer);
+    size_t count = member && sim.fences
+                       ? skr_roster_writers (roster, member->device, writers, SIM_PEERS_MAX)
+                       : 0;
+    return count > 1 && !skr_id_equal (&writers[count - 1], writer);
+}
+
+static bool names (const skr_content_t *content, const skr_op_t *op, const skr_dot_t *dot)
+{
+    skr_pred_t *pred = NULL;
+    size_t count = 0;
+    bool found = false;
+    if (skr_op_pred (op, &pred, &count) != SAKER_OK) {
+        abort ();
+    }
+    for (size_t i = 0; i < count; i++) {
+        const skr_dot_t last = {content->writers[pred[i].writer], pred[i].seq, pred[i].index};
+        found |= skr_id_equal (&last.writer, &dot->writer) && skr_dot_compare (dot, &last) <= 0;
+    }
+    free (pred);
+    return found;
+}
+
+static void replay_op (history_t *self, const skr_content_t *content, const skr_change_t *change,
                        const author_t *author, uint32_t index)
 {
+    const skr_op_t *op = &content->ops[index];
+    bool again = is_reissuing (self, &change->writer);
     for (size_t i = 0; i < self->entries_count; i++) {
         entry_t *entry = &self->entries[i];
         bool own = skr_id_equal (&entry->dot.writer, &change->writer);
         bool saw = own || skr_clock_get (&author->saw, &entry->dot.writer) >= entry->dot.seq;
+        saw = again ? names (content, op, &entry->dot) : saw;
         if (entry->live && saw && scope_has (op, entry)) {
             entry->live = false;
         }
@@ -571,7 +603,7 @@ static void note_id (history_t *self, const skr_content_t *content, const skr_ch
 static void check_time (const history_t *self, const skr_change_t *change, const skr_clock_t *deps)
 {
     if (sim.counts[SIM_CLOCK_JUMP] || sim.counts[SIM_CLOCK_BACK] || sim.counts[SIM_CLOCK_STOP]
-        || sim.counts[SIM_CLOCK_DRIFT]) {
+        || sim.counts[SIM_CLOCK_DRIFT] || sim.fences) {
         return;
     }
     for (size_t i = 0; i < self->authors_count; i++) {
@@ -680,7 +712,7 @@ static void replay (history_t *self, skr_span_t raw)
     check_order (self, author, &change);
     check_seen (self, author, &change);
     for (size_t i = 0; i < content.ops_count; i++) {
-        replay_op (self, &content.ops[i], &change, author, (uint32_t) i);
+        replay_op (self, &content, &change, author, (uint32_t) i);
     }
     note_id (self, &content, &change);
     skr_content_free (&content);
@@ -698,10 +730,14 @@ static void replay_made (skr_span_t change, void *argument)
     replay (argument, change);
 }
 
-/* What is below the cut is replayed from what was made; the cut must be a causal beginning. */
+/* What is below the cut is replayed from what was made; the cut must be a causal beginning. Of
+   stores that were copied nothing is kept to replay from. */
 static bool read_cut (history_t *self)
 {
     const skr_clock_t *cut = skr_cut_clock (replica_of (self->peer), &self->collection->id);
+    if (sim.forks && cut->count) {
+        return false;
+    }
     bool found = sim_made_each (&self->collection->id, cut, replay_made, self);
     if (!sim.failed && cut->count && !(found && skr_clock_equal (&self->clock, cut))) {
         sim_fail ("peer %d has cut off what nobody ever had of %s", self->peer->no,
@@ -1323,7 +1359,8 @@ static bool same_collections (const skr_replica_t *one, const skr_replica_t *oth
     return true;
 }
 
-/* Two processes with one key have found out, both of them: from others, if those speak with them. */
+/* Two processes with one key have found out, both of them: from others, if those speak with them.
+ */
 static bool twins_know (void)
 {
     const sim_peer_t *one = &sim.peers[sim.cloned], *other = &sim.peers[sim.members];
@@ -1363,7 +1400,7 @@ bool sim_oracle_logs_empty (void)
             is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
         for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
             const skr_id_t *id = &skr_replica_collection_at (replica, k)->id;
-            bool cuts = !skr_roster_returned (skr_replica_roster (replica), id);
+            bool cuts = !skr_roster_doubled (skr_replica_roster (replica), id);
             if (cuts && skr_cut_entries (replica, id)) {
                 return false;
             }
@@ -1379,20 +1416,30 @@ bool sim_oracle_differs (const sim_peer_t *peer)
            || !same_collections (replica_of (first), replica_of (peer));
 }
 
+/* What a fence alone made void, its device has issued again by another writer. */
+static bool is_again (const history_t *history, const acked_t *one)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica_of (history->peer));
+    return sim.fences && !sim.copies && !sim.twins
+           && skr_roster_fence_closes (roster, &one->writer, &history->collection->id, one->seq);
+}
+
 /* What was acknowledged is in the history under the same name; what was refused, or written by who
    may not, is not. */
 static void check_acked (const sim_peer_t *peer, const history_t *history)
 {
     for (size_t i = 0; i < acked_count; i++) {
         const acked_t *one = &acked[i];
-        bool found = one->gone || sim.peers[one->peer].forked || sim.peers[one->peer].damaged
-                     || is_outside (&sim.peers[one->peer])
-                     || sim_oracle_is_void (peer, one->collection, &one->writer, one->seq)
-                     || strcmp (one->collection, history->collection->name) != 0;
+        bool again = is_again (history, one);
+        bool found =
+            one->gone || sim.peers[one->peer].forked || sim.peers[one->peer].damaged
+            || is_outside (&sim.peers[one->peer])
+            || (!again && sim_oracle_is_void (peer, one->collection, &one->writer, one->seq))
+            || strcmp (one->collection, history->collection->name) != 0;
         for (size_t k = 0; k < history->ids_count && !found; k++) {
-            found = memcmp (history->ids[k], one->id, 16) == 0
-                    && skr_id_equal (&history->ids_dots[k].writer, &one->writer)
-                    && history->ids_dots[k].seq == one->seq;
+            bool same = skr_id_equal (&history->ids_dots[k].writer, &one->writer)
+                        && history->ids_dots[k].seq == one->seq;
+            found = memcmp (history->ids[k], one->id, 16) == 0 && (same || again);
         }
         if (!found) {
             sim_fail ("peer %d lacks seq %llu of %s, which peer %d acknowledged", peer->no,

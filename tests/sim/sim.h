@@ -71,7 +71,8 @@
     X (NO_MEMORY, "no-memory")                                                                     \
     X (ROLE, "role")                                                                               \
     X (REVOKE, "revoke")                                                                           \
-    X (ROTATE, "rotate")
+    X (ROTATE, "rotate")                                                                           \
+    X (FENCE, "fence")
 
 typedef enum sim_fault_t {
 #define SIM_FAULT_ENUM(name, text) SIM_##name,
@@ -146,6 +147,7 @@ typedef struct sim_t {
     bool healing;                     /* no more faults */
     bool forks;                       /* some store was copied: not all promises hold */
     bool rights;  /* some right was given or taken: what was written may be void */
+    bool fences;  /* some device was fenced: its changes may come again, with their times of then */
     bool copies;  /* some store was put back from an old copy: it lacks what it reported */
     bool twins;   /* a store runs twice, and could tell */
     int cloned;   /* whose store the peer after the members has */

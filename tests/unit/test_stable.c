@@ -94,7 +94,8 @@ static saker_err_t hear (skr_stable_t *stable, int member, const uint64_t told[P
             }
         }
     }
-    const skr_testimony_t testimony = {&theirs, hashes, NULL, &their_roster};
+    const skr_testimony_t testimony = {&people[member].writer, &theirs, hashes, NULL,
+                                       &their_roster};
     const skr_scene_t scene = {
         .clock = &ours, .roster = &own_roster, .people = roster, .wall_ms = 77, .hash = hash};
     error = error ? error : skr_stable_hear (stable, members[member].device, &testimony, &scene);
@@ -222,8 +223,10 @@ static void silence_counts_for_nothing (void)
     memcpy (here, now, sizeof here);
     CHECK_OK (set_clock (&ours, here));
     const skr_scene_t scene = {.clock = &ours, .roster = &nothing, .people = roster, .hash = hash};
-    const skr_testimony_t silent = {NULL, NULL, NULL, NULL}, unrostered = {&ours, NULL, NULL, NULL},
-                          unhashed = {&ours, NULL, NULL, &nothing};
+    const skr_id_t *by = &people[1].writer;
+    const skr_testimony_t silent = {by, NULL, NULL, NULL, NULL},
+                          unrostered = {by, &ours, NULL, NULL, NULL},
+                          unhashed = {by, &ours, NULL, NULL, &nothing};
     for (int i = 2; i < PEOPLE; i++) {
         CHECK_OK (hear (&stable, i, now, 0, -1));
     }

@@ -1,0 +1,241 @@
+#include "peer/reissue.h"
+
+#include "crdt/hlc.h"
+#include "peer/making.h"
+#include "peer/receipts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One change that is void. */
+typedef struct lost_t {
+    skr_id_t collection, writer;
+    uint64_t seq, hlc;
+    size_t at, size; /* in the buffer */
+    uint64_t again;  /* its seq by the new writer; 0: it has none */
+} lost_t;
+
+typedef struct reissuing_t {
+    skr_replica_t *replica;
+    skr_buf_t raw; /* the changes */
+    lost_t *list;  /* in the order in which they were written */
+    size_t count, capacity;
+    uint64_t issued;
+    skr_buf_t clear;
+} reissuing_t;
+
+static saker_err_t no_memory (void)
+{
+    return skr_fail (SAKER_ENOMEM, "out of memory");
+}
+
+/* ---- what was lost */
+
+static saker_err_t add_lost (reissuing_t *self, const skr_change_t *change)
+{
+    if (self->count == self->capacity) {
+        size_t capacity = self->capacity ? 2 * self->capacity : 64;
+        lost_t *list = realloc (self->list, capacity * sizeof *list);
+        if (!list) {
+            return no_memory ();
+        }
+        self->list = list;
+        self->capacity = capacity;
+    }
+    self->list[self->count++] = (lost_t){.collection = change->collection,
+                                         .writer = change->writer,
+                                         .seq = change->seq,
+                                         .hlc = change->hlc,
+                                         .at = self->raw.size,
+                                         .size = change->raw.size};
+    skr_buf_append_span (&self->raw, change->raw);
+    return self->raw.failed ? no_memory () : SAKER_OK;
+}
+
+/* What a right that was taken made void is not ours to say again. */
+static saker_err_t collect (skr_span_t key, skr_span_t value, void *argument)
+{
+    reissuing_t *self = argument;
+    skr_change_t change;
+    bool earlier;
+    const skr_roster_t *roster = self->replica->roster;
+    (void) key;
+    SKR_TRY (skr_change_parse (&change, value));
+    SKR_TRY (skr_incarnation_earlier (self->replica, &change.writer, &earlier));
+    bool due =
+        earlier && skr_roster_fence_closes (roster, &change.writer, &change.collection, change.seq)
+        && skr_roster_role (roster, skr_device_key (self->replica->device), &change.collection)
+               >= SKR_ROLE_WRITE;
+    return due ? add_lost (self, &change) : SAKER_OK;
+}
+
+static int compare_lost (const void *one, const void *other)
+{
+    const lost_t *a = one, *b = other;
+    if (a->hlc != b->hlc) {
+        return a->hlc < b->hlc ? -1 : 1;
+    }
+    return a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+/* ---- one change again */
+
+/* The last of our lost changes that a dot of pred reaches to, and that was issued again. */
+static const lost_t *reached (const reissuing_t *self, const skr_id_t *collection,
+                              const skr_id_t *writer, uint64_t seq)
+{
+    const lost_t *last = NULL;
+    for (size_t i = 0; i < self->count; i++) {
+        const lost_t *lost = &self->list[i];
+        if (lost->again && lost->seq <= seq && skr_id_equal (&lost->writer, writer)
+            && skr_id_equal (&lost->collection, collection)
+            && (!last || lost->again > last->again)) {
+            last = lost;
+        }
+    }
+    return last;
+}
+
+/* What it ended then, and of our own what that has become. One dot a writer (crdt/op.h). */
+static saker_err_t seen_then (const reissuing_t *self, const skr_id_t *collection,
+                              const skr_content_t *content, const skr_op_t *op, skr_dot_t **dots,
+                              size_t *count)
+{
+    skr_pred_t *pred = NULL;
+    size_t preds;
+    skr_dot_t again = {.writer = self->replica->writer};
+    SKR_TRY (skr_op_pred (op, &pred, &preds));
+    *dots = calloc (preds + 1, sizeof **dots);
+    for (*count = 0; *dots && *count < preds; ++*count) {
+        const skr_pred_t *one = &pred[*count];
+        const skr_id_t *writer = &content->writers[one->writer];
+        const lost_t *lost = reached (self, collection, writer, one->seq);
+        (*dots)[*count] = (skr_dot_t){*writer, one->seq, one->index};
+        if (lost && lost->again > again.seq) {
+            again.seq = lost->again;
+            again.index = lost->seq == one->seq ? one->index : SKR_CHANGE_OPS_MAX - 1;
+        }
+    }
+    free (pred);
+    if (!*dots) {
+        return no_memory ();
+    }
+    if (again.seq) {
+        (*dots)[(*count)++] = again;
+    }
+    return SAKER_OK;
+}
+
+static saker_err_t add_op (const reissuing_t *self, skr_making_t *making,
+                           const skr_content_t *content, const skr_op_t *op)
+{
+    skr_dot_t *dots;
+    size_t count;
+    const skr_intent_t intent = {.document = op->document, .path = op->path, .value = op->argument};
+    SKR_TRY (seen_then (self, &making->change.collection, content, op, &dots, &count));
+    saker_err_t error = skr_making_add (making, op->kind, &intent, dots, count);
+    free (dots);
+    return error;
+}
+
+static saker_err_t keep_receipt (skr_replica_t *self, const lost_t *lost,
+                                 const skr_content_t *content, const saker_receipt_t *receipt)
+{
+    uint8_t key[SKR_RECEIPT_KEY_BYTES];
+    if (content->operation_id.size == 0) {
+        return SAKER_OK;
+    }
+    skr_receipt_key (&lost->collection, content->operation_id, key);
+    return skr_receipt_keep (self, key, &lost->collection, receipt);
+}
+
+/* It keeps the time at which it was written, so what was written since is later. */
+static saker_err_t make_again (reissuing_t *self, lost_t *lost, const skr_content_t *content)
+{
+    skr_making_t making;
+    saker_receipt_t receipt = {.seq = 0};
+    saker_err_t error = SAKER_OK;
+    SKR_TRY (skr_making_begin (&making, self->replica, &lost->collection));
+    const skr_local_t local = {.collection = making.held->live.name,
+                               .operation_id = content->operation_id,
+                               .origin = content->origin};
+    making.change.hlc = making.applier.hlc = lost->hlc;
+    for (size_t i = 0; i < content->ops_count && error == SAKER_OK; i++) {
+        error = add_op (self, &making, content, &content->ops[i]);
+    }
+    SKR_TRY (skr_making_end (&making, &local, error, &receipt));
+    lost->again = receipt.seq;
+    return keep_receipt (self->replica, lost, content, &receipt);
+}
+
+static saker_err_t forget (skr_replica_t *self, const lost_t *lost)
+{
+    uint8_t key[SKR_VOID_KEY_BYTES];
+    skr_void_key (&lost->collection, &lost->writer, lost->seq, key);
+    return skr_store_remove (self->store, SKR_VOID, skr_span (key, sizeof key));
+}
+
+/* One that does not fit any more, or cannot be read, stays where it is kept. */
+static saker_err_t issue_again (reissuing_t *self, lost_t *lost)
+{
+    skr_replica_t *replica = self->replica;
+    skr_change_t change;
+    skr_content_t content;
+    SKR_TRY (skr_change_parse (&change, skr_span (self->raw.data + lost->at, lost->size)));
+    saker_err_t error = skr_replica_content (replica, &change, &self->clear, &content);
+    if (error == SAKER_OK) {
+        error = make_again (self, lost, &content);
+        skr_content_free (&content);
+    }
+    if (error == SAKER_OK) {
+        self->issued++;
+        return forget (replica, lost);
+    }
+    if (replica->group_error != SAKER_OK || error == SAKER_ENOMEM) {
+        return error;
+    }
+    skr_log (replica->world, SKR_LOG_WARNING,
+             "a change that was written while this device was fenced is kept aside: %s",
+             skr_error ());
+    return SAKER_OK;
+}
+
+static saker_err_t issue_all (reissuing_t *self)
+{
+    skr_span_t all = skr_span (NULL, 0);
+    SKR_TRY (skr_store_scan (self->replica->store, SKR_GROUP, SKR_VOID, all, all, collect, self));
+    if (self->count > 1) {
+        qsort (self->list, self->count, sizeof *self->list, compare_lost);
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        SKR_TRY (issue_again (self, &self->list[i]));
+    }
+    return SAKER_OK;
+}
+
+static saker_err_t reissue (skr_replica_t *self)
+{
+    reissuing_t reissuing = {.replica = self};
+    saker_err_t error = issue_all (&reissuing);
+    if (error == SAKER_OK && reissuing.issued > 0) {
+        skr_log (self->world, SKR_LOG_WARNING,
+                 "%llu changes that this device wrote while it was fenced are issued again; what "
+                 "others wrote since is kept beside them: see saker conflicts",
+                 (unsigned long long) reissuing.issued);
+    }
+    free (reissuing.list);
+    skr_buf_free (&reissuing.raw);
+    skr_buf_wipe (&reissuing.clear);
+    return skr_wrap (error, "issue again what was written while fenced");
+}
+
+saker_err_t skr_return (skr_replica_t *self)
+{
+    const skr_member_t *own = skr_replica_self (self);
+    if (!own || own->role == SKR_ROLE_NONE
+        || !skr_roster_writer_is_fenced (self->roster, &self->writer)) {
+        return SAKER_OK;
+    }
+    SKR_TRY (skr_incarnation_renew (self, SKR_DOUBT_FENCED));
+    return reissue (self);
+}

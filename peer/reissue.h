@@ -1,0 +1,20 @@
+/* The return of a device that was fenced (design 5): its writer was closed at a cutoff, what it
+   wrote beyond is void everywhere and was taken back here (takeback.c). As soon as it learns of
+   that, in the same group, it takes a new incarnation, whose first roster change names the fence:
+   that is its return, and from there on the others wait for it again. What it wrote in vain is
+   written again by the new writer, in the same order, with the times and the operation ids of then,
+   and ending what was seen then and nothing else: so it stands beside what others wrote since, as a
+   rival, and never over it.
+
+   Only what writers of this store alone wrote comes again: of two stores with one past (a copy, a
+   backup that was restored) each would issue it. */
+
+#ifndef SKR_PEER_REISSUE_H_INCLUDED
+#define SKR_PEER_REISSUE_H_INCLUDED
+
+#include "peer/replica_internal.h"
+
+/* In a group, after what is void was taken back: returns, if a fence closed our writer. */
+saker_err_t skr_return (skr_replica_t *self) SKR_MUST_USE;
+
+#endif

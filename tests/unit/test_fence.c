@@ -1,0 +1,332 @@
+/* Fence and return (design 5): A the founder, B who is away, and two more. */
+
+#include "peer/incarnation.h"
+#include "peer/replica_internal.h"
+#include "tests/check.h"
+#include "tests/lib/pair.h"
+
+#include <stdio.h>
+
+static pair_t pair;
+static skr_replica_t *third, *admin;
+static skr_id_t shots;
+static const skr_id_t roster;
+
+static bool set_up (void)
+{
+    char store[120];
+    if (!pair_open (&pair)) {
+        return false;
+    }
+    snprintf (store, sizeof store, "%s/third", pair.folder);
+    if (!pair_adopt (pair.a, store, "third", SKR_ROLE_WRITE, &third)) {
+        return false;
+    }
+    snprintf (store, sizeof store, "%s/admin", pair.folder);
+    if (!pair_adopt (pair.a, store, "admin", SKR_ROLE_ADMIN, &admin)) {
+        return false;
+    }
+    skr_replica_collection_id (pair.a, "shots", &shots);
+    skr_replica_t *all[] = {pair.a, pair.b, third, admin};
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t k = 0; k < 4; k++) {
+            if (i != k && pair_sync (all[i], all[k], &roster) != SAKER_OK) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void tear_down (void)
+{
+    skr_replica_close (&third);
+    skr_replica_close (&admin);
+    pair_close (&pair);
+}
+
+/* One operation under an id. */
+static saker_err_t write_op (skr_replica_t *replica, skr_intent_kind_t kind, const char *document,
+                             int64_t number, const char *id, saker_receipt_t *receipt)
+{
+    skr_buf_t value = {0}, path = {0};
+    saker_receipt_t mine;
+    skr_cbor_put_int (&value, number);
+    SKR_TRY (skr_path_from_pointer (&path, kind == SKR_INTENT_INCR ? "/count" : "/n"));
+    bool whole = kind == SKR_INTENT_DELETE;
+    const skr_intent_t intent = {.kind = kind,
+                                 .document = skr_span_text (document),
+                                 .path = whole ? skr_span (NULL, 0) : skr_span_of (&path),
+                                 .value = whole ? skr_span (NULL, 0) : skr_span_of (&value)};
+    const skr_local_t local = {
+        .collection = "shots", .intents = &intent, .count = 1, .operation_id = skr_span_text (id)};
+    saker_err_t error = skr_replica_begin (replica);
+    error = error ? error : skr_replica_write (replica, &local, receipt ? receipt : &mine);
+    if (error == SAKER_OK) {
+        error = skr_replica_commit (replica);
+    } else {
+        skr_replica_abort (replica);
+    }
+    skr_buf_free (&value);
+    skr_buf_free (&path);
+    return error;
+}
+
+static saker_err_t fence (skr_replica_t *by, const skr_replica_t *whom)
+{
+    SKR_TRY (skr_replica_begin (by));
+    saker_err_t error = skr_replica_fence (by, skr_device_key (skr_replica_device (whom)));
+    if (error != SAKER_OK) {
+        skr_replica_abort (by);
+        return error;
+    }
+    return skr_replica_commit (by);
+}
+
+static saker_err_t set_role (skr_replica_t *by, const skr_replica_t *whom, skr_role_t role)
+{
+    SKR_TRY (skr_replica_begin (by));
+    saker_err_t error =
+        skr_replica_set_role (by, skr_device_key (skr_replica_device (whom)), NULL, role);
+    if (error != SAKER_OK) {
+        skr_replica_abort (by);
+        return error;
+    }
+    return skr_replica_commit (by);
+}
+
+static saker_err_t give (skr_replica_t *from, skr_replica_t *to)
+{
+    SKR_TRY (pair_sync (from, to, &roster));
+    return skr_replica_collection (from, &shots) ? pair_sync (from, to, &shots) : SAKER_OK;
+}
+
+/* Both get all that the other has; the second time what the first brought about. */
+static saker_err_t meet (skr_replica_t *one, skr_replica_t *other)
+{
+    SKR_TRY (give (one, other));
+    SKR_TRY (give (other, one));
+    SKR_TRY (give (one, other));
+    return give (other, one);
+}
+
+static bool same (const skr_replica_t *one, const skr_replica_t *other)
+{
+    const skr_collection_t *ours = skr_replica_collection (one, &shots);
+    const skr_collection_t *theirs = skr_replica_collection (other, &shots);
+    return ours && theirs && skr_clock_equal (&ours->clock, &theirs->clock)
+           && skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint)
+           && ours->documents == theirs->documents;
+}
+
+typedef struct shown_t {
+    int64_t value;  /* of what wins */
+    int64_t others; /* the sum of the rivals */
+    size_t count;
+} shown_t;
+
+static saker_err_t note (const skr_leaf_t *leaf, void *argument)
+{
+    shown_t *shown = argument;
+    if (leaf->value.type == SAKER_INT) {
+        *(leaf->rival ? &shown->others : &shown->value) += leaf->value.as.integer;
+        shown->count++;
+    }
+    return SAKER_OK;
+}
+
+static shown_t show (skr_replica_t *replica, const char *document)
+{
+    shown_t shown = {.count = 0};
+    const skr_collection_t *collection = skr_replica_collection (replica, &shots);
+    saker_err_t error = skr_replica_read (replica, collection, skr_span_text (document),
+                                          skr_span (NULL, 0), note, &shown);
+    if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
+        CHECK_FAIL ("%s", skr_error ());
+    }
+    return shown;
+}
+
+static bool is_fenced (const skr_replica_t *at, const skr_replica_t *whom)
+{
+    return skr_roster_is_fenced (skr_replica_roster (at),
+                                 skr_device_key (skr_replica_device (whom)));
+}
+
+static void what_it_wrote_comes_beside (void)
+{
+    saker_receipt_t receipt;
+    CHECK (set_up ());
+    CHECK_OK (write_op (pair.a, SKR_INTENT_SET, "d", 1, "a1", NULL));
+    CHECK_OK (write_op (pair.a, SKR_INTENT_SET, "gone", 1, "a2", NULL));
+    CHECK_OK (write_op (pair.b, SKR_INTENT_SET, "old", 5, "b0", NULL));
+    CHECK_OK (meet (pair.a, pair.b));
+    skr_id_t writer = *skr_replica_writer (pair.b);
+
+    /* B is away, and writes; the others go on */
+    CHECK_OK (write_op (pair.b, SKR_INTENT_SET, "d", 20, "b1", NULL));
+    CHECK_OK (write_op (pair.b, SKR_INTENT_SET, "d", 21, "b2", NULL));
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 3, "b3", NULL));
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 4, "b4", NULL));
+    CHECK_OK (fence (pair.a, pair.b));
+    CHECK (is_fenced (pair.a, pair.b));
+    CHECK_OK (write_op (pair.a, SKR_INTENT_SET, "d", 300, "a3", NULL));
+    CHECK_OK (write_op (pair.a, SKR_INTENT_DELETE, "gone", 0, "a4", NULL));
+
+    /* it learns of that: nothing that it wrote is gone, not for a moment */
+    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
+    CHECK (!skr_id_equal (&writer, skr_replica_writer (pair.b)));
+    CHECK_INT (skr_replica_renewal (pair.b)->why, SKR_DOUBT_FENCED);
+    CHECK_INT (show (pair.b, "d").value, 21);
+    CHECK_INT (show (pair.b, "d").count, 1);
+    CHECK_INT (show (pair.b, "c").value, 7);
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 4, "b4", &receipt));
+    CHECK (receipt.repeated);
+    CHECK (memcmp (receipt.writer, skr_replica_writer (pair.b)->bytes, 16) == 0);
+
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK (!is_fenced (pair.a, pair.b));
+    CHECK (same (pair.a, pair.b));
+    shown_t shown = show (pair.a, "d");
+    CHECK_INT (shown.count, 2);
+    CHECK_INT (shown.value, 300); /* written later */
+    CHECK_INT (shown.others, 21); /* 20 was replaced by its own writer */
+    CHECK_INT (show (pair.a, "c").value, 7);
+    CHECK_INT (show (pair.a, "old").value, 5);
+    CHECK_INT (show (pair.b, "gone").count, 0);
+
+    /* who had what is void lets go of it, and has it once */
+    CHECK_OK (meet (pair.b, third));
+    CHECK (same (pair.b, third));
+    tear_down ();
+}
+
+static void void_changes_that_spread_count_once (void)
+{
+    CHECK (set_up ());
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
+    CHECK_OK (meet (pair.b, third)); /* the third has what A has not */
+    CHECK_OK (fence (pair.a, pair.b));
+    CHECK_OK (meet (pair.a, third));
+    CHECK_INT (show (third, "c").value, 1);
+    CHECK_OK (meet (third, pair.b));
+    CHECK_OK (meet (pair.a, third));
+    CHECK_INT (show (pair.a, "c").value, 3);
+    CHECK (same (pair.a, third) && same (third, pair.b));
+    tear_down ();
+}
+
+/* Two admins, apart, at what each has of it. */
+static void two_fences (void)
+{
+    CHECK (set_up ());
+    for (int i = 1; i <= 5; i++) {
+        char id[8];
+        snprintf (id, sizeof id, "b%d", i);
+        CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", i, id, NULL));
+        CHECK_OK (write_op (pair.b, SKR_INTENT_SET, "d", i, "", NULL));
+        if (i == 2) {
+            CHECK_OK (meet (pair.a, pair.b));
+        } else if (i == 4) {
+            CHECK_OK (meet (admin, pair.b));
+        }
+    }
+    CHECK_OK (fence (pair.a, pair.b));
+    CHECK_OK (fence (admin, pair.b));
+    CHECK_OK (meet (admin, pair.b));
+    skr_id_t second = *skr_replica_writer (pair.b);
+    CHECK_INT (show (pair.b, "c").value, 15);
+    CHECK_OK (write_op (pair.b, SKR_INTENT_SET, "d", 6, "b6", NULL));
+    CHECK_OK (meet (pair.a, pair.b)); /* now more of the first is void, and all of the second */
+    CHECK (!skr_id_equal (&second, skr_replica_writer (pair.b)));
+    CHECK_INT (show (pair.b, "c").value, 15);
+    CHECK_INT (show (pair.b, "d").value, 6);
+    CHECK_INT (show (pair.b, "d").count, 1);
+    CHECK_OK (meet (pair.a, admin));
+    CHECK_OK (meet (pair.b, admin));
+    CHECK (same (pair.a, pair.b) && same (pair.b, admin));
+    CHECK_INT (show (admin, "c").value, 15);
+    CHECK_INT (show (admin, "d").count, 1);
+    tear_down ();
+}
+
+static void a_right_that_was_taken_stays_taken (void)
+{
+    CHECK (set_up ());
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
+    CHECK_OK (fence (pair.a, pair.b));
+    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_READ));
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK_INT (show (pair.b, "c").value, 1);
+    CHECK (!is_fenced (pair.a, pair.b)); /* it reads, so it is waited for */
+    CHECK (same (pair.a, pair.b));
+    tear_down ();
+}
+
+/* Each store of a device that was copied would issue what both have. */
+static void a_copy_issues_nothing_of_before (void)
+{
+    CHECK (set_up ());
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
+    CHECK_OK (skr_incarnation_renew (pair.b, SKR_DOUBT_COPY));
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 4, "b3", NULL));
+    CHECK_OK (fence (pair.a, pair.b));
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK_INT (show (pair.a, "c").value, 5);
+    CHECK (same (pair.a, pair.b));
+    tear_down ();
+}
+
+static void it_lasts (void)
+{
+    CHECK (set_up ());
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
+    CHECK_OK (fence (pair.a, pair.b));
+    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
+    skr_id_t writer = *skr_replica_writer (pair.b);
+    skr_replica_close (&pair.b);
+    CHECK_OK (skr_replica_open (&pair.b, pair.store_b, skr_world_real ()));
+    CHECK (skr_id_equal (&writer, skr_replica_writer (pair.b)));
+    CHECK_INT (show (pair.b, "c").value, 3);
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK_INT (show (pair.a, "c").value, 3);
+    CHECK (same (pair.a, pair.b));
+    tear_down ();
+}
+
+static void who_is_not_fenced (void)
+{
+    CHECK (set_up ());
+    CHECK_ERR (fence (pair.a, pair.a), SAKER_EUSAGE, "does not fence itself");
+    CHECK_ERR (fence (pair.b, third), SAKER_ERIGHT, "only an admin");
+    CHECK_ERR (fence (admin, pair.a), SAKER_ERIGHT, "founded the mesh");
+    CHECK_ERR (fence (pair.a, admin), SAKER_ERIGHT, "saker role admin write");
+    CHECK_OK (fence (pair.a, pair.b));
+    CHECK_ERR (fence (pair.a, pair.b), SAKER_EEXIST, "fenced already");
+    CHECK_OK (set_role (pair.a, third, SKR_ROLE_NONE));
+    CHECK_ERR (fence (pair.a, third), SAKER_EEXIST, "was revoked");
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK_OK (fence (pair.a, pair.b)); /* it may go away again */
+    tear_down ();
+}
+
+int main (int argc, char **argv)
+{
+    CHECK_BEGIN (argc, argv);
+    RUN (what_it_wrote_comes_beside);
+    RUN (void_changes_that_spread_count_once);
+    RUN (two_fences);
+    RUN (a_right_that_was_taken_stays_taken);
+    RUN (a_copy_issues_nothing_of_before);
+    RUN (it_lasts);
+    RUN (who_is_not_fenced);
+    return CHECK_END ();
+}
