@@ -393,7 +393,7 @@ typedef struct saker_peer_t {
     const char *name;
     const char *id;      /* of the device, 16 hexadecimal digits */
     const char *role;    /* relay, read, write, admin */
-    const char *link;    /* self, up, slow, silent, left */
+    const char *link;    /* self, up, slow, silent, left, fenced */
     const char *address; /* tcp://..., or "" */
     int64_t seen_ms;     /* since the last beat; -1: never */
     int64_t behind;      /* changes that we have and it has not reported; -1: unknown */
@@ -477,6 +477,12 @@ SAKER_EXPORT saker_err_t saker_invite (saker_t *self, const char *role, int64_t 
 SAKER_EXPORT saker_err_t saker_role (saker_t *self, const char *peer, const char *collection,
                                      const char *role);
 
+/* Fences a member (by name, or the first digits of its id) that is away: nobody waits for it any more,
+   and what all others have stored can be cut from the logs. What it wrote and this peer has stands; what
+   it wrote beyond is taken back everywhere, and once it is back, it issues that again, beside what
+   others wrote since. By an admin; not of an admin. SAKER_EWAIT: another peer has more of it. */
+SAKER_EXPORT saker_err_t saker_fence (saker_t *self, const char *peer);
+
 /* Makes new keys: whoever may not read now cannot read what is written from then on. By an admin.
    It also happens by itself, every 30 days and whenever a right is taken away. */
 SAKER_EXPORT saker_err_t saker_rotate (saker_t *self);
@@ -548,6 +554,8 @@ SAKER_EXPORT void saker_config_destroy (saker_config_t **self_p);
      beacon-port  UDP port of the beacons
      log-level    error, warning, info or debug
      history      how long changes are kept that all members have stored: 30d, 12h; 0: not at all
+     horizon      for how long an admin's peer waits for a member that is away, before it fences it:
+                  30d (the default); 0: for ever
      history-size how large the log may be, at most, of what all have stored: 1G, 200M; 0: any size
      fold-counters  yes or no: add up the increments of a writer whose changes all have let go. Not
                   where a store may be restored from a backup, or a member be let in again

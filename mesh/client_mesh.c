@@ -331,6 +331,18 @@ saker_err_t saker_role (saker_t *self, const char *peer, const char *collection,
     return error;
 }
 
+saker_err_t saker_fence (saker_t *self, const char *peer)
+{
+    skr_question_t question;
+    saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_FENCE, 1);
+    if (error == SAKER_OK) {
+        skr_question_text (&question, 0, peer);
+        error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
+    }
+    skr_question_end (&question);
+    return error;
+}
+
 saker_err_t saker_rotate (saker_t *self)
 {
     skr_question_t question;

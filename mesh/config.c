@@ -109,11 +109,17 @@ static saker_err_t get_amount (const char *value, const unit_t *units, uint64_t 
     return skr_fail (SAKER_EINPUT, "'%.40s' has no unit that is known here, or is too much", value);
 }
 
+static const unit_t times[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+                               {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+
 static saker_err_t set_history (saker_config_t *self, const char *value)
 {
-    static const unit_t units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
-                                   {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
-    return get_amount (value, units, &self->history_ms);
+    return get_amount (value, times, &self->history_ms);
+}
+
+static saker_err_t set_horizon (saker_config_t *self, const char *value)
+{
+    return get_amount (value, times, &self->horizon_ms);
 }
 
 static saker_err_t set_history_size (saker_config_t *self, const char *value)
@@ -141,7 +147,7 @@ static const struct {
     {"interface", set_interface},     {"beacon", set_beacon},
     {"beacon-port", set_beacon_port}, {"log-level", set_log_level},
     {"history", set_history},         {"history-size", set_history_size},
-    {"fold-counters", set_folds},
+    {"horizon", set_horizon},         {"fold-counters", set_folds},
 };
 
 #define KEYS (sizeof keys / sizeof keys[0])
@@ -180,7 +186,7 @@ static saker_err_t unknown_key (const char *key)
     }
     return skr_fail (SAKER_EINPUT,
                      "unknown key '%.40s': the keys are listen, seed, interface, beacon, "
-                     "beacon-port, log-level, history, history-size, fold-counters",
+                     "beacon-port, log-level, history, history-size, horizon, fold-counters",
                      key);
 }
 
@@ -204,6 +210,7 @@ saker_config_t *saker_config_new (void)
         self->log_level = SKR_LOG_INFO;
         self->history_ms = SKR_HISTORY_MS_DEFAULT;
         self->history_bytes = SKR_HISTORY_BYTES_DEFAULT;
+        self->horizon_ms = SKR_HORIZON_MS_DEFAULT;
     } else {
         skr_fail (SAKER_ENOMEM, "out of memory");
     }

@@ -12,6 +12,7 @@
 #define SKR_CONFIG_INTERFACE_BYTES_MAX 15 /* IFNAMSIZ without its zero */
 #define SKR_LISTEN_DEFAULT "tcp://*:5677"
 #define SKR_BEACON_PORT_DEFAULT 5670
+#define SKR_HORIZON_MS_DEFAULT (30ull * 24 * 3600 * 1000)
 
 struct saker_config_t {
     char listen[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
@@ -23,6 +24,7 @@ struct saker_config_t {
     uint16_t beacon_port;
     skr_level_t log_level;
     uint64_t history_ms;    /* of changes that all members have stored */
+    uint64_t horizon_ms;    /* for which an admin's peer waits for who is away; 0: for ever */
     bool folds;             /* counters below the cut */
     uint64_t history_bytes; /* of the log, at which less is kept; 0: any number */
 };

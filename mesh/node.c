@@ -1,3 +1,4 @@
+#include "mesh/horizon.h"
 #include "mesh/node_internal.h"
 
 #include <errno.h>
@@ -702,6 +703,7 @@ static void turn (skr_node_t *self)
         self->turn_ms = now_ms;
         rotate_keys (self, now_ms);
         share_keys (self, now_ms);
+        skr_horizon_turn (self, now_ms);
         write_book (self);
         look_at_connections (self, now_ms);
     }
@@ -805,7 +807,7 @@ static saker_err_t start (skr_node_t *self, const char *store)
     SKR_TRY (skr_links_follow (&self->links));
     self->roster_version = skr_replica_roster_version (self->replica);
     self->outsiders = count_outsiders (skr_replica_roster (self->replica));
-    self->rotation_ms = skr_node_now (self);
+    self->rotation_ms = self->horizon_looked_ms = skr_node_now (self);
     plan_sharing (self);
     write_book (self);
     start_beacons (self);

@@ -49,10 +49,11 @@ struct skr_node_t {
     skr_api_t *api;
     skr_cutter_t *cutter;
     skr_links_t links;
-    uint64_t roster_version; /* that the links follow */
-    size_t outsiders;        /* devices in the roster without a role */
-    uint64_t rotation_ms;    /* mono: when it was last asked whether keys are to be changed */
-    uint64_t share_ms;       /* mono: when it will be asked whether somebody lacks a key; 0: not */
+    uint64_t roster_version;    /* that the links follow */
+    size_t outsiders;           /* devices in the roster without a role */
+    uint64_t rotation_ms;       /* mono: when it was last asked whether keys are to be changed */
+    uint64_t horizon_looked_ms; /* mono: see horizon.h */
+    uint64_t share_ms; /* mono: when it will be asked whether somebody lacks a key; 0: not */
     skr_book_t book;
     char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
     uint16_t port, pub_port;

@@ -370,6 +370,7 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_CONFLICTS] = {"list conflicts", SKR_ROLE_READ, skr_api_conflicts, false},
     [SKR_COMMAND_BACKUP] = {"back up", SKR_ROLE_RELAY, skr_api_backup, false},
     [SKR_COMMAND_GC] = {"cut the log", SKR_ROLE_RELAY, skr_api_gc, false},
+    [SKR_COMMAND_FENCE] = {"fence a peer", SKR_ROLE_ADMIN, skr_api_fence, true},
 };
 
 static saker_err_t check_call (skr_api_t *self, const command_t *command)

@@ -45,6 +45,7 @@ typedef enum skr_command_t {
     SKR_COMMAND_CONFLICTS,
     SKR_COMMAND_BACKUP,
     SKR_COMMAND_GC,
+    SKR_COMMAND_FENCE,
     SKR_COMMANDS
 } skr_command_t;
 
@@ -84,6 +85,11 @@ typedef struct skr_neighbours_t {
        returns their number. */
     size_t (*status) (void *context, skr_buf_t *pairs);
 } skr_neighbours_t;
+
+/* The first member that reports what this peer has not: in any collection, of the writers of a
+   device, or (NULL) of all. NULL when none does. */
+const skr_member_t *skr_ahead (const skr_replica_t *replica, const skr_neighbours_t *neighbours,
+                               const skr_member_t *of);
 
 typedef void skr_api_send_fn (void *context, skr_span_t client, skr_span_t answer);
 

@@ -156,7 +156,7 @@ skr_api_handler_t skr_api_read, skr_api_iterate, skr_api_collections, skr_api_do
 /* api_mesh.c */
 skr_api_handler_t skr_api_peers, skr_api_status;
 /* api_rights.c */
-skr_api_handler_t skr_api_role, skr_api_keys, skr_api_rotate;
+skr_api_handler_t skr_api_role, skr_api_fence, skr_api_keys, skr_api_rotate;
 /* api_gc.c */
 skr_api_handler_t skr_api_gc;
 /* api_wait.c */

@@ -37,6 +37,9 @@ static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
     bool own =
         memcmp (member->device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
     self->neighbours.neighbour (self->neighbours.context, member->device, &neighbour);
+    if (skr_roster_is_fenced (skr_replica_roster (self->replica), member->device)) {
+        neighbour.link = "fenced";
+    }
     skr_device_text (member->device, id);
     skr_cbor_put_array (buf, 8);
     skr_api_put_text (buf, member->name);

@@ -28,29 +28,14 @@ static saker_err_t parse_role (const char *text, skr_role_t *role)
    the history of. */
 static saker_err_t check_caught_up (skr_api_t *self)
 {
-    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    const skr_member_t *ahead = skr_ahead (self->replica, &self->neighbours, NULL);
     const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
-    if (!skr_roster_has_returned (roster, own, NULL)) {
-        return SAKER_OK;
-    }
-    for (size_t i = 0; i < skr_roster_count (roster); i++) {
-        const skr_member_t *member = skr_roster_at (roster, i);
-        for (size_t k = 0; k < skr_replica_collections (self->replica); k++) {
-            const skr_collection_t *ours = skr_replica_collection_at (self->replica, k);
-            skr_reported_t theirs = {.clock = NULL};
-            if (member->role != SKR_ROLE_NONE && memcmp (member->device, own, 32) != 0) {
-                self->neighbours.reported (self->neighbours.context, member->device, &ours->id,
-                                           &theirs);
-            }
-            if (theirs.clock && !skr_clock_covers (&ours->clock, theirs.clock)) {
-                return skr_fail (SAKER_EWAIT,
-                                 "this device came back, and has not yet all that %s has: try "
-                                 "again when it has caught up",
-                                 member->name);
-            }
-        }
-    }
-    return SAKER_OK;
+    return ahead && skr_roster_has_returned (skr_replica_roster (self->replica), own, NULL)
+               ? skr_fail (SAKER_EWAIT,
+                           "this device came back, and has not yet all that %s has: try again "
+                           "when it has caught up",
+                           ahead->name)
+               : SAKER_OK;
 }
 
 saker_err_t skr_api_role (skr_api_t *self, skr_api_call_t *call)
@@ -75,6 +60,38 @@ saker_err_t skr_api_role (skr_api_t *self, skr_api_call_t *call)
     skr_api_put_text (call->body, member->name);
     SKR_TRY (skr_replica_set_role (self->replica, member->device, collection[0] ? collection : NULL,
                                    role));
+    call->when = SKR_API_HELD;
+    return SAKER_OK;
+}
+
+/* ---- FENCE */
+
+/* A fence closes the member at what this peer has of it; what others have beyond would be void. */
+static saker_err_t check_has_all (skr_api_t *self, const skr_member_t *member)
+{
+    const skr_member_t *ahead = skr_ahead (self->replica, &self->neighbours, member);
+    return ahead ? skr_fail (SAKER_EWAIT,
+                             "%s has changes of %s that this peer has not yet: try again when they "
+                             "have arrived",
+                             ahead->name, member->name)
+                 : SAKER_OK;
+}
+
+saker_err_t skr_api_fence (skr_api_t *self, skr_api_call_t *call)
+{
+    char peer[PEER_BYTES];
+    const skr_member_t *member = NULL;
+    skr_fields_need (&call->fields, 0);
+    skr_fields_text (&call->cbor, peer, sizeof peer);
+    SKR_TRY (skr_api_arguments_end (call));
+    SKR_TRY (check_caught_up (self));
+    SKR_TRY (skr_replica_begin (self->replica));
+    SKR_TRY (skr_roster_by_name (skr_replica_roster (self->replica), peer, &member));
+    SKR_TRY (check_has_all (self, member));
+    skr_cbor_put_map (call->body, 1);
+    skr_cbor_put_uint (call->body, 0);
+    skr_api_put_text (call->body, member->name);
+    SKR_TRY (skr_replica_fence (self->replica, member->device));
     call->when = SKR_API_HELD;
     return SAKER_OK;
 }

@@ -417,7 +417,7 @@ static saker_err_t add_all (skr_api_t *self, skr_waiter_t *waiter)
     const skr_roster_t *roster = skr_replica_roster (self->replica);
     SKR_TRY (make_members (waiter, skr_roster_count (roster)));
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
-        if (skr_roster_at (roster, i)->role != SKR_ROLE_NONE) {
+        if (skr_roster_awaits (roster, skr_roster_at (roster, i))) {
             add_member (self, waiter, skr_roster_at (roster, i));
         }
     }
@@ -496,8 +496,8 @@ static bool all_told (skr_api_t *self, const skr_waiter_t *waiter)
     skr_reported_t reported;
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
         const skr_member_t *member = skr_roster_at (roster, i);
-        bool expected =
-            member->role != SKR_ROLE_NONE && !is_own (self, member) && is_expected (self, member);
+        bool expected = skr_roster_awaits (roster, member) && !is_own (self, member)
+                        && is_expected (self, member);
         for (size_t at = 0; expected && at < waiter->collections_count; at++) {
             if (!has_told (self, waiter, member, &waiter->collections[at], &reported)) {
                 return false;
@@ -564,7 +564,7 @@ static size_t put_verdicts (skr_api_t *self, const skr_waiter_t *waiter,
     put_own (rows, ours, skr_replica_self (self->replica));
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
         const skr_member_t *member = skr_roster_at (roster, i);
-        if (is_own (self, member) || member->role == SKR_ROLE_NONE) {
+        if (is_own (self, member) || !skr_roster_awaits (roster, member)) {
             continue;
         }
         count++;

@@ -60,6 +60,9 @@ static saker_err_t collect (skr_span_t key, skr_span_t value, void *argument)
     bool earlier;
     const skr_roster_t *roster = self->replica->roster;
     (void) key;
+    if (value.size == 0) {
+        return SAKER_OK; /* it was */
+    }
     SKR_TRY (skr_change_parse (&change, value));
     SKR_TRY (skr_incarnation_earlier (self->replica, &change.writer, &earlier));
     bool due =
@@ -168,11 +171,11 @@ static saker_err_t make_again (reissuing_t *self, lost_t *lost, const skr_conten
     return keep_receipt (self->replica, lost, content, &receipt);
 }
 
-static saker_err_t forget (skr_replica_t *self, const lost_t *lost)
+static saker_err_t note_done (skr_replica_t *self, const lost_t *lost)
 {
     uint8_t key[SKR_VOID_KEY_BYTES];
     skr_void_key (&lost->collection, &lost->writer, lost->seq, key);
-    return skr_store_remove (self->store, SKR_VOID, skr_span (key, sizeof key));
+    return skr_store_put (self->store, SKR_VOID, skr_span (key, sizeof key), skr_span (NULL, 0));
 }
 
 /* One that does not fit any more, or cannot be read, stays where it is kept. */
@@ -189,7 +192,7 @@ static saker_err_t issue_again (reissuing_t *self, lost_t *lost)
     }
     if (error == SAKER_OK) {
         self->issued++;
-        return forget (replica, lost);
+        return note_done (replica, lost);
     }
     if (replica->group_error != SAKER_OK || error == SAKER_ENOMEM) {
         return error;

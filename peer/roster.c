@@ -187,6 +187,11 @@ saker_err_t skr_roster_by_name (const skr_roster_t *self, const char *name,
     return error;
 }
 
+bool skr_roster_awaits (const skr_roster_t *self, const skr_member_t *member)
+{
+    return member->role != SKR_ROLE_NONE && !skr_roster_is_fenced (self, member->device);
+}
+
 bool skr_roster_counts (const skr_roster_t *self, const skr_member_t *member,
                         const skr_id_t *collection)
 {

@@ -101,6 +101,8 @@ const skr_member_t *skr_roster_by_transport (const skr_roster_t *self, const uin
 saker_err_t skr_roster_by_name (const skr_roster_t *self, const char *name,
                                 const skr_member_t **member) SKR_MUST_USE;
 size_t skr_roster_count (const skr_roster_t *self);
+/* Has it a right, and was not fenced: does anybody ask whether it has stored something? */
+bool skr_roster_awaits (const skr_roster_t *self, const skr_member_t *member);
 /* Ascending by device key. */
 const skr_member_t *skr_roster_at (const skr_roster_t *self, size_t index);
 /* Writers of a device, most recent first; returns how many of up to `count` were set. */

@@ -233,14 +233,21 @@ void skr_void_key (const skr_id_t *collection, const skr_id_t *writer, uint64_t 
     skr_put_u64 (key + 32, seq);
 }
 
-/* Ours are kept: the device may be let in again, and its user wants to know what became of them. */
+/* Ours are kept: the device may be let in again, and its user wants to know what became of them.
+   What was issued again, and came back from who had it still, is not. */
 static saker_err_t keep_own (const takeback_t *self, const skr_change_t *change)
 {
     uint8_t key[SKR_VOID_KEY_BYTES];
+    skr_span_t known;
     if (!is_own (self->replica, &change->writer)) {
         return SAKER_OK;
     }
     skr_void_key (&change->collection, &change->writer, change->seq, key);
+    saker_err_t error = skr_store_get (self->replica->store, SKR_GROUP, SKR_VOID,
+                                       skr_span (key, sizeof key), &known);
+    if (error != SAKER_ENOTFOUND) {
+        return error;
+    }
     return skr_store_put (self->replica->store, SKR_VOID, skr_span (key, sizeof key), change->raw);
 }
 
@@ -255,8 +262,9 @@ static saker_err_t collect_own (skr_span_t key, skr_span_t value, void *argument
     }
     memcpy (collection.bytes, key.data, 16);
     memcpy (writer.bytes, key.data + 16, 16);
-    if (skr_get_u64 (key.data + 32)
-        <= skr_roster_limit (self->replica->roster, &writer, &collection)) {
+    if (value.size > 0
+        && skr_get_u64 (key.data + 32)
+               <= skr_roster_limit (self->replica->roster, &writer, &collection)) {
         skr_put_u32 (size, (uint32_t) value.size);
         skr_buf_append (&self->raw, size, sizeof size);
         skr_buf_append_span (&self->raw, value);
@@ -357,10 +365,12 @@ static saker_err_t take_back (skr_replica_t *replica, skr_held_t *held)
     saker_err_t error = undo_and_redo (&self);
     if (error == SAKER_OK && self.voided > 0) {
         replica->stats.voided += self.voided;
-        skr_log (replica->world, SKR_LOG_WARNING,
-                 "%llu changes of %s were written without the right to, and are taken back",
-                 (unsigned long long) self.voided,
-                 held->live.name[0] ? held->live.name : "a collection");
+        skr_log (
+            replica->world, SKR_LOG_WARNING,
+            "%llu changes of %s are void, since a right was taken or a device fenced: they are "
+            "taken back",
+            (unsigned long long) self.voided,
+            held->live.name[0] ? held->live.name : "a collection");
     }
     free (self.positions);
     skr_clock_free (&self.base);

@@ -1,4 +1,4 @@
-/* Commands about rights and keys: revoke, role, keys. */
+/* Commands about rights and keys: revoke, role, fence, keys. */
 
 #include "commands.h"
 #include "say.h"
@@ -30,7 +30,7 @@ static int seek (const saker_peer_t *peer, void *argument)
     return fits;
 }
 
-static const char *const consequences[] = {
+static const char *const of_revoking[] = {
     "What it wrote and this peer has stands; what it wrote or writes beyond that is taken back on",
     "every peer, as soon as the news is there, whoever delivers it.",
     "New keys are made: it cannot read what is written from now on. Its links are closed.",
@@ -38,9 +38,30 @@ static const char *const consequences[] = {
     "keys to it. Peers that do not hear of this yet go on to exchange with it until they do; what",
     "reaches it from them in the meantime it can read, if it was sealed with the earlier key.",
     "What it changed with right (before) is not judged: look at `saker watch` and the documents.",
+    NULL,
 };
 
-static saker_err_t explain (call_t *call, const char *peer)
+static const char *const of_fencing[] = {
+    "Nobody waits for it any more: what all others have stored can be cut from the logs.",
+    "What it wrote and this peer has stands; what it wrote beyond is taken back on every peer.",
+    "It stays a member. Once it is back it takes what it missed, and issues again what it wrote in "
+    "the",
+    "meantime: as rivals of what others wrote since, never over it; see saker conflicts.",
+    "If it never comes back, what it wrote and this peer has not is lost.",
+    NULL,
+};
+
+static json_t *list_all (const char *const *consequences)
+{
+    json_t *list = json_array ();
+    for (; *consequences; consequences++) {
+        json_array_append_new (list, json_string (*consequences));
+    }
+    return list;
+}
+
+static saker_err_t explain (call_t *call, const char *peer, const char *verb,
+                            const char *const *consequences)
 {
     seeking_t seeking = {.name = peer};
     saker_err_t error = call_library (call, saker_peers (call->peer, seek, &seeking));
@@ -51,10 +72,7 @@ static saker_err_t explain (call_t *call, const char *peer)
         return error;
     }
     if (call->json) {
-        json_t *list = json_array ();
-        for (size_t i = 0; i < sizeof consequences / sizeof *consequences; i++) {
-            json_array_append_new (list, json_string (consequences[i]));
-        }
+        json_t *list = list_all (consequences);
         return say_json (call,
                          json_pack ("{s:s,s:s,s:I,s:o}", "peer", peer, "role", seeking.role,
                                     "seen_ms", (json_int_t) seeking.seen_ms, "consequences", list));
@@ -63,9 +81,9 @@ static saker_err_t explain (call_t *call, const char *peer)
     if (seeking.seen_ms >= 0) {
         printf (", and was heard %lld s ago", (long long) seeking.seen_ms / 1000);
     }
-    puts (". To revoke it means:");
-    for (size_t i = 0; i < sizeof consequences / sizeof *consequences; i++) {
-        printf ("  %s\n", consequences[i]);
+    printf (". To %s it means:\n", verb);
+    for (; *consequences; consequences++) {
+        printf ("  %s\n", *consequences);
     }
     return SAKER_OK;
 }
@@ -99,7 +117,7 @@ static saker_err_t run_revoke (call_t *call)
         return error;
     }
     if (call_option (call, "explain")) {
-        return explain (call, peer);
+        return explain (call, peer, "revoke", of_revoking);
     }
     error = call_library (call, saker_role (call->peer, peer, NULL, "none"));
     return error == SAKER_OK ? say_role (call, peer, "none", NULL) : error;
@@ -146,6 +164,45 @@ const command_t cmd_role = {
     .example = "saker role bob read\nsaker role bob write --collection shots",
     .words_min = 2,
     .words_max = 2,
+};
+
+/* ---- fence */
+
+static saker_err_t run_fence (call_t *call)
+{
+    const char *peer = call_word (call, 0);
+    saker_err_t error = call_open (call);
+    if (error != SAKER_OK) {
+        return error;
+    }
+    if (call_option (call, "explain")) {
+        return explain (call, peer, "fence", of_fencing);
+    }
+    error = call_library (call, saker_fence (call->peer, peer));
+    if (error == SAKER_OK && call->json) {
+        return say_json (call, json_pack ("{s:s,s:b}", "peer", peer, "fenced", 1));
+    }
+    if (error == SAKER_OK) {
+        printf ("%s is fenced: nobody waits for it. It comes back by itself when it is reached.\n",
+                peer);
+    }
+    return error;
+}
+
+static const option_t fence_options[] = {
+    {"explain", NULL, "only say what it does"},
+    {NULL, NULL, NULL},
+};
+
+const command_t cmd_fence = {
+    .name = "fence",
+    .run = run_fence,
+    .usage = "PEER [--explain]",
+    .summary = "Wait no longer for a member that is away; it may come back.",
+    .options = fence_options,
+    .example = "saker fence laptop-7 --explain\nsaker fence laptop-7",
+    .words_min = 1,
+    .words_max = 1,
 };
 
 /* ---- keys */

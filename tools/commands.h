@@ -12,7 +12,7 @@ extern const command_t cmd_ls, cmd_get;
 extern const command_t cmd_set, cmd_delete, cmd_incr, cmd_add, cmd_remove;
 extern const command_t cmd_import, cmd_export;
 extern const command_t cmd_watch, cmd_wait, cmd_verify;
-extern const command_t cmd_revoke, cmd_role, cmd_keys;
+extern const command_t cmd_revoke, cmd_role, cmd_fence, cmd_keys;
 extern const command_t cmd_log, cmd_show, cmd_diff, cmd_restore_doc;
 extern const command_t cmd_conflicts;
 extern const command_t cmd_backup, cmd_restore;

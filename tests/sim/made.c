@@ -77,6 +77,23 @@ void sim_made_note (const sim_peer_t *peer, const skr_collection_t *collection)
     }
 }
 
+/* In the place of the cutter's (see the link flags): where nobody else is waited for, a change goes
+   in the round in which it came. */
+saker_err_t __wrap_skr_cutter_turn (skr_cutter_t *cutter);
+saker_err_t __real_skr_cutter_turn (skr_cutter_t *cutter);
+saker_err_t __wrap_skr_cutter_turn (skr_cutter_t *cutter)
+{
+    const int current = sim.current;
+    const sim_peer_t *peer = &sim.peers[current];
+    const skr_replica_t *replica = peer->node ? peer->node->replica : NULL;
+    sim.current = -1; /* the memory is not the peer's */
+    for (size_t i = 1; replica && i < skr_replica_collections (replica); i++) {
+        sim_made_note (peer, skr_replica_collection_at (replica, i));
+    }
+    sim.current = current;
+    return __real_skr_cutter_turn (cutter);
+}
+
 bool sim_made_each (const skr_id_t *collection, const skr_clock_t *up_to, sim_made_fn *visit,
                     void *argument)
 {

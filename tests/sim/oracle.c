@@ -749,6 +749,9 @@ static bool read_cut (history_t *self)
 static bool read_history (history_t *self)
 {
     bool more = read_cut (self);
+    if (!more) {
+        return false;
+    }
     while (more && !sim.failed) {
         skr_buf_t changes = {0};
         skr_cbor_t cbor;

@@ -283,6 +283,28 @@ static void a_copy_issues_nothing_of_before (void)
     tear_down ();
 }
 
+/* Somebody who had what is void, and had not heard, hands it over once more. */
+static void what_came_again_comes_once (void)
+{
+    CHECK (set_up ());
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
+    CHECK_OK (meet (third, pair.b));
+    CHECK_OK (fence (pair.a, pair.b));
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK_INT (show (pair.b, "c").value, 3);
+    CHECK_OK (pair_sync (third, pair.b, &shots)); /* the void one */
+    CHECK_INT (show (pair.b, "c").value, 3);
+    CHECK_OK (fence (pair.a, pair.b));
+    CHECK_OK (meet (pair.a, pair.b));
+    CHECK_OK (meet (third, pair.b));
+    CHECK_INT (show (pair.b, "c").value, 3);
+    CHECK_INT (show (third, "c").value, 3);
+    CHECK (same (third, pair.b));
+    tear_down ();
+}
+
 static void it_lasts (void)
 {
     CHECK (set_up ());
@@ -326,6 +348,7 @@ int main (int argc, char **argv)
     RUN (two_fences);
     RUN (a_right_that_was_taken_stays_taken);
     RUN (a_copy_issues_nothing_of_before);
+    RUN (what_came_again_comes_once);
     RUN (it_lasts);
     RUN (who_is_not_fenced);
     return CHECK_END ();

@@ -1,0 +1,59 @@
+/* Who has what this peer has not, as far as reports tell. */
+
+#include "peer/api.h"
+
+#include <string.h>
+
+static bool is_of (const skr_roster_t *roster, const skr_id_t *writer, const skr_member_t *device)
+{
+    const skr_member_t *author = skr_roster_by_writer (roster, writer);
+    return author && memcmp (author->device, device->device, sizeof author->device) == 0;
+}
+
+/* What is void is nothing that one could have. */
+static bool has_more (const skr_roster_t *roster, const skr_collection_t *ours,
+                      const skr_clock_t *theirs, const skr_member_t *of)
+{
+    for (size_t i = 0; i < theirs->count; i++) {
+        const skr_tick_t *tick = &theirs->ticks[i];
+        uint64_t limit = skr_roster_by_writer (roster, &tick->writer)
+                             ? skr_roster_limit (roster, &tick->writer, &ours->id)
+                             : UINT64_MAX;
+        uint64_t seq = tick->seq < limit ? tick->seq : limit;
+        if (seq > skr_clock_get (&ours->clock, &tick->writer)
+            && (!of || is_of (roster, &tick->writer, of))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_ahead (const skr_replica_t *replica, const skr_neighbours_t *neighbours,
+                      const skr_member_t *member, const skr_member_t *of)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica);
+    for (size_t i = 0; i < skr_replica_collections (replica); i++) {
+        const skr_collection_t *ours = skr_replica_collection_at (replica, i);
+        skr_reported_t theirs = {.clock = NULL};
+        neighbours->reported (neighbours->context, member->device, &ours->id, &theirs);
+        if (theirs.clock && has_more (roster, ours, theirs.clock, of)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const skr_member_t *skr_ahead (const skr_replica_t *replica, const skr_neighbours_t *neighbours,
+                               const skr_member_t *of)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica);
+    const uint8_t *own = skr_device_key (skr_replica_device (replica));
+    for (size_t i = 0; i < skr_roster_count (roster); i++) {
+        const skr_member_t *member = skr_roster_at (roster, i);
+        if (member->role != SKR_ROLE_NONE && memcmp (member->device, own, 32) != 0
+            && is_ahead (replica, neighbours, member, of)) {
+            return member;
+        }
+    }
+    return NULL;
+}
