@@ -59,8 +59,8 @@ typedef struct seen_t {
     skr_clock_t clock;
     uint64_t cut; /* changes below it */
     skr_clock_t cut_clock;
-    uint64_t cut_changes; /* that it had when it was cut so */
-    skr_clock_t before;   /* of a peer that came late: what the founder had when it came */
+    skr_clock_t cut_had; /* what it had when it was cut so */
+    skr_clock_t before;  /* of a peer that came late: what the founder had when it came */
 } seen_t;
 
 static seen_t seen[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
@@ -304,9 +304,9 @@ static void look_at_cut (const sim_peer_t *peer, const skr_collection_t *collect
     sim_count (SIM_CUT, "peer %d, %s: %llu changes", peer->no, collection->name,
                (unsigned long long) cut);
     before->cut = cut;
-    before->cut_changes = collection->changes;
-    if (skr_clock_copy (&before->cut_clock, skr_cut_clock (replica_of (peer), &collection->id))
-        != SAKER_OK) {
+    if (skr_clock_copy (&before->cut_had, &collection->clock) != SAKER_OK
+        || skr_clock_copy (&before->cut_clock, skr_cut_clock (replica_of (peer), &collection->id))
+               != SAKER_OK) {
         abort ();
     }
     check_cut (peer, collection);
@@ -472,7 +472,6 @@ typedef struct history_t {
     skr_clock_t clock;
     bool
         saw_void; /* somebody wrote upon what is void: what it had seen is not to be had any more */
-    uint64_t changes; /* replayed so far */
 } history_t;
 
 static author_t *author_of (history_t *self, const skr_id_t *id)
@@ -669,9 +668,9 @@ static void check_seen (history_t *self, const author_t *author, const skr_chang
     const skr_roster_t *roster = skr_replica_roster (replica_of (self->peer));
     const skr_member_t *member = skr_roster_by_writer (roster, &change->writer);
     bool back = member && skr_roster_has_returned (roster, member->device, &self->collection->id);
-    if (++self->changes <= seen_here->cut_changes || self->peer->damaged || back
-        || (member && strcmp (member->name, SIM_LATE_NAME) == 0) || sim.copies || sim.twins
-        || skr_roster_returned (roster, &self->collection->id)) {
+    bool had = change->seq <= skr_clock_get (&seen_here->cut_had, &change->writer);
+    if (had || self->peer->damaged || back || (member && strcmp (member->name, SIM_LATE_NAME) == 0)
+        || sim.copies || sim.twins || skr_roster_returned (roster, &self->collection->id)) {
         return;
     }
     for (size_t i = 0; i < cut->count; i++) {
@@ -1619,6 +1618,7 @@ void sim_oracle_end (void)
         for (int k = 0; k < COLLECTIONS_MAX; k++) {
             skr_clock_free (&seen[i][k].clock);
             skr_clock_free (&seen[i][k].cut_clock);
+            skr_clock_free (&seen[i][k].cut_had);
             skr_clock_free (&seen[i][k].before);
         }
     }
