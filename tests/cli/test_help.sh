@@ -11,7 +11,7 @@ in_page () # WHAT TEXT
 }
 
 commands=$("$saker" --help | sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
-same "number of commands" "$(wc -w <<<"$commands")" 29
+same "number of commands" "$(wc -w <<<"$commands")" 30
 for command in $commands; do
     help=$("$saker" "$command" --help) || not_ok "$command --help"
     if grep -A1 '^example:' <<<"$help" | grep -q "^  .*saker $command"; then ok; else not_ok "$command: no example"; fi
@@ -35,7 +35,7 @@ while IFS= read -r line; do
 done < <(sed -n '/^options:/,/^$/s/^  --/--/p' <<<"$help")
 if grep -q '^example:' <<<"$help"; then ok; else not_ok "sakerd --help has no example"; fi
 
-for key in listen seed interface beacon beacon-port log-level history history-size; do
+for key in listen seed interface beacon beacon-port log-level history history-size horizon; do
     if grep -q "^     $key  *[A-Za-z]" "$top/include/saker.h"; then ok; else not_ok "saker.h lacks the key $key"; fi
     if grep -qF ".B ${key//-/\\-}" "$top/docs/saker.conf.5"; then ok; else not_ok "docs/saker.conf.5 lacks the key $key"; fi
 done
