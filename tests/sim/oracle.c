@@ -566,7 +566,7 @@ static void replay_op (history_t *self, const skr_content_t *content, const skr_
         entry_t *entry = &self->entries[i];
         bool own = skr_id_equal (&entry->dot.writer, &change->writer);
         bool saw = own || skr_clock_get (&author->saw, &entry->dot.writer) >= entry->dot.seq;
-        saw = again ? own || names (content, op, &entry->dot) : saw;
+        saw = again ? names (content, op, &entry->dot) : saw;
         if (entry->live && saw && scope_has (op, entry)) {
             entry->live = false;
         }
