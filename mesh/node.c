@@ -1,6 +1,8 @@
 #include "mesh/horizon.h"
 #include "mesh/node_internal.h"
 
+#include "peer/settling.h"
+
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #define TURN_EVERY_MS 200          /* links look at themselves */
 #define WAIT_MAX_MS 1000
 #define ROTATION_LOOK_MS 60000
+#define SETTLE_EVERY_MS 1000
 #define SHARE_TURN_MS 1000 /* after a change of the roster, for each admin before us */
 #define PAUSE_MIN_MS 1000  /* nothing is pulled after a group that could not be stored */
 #define PAUSE_MAX_MS 10000
@@ -633,6 +636,17 @@ static void share_keys (skr_node_t *self, uint64_t now_ms)
     }
 }
 
+static void settle_forks (skr_node_t *self, uint64_t now_ms)
+{
+    skr_neighbours_t neighbours;
+    if (now_ms < self->settle_ms + SETTLE_EVERY_MS) {
+        return;
+    }
+    self->settle_ms = now_ms;
+    skr_neighbours_of (self, &neighbours);
+    skr_node_fail_group (self, skr_settle_forks (self->replica, &neighbours, self->twin.found));
+}
+
 static void plan_sharing (skr_node_t *self)
 {
     size_t turn = skr_replica_turn (self->replica);
@@ -645,10 +659,11 @@ static void follow_roster (skr_node_t *self)
     if (version == self->roster_version) {
         return;
     }
-    self->roster_version = version;
     if (skr_links_follow (&self->links) != SAKER_OK) {
         skr_log (&self->world, SKR_LOG_ERROR, "%s", skr_error ());
+        return; /* and again in the next round */
     }
+    self->roster_version = version;
     self->items_stale = true;
     self->turn_ms = 0;
     part_with_outsiders (self);
@@ -704,6 +719,7 @@ static void turn (skr_node_t *self)
         rotate_keys (self, now_ms);
         share_keys (self, now_ms);
         skr_horizon_turn (self, now_ms);
+        settle_forks (self, now_ms);
         write_book (self);
         look_at_connections (self, now_ms);
     }

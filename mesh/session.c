@@ -1,5 +1,6 @@
 #include "mesh/session.h"
 
+#include "peer/fork.h"
 #include "peer/incoming.h"
 #include "peer/snapshot.h"
 
@@ -41,6 +42,8 @@ struct skr_session_t {
     size_t credit;        /* bytes asked for at a time; less after a time-out */
     uint64_t patience_ms; /* time-out of a request; more after one */
 
+    uint64_t fork_depth;  /* how far back the next look for where a fork begins goes; 0: not */
+    bool looked_back;     /* the last pull was one */
     uint64_t probe_ms;    /* not before this time is looked for a fork */
     size_t probe_next;    /* entry of the report to begin with */
     uint64_t report_seen; /* number of the beat that was looked at last */
@@ -296,6 +299,31 @@ static bool lacks (const skr_session_t *self, const skr_report_entry_t *entry)
     return false;
 }
 
+/* While a fork of ours is not settled: from farther back each time, until it shows where the
+   branches part. */
+static saker_err_t look_back (skr_session_t *self, const skr_id_t *collection, skr_clock_t *have,
+                              bool *lowered)
+{
+    *lowered = false;
+    if (self->fork_depth) {
+        SKR_TRY (skr_fork_look_back (self->replica, collection, self->fork_depth, have, lowered));
+    }
+    self->fork_depth = *lowered && self->fork_depth < UINT32_MAX ? 2 * self->fork_depth : 1;
+    self->looked_back = *lowered;
+    return SAKER_OK;
+}
+
+static bool ask_missing (skr_session_t *self, const skr_report_entry_t *entry, uint64_t mono_ms)
+{
+    skr_clock_t have = {0};
+    bool lowered;
+    saker_err_t error = skr_clock_copy (&have, own_clock (self, &entry->collection));
+    error = error ? error : look_back (self, &entry->collection, &have, &lowered);
+    bool sent = error == SAKER_OK && ask_pull (self, &entry->collection, &have, mono_ms);
+    skr_clock_free (&have);
+    return sent;
+}
+
 /* True when something is missing and is, or cannot yet be, asked for. */
 static bool pull_entry (skr_session_t *self, const skr_report_entry_t *entry, uint64_t mono_ms)
 {
@@ -307,8 +335,7 @@ static bool pull_entry (skr_session_t *self, const skr_report_entry_t *entry, ui
         || (self->taking && skr_id_equal (&self->incoming.collection, &entry->collection))) {
         return true;
     }
-    if (claim (self, &entry->collection, mono_ms)
-        && !ask_pull (self, &entry->collection, own_clock (self, &entry->collection), mono_ms)) {
+    if (claim (self, &entry->collection, mono_ms) && !ask_missing (self, entry, mono_ms)) {
         release (self, &entry->collection);
     }
     return true;
@@ -316,7 +343,7 @@ static bool pull_entry (skr_session_t *self, const skr_report_entry_t *entry, ui
 
 /* The clock to ask with so that the other shows us the last change that it has of each writer of
    this device. *doubtful: there is a reason to look. */
-static saker_err_t doubtful_clock (const skr_session_t *self, const skr_report_entry_t *entry,
+static saker_err_t doubtful_clock (skr_session_t *self, const skr_report_entry_t *entry,
                                    skr_clock_t *have, bool *doubtful)
 {
     skr_id_t writers[PROBE_WRITERS_MAX];
@@ -336,6 +363,9 @@ static saker_err_t doubtful_clock (const skr_session_t *self, const skr_report_e
             *doubtful = true;
         }
     }
+    bool lowered;
+    SKR_TRY (look_back (self, &entry->collection, have, &lowered));
+    *doubtful |= lowered && differs;
     return SAKER_OK;
 }
 
@@ -548,6 +578,12 @@ static saker_err_t take_changes (skr_session_t *self, const request_t *request, 
     }
     if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT && !may_give_snapshots (self)) {
         return skr_fail (SAKER_ERIGHT, "a snapshot of a member that may not write");
+    }
+    if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT && self->looked_back) {
+        self->fork_depth = 0; /* that was too far: the next time not at all */
+        release (self, &request->collection);
+        self->look = true;
+        return skr_cbor_close (cbor);
     }
     if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT) {
         start_taking (self, &request->collection, mono_ms);
@@ -939,6 +975,7 @@ saker_err_t skr_session_new (skr_session_t **self_p, skr_replica_t *replica, skr
     self->host = *host;
     self->stats.rtt_us = -1;
     self->look_ms = UINT64_MAX;
+    self->fork_depth = 1;
     self->credit = SKR_WIRE_CREDIT_MAX;
     self->patience_ms = SKR_REQUEST_TIMEOUT_MS;
     self->incoming.descriptor = -1;

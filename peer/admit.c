@@ -124,6 +124,9 @@ static saker_err_t fork_found (skr_replica_t *self, trial_t *trial)
     if (!good) {
         return SAKER_OK;
     }
+    if (skr_roster_forked_at (self->roster, &trial->change.writer, &trial->change.collection)) {
+        return refuse (self, trial, &self->stats.refused_fork); /* it is settled */
+    }
     skr_hex (writer, trial->change.writer.bytes, 16);
     (void) skr_fail (SAKER_EFORGED, "writer %s of %s made two different changes %llu", writer,
                      author->name, (unsigned long long) trial->change.seq);
@@ -225,6 +228,7 @@ static saker_err_t check_turn (skr_replica_t *self, skr_held_t *held, trial_t *t
     skr_place_t awaits;
     *good = false;
     if (has_gap (chain, change, &awaits)) {
+        SKR_TRY (trial->verified ? skr_fork_note_more (self, change) : SAKER_OK);
         return wait_for (trial, &awaits);
     }
     if (chain && memcmp (change->prev, chain->hash, SKR_HASH_BYTES) != 0) {

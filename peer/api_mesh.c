@@ -139,10 +139,10 @@ static size_t put_incarnation (skr_api_t *self, skr_buf_t *pairs)
     }
     if (skr_fork_count (self->replica, &forks, &aside) == SAKER_OK && forks > 0) {
         count += put_count (pairs, "/fork/collections", forks);
-        count += put_count (pairs, "/fork/changes_aside", aside);
-        count +=
-            put_text (pairs, "/fork/what",
-                      "two stores wrote as this one: what this store wrote since is kept aside");
+        count += put_count (pairs, "/fork/changes_kept", aside);
+        count += put_text (
+            pairs, "/fork/what",
+            "two stores wrote as this one: it is settled as soon as it is known where they part");
     }
     return count;
 }

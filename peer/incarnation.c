@@ -44,6 +44,9 @@ static const struct {
     [SKR_DOUBT_CLOSED] = {"closed", "a right of this device was taken, and given back"},
     [SKR_DOUBT_FENCED] = {"fenced", "this device was away for so long that the others stopped "
                                     "waiting for it"},
+    [SKR_DOUBT_UNDONE] = {"undone",
+                          "changes of this device were taken back, until what they depend "
+                          "on is here again"},
 };
 
 const char *skr_doubt_text (skr_doubt_t why)
@@ -115,7 +118,7 @@ static saker_err_t note_earlier (skr_replica_t *self, skr_doubt_t why)
     skr_span_t known;
     saker_err_t error =
         skr_store_get (self->store, SKR_GROUP, SKR_META, skr_span_text (EARLIER_KEY), &known);
-    bool alone = why == SKR_DOUBT_CLOSED || why == SKR_DOUBT_FENCED;
+    bool alone = why == SKR_DOUBT_CLOSED || why == SKR_DOUBT_FENCED || why == SKR_DOUBT_UNDONE;
     skr_buf_append (&record, self->writer.bytes, alone ? sizeof self->writer.bytes : 0);
     if (error == SAKER_OK && alone) {
         size_t most = (size_t) (EARLIER_MAX - 1) * sizeof self->writer.bytes;

@@ -1,6 +1,7 @@
 #include "peer/reissue.h"
 
 #include "crdt/hlc.h"
+#include "peer/fork.h"
 #include "peer/making.h"
 #include "peer/receipts.h"
 
@@ -21,6 +22,7 @@ typedef struct reissuing_t {
     lost_t *list;  /* in the order in which they were written */
     size_t count, capacity;
     uint64_t issued;
+    bool taken_over; /* a branch that another store wrote */
     skr_buf_t clear;
 } reissuing_t;
 
@@ -52,24 +54,60 @@ static saker_err_t add_lost (reissuing_t *self, const skr_change_t *change)
     return self->raw.failed ? no_memory () : SAKER_OK;
 }
 
+static bool may_write (const skr_replica_t *self, const skr_id_t *collection)
+{
+    return skr_roster_role (self->roster, skr_device_key (self->device), collection)
+           >= SKR_ROLE_WRITE;
+}
+
+/* Of a fork: unless the store that settled it issues our branch, too. */
+static saker_err_t is_branch_due (skr_replica_t *self, const skr_change_t *change, bool *due)
+{
+    uint8_t key[SKR_VOID_KEY_BYTES], hash[SKR_HASH_BYTES];
+    skr_span_t raw;
+    skr_change_t first;
+    uint64_t forked = skr_roster_forked_at (self->roster, &change->writer, &change->collection);
+    *due = false;
+    if (!forked || forked > change->seq) {
+        return SAKER_OK;
+    }
+    bool saved;
+    SKR_TRY (skr_fork_is_saved (self, &change->collection, &change->writer, &saved));
+    if (saved) {
+        return SAKER_OK;
+    }
+    *due = true;
+    skr_void_key (&change->collection, &change->writer, forked, key);
+    saker_err_t error =
+        skr_store_get (self->store, SKR_GROUP, SKR_VOID, skr_span (key, sizeof key), &raw);
+    if (error != SAKER_OK || raw.size == 0) {
+        return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+    }
+    SKR_TRY (skr_change_parse (&first, raw));
+    skr_change_hash (&first, hash);
+    *due =
+        !skr_roster_adopts (self->roster, &change->collection, &change->writer, change->seq, hash);
+    return SAKER_OK;
+}
+
 /* What a right that was taken made void is not ours to say again. */
 static saker_err_t collect (skr_span_t key, skr_span_t value, void *argument)
 {
     reissuing_t *self = argument;
     skr_change_t change;
-    bool earlier;
-    const skr_roster_t *roster = self->replica->roster;
+    bool earlier, due;
     (void) key;
     if (value.size == 0) {
         return SAKER_OK; /* it was */
     }
     SKR_TRY (skr_change_parse (&change, value));
     SKR_TRY (skr_incarnation_earlier (self->replica, &change.writer, &earlier));
-    bool due =
-        earlier && skr_roster_fence_closes (roster, &change.writer, &change.collection, change.seq)
-        && skr_roster_role (roster, skr_device_key (self->replica->device), &change.collection)
-               >= SKR_ROLE_WRITE;
-    return due ? add_lost (self, &change) : SAKER_OK;
+    SKR_TRY (is_branch_due (self->replica, &change, &due));
+    due |= earlier
+           && skr_roster_fence_closes (self->replica->roster, &change.writer, &change.collection,
+                                       change.seq);
+    return due && may_write (self->replica, &change.collection) ? add_lost (self, &change)
+                                                                : SAKER_OK;
 }
 
 static int compare_lost (const void *one, const void *other)
@@ -192,21 +230,19 @@ static saker_err_t issue_again (reissuing_t *self, lost_t *lost)
     }
     if (error == SAKER_OK) {
         self->issued++;
-        return note_done (replica, lost);
+        return self->taken_over ? SAKER_OK : note_done (replica, lost);
     }
     if (replica->group_error != SAKER_OK || error == SAKER_ENOMEM) {
         return error;
     }
     skr_log (replica->world, SKR_LOG_WARNING,
-             "a change that was written while this device was fenced is kept aside: %s",
+             "a change that became void cannot be issued again, and is kept aside: %s",
              skr_error ());
     return SAKER_OK;
 }
 
 static saker_err_t issue_all (reissuing_t *self)
 {
-    skr_span_t all = skr_span (NULL, 0);
-    SKR_TRY (skr_store_scan (self->replica->store, SKR_GROUP, SKR_VOID, all, all, collect, self));
     if (self->count > 1) {
         qsort (self->list, self->count, sizeof *self->list, compare_lost);
     }
@@ -216,29 +252,96 @@ static saker_err_t issue_all (reissuing_t *self)
     return SAKER_OK;
 }
 
-static saker_err_t reissue (skr_replica_t *self)
+/* A fresh writer for what comes again: its times are those of then, and ascend. */
+static saker_err_t collect_and_issue (reissuing_t *self, bool fenced)
 {
-    reissuing_t reissuing = {.replica = self};
-    saker_err_t error = issue_all (&reissuing);
-    if (error == SAKER_OK && reissuing.issued > 0) {
-        skr_log (self->world, SKR_LOG_WARNING,
-                 "%llu changes that this device wrote while it was fenced are issued again; what "
-                 "others wrote since is kept beside them: see saker conflicts",
-                 (unsigned long long) reissuing.issued);
+    skr_span_t all = skr_span (NULL, 0);
+    if (fenced) {
+        SKR_TRY (skr_incarnation_renew (self->replica, SKR_DOUBT_FENCED));
     }
-    free (reissuing.list);
-    skr_buf_free (&reissuing.raw);
-    skr_buf_wipe (&reissuing.clear);
-    return skr_wrap (error, "issue again what was written while fenced");
+    SKR_TRY (skr_store_scan (self->replica->store, SKR_GROUP, SKR_VOID, all, all, collect, self));
+    if (self->count > 0 && !fenced) {
+        SKR_TRY (skr_incarnation_renew (self->replica, SKR_DOUBT_FORK));
+    }
+    return issue_all (self);
+}
+
+static saker_err_t end (reissuing_t *self, saker_err_t error)
+{
+    if (error == SAKER_OK && self->issued > 0) {
+        skr_log (
+            self->replica->world, SKR_LOG_WARNING,
+            "%llu changes that this device wrote, and that became void, are issued again; what "
+            "others wrote since is kept beside them: see saker conflicts",
+            (unsigned long long) self->issued);
+    }
+    free (self->list);
+    skr_buf_free (&self->raw);
+    skr_buf_wipe (&self->clear);
+    return skr_wrap (error, "issue again what became void");
 }
 
 saker_err_t skr_return (skr_replica_t *self)
 {
+    reissuing_t reissuing = {.replica = self};
     const skr_member_t *own = skr_replica_self (self);
-    if (!own || own->role == SKR_ROLE_NONE
-        || !skr_roster_writer_is_fenced (self->roster, &self->writer)) {
+    bool fenced = skr_roster_writer_is_fenced (self->roster, &self->writer);
+    if (self->returning || !own || own->role == SKR_ROLE_NONE
+        || (!fenced && !skr_roster_forks (self->roster))) {
         return SAKER_OK;
     }
-    SKR_TRY (skr_incarnation_renew (self, SKR_DOUBT_FENCED));
-    return reissue (self);
+    self->returning = true; /* the roster changes of it are enforced within it */
+    saker_err_t error = collect_and_issue (&reissuing, fenced);
+    self->returning = false;
+    return end (&reissuing, error);
+}
+
+static saker_err_t collect_branch (reissuing_t *self, const skr_fork_settled_t *settled)
+{
+    const skr_fork_t fork = {.collection = settled->collection, .writer = settled->writer};
+    for (uint64_t seq = settled->seq; seq <= settled->upto; seq++) {
+        skr_span_t raw;
+        skr_change_t change;
+        SKR_TRY (skr_fork_other (self->replica, &fork, seq, &raw));
+        SKR_TRY (skr_change_parse (&change, raw));
+        SKR_TRY (add_lost (self, &change));
+    }
+    return SAKER_OK;
+}
+
+saker_err_t skr_reissue_branch (skr_replica_t *self, const skr_fork_settled_t *settled)
+{
+    reissuing_t reissuing = {.replica = self, .taken_over = true};
+    if (!may_write (self, &settled->collection)) {
+        return SAKER_OK;
+    }
+    saker_err_t error = collect_branch (&reissuing, settled);
+    if (error == SAKER_OK) {
+        error = skr_incarnation_renew (self, SKR_DOUBT_FORK);
+    }
+    return end (&reissuing, error == SAKER_OK ? issue_all (&reissuing) : error);
+}
+
+static saker_err_t collect_list (reissuing_t *self, skr_span_t changes)
+{
+    for (size_t at = 0; at < changes.size;) {
+        size_t size = skr_get_u32 (changes.data + at);
+        skr_change_t change;
+        SKR_TRY (skr_change_parse (&change, skr_span (changes.data + at + 4, size)));
+        SKR_TRY (add_lost (self, &change));
+        at += 4 + size;
+    }
+    return SAKER_OK;
+}
+
+saker_err_t skr_reissue_list (skr_replica_t *self, skr_span_t changes)
+{
+    reissuing_t reissuing = {.replica = self, .taken_over = true};
+    saker_err_t error = collect_list (&reissuing, changes);
+    if (error == SAKER_OK && reissuing.count > 0
+        && may_write (self, &reissuing.list[0].collection)) {
+        error = skr_incarnation_renew (self, SKR_DOUBT_FORK);
+        error = error == SAKER_OK ? issue_all (&reissuing) : error;
+    }
+    return end (&reissuing, error);
 }

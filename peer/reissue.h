@@ -7,7 +7,8 @@
    rival, and never over it.
 
    Only what writers of this store alone wrote comes again: of two stores with one past (a copy, a
-   backup that was restored) each would issue it. */
+   backup that was restored) each would issue it. The branches of a fork that was settled come again
+   the same way (settling.h), ours here, and one that was taken over by a writer of its own. */
 
 #ifndef SKR_PEER_REISSUE_H_INCLUDED
 #define SKR_PEER_REISSUE_H_INCLUDED
@@ -16,5 +17,12 @@
 
 /* In a group, after what is void was taken back: returns, if a fence closed our writer. */
 saker_err_t skr_return (skr_replica_t *self) SKR_MUST_USE;
+/* Issues the other branch of a fork, which this store takes over, in a group. */
+saker_err_t skr_reissue_branch (skr_replica_t *self,
+                                const skr_fork_settled_t *settled) SKR_MUST_USE;
+
+/* Issues changes of ours that a snapshot took the place of, each after its size as u32. In a group.
+ */
+saker_err_t skr_reissue_list (skr_replica_t *self, skr_span_t changes) SKR_MUST_USE;
 
 #endif

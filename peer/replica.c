@@ -274,6 +274,7 @@ saker_err_t skr_replica_new (skr_replica_t **self_p, skr_store_t **store_p, skr_
     self->store = *store_p;
     self->device = *device_p;
     self->next_no = self->next_no_shown = 1;
+    self->forked = true;
     *store_p = NULL;
     *device_p = NULL;
     *self_p = self;

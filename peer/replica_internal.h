@@ -60,6 +60,9 @@ struct skr_replica_t {
     uint8_t incarnation[SKR_INCARNATION_BYTES];
     skr_renewal_t renewal;
     skr_identity_t identity; /* the four before this, as committed */
+    bool returning;          /* see reissue.h: its roster changes are enforced within it */
+    bool forked;             /* there may be records of forks */
+    uint64_t forked_ms;      /* mono, since when one is known; 0: none */
     skr_id_t fork_told;      /* the last writer of whose fork was told */
     skr_doubt_t doubt;       /* a new incarnation is due, before anything is written */
 

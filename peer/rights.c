@@ -519,6 +519,7 @@ saker_err_t skr_roster_settle (skr_roster_t *self)
     } else {
         count_all (self);
     }
+    self->closings += self->forks_count > 0;
     describe_people (self);
     note_standing (self);
     return SAKER_OK;
@@ -561,13 +562,14 @@ uint64_t skr_roster_limit (const skr_roster_t *self, const skr_id_t *writer_id,
 {
     const skr_writer_t *writer = skr_roster_writer (self, writer_id);
     const skr_person_t *person = writer ? skr_roster_person (self, writer->device) : NULL;
-    uint64_t limit = UINT64_MAX;
     if (!person) {
         return 0;
     }
     if (skr_id_equal (collection, &the_roster)) {
         return roster_limit (self, writer);
     }
+    uint64_t forked = skr_roster_forked_at (self, writer_id, collection);
+    uint64_t limit = forked ? forked - 1 : UINT64_MAX;
     if (person->member.role < SKR_ROLE_WRITE && !ever_wrote (self, writer->device, collection)) {
         return 0;
     }

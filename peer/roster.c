@@ -44,6 +44,7 @@ void skr_roster_destroy (skr_roster_t **self_p)
     }
     free (self->keys);
     free (self->roles);
+    free (self->forks);
     free (self->grants);
     free (self->writers);
     free (self->people);
@@ -252,6 +253,44 @@ const char *skr_roster_mesh_name (const skr_roster_t *self)
     return self->mesh_name;
 }
 
+size_t skr_roster_forks (const skr_roster_t *self)
+{
+    return self->forks_count;
+}
+
+const skr_fork_settled_t *skr_roster_fork_at (const skr_roster_t *self, size_t index)
+{
+    return index < self->forks_count ? &self->forks[index] : NULL;
+}
+
+uint64_t skr_roster_forked_at (const skr_roster_t *self, const skr_id_t *writer,
+                               const skr_id_t *collection)
+{
+    uint64_t first = 0;
+    for (size_t i = 0; i < self->forks_count; i++) {
+        const skr_fork_settled_t *fork = &self->forks[i];
+        if (skr_id_equal (&fork->writer, writer) && skr_id_equal (&fork->collection, collection)
+            && (!first || fork->seq < first)) {
+            first = fork->seq;
+        }
+    }
+    return first;
+}
+
+bool skr_roster_adopts (const skr_roster_t *self, const skr_id_t *collection,
+                        const skr_id_t *writer, uint64_t seq, const uint8_t hash[SKR_HASH_BYTES])
+{
+    for (size_t i = 0; i < self->forks_count; i++) {
+        const skr_fork_settled_t *fork = &self->forks[i];
+        if (seq <= fork->upto && skr_id_equal (&fork->writer, writer)
+            && skr_id_equal (&fork->collection, collection)
+            && memcmp (hash, fork->hash, SKR_HASH_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t skr_roster_keys (const skr_roster_t *self)
 {
     return self->keys_count;
@@ -359,6 +398,16 @@ static saker_err_t add_role (skr_roster_t *self, const skr_statement_t *statemen
     return SAKER_OK;
 }
 
+static saker_err_t add_fork (skr_roster_t *self, const skr_statement_t *statement)
+{
+    void *forks = self->forks;
+    SKR_TRY (grow (&forks, &self->forks_capacity, self->forks_count, sizeof *self->forks,
+                   SKR_ROSTER_FORKS_MAX));
+    self->forks = forks;
+    self->forks[self->forks_count++] = statement->fork;
+    return SAKER_OK;
+}
+
 static saker_err_t add_writer (skr_roster_t *self, const skr_statement_t *statement, uint64_t hlc)
 {
     skr_writer_t writer = {.hlc = hlc};
@@ -419,6 +468,8 @@ saker_err_t skr_roster_keep (skr_roster_t *self, const skr_dot_t *dot, uint64_t 
     case SKR_STATEMENT_ROLE:
     case SKR_STATEMENT_FENCE:
         return add_role (self, &statement, &stamp);
+    case SKR_STATEMENT_FORK:
+        return add_fork (self, &statement);
     case SKR_STATEMENT_KEY:
         return add_key (self, &statement, dot, hlc);
     default:
@@ -558,6 +609,23 @@ static saker_err_t check_closing (const skr_roster_t *self, const skr_statement_
     return SAKER_OK;
 }
 
+static saker_err_t check_fork (const skr_roster_t *self, const skr_statement_t *statement,
+                               const author_t *author, size_t ops_count)
+{
+    const skr_writer_t *writer = skr_roster_writer (self, &statement->fork.writer);
+    if (memcmp (statement->member.device, author->device, 32) != 0
+        || (writer && memcmp (writer->device, author->device, 32) != 0)) {
+        return skr_fail (SAKER_ERIGHT, "a device settles forks of its own writers only");
+    }
+    if (!writer) {
+        return skr_fail (SAKER_EWAIT, "the writer of a fork was not introduced");
+    }
+    if (self->forks_count + ops_count > SKR_ROSTER_FORKS_MAX) {
+        return skr_fail (SAKER_ELIMIT, "a roster holds at most %d forks", SKR_ROSTER_FORKS_MAX);
+    }
+    return SAKER_OK;
+}
+
 static saker_err_t check_limit (const skr_roster_t *self, const skr_change_t *change)
 {
     static const skr_id_t roster;
@@ -591,6 +659,8 @@ static saker_err_t check_right (const skr_roster_t *self, const skr_change_t *ch
     case SKR_STATEMENT_ROLE:
     case SKR_STATEMENT_FENCE:
         return check_closing (self, statement, author, ops_count);
+    case SKR_STATEMENT_FORK:
+        return check_fork (self, statement, author, ops_count);
     default:
         return SAKER_OK;
     }

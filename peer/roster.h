@@ -18,6 +18,11 @@
                 by an admin; the role from now on, none to revoke it
      FENCE      {0: 6, 1: device key, 4: seen, 5: cutoffs, 6: from, 7: to}
                 by an admin; closes the writers, the device stays a member
+     FORK       {0: 7, 1: device key, 2: collection id, 3: writer, 4: seq, 5: hash 32, 6: upto}
+                by the device itself: two stores wrote as this writer, each its own changes from
+                `seq` on. Those of both are void, and are issued again by other writers: each by the
+                store that made it; and by the one that states this the branch that begins with the
+                change of this hash, up to `upto` (zeros: none)
 
      seen    = [* [writer, seq, index]]: dots of the statements about the same device that this one
                knows, and so supersedes: those alone that no other of them supersedes
@@ -49,7 +54,8 @@ const char *skr_role_text (skr_role_t role);
 #define SKR_ROSTER_MEMBERS_MAX 4096
 #define SKR_ROSTER_KEYS_MAX 4096
 #define SKR_ROSTER_ROLES_MAX 1024 /* statements of roles and fences */
-#define SKR_CUTOFFS_MAX 1024      /* in one statement; more collections take several */
+#define SKR_ROSTER_FORKS_MAX 1024
+#define SKR_CUTOFFS_MAX 1024 /* in one statement; more collections take several */
 #define SKR_SEEN_MAX 256
 
 typedef struct skr_member_t {
@@ -65,6 +71,14 @@ typedef struct skr_cutoff_t {
     skr_id_t writer;
     uint64_t seq;
 } skr_cutoff_t;
+
+/* What became of a fork. */
+typedef struct skr_fork_settled_t {
+    skr_id_t collection, writer;
+    uint64_t seq;
+    uint8_t hash[SKR_HASH_BYTES];
+    uint64_t upto;
+} skr_fork_settled_t;
 
 /* A name of a device or a mesh: UTF-8, 1 to 64 bytes, no control characters. SAKER_EINPUT with
    `what` ("device", "mesh") in the sentence. */
@@ -165,6 +179,16 @@ const skr_member_t *skr_roster_fenced (const skr_roster_t *self);
 bool skr_roster_writer_is_fenced (const skr_roster_t *self, const skr_id_t *writer);
 bool skr_roster_fence_closes (const skr_roster_t *self, const skr_id_t *writer,
                               const skr_id_t *collection, uint64_t seq);
+/* Forks that were settled; borrowed until the next add. */
+size_t skr_roster_forks (const skr_roster_t *self);
+const skr_fork_settled_t *skr_roster_fork_at (const skr_roster_t *self, size_t index);
+/* From which seq on a writer had two branches in a collection; 0: it is not known to. */
+uint64_t skr_roster_forked_at (const skr_roster_t *self, const skr_id_t *writer,
+                               const skr_id_t *collection);
+/* Does the store that settled it issue this change again, of the branch whose first change has this
+   hash? */
+bool skr_roster_adopts (const skr_roster_t *self, const skr_id_t *collection,
+                        const skr_id_t *writer, uint64_t seq, const uint8_t hash[SKR_HASH_BYTES]);
 /* Changes whenever some writer's limit may have. */
 uint64_t skr_roster_closings (const skr_roster_t *self);
 /* The statements about a device that no other supersedes, as `seen` (encoded): of `collection`, or
@@ -196,5 +220,6 @@ typedef struct skr_closing_t {
 } skr_closing_t;
 void skr_statement_role (skr_buf_t *buf, const skr_closing_t *closing);
 void skr_statement_fence (skr_buf_t *buf, const skr_closing_t *closing);
+void skr_statement_fork (skr_buf_t *buf, const uint8_t device[32], const skr_fork_settled_t *fork);
 
 #endif

@@ -64,6 +64,8 @@ struct skr_roster_t {
     size_t grants_count, grants_capacity;
     skr_role_statement_t *roles; /* in order of addition */
     size_t roles_count, roles_capacity;
+    skr_fork_settled_t *forks; /* in order of addition */
+    size_t forks_count, forks_capacity;
     skr_roster_key_t *keys; /* in order of addition; each owns its copies */
     size_t keys_count, keys_capacity;
     uint64_t closings;

@@ -11,7 +11,9 @@
 #include "crdt/fold.h"
 #include "crdt/hlc.h"
 #include "crdt/value.h"
+#include "peer/fork.h"
 #include "peer/history.h"
+#include "peer/reissue.h"
 #include "peer/replica_internal.h"
 
 #include <assert.h>
@@ -52,6 +54,7 @@ typedef struct taking_t {
     size_t group_items, group_bytes;
     uint64_t hlc; /* the highest that does not run ahead */
     skr_buf_t change, content, undo;
+    bool forked; /* `change` is another than we wrote ourselves */
 } taking_t;
 
 static saker_err_t no_memory (void)
@@ -459,6 +462,29 @@ static saker_err_t append (taking_t *taking, strand_t *strand, const skr_change_
     return SAKER_OK;
 }
 
+/* What this device wrote itself must be in it: else it is of the other branch of a fork, which is
+   to be settled first. */
+static saker_err_t check_branch (taking_t *taking, const skr_change_t *change)
+{
+    const skr_replica_t *replica = taking->replica;
+    const skr_chain_t *ours = taking->old ? skr_held_chain (taking->old, &change->writer) : NULL;
+    const skr_member_t *author = skr_roster_by_writer (replica->roster, &change->writer);
+    uint8_t hash[SKR_HASH_BYTES];
+    if (!ours || ours->seq != change->seq
+        || memcmp (author->device, skr_device_key (replica->device), sizeof author->device) != 0) {
+        return SAKER_OK;
+    }
+    skr_change_hash (change, hash);
+    if (memcmp (hash, ours->hash, sizeof hash) == 0) {
+        return SAKER_OK;
+    }
+    skr_buf_clear (&taking->change);
+    skr_buf_append_span (&taking->change, change->raw);
+    taking->forked = !taking->change.failed;
+    return skr_fail (SAKER_EFORGED, "it has another change %llu of this device than was made here",
+                     (unsigned long long) change->seq);
+}
+
 static saker_err_t take_change (taking_t *taking)
 {
     skr_change_t change;
@@ -473,6 +499,7 @@ static saker_err_t take_change (taking_t *taking)
     }
     SKR_TRY (check_author (taking, &change));
     SKR_TRY (check_content (taking, &change));
+    SKR_TRY (check_branch (taking, &change));
     SKR_TRY (check_chain (strand, &change));
     SKR_TRY (check_deps (taking, &change));
     SKR_TRY (check_undo (undo));
@@ -705,6 +732,43 @@ static saker_err_t check_own (skr_replica_t *self, const skr_id_t *collection, u
                : SAKER_OK;
 }
 
+static saker_err_t note_fork (skr_replica_t *self, skr_span_t raw)
+{
+    skr_change_t change;
+    SKR_TRY (skr_change_parse (&change, raw));
+    const skr_held_t *held = skr_holdings_find (self, &change.collection);
+    SKR_TRY (skr_replica_begin (self));
+    saker_err_t error = skr_fork_note (self, held, &change);
+    if (error == SAKER_OK && skr_id_equal (&change.writer, &self->writer)) {
+        error = skr_incarnation_renew (self, SKR_DOUBT_FORK);
+    }
+    if (error != SAKER_OK) {
+        skr_replica_abort (self);
+        return error;
+    }
+    return skr_replica_commit (self);
+}
+
+/* Our branch of a fork, first: what comes has the other one in what all others have cut. Until it
+   is here, what we wrote is here twice. */
+static saker_err_t issue_ours (skr_replica_t *self, const skr_id_t *collection)
+{
+    skr_buf_t changes = {0};
+    saker_err_t error = skr_fork_save (self, collection, &changes);
+    if (error == SAKER_OK && changes.size > 0) {
+        error = skr_replica_begin (self);
+        error = error ? error : skr_reissue_list (self, skr_span_of (&changes));
+        error = error ? error : skr_fork_saved (self, collection);
+        if (error == SAKER_OK) {
+            error = skr_replica_commit (self);
+        } else {
+            skr_replica_abort (self);
+        }
+    }
+    skr_buf_free (&changes);
+    return error;
+}
+
 saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection, const char *file)
 {
     static const skr_id_t roster;
@@ -714,14 +778,20 @@ saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection, 
     if (skr_id_equal (collection, &roster)) {
         return skr_fail (SAKER_EINPUT, "the roster is not taken from a snapshot");
     }
+    SKR_TRY (issue_ours (self, collection));
     SKR_TRY (map_file (file, &bytes));
+    taking.hlc = self->hlc;
     taking.fresh.id = *collection;
     taking.old = skr_holdings_find (self, collection);
     skr_cbor_open (&taking.cbor, bytes);
     uint64_t before = taking.old ? skr_clock_get (&taking.old->shown.clock, &self->writer) : 0;
     saker_err_t error = take (&taking);
     error = error == SAKER_OK ? check_own (self, collection, before) : error;
+    if (taking.forked && note_fork (self, skr_span_of (&taking.change)) != SAKER_OK) {
+        skr_log (self->world, SKR_LOG_WARNING, "note a fork: %s", skr_error ());
+    }
     free_taking (&taking);
     (void) munmap ((void *) (uintptr_t) bytes.data, bytes.size);
-    return skr_wrap (error, "take a snapshot");
+    return taking.forked ? skr_fail (error, "take a snapshot: it is of another branch than ours")
+                         : skr_wrap (error, "take a snapshot");
 }

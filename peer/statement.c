@@ -267,6 +267,23 @@ static void read_key (skr_cbor_t *cbor, int64_t *last, size_t count, skr_stateme
     }
 }
 
+static void read_fork (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statement)
+{
+    skr_fork_settled_t *fork = &statement->fork;
+    take_fixed (cbor, last, 1, statement->member.device, sizeof statement->member.device);
+    take_fixed (cbor, last, 2, fork->collection.bytes, sizeof fork->collection.bytes);
+    take_fixed (cbor, last, 3, fork->writer.bytes, sizeof fork->writer.bytes);
+    take_key (cbor, last, 4);
+    fork->seq = skr_cbor_get_uint (cbor);
+    take_fixed (cbor, last, 5, fork->hash, sizeof fork->hash);
+    take_key (cbor, last, 6);
+    fork->upto = skr_cbor_get_uint (cbor);
+    if (fork->seq == 0 || (fork->upto && fork->upto < fork->seq)
+        || skr_id_is_zero (&fork->collection)) {
+        skr_cbor_reject (cbor, "not a fork");
+    }
+}
+
 static void skip_pairs (skr_cbor_t *cbor, int64_t *last, size_t count)
 {
     for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
@@ -276,7 +293,8 @@ static void skip_pairs (skr_cbor_t *cbor, int64_t *last, size_t count)
 }
 
 /* Number of pairs of each known kind, its own included: at least, and at most. */
-static const size_t pair_counts[][2] = {{0, 0}, {6, 6}, {3, 4}, {6, 6}, {4, 5}, {8, 8}, {6, 6}};
+static const size_t pair_counts[][2] = {{0, 0}, {6, 6}, {3, 4}, {6, 6},
+                                        {4, 5}, {8, 8}, {6, 6}, {7, 7}};
 
 static void read_known (skr_cbor_t *cbor, int64_t *last, size_t count, skr_statement_t *statement)
 {
@@ -297,6 +315,9 @@ static void read_known (skr_cbor_t *cbor, int64_t *last, size_t count, skr_state
         break;
     case SKR_STATEMENT_KEY:
         read_key (cbor, last, count, statement);
+        break;
+    case SKR_STATEMENT_FORK:
+        read_fork (cbor, last, statement);
         break;
     default:
         read_closing (cbor, last, statement);
@@ -458,4 +479,17 @@ void skr_statement_fence (skr_buf_t *buf, const skr_closing_t *closing)
     put_kind (buf, SKR_STATEMENT_FENCE, 0);
     put_fixed (buf, 1, closing->device, SKR_DEVICE_KEY_BYTES);
     put_closing (buf, closing);
+}
+
+void skr_statement_fork (skr_buf_t *buf, const uint8_t device[32], const skr_fork_settled_t *fork)
+{
+    put_kind (buf, SKR_STATEMENT_FORK, 0);
+    put_fixed (buf, 1, device, SKR_DEVICE_KEY_BYTES);
+    put_fixed (buf, 2, fork->collection.bytes, sizeof fork->collection.bytes);
+    put_fixed (buf, 3, fork->writer.bytes, sizeof fork->writer.bytes);
+    skr_cbor_put_uint (buf, 4);
+    skr_cbor_put_uint (buf, fork->seq);
+    put_fixed (buf, 5, fork->hash, sizeof fork->hash);
+    skr_cbor_put_uint (buf, 6);
+    skr_cbor_put_uint (buf, fork->upto);
 }

@@ -13,7 +13,8 @@ enum {
     SKR_STATEMENT_KEY = 4,
     SKR_STATEMENT_ROLE = 5,
     SKR_STATEMENT_FENCE = 6,
-    SKR_STATEMENT_LAST = SKR_STATEMENT_FENCE, /* later ones are of a later version */
+    SKR_STATEMENT_FORK = 7,
+    SKR_STATEMENT_LAST = SKR_STATEMENT_FORK, /* later ones are of a later version */
 };
 
 /* A statement, taken apart. Borrows. */
@@ -30,6 +31,7 @@ typedef struct skr_statement_t {
     skr_span_t seen;    /* INCARNATE, ROLE: encoded, see skr_statement_seen; empty: none */
     skr_span_t cutoffs; /* ROLE: encoded, see skr_statement_cutoffs */
     skr_id_t from, to;  /* ROLE: the collections that the cutoffs speak of */
+    skr_fork_settled_t fork;
 } skr_statement_t;
 
 /* Takes a statement apart and checks its form. SAKER_EINPUT. A kind above SKR_STATEMENT_LAST is of

@@ -303,6 +303,9 @@ static saker_err_t drop_change (takeback_t *self, uint64_t position, const skr_c
     *all -= bytes < *all ? bytes : *all;
     SKR_TRY (keep_own (self, change));
     if (!is_void) {
+        if (skr_id_equal (&change->writer, &replica->writer)) {
+            replica->doubt = SKR_DOUBT_UNDONE; /* others may have it: its seq is not free */
+        }
         return skr_admit_wait (replica, change);
     }
     self->voided++;
@@ -365,12 +368,12 @@ static saker_err_t take_back (skr_replica_t *replica, skr_held_t *held)
     saker_err_t error = undo_and_redo (&self);
     if (error == SAKER_OK && self.voided > 0) {
         replica->stats.voided += self.voided;
-        skr_log (
-            replica->world, SKR_LOG_WARNING,
-            "%llu changes of %s are void, since a right was taken or a device fenced: they are "
-            "taken back",
-            (unsigned long long) self.voided,
-            held->live.name[0] ? held->live.name : "a collection");
+        skr_log (replica->world, SKR_LOG_WARNING,
+                 "%llu changes of %s are void, since a right was taken, a device fenced or a fork "
+                 "settled: they are "
+                 "taken back",
+                 (unsigned long long) self.voided,
+                 held->live.name[0] ? held->live.name : "a collection");
     }
     free (self.positions);
     skr_clock_free (&self.base);
@@ -395,5 +398,8 @@ saker_err_t skr_replica_enforce (skr_replica_t *self)
     self->closings = skr_roster_closings (self->roster);
     saker_err_t error = bring_back (self);
     error = error == SAKER_OK ? skr_return (self) : error;
+    if (error == SAKER_OK && self->doubt == SKR_DOUBT_UNDONE) {
+        error = skr_incarnation_renew (self, self->doubt);
+    }
     return error == SAKER_OK ? SAKER_OK : skr_replica_spoil (self, error);
 }

@@ -8,6 +8,7 @@
 
 #include "peer/conflicts.h"
 #include "peer/cut.h"
+#include "peer/fork.h"
 #include "peer/past.h"
 
 #include <stdio.h>
@@ -70,12 +71,18 @@ static skr_replica_t *replica_of (const sim_peer_t *peer)
     return peer->node ? peer->node->replica : NULL;
 }
 
+/* Some of what was written may be void. */
+static bool voids (void)
+{
+    return sim.rights || sim.forks;
+}
+
 /* What of a writer stands, as far as a peer knows. */
 static uint64_t limit_at (const skr_replica_t *replica, const skr_id_t *writer,
                           const skr_id_t *collection)
 {
     const skr_roster_t *roster = skr_replica_roster (replica);
-    return sim.rights && skr_roster_by_writer (roster, writer)
+    return voids () && skr_roster_by_writer (roster, writer)
                ? skr_roster_limit (roster, writer, collection)
                : UINT64_MAX;
 }
@@ -85,7 +92,7 @@ bool sim_oracle_is_void (const sim_peer_t *peer, const char *collection, const s
 {
     skr_id_t id;
     const skr_replica_t *replica = replica_of (peer);
-    if (!sim.rights || !replica) {
+    if (!voids () || !replica) {
         return false;
     }
     skr_replica_collection_id (replica, collection, &id);
@@ -97,7 +104,7 @@ static uint64_t known_digest (const sim_peer_t *peer, const skr_collection_t *co
 {
     uint64_t digest = skr_clock_digest (&collection->clock);
     const skr_collection_t *roster = skr_replica_collection_at (replica_of (peer), 0);
-    return sim.rights && digest ? digest ^ skr_clock_digest (&roster->clock) << 1 : digest;
+    return voids () && digest ? digest ^ skr_clock_digest (&roster->clock) << 1 : digest;
 }
 
 static void check_known (const sim_peer_t *peer, const skr_collection_t *collection)
@@ -325,7 +332,7 @@ void sim_oracle_round (sim_peer_t *peer)
         seen_t *before = seen_of (peer->no, &collection->id);
         if (before->changes != collection->changes
             || !skr_clock_equal (&before->clock, &collection->clock)) {
-            if (collection->changes < before->changes && !sim.rights) {
+            if (collection->changes < before->changes && !sim.rights && !sim.forks) {
                 sim_fail ("peer %d has fewer changes in %s than before", peer->no,
                           collection->name);
             }
@@ -535,7 +542,7 @@ static bool is_reissuing (const history_t *self, const skr_id_t *writer)
     skr_id_t writers[SIM_PEERS_MAX];
     const skr_roster_t *roster = skr_replica_roster (replica_of (self->peer));
     const skr_member_t *member = skr_roster_by_writer (roster, writer);
-    size_t count = member && sim.fences
+    size_t count = member && (sim.fences || sim.forks)
                        ? skr_roster_writers (roster, member->device, writers, SIM_PEERS_MAX)
                        : 0;
     return count > 1 && !skr_id_equal (&writers[count - 1], writer);
@@ -602,7 +609,7 @@ static void note_id (history_t *self, const skr_content_t *content, const skr_ch
 static void check_time (const history_t *self, const skr_change_t *change, const skr_clock_t *deps)
 {
     if (sim.counts[SIM_CLOCK_JUMP] || sim.counts[SIM_CLOCK_BACK] || sim.counts[SIM_CLOCK_STOP]
-        || sim.counts[SIM_CLOCK_DRIFT] || sim.fences) {
+        || sim.counts[SIM_CLOCK_DRIFT] || sim.fences || sim.forks) {
         return;
     }
     for (size_t i = 0; i < self->authors_count; i++) {
@@ -729,12 +736,17 @@ static void replay_made (skr_span_t change, void *argument)
     replay (argument, change);
 }
 
-/* What is below the cut is replayed from what was made; the cut must be a causal beginning. Of
-   stores that were copied nothing is kept to replay from. */
+/* Of stores that were copied nothing is kept to replay what was cut from. */
+static bool is_lost (const sim_peer_t *peer, const skr_collection_t *collection)
+{
+    return sim.forks && skr_cut_clock (replica_of (peer), &collection->id)->count > 0;
+}
+
+/* What is below the cut is replayed from what was made; the cut must be a causal beginning. */
 static bool read_cut (history_t *self)
 {
     const skr_clock_t *cut = skr_cut_clock (replica_of (self->peer), &self->collection->id);
-    if (sim.forks && cut->count) {
+    if (is_lost (self->peer, self->collection)) {
         return false;
     }
     bool found = sim_made_each (&self->collection->id, cut, replay_made, self);
@@ -1310,14 +1322,16 @@ void sim_oracle_check (sim_peer_t *peer)
 
 /* ---- after healing */
 
-/* Nobody speaks with it any more. The founder knows. */
+/* Nobody speaks with it any more. The founder knows; or it was put back to a state in which it had
+   not admitted it yet. */
 static bool is_outside (const sim_peer_t *peer)
 {
     const skr_replica_t *founder = replica_of (&sim.peers[0]);
-    const skr_member_t *member =
-        founder && sim.rights ? skr_roster_by_device (skr_replica_roster (founder), peer->device)
-                              : NULL;
-    return member && member->role == SKR_ROLE_NONE;
+    if (!founder || (!sim.rights && !sim.copies)) {
+        return false;
+    }
+    const skr_member_t *member = skr_roster_by_device (skr_replica_roster (founder), peer->device);
+    return member ? member->role == SKR_ROLE_NONE : sim.copies && peer->joined;
 }
 
 static const sim_peer_t *sound (int from)
@@ -1354,11 +1368,33 @@ static bool same_collections (const skr_replica_t *one, const skr_replica_t *oth
         if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock)) {
             return false;
         }
-        if (!sim.forks && !skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint)) {
+        if (!skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint)) {
             return false;
         }
     }
     return true;
+}
+
+static saker_err_t is_of_roster (const skr_fork_t *fork, void *argument)
+{
+    *(bool *) argument |= skr_id_is_zero (&fork->collection);
+    return SAKER_OK;
+}
+
+/* An admin's device stated two things under one seq: that stays so. */
+static bool roster_forked (void)
+{
+    bool forked = false;
+    for (int i = 0; sim.forks && i < sim.peers_count; i++) {
+        skr_replica_t *replica = replica_of (&sim.peers[i]);
+        if (replica && skr_fork_each (replica, is_of_roster, &forked) != SAKER_OK) {
+            forked = true; /* its disk fails: who knows */
+        }
+        if (replica) {
+            skr_store_forget (skr_replica_store (replica));
+        }
+    }
+    return forked;
 }
 
 /* Two processes with one key have found out, both of them: from others, if those speak with them.
@@ -1374,6 +1410,9 @@ bool sim_oracle_converged (void)
 {
     if (!twins_know ()) {
         return false;
+    }
+    if (roster_forked ()) {
+        return true;
     }
     const sim_peer_t *first = sound (0);
     if (!first || !first->node) {
@@ -1418,12 +1457,17 @@ bool sim_oracle_differs (const sim_peer_t *peer)
            || !same_collections (replica_of (first), replica_of (peer));
 }
 
-/* What a fence alone made void, its device has issued again by another writer. */
+/* What a fence alone made void, or was the branch of a fork that does not stand, its device has
+   issued again by another writer. */
 static bool is_again (const history_t *history, const acked_t *one)
 {
     const skr_roster_t *roster = skr_replica_roster (replica_of (history->peer));
-    return sim.fences && !sim.copies && !sim.twins
-           && skr_roster_fence_closes (roster, &one->writer, &history->collection->id, one->seq);
+    uint64_t forked = skr_roster_forked_at (roster, &one->writer, &history->collection->id);
+    bool fenced =
+        sim.fences
+        && skr_roster_fence_closes (roster, &one->writer, &history->collection->id, one->seq);
+    bool copied = sim.copies || sim.twins || sim.forks;
+    return fenced ? !copied : forked && forked <= one->seq;
 }
 
 /* What was acknowledged is in the history under the same name; what was refused, or written by who
@@ -1434,8 +1478,7 @@ static void check_acked (const sim_peer_t *peer, const history_t *history)
         const acked_t *one = &acked[i];
         bool again = is_again (history, one);
         bool found =
-            one->gone || sim.peers[one->peer].forked || sim.peers[one->peer].damaged
-            || is_outside (&sim.peers[one->peer])
+            one->gone || sim.peers[one->peer].damaged || is_outside (&sim.peers[one->peer])
             || (!again && sim_oracle_is_void (peer, one->collection, &one->writer, one->seq))
             || strcmp (one->collection, history->collection->name) != 0;
         for (size_t k = 0; k < history->ids_count && !found; k++) {
@@ -1479,7 +1522,7 @@ static void final_check (sim_peer_t *peer)
             sim_fail ("peer %d does not know the name of a collection", peer->no);
         }
         check_collection (peer, collection, &history);
-        if (!sim.failed && !peer->damaged) {
+        if (!sim.failed && !peer->damaged && !is_lost (peer, collection)) {
             check_acked (peer, &history);
             check_rights (&history, skr_replica_roster (replica));
         }
@@ -1590,16 +1633,21 @@ static void check_past (const sim_peer_t *one, const sim_peer_t *other)
 void sim_oracle_final (void)
 {
     const sim_peer_t *first = sound (0);
+    if (roster_forked ()) {
+        return;
+    }
     for (int i = 0; i < sim.peers_count && !sim.failed; i++) {
         sim_peer_t *peer = &sim.peers[i];
         if (is_outside (peer)) {
             continue;
         }
-        if (peer->node && !sim.forks) {
+        if (peer->node) {
             final_check (peer);
         }
-        if (peer->node && !sim.forks && !peer->damaged) {
+        if (peer->node && !peer->damaged) {
             check_equal (first, peer);
+        }
+        if (peer->node && !peer->damaged && !sim.forks) {
             check_past (first, peer);
         }
     }

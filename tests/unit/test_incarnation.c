@@ -4,7 +4,9 @@
 #include "peer/incarnation.h"
 #include "peer/replica_internal.h"
 
+#include "peer/settling.h"
 #include "tests/check.h"
+#include "tests/lib/fake_neighbours.h"
 #include "tests/lib/pair.h"
 #include "tests/lib/temp_folder.h"
 
@@ -436,14 +438,6 @@ static saker_err_t check_fork (const skr_fork_t *fork, void *argument)
     return other.seq == 8 ? SAKER_OK : skr_fail (SAKER_EINPUT, "another change");
 }
 
-static saker_err_t check_aside (uint64_t seq, skr_span_t change, void *argument)
-{
-    skr_change_t ours;
-    SKR_TRY (skr_change_parse (&ours, change));
-    ++*(int *) argument;
-    return ours.seq == seq && seq >= 7 ? SAKER_OK : skr_fail (SAKER_EINPUT, "another change");
-}
-
 /* Both wrote 6 and 7; then the other's 8 does not follow. */
 static void a_fork_is_kept_aside (void)
 {
@@ -451,7 +445,6 @@ static void a_fork_is_kept_aside (void)
     const skr_world_t *blind = blind_world ();
     skr_fork_t fork = {.seq = 0};
     uint64_t forks, aside;
-    int count = 0;
     CHECK (part (&twins));
     CHECK_OK (pair_set (twins.old, "shots", "mine", 1));
     CHECK_OK (pair_set (twins.old, "shots", "mine", 2));
@@ -461,13 +454,16 @@ static void a_fork_is_kept_aside (void)
     }
     CHECK_OK (skr_fork_count (twins.old, &forks, &aside));
     CHECK_INT (forks, 1);
-    CHECK_INT (aside, 1);
+    CHECK_INT (aside, 3); /* the other's 8, 9, 10 */
     CHECK_OK (skr_fork_each (twins.old, check_fork, &fork));
     CHECK_INT (fork.seq, 7);
     CHECK (skr_id_equal (&fork.writer, &twins.writer));
     CHECK (skr_id_equal (&fork.collection, &twins.shots));
-    CHECK_OK (skr_fork_aside (twins.old, &fork, check_aside, &count));
-    CHECK_INT (count, 1);
+    skr_span_t other;
+    CHECK_OK (skr_fork_other (twins.old, &fork, 8, &other));
+    bool known;
+    CHECK_OK (skr_fork_parts (twins.old, &fork, &known));
+    CHECK (!known); /* both wrote 6 as well */
     skr_id_t writer = *skr_replica_writer (twins.old);
     CHECK (!skr_id_equal (&writer, &twins.writer));
     CHECK_OK (pair_set (twins.old, "shots", "mine", 3)); /* as the new writer */
@@ -476,7 +472,7 @@ static void a_fork_is_kept_aside (void)
     CHECK (skr_id_equal (skr_replica_writer (twins.old), &writer));
     CHECK_OK (skr_fork_count (twins.old, &forks, &aside));
     CHECK_INT (forks, 1);
-    CHECK_INT (aside, 1);
+    CHECK_INT (aside, 3); /* the other's 8, 9, 10 */
     join (&twins);
 }
 
@@ -508,9 +504,110 @@ static void the_fork_moves_down_to_where_it_began (void)
     CHECK_OK (skr_replica_commit (twins.old));
     CHECK_OK (skr_fork_count (twins.old, &forks, &aside));
     CHECK_INT (forks, 1);
-    CHECK_INT (aside, 2);
+    CHECK_INT (aside, 5);
     skr_clock_free (&have);
     skr_buf_free (&changes);
+    join (&twins);
+}
+
+/* The copy wrote "mine" and counted where the other wrote "d", under the same numbers 6 to 8. */
+static bool fork_it (twins_t *twins)
+{
+    skr_clock_t have = {0};
+    skr_buf_t changes = {0};
+    skr_cbor_t cbor;
+    size_t count = 0;
+    bool more = false;
+    saker_receipt_t receipt;
+    bool good =
+        part (twins) && pair_set (twins->old, "shots", "mine", 1) == SAKER_OK
+        && pair_set (twins->old, "shots", "mine", 2) == SAKER_OK
+        && count_up (twins->old, "mine", &receipt) == SAKER_OK
+        && sync_all (twins->pair.b, twins->old, &twins->shots) == SAKER_OK
+        && skr_clock_set (&have, &twins->writer, 3) == SAKER_OK
+        && skr_replica_pull (twins->pair.b, &twins->shots, &have, 1 << 20, &changes, &count, &more)
+               == SAKER_OK
+        && skr_replica_begin (twins->old) == SAKER_OK;
+    skr_cbor_open (&cbor, skr_span_of (&changes));
+    for (size_t i = 0; i < count && good; i++) {
+        skr_outcome_t outcome;
+        good = skr_replica_offer (twins->old, skr_cbor_get_bytes (&cbor), &outcome) == SAKER_OK;
+    }
+    good = good && skr_replica_commit (twins->old) == SAKER_OK;
+    skr_clock_free (&have);
+    skr_buf_free (&changes);
+    return good;
+}
+
+static saker_err_t settle (twins_t *twins, bool twin)
+{
+    fake_neighbours_t fake;
+    fake_neighbours_init (&fake, twins->old, twins->pair.b, skr_world_real ());
+    const skr_neighbours_t neighbours = fake_neighbours_of (&fake);
+    SKR_TRY (skr_settle_forks (twins->old, &neighbours, twin));
+    return skr_replica_commit (twins->old);
+}
+
+static bool all_equal (twins_t *twins, bool with_first)
+{
+    skr_replica_t *all[] = {twins->old, twins->pair.b, twins->pair.a};
+    size_t count = with_first ? 3 : 2;
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < count; i++) {
+            for (size_t k = 0; k < count; k++) {
+                if (i != k && sync_all (all[i], all[k], &twins->shots) != SAKER_OK) {
+                    return false;
+                }
+            }
+        }
+    }
+    return equal (twins, twins->old, twins->pair.b)
+           && (!with_first || equal (twins, twins->old, twins->pair.a));
+}
+
+static uint64_t forked_at (const skr_replica_t *replica, const twins_t *twins)
+{
+    return skr_roster_forked_at (skr_replica_roster (replica), &twins->writer, &twins->shots);
+}
+
+/* Each issues its own branch again. */
+static void a_fork_of_two_that_live_is_settled (void)
+{
+    twins_t twins = {.old = NULL};
+    uint64_t forks, others;
+    CHECK (fork_it (&twins));
+    CHECK_OK (settle (&twins, true));
+    CHECK_INT (forked_at (twins.old, &twins), 6);
+    CHECK (all_equal (&twins, true));
+    CHECK_INT (forked_at (twins.pair.a, &twins), 6);
+    const skr_collection_t *shots = skr_replica_collection (twins.pair.b, &twins.shots);
+    CHECK_INT (skr_clock_get (&shots->clock, &twins.writer), 5);
+    CHECK_INT (shots->changes, 5 + 5 + 3); /* nothing is gone, nothing is there twice */
+    CHECK_INT (shots->documents, 2);
+    CHECK_OK (skr_fork_count (twins.old, &forks, &others));
+    CHECK_INT (forks, 0);
+    CHECK_INT (others, 0);
+    join (&twins);
+}
+
+/* The other is gone, for its disk was rolled back: what it wrote comes again with ours; not at
+ * once. */
+static void a_fork_with_the_past_is_settled (void)
+{
+    twins_t twins = {.old = NULL};
+    CHECK (fork_it (&twins));
+    CHECK_OK (settle (&twins, false));
+    CHECK_INT (forked_at (twins.old, &twins), 0);
+    twins.old->forked_ms = 1;
+    CHECK_OK (settle (&twins, false));
+    CHECK_INT (forked_at (twins.old, &twins), 6);
+    CHECK (all_equal (&twins, false));
+    const skr_collection_t *shots = skr_replica_collection (twins.pair.b, &twins.shots);
+    CHECK_INT (shots->changes, 5 + 5 + 3);
+    /* and should it have been alive all the same, it does not issue that once more */
+    CHECK (all_equal (&twins, true));
+    shots = skr_replica_collection (twins.pair.b, &twins.shots);
+    CHECK_INT (shots->changes, 5 + 5 + 3);
     join (&twins);
 }
 
@@ -529,5 +626,7 @@ int main (int argc, char **argv)
     RUN (is_not_done_twice_after_it_came_back);
     RUN (a_fork_is_kept_aside);
     RUN (the_fork_moves_down_to_where_it_began);
+    RUN (a_fork_of_two_that_live_is_settled);
+    RUN (a_fork_with_the_past_is_settled);
     return CHECK_END ();
 }
