@@ -382,7 +382,7 @@ static void probe_fork (skr_session_t *self, uint64_t mono_ms)
         const skr_report_entry_t *entry = &self->report->entries[(self->probe_next + i) % count];
         skr_clock_t have = {0};
         bool doubtful = false;
-        bool sent = !lacks (self, entry) && !under_way (self, SKR_WIRE_PULL, &entry->collection)
+        bool sent = !under_way (self, SKR_WIRE_PULL, &entry->collection)
                     && doubtful_clock (self, entry, &have, &doubtful) == SAKER_OK && doubtful
                     && ask_pull (self, &entry->collection, &have, mono_ms);
         skr_clock_free (&have);

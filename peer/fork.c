@@ -1,8 +1,7 @@
 /* Records in SKR_META:
 
      "fork"   collection 16, writer 16          -> seq u64, the other change
-     "other"  collection 16, writer 16, seq u64 -> a change of the other branch
-     "save"   collection 16, writer 16          -> nothing: our branch was issued again */
+     "other"  collection 16, writer 16, seq u64 -> a change of the other branch */
 
 #include "peer/fork.h"
 
@@ -12,10 +11,8 @@
 
 #define FORK_KEY "fork"
 #define FORK_KEY_BYTES (4 + 16 + 16)
-#define SAVED_KEY "save" /* of the size of FORK_KEY */
 #define OTHER_KEY "other"
 #define OTHER_PREFIX_BYTES (5 + 16 + 16)
-#define FORKS_MAX 64 /* of one collection, saved at once */
 #define OTHER_KEY_BYTES (OTHER_PREFIX_BYTES + 8)
 
 static skr_span_t fork_key (uint8_t key[FORK_KEY_BYTES], const skr_id_t *collection,
@@ -24,14 +21,6 @@ static skr_span_t fork_key (uint8_t key[FORK_KEY_BYTES], const skr_id_t *collect
     memcpy (key, FORK_KEY, 4);
     memcpy (key + 4, collection->bytes, 16);
     memcpy (key + 20, writer->bytes, 16);
-    return skr_span (key, FORK_KEY_BYTES);
-}
-
-static skr_span_t saved_key (uint8_t key[FORK_KEY_BYTES], const skr_id_t *collection,
-                             const skr_id_t *writer)
-{
-    (void) fork_key (key, collection, writer);
-    memcpy (key, SAVED_KEY, 4);
     return skr_span (key, FORK_KEY_BYTES);
 }
 
@@ -206,7 +195,8 @@ saker_err_t skr_fork_parts (skr_replica_t *self, const skr_fork_t *fork, bool *k
         return error == SAKER_ENOTFOUND ? SAKER_OK : error;
     }
     SKR_TRY (skr_change_parse (&other, fork->other));
-    *known = other.seq == fork->seq && memcmp (mine.prev, other.prev, sizeof mine.prev) == 0;
+    *known = other.seq == fork->seq && memcmp (mine.prev, other.prev, sizeof mine.prev) == 0
+             && !skr_span_equal (mine.body, other.body);
     return SAKER_OK;
 }
 
@@ -287,96 +277,29 @@ saker_err_t skr_fork_look_back (skr_replica_t *self, const skr_id_t *collection,
     return error;
 }
 
-/* ---- giving way */
+/* ---- too late */
 
-typedef struct saving_t {
-    skr_replica_t *replica;
+typedef struct below_t {
     const skr_id_t *collection;
-    skr_buf_t *changes;
-} saving_t;
+    const skr_clock_t *cut;
+    bool below;
+} below_t;
 
-static saker_err_t save_one (const saving_t *saving, const skr_held_t *held,
-                             const skr_chain_t *chain, uint64_t seq)
+static saker_err_t is_below (const skr_fork_t *fork, void *argument)
 {
-    skr_store_t *store = saving->replica->store;
-    uint8_t size[4];
-    uint64_t position;
-    skr_log_entry_t entry;
-    saker_err_t error =
-        skr_log_find (store, SKR_COMMITTED, held->shown.no, chain->writer_no, seq, &position);
-    if (error == SAKER_OK) {
-        error = skr_log_get (store, SKR_COMMITTED, position, &entry);
-    }
-    if (error != SAKER_OK) {
-        return error == SAKER_ENOTFOUND ? SAKER_OK : error;
-    }
-    skr_put_u32 (size, (uint32_t) entry.change.size);
-    skr_buf_append (saving->changes, size, sizeof size);
-    skr_buf_append_span (saving->changes, entry.change);
-    return saving->changes->failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
+    below_t *below = argument;
+    below->below |= skr_id_equal (&fork->collection, below->collection)
+                    && fork->seq <= skr_clock_get (below->cut, &fork->writer);
+    return SAKER_OK;
 }
 
-static saker_err_t save_branch (const skr_fork_t *fork, void *argument)
+saker_err_t skr_fork_is_below (skr_replica_t *self, const skr_id_t *collection,
+                               const skr_clock_t *cut, bool *below)
 {
-    const saving_t *saving = argument;
-    const skr_held_t *held = skr_holdings_find (saving->replica, &fork->collection);
-    const skr_chain_t *chain = held ? skr_held_chain (held, &fork->writer) : NULL;
-    bool saved = true;
-    saker_err_t error =
-        skr_fork_is_saved (saving->replica, &fork->collection, &fork->writer, &saved);
-    if (error != SAKER_OK || saved || !chain
-        || !skr_id_equal (&fork->collection, saving->collection)
-        || skr_roster_forked_at (saving->replica->roster, &fork->writer, &fork->collection)) {
-        return error;
-    }
-    for (uint64_t seq = fork->seq; seq <= chain->seq && error == SAKER_OK; seq++) {
-        error = save_one (saving, held, chain, seq);
-    }
+    below_t looking = {collection, cut, false};
+    saker_err_t error = self->forked ? skr_fork_each (self, is_below, &looking) : SAKER_OK;
+    *below = looking.below;
     return error;
-}
-
-saker_err_t skr_fork_save (skr_replica_t *self, const skr_id_t *collection, skr_buf_t *changes)
-{
-    saving_t saving = {self, collection, changes};
-    return self->forked ? skr_fork_each (self, save_branch, &saving) : SAKER_OK;
-}
-
-typedef struct list_t {
-    const skr_id_t *collection;
-    skr_id_t writers[FORKS_MAX];
-    size_t count;
-} list_t;
-
-static saker_err_t list_writer (const skr_fork_t *fork, void *argument)
-{
-    list_t *list = argument;
-    if (list->count < FORKS_MAX && skr_id_equal (&fork->collection, list->collection)) {
-        list->writers[list->count++] = fork->writer;
-    }
-    return SAKER_OK;
-}
-
-saker_err_t skr_fork_saved (skr_replica_t *self, const skr_id_t *collection)
-{
-    uint8_t key[FORK_KEY_BYTES];
-    list_t list = {.collection = collection};
-    SKR_TRY (skr_fork_each (self, list_writer, &list));
-    for (size_t i = 0; i < list.count; i++) {
-        SKR_TRY (skr_store_put (self->store, SKR_META,
-                                saved_key (key, collection, &list.writers[i]), skr_span (NULL, 0)));
-    }
-    return SAKER_OK;
-}
-
-saker_err_t skr_fork_is_saved (skr_replica_t *self, const skr_id_t *collection,
-                               const skr_id_t *writer, bool *saved)
-{
-    uint8_t key[FORK_KEY_BYTES];
-    skr_span_t record;
-    saker_err_t error = skr_store_get (self->store, sight_of (self), SKR_META,
-                                       saved_key (key, collection, writer), &record);
-    *saved = error == SAKER_OK;
-    return error == SAKER_ENOTFOUND ? SAKER_OK : error;
 }
 
 /* ---- settled */
@@ -404,10 +327,6 @@ saker_err_t skr_fork_forget (skr_replica_t *self, const skr_fork_t *fork)
     }
     skr_buf_free (&keys);
     if (error == SAKER_OK) {
-        error = skr_store_remove (self->store, SKR_META,
-                                  saved_key (key, &fork->collection, &fork->writer));
-    }
-    if (error == SAKER_OK || error == SAKER_ENOTFOUND) {
         error = skr_store_remove (self->store, SKR_META,
                                   fork_key (key, &fork->collection, &fork->writer));
     }

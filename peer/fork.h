@@ -44,16 +44,9 @@ saker_err_t skr_fork_other (skr_replica_t *self, const skr_fork_t *fork, uint64_
    was one. */
 saker_err_t skr_fork_look_back (skr_replica_t *self, const skr_id_t *collection, uint64_t depth,
                                 skr_clock_t *have, bool *lowered) SKR_MUST_USE;
-/* Before a snapshot takes the place of a collection: appends our changes of branches of forks that
-   are not settled, each after its size as u32. What others have cut cannot be taken back any more,
-   so theirs stands, and ours is to be issued again (skr_reissue_list). */
-saker_err_t skr_fork_save (skr_replica_t *self, const skr_id_t *collection,
-                           skr_buf_t *changes) SKR_MUST_USE;
-/* In a group: they were. */
-saker_err_t skr_fork_saved (skr_replica_t *self, const skr_id_t *collection) SKR_MUST_USE;
-/* In a group: was our branch of a fork issued again already? */
-saker_err_t skr_fork_is_saved (skr_replica_t *self, const skr_id_t *collection,
-                               const skr_id_t *writer, bool *saved) SKR_MUST_USE;
+/* Is there a fork of a collection that is not settled, and began below this cut? */
+saker_err_t skr_fork_is_below (skr_replica_t *self, const skr_id_t *collection,
+                               const skr_clock_t *cut, bool *below) SKR_MUST_USE;
 /* In a group: it is settled. */
 saker_err_t skr_fork_forget (skr_replica_t *self, const skr_fork_t *fork) SKR_MUST_USE;
 

@@ -71,11 +71,6 @@ static saker_err_t is_branch_due (skr_replica_t *self, const skr_change_t *chang
     if (!forked || forked > change->seq) {
         return SAKER_OK;
     }
-    bool saved;
-    SKR_TRY (skr_fork_is_saved (self, &change->collection, &change->writer, &saved));
-    if (saved) {
-        return SAKER_OK;
-    }
     *due = true;
     skr_void_key (&change->collection, &change->writer, forked, key);
     saker_err_t error =
@@ -320,28 +315,4 @@ saker_err_t skr_reissue_branch (skr_replica_t *self, const skr_fork_settled_t *s
         error = skr_incarnation_renew (self, SKR_DOUBT_FORK);
     }
     return end (&reissuing, error == SAKER_OK ? issue_all (&reissuing) : error);
-}
-
-static saker_err_t collect_list (reissuing_t *self, skr_span_t changes)
-{
-    for (size_t at = 0; at < changes.size;) {
-        size_t size = skr_get_u32 (changes.data + at);
-        skr_change_t change;
-        SKR_TRY (skr_change_parse (&change, skr_span (changes.data + at + 4, size)));
-        SKR_TRY (add_lost (self, &change));
-        at += 4 + size;
-    }
-    return SAKER_OK;
-}
-
-saker_err_t skr_reissue_list (skr_replica_t *self, skr_span_t changes)
-{
-    reissuing_t reissuing = {.replica = self, .taken_over = true};
-    saker_err_t error = collect_list (&reissuing, changes);
-    if (error == SAKER_OK && reissuing.count > 0
-        && may_write (self, &reissuing.list[0].collection)) {
-        error = skr_incarnation_renew (self, SKR_DOUBT_FORK);
-        error = error == SAKER_OK ? issue_all (&reissuing) : error;
-    }
-    return end (&reissuing, error);
 }

@@ -21,8 +21,4 @@ saker_err_t skr_return (skr_replica_t *self) SKR_MUST_USE;
 saker_err_t skr_reissue_branch (skr_replica_t *self,
                                 const skr_fork_settled_t *settled) SKR_MUST_USE;
 
-/* Issues changes of ours that a snapshot took the place of, each after its size as u32. In a group.
- */
-saker_err_t skr_reissue_list (skr_replica_t *self, skr_span_t changes) SKR_MUST_USE;
-
 #endif

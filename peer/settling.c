@@ -93,13 +93,11 @@ static saker_err_t look_at (const skr_fork_t *fork, void *argument)
     skr_fork_settled_t due = {
         .collection = fork->collection, .writer = fork->writer, .seq = fork->seq};
     bool known;
-    const skr_clock_t *cut = skr_cut_clock (self->replica, &fork->collection);
-    bool below = cut && fork->seq <= skr_clock_get (cut, &fork->writer); /* a snapshot settled it */
     self->all++;
     if (skr_id_is_zero (&fork->collection)) {
         return SAKER_OK; /* of the roster: see fork.c */
     }
-    if ((below || (settled && settled <= fork->seq)) && self->over_count < FORKS_MAX) {
+    if (settled && settled <= fork->seq && self->over_count < FORKS_MAX) {
         self->over[self->over_count++] =
             (skr_fork_t){.collection = fork->collection, .writer = fork->writer};
         return SAKER_OK;

@@ -13,7 +13,6 @@
 #include "crdt/value.h"
 #include "peer/fork.h"
 #include "peer/history.h"
-#include "peer/reissue.h"
 #include "peer/replica_internal.h"
 
 #include <assert.h>
@@ -466,16 +465,25 @@ static saker_err_t append (taking_t *taking, strand_t *strand, const skr_change_
    to be settled first. */
 static saker_err_t check_branch (taking_t *taking, const skr_change_t *change)
 {
-    const skr_replica_t *replica = taking->replica;
-    const skr_chain_t *ours = taking->old ? skr_held_chain (taking->old, &change->writer) : NULL;
+    skr_replica_t *replica = taking->replica;
+    const skr_chain_t *chain = taking->old ? skr_held_chain (taking->old, &change->writer) : NULL;
     const skr_member_t *author = skr_roster_by_writer (replica->roster, &change->writer);
-    uint8_t hash[SKR_HASH_BYTES];
-    if (!ours || ours->seq != change->seq
+    uint64_t position;
+    skr_log_entry_t entry;
+    skr_change_t ours;
+    if (!chain || chain->seq < change->seq
         || memcmp (author->device, skr_device_key (replica->device), sizeof author->device) != 0) {
         return SAKER_OK;
     }
-    skr_change_hash (change, hash);
-    if (memcmp (hash, ours->hash, sizeof hash) == 0) {
+    skr_sight_t sight = skr_replica_in_group (replica) ? SKR_GROUP : SKR_COMMITTED;
+    saker_err_t error = skr_log_find (replica->store, sight, taking->old->shown.no,
+                                      chain->writer_no, change->seq, &position);
+    if (error != SAKER_OK) {
+        return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+    }
+    SKR_TRY (skr_log_get (replica->store, sight, position, &entry));
+    SKR_TRY (skr_change_parse (&ours, entry.change));
+    if (skr_span_equal (ours.body, change->body)) {
         return SAKER_OK;
     }
     skr_buf_clear (&taking->change);
@@ -683,6 +691,13 @@ static saker_err_t take (taking_t *taking)
     if (taking->old && skr_clock_covers (&taking->old->shown.clock, &taking->fresh.clock)) {
         return SAKER_OK; /* it would bring nothing */
     }
+    bool below;
+    SKR_TRY (skr_fork_is_below (replica, &taking->fresh.id, &taking->cut, &below));
+    if (below) {
+        return skr_fail (SAKER_EFORGED,
+                         "it has cut what this device wrote otherwise, before it was put back: "
+                         "export what is here, let an admin revoke this device, and join anew");
+    }
     saker_err_t error = build (taking);
     if (error) {
         skr_replica_abort (replica);
@@ -749,26 +764,6 @@ static saker_err_t note_fork (skr_replica_t *self, skr_span_t raw)
     return skr_replica_commit (self);
 }
 
-/* Our branch of a fork, first: what comes has the other one in what all others have cut. Until it
-   is here, what we wrote is here twice. */
-static saker_err_t issue_ours (skr_replica_t *self, const skr_id_t *collection)
-{
-    skr_buf_t changes = {0};
-    saker_err_t error = skr_fork_save (self, collection, &changes);
-    if (error == SAKER_OK && changes.size > 0) {
-        error = skr_replica_begin (self);
-        error = error ? error : skr_reissue_list (self, skr_span_of (&changes));
-        error = error ? error : skr_fork_saved (self, collection);
-        if (error == SAKER_OK) {
-            error = skr_replica_commit (self);
-        } else {
-            skr_replica_abort (self);
-        }
-    }
-    skr_buf_free (&changes);
-    return error;
-}
-
 saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection, const char *file)
 {
     static const skr_id_t roster;
@@ -778,9 +773,7 @@ saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection, 
     if (skr_id_equal (collection, &roster)) {
         return skr_fail (SAKER_EINPUT, "the roster is not taken from a snapshot");
     }
-    SKR_TRY (issue_ours (self, collection));
     SKR_TRY (map_file (file, &bytes));
-    taking.hlc = self->hlc;
     taking.fresh.id = *collection;
     taking.old = skr_holdings_find (self, collection);
     skr_cbor_open (&taking.cbor, bytes);

@@ -7,6 +7,9 @@ patience_s=60
 shows () { [ "$(on "$1" get "$2" --raw 2>/dev/null)" = "$3" ]; }
 link_is () { [ "$(on "$1" peers --json | json "[p['link'] for p in j if p['name'] == '$2'][0]")" = "$3" ]; }
 log_is_empty () { [ "$(on "$1" status --json | json "j['log']['bytes']")" = 0 ]; }
+why_is () { [ "$(on "$1" status --json | json "j['incarnation']['why']")" = "$2" ]; }
+rivals_are () { [ "$(rivals "$1")" = "$2" ]; }
+is_gone () { on "$1" get "$2" >/dev/null 2>&1; [ $? = 3 ]; }
 rivals () { on "$1" conflicts shots --json | python3 -c 'import json, sys; print (sum (1 for line in sys.stdin))'; }
 
 found anna
@@ -58,11 +61,11 @@ works "nor asks him" on anna verify --timeout 30s
 
 start bob --seed "${addresses[anna]}"
 until_true "bob has what he missed" link_is anna bob up
-until_true "bob knows" test "$(on bob status --json | json "j['incarnation']['why']")" = fenced
+until_true "bob knows" why_is bob fenced
 until_true "what he counted is there" shows anna shots/a '{"count":5,"n":3}'
 until_true "everywhere" shows carol shots/a '{"count":5,"n":3}'
-until_true "what he wrote is a rival" test "$(rivals anna)" = 1
-until_true "what was deleted stays deleted" test "$(on bob get shots/gone 2>&1 >/dev/null | wc -l)" = 1
+until_true "what he wrote is a rival" rivals_are anna 1
+until_true "what was deleted stays deleted" is_gone bob shots/gone
 until_true "all have the same" on anna verify --timeout 5s
 works "bob's value can be taken" on anna conflicts show shots/a /n
 works "he writes on" on bob set shots/b /n 1

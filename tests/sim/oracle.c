@@ -258,20 +258,24 @@ void sim_oracle_joined (const sim_peer_t *peer)
 }
 
 /* Who came back may find that others cut while it was out; a cut that comes with a snapshot may be
-   here before the news of it. */
-static bool was_out (const sim_peer_t *peer, const skr_id_t *collection)
+   here before the news of it, and whoever knew may be down. */
+static bool outs[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
+
+static void note_outs (const skr_roster_t *roster)
 {
     for (int i = 0; i < sim.peers_count; i++) {
-        const skr_replica_t *replica = replica_of (&sim.peers[i]);
-        const skr_roster_t *roster = replica ? skr_replica_roster (replica) : NULL;
-        const skr_member_t *member = roster ? skr_roster_by_device (roster, peer->device) : NULL;
-        if (member
-            && (member->role == SKR_ROLE_NONE || skr_roster_is_fenced (roster, peer->device)
-                || skr_roster_has_returned (roster, peer->device, collection))) {
-            return true;
+        const uint8_t *device = sim.peers[i].device;
+        const skr_member_t *member = skr_roster_by_device (roster, device);
+        for (int k = 0; member && k < COLLECTIONS_MAX; k++) {
+            outs[i][k] |= member->role == SKR_ROLE_NONE || skr_roster_is_fenced (roster, device)
+                          || skr_roster_has_returned (roster, device, &seen[i][k].collection);
         }
     }
-    return false;
+}
+
+static bool was_out (const sim_peer_t *peer, const skr_id_t *collection)
+{
+    return outs[peer->no][seen_of (peer->no, collection) - seen[peer->no]];
 }
 
 /* design 5: no cut is beyond what any member has stored. */
@@ -327,6 +331,9 @@ void sim_oracle_round (sim_peer_t *peer)
 {
     const skr_replica_t *replica = replica_of (peer);
     size_t count = skr_replica_collections (replica);
+    if (sim.rights || sim.copies || sim.twins) {
+        note_outs (skr_replica_roster (replica));
+    }
     for (size_t i = 0; i < count; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
         seen_t *before = seen_of (peer->no, &collection->id);
@@ -477,6 +484,8 @@ typedef struct history_t {
     skr_dot_t *ids_dots;
     size_t ids_count, ids_capacity;
     skr_clock_t clock;
+    bool below;  /* the cut is replayed */
+    bool unread; /* not all of it can be */
     bool
         saw_void; /* somebody wrote upon what is void: what it had seen is not to be had any more */
 } history_t;
@@ -589,9 +598,10 @@ static void note_id (history_t *self, const skr_content_t *content, const skr_ch
         return;
     }
     for (size_t i = 0; i < self->ids_count; i++) {
-        /* an older store does not know what it was asked later */
-        if (memcmp (self->ids[i], content->operation_id.data, 16) == 0
-            && !sim.counts[SIM_OLD_COPY]) {
+        /* an older store does not know what it was asked later; and two stores that do not know of
+           each other both issue again what a fence made void of their past */
+        if (memcmp (self->ids[i], content->operation_id.data, 16) == 0 && !sim.counts[SIM_OLD_COPY]
+            && !(sim.forks && sim.fences)) {
             sim_fail ("peer %d has one operation of %s twice", self->peer->no,
                       self->collection->name);
         }
@@ -701,15 +711,33 @@ static void check_signature (const history_t *self, const skr_change_t *change)
     }
 }
 
+/* Of what a peer has cut off it needs no key; whoever has one tells. */
+static saker_err_t read_content (const history_t *self, const skr_change_t *change,
+                                 skr_buf_t *clear, skr_content_t *content)
+{
+    saker_err_t error = skr_replica_content (replica_of (self->peer), change, clear, content);
+    for (int i = 0; i < sim.peers_count && self->below && error == SAKER_ENOTFOUND; i++) {
+        if (replica_of (&sim.peers[i])) {
+            error = skr_replica_content (replica_of (&sim.peers[i]), change, clear, content);
+        }
+    }
+    return error;
+}
+
 static void replay (history_t *self, skr_span_t raw)
 {
     skr_change_t change;
     skr_content_t content = {0};
     skr_buf_t clear = {0};
-    if (skr_change_parse (&change, raw) != SAKER_OK
-        || skr_replica_content (replica_of (self->peer), &change, &clear, &content) != SAKER_OK) {
+    saker_err_t error = skr_change_parse (&change, raw);
+    error = error == SAKER_OK ? read_content (self, &change, &clear, &content) : error;
+    if (error == SAKER_ENOTFOUND && self->below) {
+        self->unread = true; /* who has the key is down */
+    } else if (error != SAKER_OK) {
         sim_fail ("peer %d hands out a change that cannot be read: %s", self->peer->no,
                   skr_error ());
+    }
+    if (error != SAKER_OK) {
         skr_buf_free (&clear);
         return;
     }
@@ -733,7 +761,10 @@ static bool is_excused (const sim_peer_t *peer, saker_err_t error)
 
 static void replay_made (skr_span_t change, void *argument)
 {
-    replay (argument, change);
+    history_t *self = argument;
+    if (!self->unread) {
+        replay (self, change);
+    }
 }
 
 /* Of stores that were copied nothing is kept to replay what was cut from. */
@@ -749,7 +780,12 @@ static bool read_cut (history_t *self)
     if (is_lost (self->peer, self->collection)) {
         return false;
     }
+    self->below = true;
     bool found = sim_made_each (&self->collection->id, cut, replay_made, self);
+    self->below = false;
+    if (self->unread) {
+        return false;
+    }
     if (!sim.failed && cut->count && !(found && skr_clock_equal (&self->clock, cut))) {
         sim_fail ("peer %d has cut off what nobody ever had of %s", self->peer->no,
                   self->collection->name);
@@ -1381,14 +1417,19 @@ static saker_err_t is_of_roster (const skr_fork_t *fork, void *argument)
     return SAKER_OK;
 }
 
-/* An admin's device stated two things under one seq: that stays so. */
-static bool roster_forked (void)
+/* What is not settled: an admin's device stated two things under one seq of the roster; or a store
+   was put back below what others have cut, so that where it parts from them cannot be found. */
+static bool is_unsettled (void)
 {
-    bool forked = false;
+    bool forked = sim.forks && sim.rights; /* it may not be known yet */
     for (int i = 0; sim.forks && i < sim.peers_count; i++) {
         skr_replica_t *replica = replica_of (&sim.peers[i]);
         if (replica && skr_fork_each (replica, is_of_roster, &forked) != SAKER_OK) {
             forked = true; /* its disk fails: who knows */
+        }
+        for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
+            const skr_id_t *id = &skr_replica_collection_at (replica, k)->id;
+            forked |= skr_cut_clock (replica, id)->count > 0;
         }
         if (replica) {
             skr_store_forget (skr_replica_store (replica));
@@ -1411,7 +1452,7 @@ bool sim_oracle_converged (void)
     if (!twins_know ()) {
         return false;
     }
-    if (roster_forked ()) {
+    if (is_unsettled ()) {
         return true;
     }
     const sim_peer_t *first = sound (0);
@@ -1633,7 +1674,7 @@ static void check_past (const sim_peer_t *one, const sim_peer_t *other)
 void sim_oracle_final (void)
 {
     const sim_peer_t *first = sound (0);
-    if (roster_forked ()) {
+    if (is_unsettled ()) {
         return;
     }
     for (int i = 0; i < sim.peers_count && !sim.failed; i++) {
@@ -1671,5 +1712,6 @@ void sim_oracle_end (void)
         }
     }
     memset (seen, 0, sizeof seen);
+    memset (outs, 0, sizeof outs);
     sim_made_end ();
 }
