@@ -168,6 +168,14 @@ until_true ()
 # status NAME EXPRESSION: a part of a daemon's status, as json does.
 status () { on "$1" status --json | json "$2"; }
 
+# Of one peer: a document, whole, and none; the link to another member, and its role; the log; places with rivals.
+shows () { [ "$(on "$1" get "$2" --raw 2>/dev/null)" = "$3" ]; }
+lacks () { ! on "$1" get "$2" >/dev/null 2>&1; }
+link_is () { [ "$(on "$1" peers --json | json "[p['link'] for p in j if p['name'] == '$2'][0]")" = "$3" ]; }
+role_is () { [ "$(on "$1" peers --json | json "[p['role'] for p in j if p['name'] == '$2'][0]")" = "$3" ]; }
+log_is_empty () { [ "$(on "$1" status --json | json "j['log']['bytes']")" = 0 ]; }
+rivals () { on "$1" conflicts shots --json | python3 -c 'import json, sys; print (sum (1 for line in sys.stdin))'; }
+
 # same WHAT GOT WANTED
 same ()
 {

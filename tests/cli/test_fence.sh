@@ -4,13 +4,9 @@
 . "${srcdir:-.}/tests/cli/lib.sh"
 
 patience_s=60
-shows () { [ "$(on "$1" get "$2" --raw 2>/dev/null)" = "$3" ]; }
-link_is () { [ "$(on "$1" peers --json | json "[p['link'] for p in j if p['name'] == '$2'][0]")" = "$3" ]; }
-log_is_empty () { [ "$(on "$1" status --json | json "j['log']['bytes']")" = 0 ]; }
-why_is () { [ "$(on "$1" status --json | json "j['incarnation']['why']")" = "$2" ]; }
+why_is () { [ "$(status "$1" "j['incarnation']['why']")" = "$2" ]; }
 rivals_are () { [ "$(rivals "$1")" = "$2" ]; }
 is_gone () { on "$1" get "$2" >/dev/null 2>&1; [ $? = 3 ]; }
-rivals () { on "$1" conflicts shots --json | python3 -c 'import json, sys; print (sum (1 for line in sys.stdin))'; }
 
 found anna
 printf 'history = 0\n' >"$work/anna/saker.conf"

@@ -4,11 +4,7 @@
 . "${srcdir:-.}/tests/cli/lib.sh"
 
 patience_s=60
-shows () { [ "$(on "$1" get "$2" --raw 2>/dev/null)" = "$3" ]; }
-lacks () { ! on "$1" get "$2" >/dev/null 2>&1; }
-link_is () { [ "$(on "$1" peers --json | json "[p['link'] for p in j if p['name'] == '$2'][0]")" = "$3" ]; }
 refuses_write () { on "$1" set "$2" /n 0 >/dev/null 2>&1; [ $? = 5 ]; }
-role_is () { [ "$(on "$1" peers --json | json "[p['role'] for p in j if p['name'] == '$2'][0]")" = "$3" ]; }
 
 found anna
 admit bob anna

@@ -1,11 +1,12 @@
 # shellcheck shell=bash disable=SC2034
-# What the tests with networks of their own add to tests/cli/lib.sh: network namespaces joined by bridges.
+# What the tests with networks of their own add to tests/cli/lib.sh: network namespaces joined by bridges, writers, kills.
 # All links are made inside namespaces, so the machine's own interfaces are never touched; the names
 # of the namespaces carry the process id. Everything goes with the test, whatever happens.
 # shellcheck source=tests/cli/lib.sh
 . "${srcdir:-.}/tests/cli/lib.sh"
 
 spaces=()
+declare -A hosts=() # the address of each space, the one of its last cable
 
 clean_up ()
 {
@@ -62,7 +63,19 @@ cable ()
     works "its one end" ip -n "$switch" link set "$6" master "$5" up
     works "its address" ip -n "$space" address add "$3/24" broadcast "${3%.*}.255" dev "$2"
     works "its other end" ip -n "$space" link set "$2" up
+    hosts[$1]=$3
 }
+
+# trunk SWITCH BRIDGE PORT BRIDGE PORT: between two bridges of a space.
+trunk ()
+{
+    works "trunk" ip -n "saker-$$-$1" link add "$3" type veth peer name "$5"
+    works "its one end" ip -n "saker-$$-$1" link set "$3" master "$2" up
+    works "its other end" ip -n "saker-$$-$1" link set "$5" master "$4" up
+}
+
+# plug SWITCH PORT up|down
+plug () { works "$2 is $3" ip -n "saker-$$-$1" link set "$2" "$3"; }
 
 # within SPACE COMMAND...
 within ()
@@ -78,6 +91,66 @@ start_in ()
     local space=$1 name=$2
     shift 2
     launch "$name" ip netns exec "saker-$$-$space" "$sakerd" --store "$work/$name" "$@"
+}
+
+# start_at SPACE NAME [OPTION]...: so, at the address of the space and a port that only a beacon can tell.
+start_at ()
+{
+    local space=$1 name=$2
+    shift 2
+    start_in "$space" "$name" --listen "tcp://${hosts[$space]}:0" --interface eth0 "$@"
+}
+
+# join SPACE NAME BY [OPTION]...: NAME becomes a member by a ticket of BY, asked for with the options;
+# no daemon is started.
+join ()
+{
+    local space=$1 name=$2 by=$3
+    shift 3
+    on "$by" invite "$@" | within "$space" "$saker" --store "$work/$name" join - --as "$name" --timeout 60s \
+        >/dev/null || not_ok "join of $name"
+}
+
+# load NAME: a writer on the store NAME; each number in NAME.acks was acknowledged.
+load ()
+{
+    : >"$work/$1.acks" # there before anybody counts
+    "$build/tests/net/writer" "$work/$1" "$1" 600 >>"$work/$1.acks" 2>"$work/writer-$1.log" &
+    pids[writer-$1]=$!
+}
+
+# more NAME COUNT: waits until so many more were acknowledged at NAME.
+more ()
+{
+    local end=$((SECONDS + 60)) wanted
+    wanted=$(($(wc -l <"$work/$1.acks") + $2))
+    until [ "$(wc -l <"$work/$1.acks")" -ge "$wanted" ]; do
+        if [ "$SECONDS" -ge "$end" ] || ! kill -0 "${pids[writer-$1]}" 2>/dev/null; then
+            not_ok "nothing is acknowledged at $1 any more${seed:+ (SEED=$seed)}"
+            finish
+        fi
+        read -r -t 0.01 <>"$work/.never"
+    done
+    ok
+}
+
+# unload NAME: ends the writer once nothing is in doubt.
+unload ()
+{
+    kill -TERM "${pids[writer-$1]}"
+    wait "${pids[writer-$1]}"
+    same "the writer at $1" $? 0
+    unset "pids[writer-$1]"
+}
+
+# slay NAME: kill -9 of its daemon.
+slay ()
+{
+    local fd=${pipes[$1]}
+    kill -KILL "${pids[$1]}"
+    read -r -t "$ready_s" -u "$fd" _ # its stdout is closed when it has ended
+    exec {fd}<&-
+    unset "pids[$1]" "pipes[$1]"
 }
 
 # soon WHAT SECONDS COMMAND...: runs the command until it succeeds.

@@ -1,46 +1,20 @@
 #!/usr/bin/env bash
 # Daemons that are killed under load, at random moments: no acknowledged write is lost, none counts twice.
 # SEED=N replays the choices of a run (not its timing).
-# shellcheck source=tests/cli/lib.sh
-. "${srcdir:-.}/tests/cli/lib.sh"
+# shellcheck source=tests/net/lib.sh
+. "${srcdir:-.}/tests/net/lib.sh"
 
 seed=${SEED:-$((BASHPID ^ $(date +%s)))}
 RANDOM=$seed
 kills=14
-mkfifo "$work/never"
 
 found anna
 admit bob anna
 
-# load NAME: a writer on the store NAME; each number in NAME.acks was acknowledged.
-load ()
-{
-    "$build/tests/net/writer" "$work/$1" "$1" 600 >"$work/$1.acks" 2>"$work/writer-$1.log" &
-    pids[writer-$1]=$!
-}
-
-# more NAME COUNT: waits until so many more were acknowledged at NAME.
-more ()
-{
-    local end=$((SECONDS + 60)) wanted
-    wanted=$(($(wc -l <"$work/$1.acks") + $2))
-    until [ "$(wc -l <"$work/$1.acks")" -ge "$wanted" ]; do
-        if [ "$SECONDS" -ge "$end" ] || ! kill -0 "${pids[writer-$1]}" 2>/dev/null; then
-            not_ok "nothing is acknowledged at $1 any more (SEED=$seed)"
-            finish
-        fi
-        read -r -t 0.01 <>"$work/never"
-    done
-    ok
-}
-
 # murder NAME OTHER: kill -9, and start again, elsewhere.
 murder ()
 {
-    local fd=${pipes[$1]}
-    kill -KILL "${pids[$1]}"
-    read -r -t "$ready_s" -u "$fd" _ # its stdout is closed when it has ended
-    exec {fd}<&-
+    slay "$1"
     start "$1" --seed "${addresses[$2]}"
 }
 
@@ -77,12 +51,8 @@ murder bob anna
 more anna 20
 more bob 20
 
-for name in anna bob; do
-    kill -TERM "${pids[writer-$name]}"
-    wait "${pids[writer-$name]}"
-    same "the writer at $name" $? 0
-    unset "pids[writer-$name]"
-done
+unload anna
+unload bob
 works "anna's are at bob" on anna wait --all --timeout 60s
 works "bob's are at anna" on bob wait --all --timeout 60s
 works "verify" on anna verify --timeout 60s

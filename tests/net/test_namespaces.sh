@@ -10,34 +10,19 @@ cable anna eth0 10.71.0.1 switch br0 p1
 cable bob eth0 10.71.0.2 switch br0 p2
 cable carol eth0 10.71.0.3 switch br0 p3
 
-# join SPACE NAME BY [OPTION]...: NAME becomes a member by a ticket of BY, asked for with the options;
-# no daemon is started.
-join ()
-{
-    local space=$1 name=$2 by=$3
-    shift 3
-    on "$by" invite "$@" | within "$space" "$saker" --store "$work/$name" join - --as "$name" --timeout 60s \
-        >/dev/null || not_ok "join of $name"
-}
-
 # ---- found by beacon alone
 
 on anna init studio --as anna >/dev/null || not_ok "init"
-start_in anna anna --listen tcp://10.71.0.1:0 --interface eth0
+start_at anna anna
 join bob bob anna
 join carol carol anna
 stop anna
 # other ports than anybody was told: only a beacon can know them
-declare -A numbers=([anna]=1 [bob]=2 [carol]=3)
-start_on ()
-{
-    start_in "$1" "$1" --listen "tcp://10.71.0.${numbers[$1]}:0" --interface eth0
-}
-start_on bob
-start_on carol
+start_at bob bob
+start_at carol carol
 # she joined after him: until he hears of it from anna she is a stranger to him, and tries again
 soon "bob refuses carol" 60 knows bob "j['door']['refused'] > 0"
-start_on anna
+start_at anna anna
 for name in anna bob carol; do
     soon "$name finds both" 60 knows "$name" "j['links']['up'] == 2"
     soon "$name hears beacons" 60 knows "$name" "j['beacon']['heard'] > 0 and j['beacon']['interfaces'] == 1"
@@ -49,7 +34,7 @@ works "it is everywhere" on anna wait --all --timeout 60s
 
 # ---- parted: anna and bob here, carol there
 
-ip -n "saker-$$-switch" link set p3 down
+plug switch p3 down
 works "bob writes what carol writes" on bob set shots/sc010 /title '"Harbour at night"'
 works "carol, too" on carol set shots/sc010 /title '"Harbour at dawn"'
 works "anna counts" on anna incr shots/sc010 /takes 3
@@ -71,7 +56,7 @@ prints "carol's view" 8 on carol get shots/sc010 /takes
 
 # ---- healed
 
-ip -n "saker-$$-switch" link set p3 up
+plug switch p3 up
 for name in anna bob carol; do
     works "$name's writes arrive" on "$name" wait --all --timeout 60s
 done
@@ -99,7 +84,7 @@ cable middle eth1 10.73.0.2 right br0 p1
 cable south eth0 10.73.0.1 right br0 p2
 
 on north init studio --as north >/dev/null || not_ok "init"
-start_in north north --listen tcp://10.72.0.1:0 --interface eth0
+start_at north north
 join middle middle north --role admin
 start_in middle middle --listen 'tcp://*:0' --no-beacon --seed "${addresses[north]}"
 port=${addresses[middle]##*:}
