@@ -102,6 +102,15 @@ static size_t put_text (skr_buf_t *pairs, const char *pointer, const char *value
     return 1;
 }
 
+static uint64_t count_members (const skr_roster_t *roster)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < skr_roster_count (roster); i++) {
+        count += skr_roster_at (roster, i)->role != SKR_ROLE_NONE;
+    }
+    return count;
+}
+
 static size_t put_identity (skr_api_t *self, skr_buf_t *pairs)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
@@ -113,7 +122,7 @@ static size_t put_identity (skr_api_t *self, skr_buf_t *pairs)
     skr_device_text (member->device, device);
     count += put_text (pairs, "/mesh/name", skr_roster_mesh_name (roster));
     count += put_text (pairs, "/mesh/id", mesh);
-    count += put_count (pairs, "/mesh/members", skr_roster_count (roster));
+    count += put_count (pairs, "/mesh/members", count_members (roster));
     count += put_text (pairs, "/device/name", member->name);
     count += put_text (pairs, "/device/id", device);
     count += put_text (pairs, "/device/role", skr_role_text (member->role));

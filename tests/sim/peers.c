@@ -231,9 +231,9 @@ static void configure (sim_peer_t *peer, int no)
     config->log_level = sim.options.trace ? SKR_LOG_DEBUG : SKR_LOG_ERROR;
     snprintf (config->seeds[0], sizeof config->seeds[0], "tcp://10.0.0.%d:5677",
               no == 0 ? 2 : (no - 1) / 2 + 1);
-    /* who admitted it: joining leaves that address in the store; and a clone of the founder, to
-       which nobody is nearer */
-    snprintf (config->seeds[1], sizeof config->seeds[1], "tcp://10.0.0.1:5677");
+    /* who admitted it: joining leaves that address in the store. A clone of the founder, which
+       nobody knows the address of, has to find somebody by itself */
+    snprintf (config->seeds[1], sizeof config->seeds[1], "tcp://10.0.0.%d:5677", no ? 1 : 3);
     config->seeds_count = 2;
 }
 
