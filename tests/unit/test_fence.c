@@ -2,6 +2,7 @@
 
 #include "peer/incarnation.h"
 #include "peer/replica_internal.h"
+#include "peer/silence.h"
 #include "tests/check.h"
 #include "tests/lib/pair.h"
 
@@ -340,6 +341,69 @@ static void who_is_not_fenced (void)
     tear_down ();
 }
 
+/* ---- for how long somebody was not heard */
+
+static uint64_t now_ms;
+
+static uint64_t fake_wall (void *context)
+{
+    (void) context;
+    return now_ms;
+}
+
+static uint64_t look (uint64_t most_ms)
+{
+    uint64_t step_ms = 77;
+    bool good = skr_replica_begin (pair.a) == SAKER_OK
+                && skr_silence_look (pair.a, most_ms, &step_ms) == SAKER_OK
+                && skr_replica_commit (pair.a) == SAKER_OK;
+    return good ? step_ms : UINT64_MAX;
+}
+
+static void a_clock_that_jumps_counts_for_little (void)
+{
+    CHECK (set_up ());
+    const skr_world_t *real = pair.a->world;
+    skr_world_t world = *real;
+    world.wall_ms = fake_wall;
+    pair.a->world = &world;
+    now_ms = 1700000000000;
+    CHECK_INT (look (1000), 0); /* there was none before */
+    now_ms += 400;
+    CHECK_INT (look (1000), 400);
+    now_ms += 400ull * 24 * 3600 * 1000;
+    CHECK_INT (look (1000), 1000);
+    now_ms -= 300ull * 24 * 3600 * 1000;
+    CHECK_INT (look (1000), 0);
+    now_ms += 10;
+    CHECK_INT (look (1000), 10);
+    pair.a->world = real;
+    tear_down ();
+}
+
+static void silence_adds_up_over_restarts (void)
+{
+    uint64_t silent_ms = 0;
+    CHECK (set_up ());
+    const uint8_t *device = skr_device_key (skr_replica_device (pair.b));
+    CHECK_OK (skr_replica_begin (pair.a));
+    CHECK_OK (skr_silence_add (pair.a, device, 300, &silent_ms));
+    CHECK_OK (skr_silence_add (pair.a, device, 200, &silent_ms));
+    CHECK_INT (silent_ms, 500);
+    CHECK_OK (skr_replica_commit (pair.a));
+    skr_replica_close (&pair.a);
+    CHECK_OK (skr_replica_open (&pair.a, pair.store_a, skr_world_real ()));
+    CHECK_OK (skr_replica_begin (pair.a));
+    CHECK_OK (skr_silence_add (pair.a, device, 100, &silent_ms));
+    CHECK_INT (silent_ms, 600);
+    CHECK_OK (skr_silence_end (pair.a, device));
+    CHECK_OK (skr_silence_end (pair.a, device)); /* there is none any more */
+    CHECK_OK (skr_silence_add (pair.a, device, 100, &silent_ms));
+    CHECK_INT (silent_ms, 100);
+    CHECK_OK (skr_replica_commit (pair.a));
+    tear_down ();
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -351,5 +415,7 @@ int main (int argc, char **argv)
     RUN (what_came_again_comes_once);
     RUN (it_lasts);
     RUN (who_is_not_fenced);
+    RUN (a_clock_that_jumps_counts_for_little);
+    RUN (silence_adds_up_over_restarts);
     return CHECK_END ();
 }
