@@ -129,6 +129,29 @@ static void make_statements (stage_t *stage)
     skr_buf_free (&all);
 }
 
+/* What closes writers. */
+static void make_closings (stage_t *stage)
+{
+    const skr_member_t *member = skr_roster_at (skr_replica_roster (stage->pair.a), 1);
+    const skr_id_t *writer = skr_replica_writer (stage->pair.b);
+    const skr_cutoff_t cutoffs[] = {{{{0}}, *writer, 1}, {stage->collection, *writer, 3}};
+    skr_closing_t closing = {.role = SKR_ROLE_READ, .cutoffs = cutoffs, .cutoffs_count = 2};
+    skr_fork_settled_t fork = {
+        .collection = stage->collection, .writer = *writer, .seq = 2, .upto = 5};
+    skr_buf_t statements[3] = {{0}}, all = {0};
+    memcpy (closing.device, member->device, sizeof closing.device);
+    memset (closing.to.bytes, 0xff, sizeof closing.to.bytes);
+    skr_statement_role (&statements[0], &closing);
+    skr_statement_fence (&statements[1], &closing);
+    skr_statement_fork (&statements[2], member->device, &fork);
+    for (int i = 0; i < 3; i++) {
+        put_span (&all, skr_span_of (&statements[i]));
+        skr_buf_free (&statements[i]);
+    }
+    save ("statement", "closings", skr_span_of (&all));
+    skr_buf_free (&all);
+}
+
 static void make_beat (stage_t *stage)
 {
     static skr_beat_t beat;
@@ -326,6 +349,7 @@ int main (int argc, char **argv)
     stage_t *stage = stage_get ();
     make_changes (stage);
     make_statements (stage);
+    make_closings (stage);
     make_beat (stage);
     make_stories (stage);
     make_api ();

@@ -253,6 +253,65 @@ static void unknown_statements_are_kept (void)
     skr_roster_destroy (&roster);
 }
 
+static void state_fork (people_t *by, const people_t *of, const skr_fork_settled_t *fork,
+                        skr_buf_t *change)
+{
+    skr_buf_t statement = {0};
+    skr_buf_clear (change);
+    skr_statement_fork (&statement, skr_device_key (of->device), fork);
+    people_change (by, &mesh, 90, &statement, 1, change);
+    skr_buf_free (&statement);
+}
+
+static void a_device_settles_its_own_forks_only (void)
+{
+    skr_roster_t *roster = NULL;
+    skr_buf_t change = {0};
+    skr_fork_settled_t fork = {.collection = {{5}}, .writer = second.writer, .seq = 7, .hash = {1}};
+    people_t writer = second, other = founder;
+    grown (&roster);
+    state_fork (&other, &founder, &fork, &change);
+    CHECK_ERR (check (roster, &change), SAKER_ERIGHT, "its own writers only");
+    other = founder;
+    state_fork (&other, &second, &fork, &change);
+    CHECK_ERR (check (roster, &change), SAKER_ERIGHT, "its own writers only");
+    fork.writer.bytes[0] ^= 1;
+    state_fork (&writer, &second, &fork, &change);
+    CHECK_ERR (check (roster, &change), SAKER_EWAIT, "not introduced");
+    fork.writer = second.writer;
+    fork.collection = (skr_id_t){{0}};
+    writer = second;
+    state_fork (&writer, &second, &fork, &change);
+    CHECK_ERR (check (roster, &change), SAKER_EINPUT, "not a fork");
+    fork.collection.bytes[0] = 5;
+    fork.upto = 6; /* ends before it begins */
+    writer = second;
+    state_fork (&writer, &second, &fork, &change);
+    CHECK_ERR (check (roster, &change), SAKER_EINPUT, "not a fork");
+
+    fork.upto = 9;
+    writer = second;
+    state_fork (&writer, &second, &fork, &change);
+    CHECK_OK (check (roster, &change));
+    CHECK (skr_roster_limit (roster, &second.writer, &fork.collection) == UINT64_MAX);
+    uint64_t closings = skr_roster_closings (roster);
+    CHECK_OK (add (roster, &change));
+    CHECK (skr_roster_closings (roster) != closings);
+    CHECK_INT (skr_roster_limit (roster, &second.writer, &fork.collection), 6);
+    CHECK_INT (skr_roster_forked_at (roster, &second.writer, &fork.collection), 7);
+    CHECK (skr_roster_adopts (roster, &fork.collection, &second.writer, 9, fork.hash));
+    CHECK (!skr_roster_adopts (roster, &fork.collection, &second.writer, 10, fork.hash));
+    fork.seq = 4; /* another of its stores saw farther: the lower counts */
+    fork.upto = 0;
+    state_fork (&writer, &second, &fork, &change);
+    CHECK_OK (add (roster, &change));
+    CHECK_INT (skr_roster_limit (roster, &second.writer, &fork.collection), 3);
+    const skr_id_t elsewhere = {{6}};
+    CHECK (skr_roster_limit (roster, &second.writer, &elsewhere) == UINT64_MAX);
+    skr_buf_free (&change);
+    skr_roster_destroy (&roster);
+}
+
 static void finds_by_name_or_digits (void)
 {
     skr_roster_t *roster = NULL;
@@ -308,6 +367,7 @@ int main (int argc, char **argv)
     RUN (forged_changes_are_refused);
     RUN (a_device_introduces_itself_only);
     RUN (unknown_statements_are_kept);
+    RUN (a_device_settles_its_own_forks_only);
     RUN (finds_by_name_or_digits);
     RUN (names_are_checked);
     skr_buf_free (&found_change);
