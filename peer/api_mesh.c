@@ -133,7 +133,7 @@ static size_t put_identity (skr_api_t *self, skr_buf_t *pairs)
 /* How often this device's store went on as another writer, why and when the last time. */
 static size_t put_incarnation (skr_api_t *self, skr_buf_t *pairs)
 {
-    uint64_t forks = 0, aside = 0;
+    uint64_t forks = 0, others = 0;
     skr_id_t writers[WRITERS_MAX];
     const skr_renewal_t *renewal = skr_replica_renewal (self->replica);
     size_t count = 0;
@@ -146,9 +146,9 @@ static size_t put_incarnation (skr_api_t *self, skr_buf_t *pairs)
         count += put_text (pairs, "/incarnation/what", skr_doubt_sentence (renewal->why));
         count += put_count (pairs, "/incarnation/since_ms", renewal->wall_ms);
     }
-    if (skr_fork_count (self->replica, &forks, &aside) == SAKER_OK && forks > 0) {
+    if (skr_fork_count (self->replica, &forks, &others) == SAKER_OK && forks > 0) {
         count += put_count (pairs, "/fork/collections", forks);
-        count += put_count (pairs, "/fork/changes_kept", aside);
+        count += put_count (pairs, "/fork/changes_kept", others);
         count += put_text (
             pairs, "/fork/what",
             "two stores wrote as this one: it is settled as soon as it is known where they part");

@@ -141,3 +141,37 @@ saker_err_t pair_sync (skr_replica_t *from, skr_replica_t *to, const skr_id_t *c
     }
     return error;
 }
+
+static bool adopt (four_t *self, const char *name, skr_role_t role, skr_replica_t **replica)
+{
+    char store[120];
+    (void) snprintf (store, sizeof store, "%s/%s", self->pair.folder, name);
+    return pair_adopt (self->pair.a, store, name, role, replica);
+}
+
+bool four_open (four_t *self, const char *fourth, skr_role_t role)
+{
+    static const skr_id_t roster;
+    memset (self, 0, sizeof *self);
+    if (!pair_open (&self->pair) || !adopt (self, "third", SKR_ROLE_WRITE, &self->third)
+        || !adopt (self, fourth, role, &self->fourth)) {
+        return false;
+    }
+    skr_replica_t *all[] = {self->pair.a, self->pair.b, self->third, self->fourth};
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t k = 0; k < 4; k++) {
+            if (i != k && pair_sync (all[i], all[k], &roster) != SAKER_OK) {
+                printf ("%s\n", skr_error ());
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+void four_close (four_t *self)
+{
+    skr_replica_close (&self->third);
+    skr_replica_close (&self->fourth);
+    pair_close (&self->pair);
+}

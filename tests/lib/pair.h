@@ -26,4 +26,15 @@ saker_err_t pair_set (skr_replica_t *replica, const char *collection, const char
 /* Offers `to` what it lacks of one collection of `from`, in groups of its own. */
 saker_err_t pair_sync (skr_replica_t *from, skr_replica_t *to, const skr_id_t *collection);
 
+/* A founder, and three members who know each other. */
+typedef struct four_t {
+    pair_t pair;
+    skr_replica_t *third, *fourth;
+} four_t;
+
+/* The fourth has this role; all others but the founder may write. False, with the reason printed.
+ */
+bool four_open (four_t *self, const char *fourth, skr_role_t role);
+void four_close (four_t *self);
+
 #endif

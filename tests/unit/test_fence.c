@@ -8,42 +8,20 @@
 
 #include <stdio.h>
 
-static pair_t pair;
-static skr_replica_t *third, *admin;
+static four_t four;
 static skr_id_t shots;
 static const skr_id_t roster;
 
 static bool set_up (void)
 {
-    char store[120];
-    if (!pair_open (&pair)) {
-        return false;
-    }
-    snprintf (store, sizeof store, "%s/third", pair.folder);
-    if (!pair_adopt (pair.a, store, "third", SKR_ROLE_WRITE, &third)) {
-        return false;
-    }
-    snprintf (store, sizeof store, "%s/admin", pair.folder);
-    if (!pair_adopt (pair.a, store, "admin", SKR_ROLE_ADMIN, &admin)) {
-        return false;
-    }
-    skr_replica_collection_id (pair.a, "shots", &shots);
-    skr_replica_t *all[] = {pair.a, pair.b, third, admin};
-    for (size_t i = 0; i < 4; i++) {
-        for (size_t k = 0; k < 4; k++) {
-            if (i != k && pair_sync (all[i], all[k], &roster) != SAKER_OK) {
-                return false;
-            }
-        }
-    }
-    return true;
+    bool good = four_open (&four, "admin", SKR_ROLE_ADMIN);
+    skr_replica_collection_id (four.pair.a, "shots", &shots);
+    return good;
 }
 
 static void tear_down (void)
 {
-    skr_replica_close (&third);
-    skr_replica_close (&admin);
-    pair_close (&pair);
+    four_close (&four);
 }
 
 /* One operation under an id. */
@@ -158,64 +136,64 @@ static void what_it_wrote_comes_beside (void)
 {
     saker_receipt_t receipt;
     CHECK (set_up ());
-    CHECK_OK (write_op (pair.a, SKR_INTENT_SET, "d", 1, "a1", NULL));
-    CHECK_OK (write_op (pair.a, SKR_INTENT_SET, "gone", 1, "a2", NULL));
-    CHECK_OK (write_op (pair.b, SKR_INTENT_SET, "old", 5, "b0", NULL));
-    CHECK_OK (meet (pair.a, pair.b));
-    skr_id_t writer = *skr_replica_writer (pair.b);
+    CHECK_OK (write_op (four.pair.a, SKR_INTENT_SET, "d", 1, "a1", NULL));
+    CHECK_OK (write_op (four.pair.a, SKR_INTENT_SET, "gone", 1, "a2", NULL));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_SET, "old", 5, "b0", NULL));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    skr_id_t writer = *skr_replica_writer (four.pair.b);
 
     /* B is away, and writes; the others go on */
-    CHECK_OK (write_op (pair.b, SKR_INTENT_SET, "d", 20, "b1", NULL));
-    CHECK_OK (write_op (pair.b, SKR_INTENT_SET, "d", 21, "b2", NULL));
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 3, "b3", NULL));
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 4, "b4", NULL));
-    CHECK_OK (fence (pair.a, pair.b));
-    CHECK (is_fenced (pair.a, pair.b));
-    CHECK_OK (write_op (pair.a, SKR_INTENT_SET, "d", 300, "a3", NULL));
-    CHECK_OK (write_op (pair.a, SKR_INTENT_DELETE, "gone", 0, "a4", NULL));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_SET, "d", 20, "b1", NULL));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_SET, "d", 21, "b2", NULL));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 3, "b3", NULL));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 4, "b4", NULL));
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK (is_fenced (four.pair.a, four.pair.b));
+    CHECK_OK (write_op (four.pair.a, SKR_INTENT_SET, "d", 300, "a3", NULL));
+    CHECK_OK (write_op (four.pair.a, SKR_INTENT_DELETE, "gone", 0, "a4", NULL));
 
     /* it learns of that: nothing that it wrote is gone, not for a moment */
-    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
-    CHECK (!skr_id_equal (&writer, skr_replica_writer (pair.b)));
-    CHECK_INT (skr_replica_renewal (pair.b)->why, SKR_DOUBT_FENCED);
-    CHECK_INT (show (pair.b, "d").value, 21);
-    CHECK_INT (show (pair.b, "d").count, 1);
-    CHECK_INT (show (pair.b, "c").value, 7);
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 4, "b4", &receipt));
+    CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
+    CHECK (!skr_id_equal (&writer, skr_replica_writer (four.pair.b)));
+    CHECK_INT (skr_replica_renewal (four.pair.b)->why, SKR_DOUBT_FENCED);
+    CHECK_INT (show (four.pair.b, "d").value, 21);
+    CHECK_INT (show (four.pair.b, "d").count, 1);
+    CHECK_INT (show (four.pair.b, "c").value, 7);
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 4, "b4", &receipt));
     CHECK (receipt.repeated);
-    CHECK (memcmp (receipt.writer, skr_replica_writer (pair.b)->bytes, 16) == 0);
+    CHECK (memcmp (receipt.writer, skr_replica_writer (four.pair.b)->bytes, 16) == 0);
 
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK (!is_fenced (pair.a, pair.b));
-    CHECK (same (pair.a, pair.b));
-    shown_t shown = show (pair.a, "d");
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK (!is_fenced (four.pair.a, four.pair.b));
+    CHECK (same (four.pair.a, four.pair.b));
+    shown_t shown = show (four.pair.a, "d");
     CHECK_INT (shown.count, 2);
     CHECK_INT (shown.value, 300); /* written later */
     CHECK_INT (shown.others, 21); /* 20 was replaced by its own writer */
-    CHECK_INT (show (pair.a, "c").value, 7);
-    CHECK_INT (show (pair.a, "old").value, 5);
-    CHECK_INT (show (pair.b, "gone").count, 0);
+    CHECK_INT (show (four.pair.a, "c").value, 7);
+    CHECK_INT (show (four.pair.a, "old").value, 5);
+    CHECK_INT (show (four.pair.b, "gone").count, 0);
 
     /* who had what is void lets go of it, and has it once */
-    CHECK_OK (meet (pair.b, third));
-    CHECK (same (pair.b, third));
+    CHECK_OK (meet (four.pair.b, four.third));
+    CHECK (same (four.pair.b, four.third));
     tear_down ();
 }
 
 static void void_changes_that_spread_count_once (void)
 {
     CHECK (set_up ());
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
-    CHECK_OK (meet (pair.b, third)); /* the third has what A has not */
-    CHECK_OK (fence (pair.a, pair.b));
-    CHECK_OK (meet (pair.a, third));
-    CHECK_INT (show (third, "c").value, 1);
-    CHECK_OK (meet (third, pair.b));
-    CHECK_OK (meet (pair.a, third));
-    CHECK_INT (show (pair.a, "c").value, 3);
-    CHECK (same (pair.a, third) && same (third, pair.b));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
+    CHECK_OK (meet (four.pair.b, four.third)); /* the third has what A has not */
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK_OK (meet (four.pair.a, four.third));
+    CHECK_INT (show (four.third, "c").value, 1);
+    CHECK_OK (meet (four.third, four.pair.b));
+    CHECK_OK (meet (four.pair.a, four.third));
+    CHECK_INT (show (four.pair.a, "c").value, 3);
+    CHECK (same (four.pair.a, four.third) && same (four.third, four.pair.b));
     tear_down ();
 }
 
@@ -226,45 +204,46 @@ static void two_fences (void)
     for (int i = 1; i <= 5; i++) {
         char id[8];
         snprintf (id, sizeof id, "b%d", i);
-        CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", i, id, NULL));
-        CHECK_OK (write_op (pair.b, SKR_INTENT_SET, "d", i, "", NULL));
+        CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", i, id, NULL));
+        CHECK_OK (write_op (four.pair.b, SKR_INTENT_SET, "d", i, "", NULL));
         if (i == 2) {
-            CHECK_OK (meet (pair.a, pair.b));
+            CHECK_OK (meet (four.pair.a, four.pair.b));
         } else if (i == 4) {
-            CHECK_OK (meet (admin, pair.b));
+            CHECK_OK (meet (four.fourth, four.pair.b));
         }
     }
-    CHECK_OK (fence (pair.a, pair.b));
-    CHECK_OK (fence (admin, pair.b));
-    CHECK_OK (meet (admin, pair.b));
-    skr_id_t second = *skr_replica_writer (pair.b);
-    CHECK_INT (show (pair.b, "c").value, 15);
-    CHECK_OK (write_op (pair.b, SKR_INTENT_SET, "d", 6, "b6", NULL));
-    CHECK_OK (meet (pair.a, pair.b)); /* now more of the first is void, and all of the second */
-    CHECK (!skr_id_equal (&second, skr_replica_writer (pair.b)));
-    CHECK_INT (show (pair.b, "c").value, 15);
-    CHECK_INT (show (pair.b, "d").value, 6);
-    CHECK_INT (show (pair.b, "d").count, 1);
-    CHECK_OK (meet (pair.a, admin));
-    CHECK_OK (meet (pair.b, admin));
-    CHECK (same (pair.a, pair.b) && same (pair.b, admin));
-    CHECK_INT (show (admin, "c").value, 15);
-    CHECK_INT (show (admin, "d").count, 1);
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK_OK (fence (four.fourth, four.pair.b));
+    CHECK_OK (meet (four.fourth, four.pair.b));
+    skr_id_t second = *skr_replica_writer (four.pair.b);
+    CHECK_INT (show (four.pair.b, "c").value, 15);
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_SET, "d", 6, "b6", NULL));
+    CHECK_OK (
+        meet (four.pair.a, four.pair.b)); /* now more of the first is void, and all of the second */
+    CHECK (!skr_id_equal (&second, skr_replica_writer (four.pair.b)));
+    CHECK_INT (show (four.pair.b, "c").value, 15);
+    CHECK_INT (show (four.pair.b, "d").value, 6);
+    CHECK_INT (show (four.pair.b, "d").count, 1);
+    CHECK_OK (meet (four.pair.a, four.fourth));
+    CHECK_OK (meet (four.pair.b, four.fourth));
+    CHECK (same (four.pair.a, four.pair.b) && same (four.pair.b, four.fourth));
+    CHECK_INT (show (four.fourth, "c").value, 15);
+    CHECK_INT (show (four.fourth, "d").count, 1);
     tear_down ();
 }
 
 static void a_right_that_was_taken_stays_taken (void)
 {
     CHECK (set_up ());
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
-    CHECK_OK (fence (pair.a, pair.b));
-    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_READ));
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK_INT (show (pair.b, "c").value, 1);
-    CHECK (!is_fenced (pair.a, pair.b)); /* it reads, so it is waited for */
-    CHECK (same (pair.a, pair.b));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_INT (show (four.pair.b, "c").value, 1);
+    CHECK (!is_fenced (four.pair.a, four.pair.b)); /* it reads, so it is waited for */
+    CHECK (same (four.pair.a, four.pair.b));
     tear_down ();
 }
 
@@ -272,15 +251,15 @@ static void a_right_that_was_taken_stays_taken (void)
 static void a_copy_issues_nothing_of_before (void)
 {
     CHECK (set_up ());
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
-    CHECK_OK (skr_incarnation_renew (pair.b, SKR_DOUBT_COPY));
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 4, "b3", NULL));
-    CHECK_OK (fence (pair.a, pair.b));
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK_INT (show (pair.a, "c").value, 5);
-    CHECK (same (pair.a, pair.b));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
+    CHECK_OK (skr_incarnation_renew (four.pair.b, SKR_DOUBT_COPY));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 4, "b3", NULL));
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_INT (show (four.pair.a, "c").value, 5);
+    CHECK (same (four.pair.a, four.pair.b));
     tear_down ();
 }
 
@@ -288,56 +267,56 @@ static void a_copy_issues_nothing_of_before (void)
 static void what_came_again_comes_once (void)
 {
     CHECK (set_up ());
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
-    CHECK_OK (meet (third, pair.b));
-    CHECK_OK (fence (pair.a, pair.b));
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK_INT (show (pair.b, "c").value, 3);
-    CHECK_OK (pair_sync (third, pair.b, &shots)); /* the void one */
-    CHECK_INT (show (pair.b, "c").value, 3);
-    CHECK_OK (fence (pair.a, pair.b));
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK_OK (meet (third, pair.b));
-    CHECK_INT (show (pair.b, "c").value, 3);
-    CHECK_INT (show (third, "c").value, 3);
-    CHECK (same (third, pair.b));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
+    CHECK_OK (meet (four.third, four.pair.b));
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_INT (show (four.pair.b, "c").value, 3);
+    CHECK_OK (pair_sync (four.third, four.pair.b, &shots)); /* the void one */
+    CHECK_INT (show (four.pair.b, "c").value, 3);
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_OK (meet (four.third, four.pair.b));
+    CHECK_INT (show (four.pair.b, "c").value, 3);
+    CHECK_INT (show (four.third, "c").value, 3);
+    CHECK (same (four.third, four.pair.b));
     tear_down ();
 }
 
 static void it_lasts (void)
 {
     CHECK (set_up ());
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK_OK (write_op (pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
-    CHECK_OK (fence (pair.a, pair.b));
-    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
-    skr_id_t writer = *skr_replica_writer (pair.b);
-    skr_replica_close (&pair.b);
-    CHECK_OK (skr_replica_open (&pair.b, pair.store_b, skr_world_real ()));
-    CHECK (skr_id_equal (&writer, skr_replica_writer (pair.b)));
-    CHECK_INT (show (pair.b, "c").value, 3);
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK_INT (show (pair.a, "c").value, 3);
-    CHECK (same (pair.a, pair.b));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
+    skr_id_t writer = *skr_replica_writer (four.pair.b);
+    skr_replica_close (&four.pair.b);
+    CHECK_OK (skr_replica_open (&four.pair.b, four.pair.store_b, skr_world_real ()));
+    CHECK (skr_id_equal (&writer, skr_replica_writer (four.pair.b)));
+    CHECK_INT (show (four.pair.b, "c").value, 3);
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_INT (show (four.pair.a, "c").value, 3);
+    CHECK (same (four.pair.a, four.pair.b));
     tear_down ();
 }
 
 static void who_is_not_fenced (void)
 {
     CHECK (set_up ());
-    CHECK_ERR (fence (pair.a, pair.a), SAKER_EUSAGE, "does not fence itself");
-    CHECK_ERR (fence (pair.b, third), SAKER_ERIGHT, "only an admin");
-    CHECK_ERR (fence (admin, pair.a), SAKER_ERIGHT, "founded the mesh");
-    CHECK_ERR (fence (pair.a, admin), SAKER_ERIGHT, "saker role admin write");
-    CHECK_OK (fence (pair.a, pair.b));
-    CHECK_ERR (fence (pair.a, pair.b), SAKER_EEXIST, "fenced already");
-    CHECK_OK (set_role (pair.a, third, SKR_ROLE_NONE));
-    CHECK_ERR (fence (pair.a, third), SAKER_EEXIST, "was revoked");
-    CHECK_OK (meet (pair.a, pair.b));
-    CHECK_OK (fence (pair.a, pair.b)); /* it may go away again */
+    CHECK_ERR (fence (four.pair.a, four.pair.a), SAKER_EUSAGE, "does not fence itself");
+    CHECK_ERR (fence (four.pair.b, four.third), SAKER_ERIGHT, "only an admin");
+    CHECK_ERR (fence (four.fourth, four.pair.a), SAKER_ERIGHT, "founded the mesh");
+    CHECK_ERR (fence (four.pair.a, four.fourth), SAKER_ERIGHT, "saker role admin write");
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK_ERR (fence (four.pair.a, four.pair.b), SAKER_EEXIST, "fenced already");
+    CHECK_OK (set_role (four.pair.a, four.third, SKR_ROLE_NONE));
+    CHECK_ERR (fence (four.pair.a, four.third), SAKER_EEXIST, "was revoked");
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_OK (fence (four.pair.a, four.pair.b)); /* it may go away again */
     tear_down ();
 }
 
@@ -354,19 +333,19 @@ static uint64_t fake_wall (void *context)
 static uint64_t look (uint64_t most_ms)
 {
     uint64_t step_ms = 77;
-    bool good = skr_replica_begin (pair.a) == SAKER_OK
-                && skr_silence_look (pair.a, most_ms, &step_ms) == SAKER_OK
-                && skr_replica_commit (pair.a) == SAKER_OK;
+    bool good = skr_replica_begin (four.pair.a) == SAKER_OK
+                && skr_silence_look (four.pair.a, most_ms, &step_ms) == SAKER_OK
+                && skr_replica_commit (four.pair.a) == SAKER_OK;
     return good ? step_ms : UINT64_MAX;
 }
 
 static void a_clock_that_jumps_counts_for_little (void)
 {
     CHECK (set_up ());
-    const skr_world_t *real = pair.a->world;
+    const skr_world_t *real = four.pair.a->world;
     skr_world_t world = *real;
     world.wall_ms = fake_wall;
-    pair.a->world = &world;
+    four.pair.a->world = &world;
     now_ms = 1700000000000;
     CHECK_INT (look (1000), 0); /* there was none before */
     now_ms += 400;
@@ -377,7 +356,7 @@ static void a_clock_that_jumps_counts_for_little (void)
     CHECK_INT (look (1000), 0);
     now_ms += 10;
     CHECK_INT (look (1000), 10);
-    pair.a->world = real;
+    four.pair.a->world = real;
     tear_down ();
 }
 
@@ -385,22 +364,22 @@ static void silence_adds_up_over_restarts (void)
 {
     uint64_t silent_ms = 0;
     CHECK (set_up ());
-    const uint8_t *device = skr_device_key (skr_replica_device (pair.b));
-    CHECK_OK (skr_replica_begin (pair.a));
-    CHECK_OK (skr_silence_add (pair.a, device, 300, &silent_ms));
-    CHECK_OK (skr_silence_add (pair.a, device, 200, &silent_ms));
+    const uint8_t *device = skr_device_key (skr_replica_device (four.pair.b));
+    CHECK_OK (skr_replica_begin (four.pair.a));
+    CHECK_OK (skr_silence_add (four.pair.a, device, 300, &silent_ms));
+    CHECK_OK (skr_silence_add (four.pair.a, device, 200, &silent_ms));
     CHECK_INT (silent_ms, 500);
-    CHECK_OK (skr_replica_commit (pair.a));
-    skr_replica_close (&pair.a);
-    CHECK_OK (skr_replica_open (&pair.a, pair.store_a, skr_world_real ()));
-    CHECK_OK (skr_replica_begin (pair.a));
-    CHECK_OK (skr_silence_add (pair.a, device, 100, &silent_ms));
+    CHECK_OK (skr_replica_commit (four.pair.a));
+    skr_replica_close (&four.pair.a);
+    CHECK_OK (skr_replica_open (&four.pair.a, four.pair.store_a, skr_world_real ()));
+    CHECK_OK (skr_replica_begin (four.pair.a));
+    CHECK_OK (skr_silence_add (four.pair.a, device, 100, &silent_ms));
     CHECK_INT (silent_ms, 600);
-    CHECK_OK (skr_silence_end (pair.a, device));
-    CHECK_OK (skr_silence_end (pair.a, device)); /* there is none any more */
-    CHECK_OK (skr_silence_add (pair.a, device, 100, &silent_ms));
+    CHECK_OK (skr_silence_end (four.pair.a, device));
+    CHECK_OK (skr_silence_end (four.pair.a, device)); /* there is none any more */
+    CHECK_OK (skr_silence_add (four.pair.a, device, 100, &silent_ms));
     CHECK_INT (silent_ms, 100);
-    CHECK_OK (skr_replica_commit (pair.a));
+    CHECK_OK (skr_replica_commit (four.pair.a));
     tear_down ();
 }
 

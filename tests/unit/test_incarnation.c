@@ -369,7 +369,7 @@ static saker_err_t sync_all (skr_replica_t *from, skr_replica_t *to, const skr_i
 static void what_others_have_of_it_tells (void)
 {
     twins_t twins = {.old = NULL};
-    uint64_t forks, aside;
+    uint64_t forks, others;
     CHECK (part (&twins));
     CHECK_OK (sync_all (twins.pair.b, twins.old, &twins.shots));
     CHECK_INT (skr_replica_renewal (twins.old)->why, SKR_DOUBT_AHEAD);
@@ -384,7 +384,7 @@ static void what_others_have_of_it_tells (void)
     CHECK (equal (&twins, twins.pair.b, twins.old));
     CHECK (equal (&twins, twins.pair.b, twins.pair.a));
     CHECK_INT (skr_replica_collection (twins.old, &twins.shots)->changes, 12);
-    CHECK_OK (skr_fork_count (twins.old, &forks, &aside));
+    CHECK_OK (skr_fork_count (twins.old, &forks, &others));
     CHECK_INT (forks, 0);
     /* the first was never in doubt */
     CHECK (skr_id_equal (skr_replica_writer (twins.pair.a), &twins.writer));
@@ -439,12 +439,12 @@ static saker_err_t check_fork (const skr_fork_t *fork, void *argument)
 }
 
 /* Both wrote 6 and 7; then the other's 8 does not follow. */
-static void a_fork_is_kept_aside (void)
+static void a_fork_is_noted (void)
 {
     twins_t twins = {.old = NULL};
     const skr_world_t *blind = blind_world ();
     skr_fork_t fork = {.seq = 0};
-    uint64_t forks, aside;
+    uint64_t forks, others;
     CHECK (part (&twins));
     CHECK_OK (pair_set (twins.old, "shots", "mine", 1));
     CHECK_OK (pair_set (twins.old, "shots", "mine", 2));
@@ -452,9 +452,9 @@ static void a_fork_is_kept_aside (void)
         CHECK_OK (sync_all (twins.pair.b, twins.old, &twins.shots));
         CHECK_INT (skr_replica_renewal (twins.old)->why, SKR_DOUBT_FORK);
     }
-    CHECK_OK (skr_fork_count (twins.old, &forks, &aside));
+    CHECK_OK (skr_fork_count (twins.old, &forks, &others));
     CHECK_INT (forks, 1);
-    CHECK_INT (aside, 3); /* the other's 8, 9, 10 */
+    CHECK_INT (others, 3); /* the other's 8, 9, 10 */
     CHECK_OK (skr_fork_each (twins.old, check_fork, &fork));
     CHECK_INT (fork.seq, 7);
     CHECK (skr_id_equal (&fork.writer, &twins.writer));
@@ -470,9 +470,9 @@ static void a_fork_is_kept_aside (void)
     skr_replica_close (&twins.old);
     CHECK_OK (skr_replica_open (&twins.old, twins.copy, blind)); /* and all of it is durable */
     CHECK (skr_id_equal (skr_replica_writer (twins.old), &writer));
-    CHECK_OK (skr_fork_count (twins.old, &forks, &aside));
+    CHECK_OK (skr_fork_count (twins.old, &forks, &others));
     CHECK_INT (forks, 1);
-    CHECK_INT (aside, 3); /* the other's 8, 9, 10 */
+    CHECK_INT (others, 3); /* the other's 8, 9, 10 */
     join (&twins);
 }
 
@@ -485,7 +485,7 @@ static void the_fork_moves_down_to_where_it_began (void)
     skr_cbor_t cbor;
     size_t count = 0;
     bool more = false;
-    uint64_t forks, aside;
+    uint64_t forks, others;
     CHECK (part (&twins));
     CHECK_OK (pair_set (twins.old, "shots", "mine", 1));
     CHECK_OK (pair_set (twins.old, "shots", "mine", 2));
@@ -502,9 +502,9 @@ static void the_fork_moves_down_to_where_it_began (void)
         CHECK_INT (outcome, i < 2 ? SKR_KNOWN : i < 5 ? SKR_REFUSED : SKR_WAITING);
     }
     CHECK_OK (skr_replica_commit (twins.old));
-    CHECK_OK (skr_fork_count (twins.old, &forks, &aside));
+    CHECK_OK (skr_fork_count (twins.old, &forks, &others));
     CHECK_INT (forks, 1);
-    CHECK_INT (aside, 5);
+    CHECK_INT (others, 5);
     skr_clock_free (&have);
     skr_buf_free (&changes);
     join (&twins);
@@ -624,7 +624,7 @@ int main (int argc, char **argv)
     RUN (a_renewal_that_fails_leaves_the_old_one);
     RUN (what_others_have_of_it_tells);
     RUN (is_not_done_twice_after_it_came_back);
-    RUN (a_fork_is_kept_aside);
+    RUN (a_fork_is_noted);
     RUN (the_fork_moves_down_to_where_it_began);
     RUN (a_fork_of_two_that_live_is_settled);
     RUN (a_fork_with_the_past_is_settled);

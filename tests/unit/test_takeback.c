@@ -7,42 +7,20 @@
 #include <sodium.h>
 #include <stdio.h>
 
-static pair_t pair;
-static skr_replica_t *third, *fourth;
+static four_t four;
 static skr_id_t shots;
 static const skr_id_t roster;
 
 static bool set_up (void)
 {
-    char store[120];
-    if (!pair_open (&pair)) {
-        return false;
-    }
-    snprintf (store, sizeof store, "%s/third", pair.folder);
-    if (!pair_adopt (pair.a, store, "third", SKR_ROLE_WRITE, &third)) {
-        return false;
-    }
-    snprintf (store, sizeof store, "%s/fourth", pair.folder);
-    if (!pair_adopt (pair.a, store, "fourth", SKR_ROLE_WRITE, &fourth)) {
-        return false;
-    }
-    skr_replica_collection_id (pair.a, "shots", &shots);
-    skr_replica_t *all[] = {pair.a, pair.b, third, fourth};
-    for (size_t i = 0; i < 4; i++) {
-        for (size_t k = 0; k < 4; k++) {
-            if (i != k && pair_sync (all[i], all[k], &roster) != SAKER_OK) {
-                return false;
-            }
-        }
-    }
-    return true;
+    bool good = four_open (&four, "fourth", SKR_ROLE_WRITE);
+    skr_replica_collection_id (four.pair.a, "shots", &shots);
+    return good;
 }
 
 static void tear_down (void)
 {
-    skr_replica_close (&third);
-    skr_replica_close (&fourth);
-    pair_close (&pair);
+    four_close (&four);
 }
 
 static saker_err_t set (skr_replica_t *replica, const char *document, int64_t number)
@@ -106,13 +84,13 @@ static shown_t show (skr_replica_t *replica, const char *document)
 /* B writes 1 (A has it), then 2, which only the third has, who writes 3 over it. */
 static void write_history (void)
 {
-    CHECK_OK (set (pair.b, "d", 1));
-    CHECK_OK (pair_sync (pair.b, pair.a, &shots));
-    CHECK_OK (set (pair.b, "d", 2));
-    CHECK_OK (set (pair.b, "e", 22));
-    CHECK_OK (pair_sync (pair.b, third, &shots));
-    CHECK_OK (set (third, "d", 3));
-    CHECK_OK (set (third, "f", 33));
+    CHECK_OK (set (four.pair.b, "d", 1));
+    CHECK_OK (pair_sync (four.pair.b, four.pair.a, &shots));
+    CHECK_OK (set (four.pair.b, "d", 2));
+    CHECK_OK (set (four.pair.b, "e", 22));
+    CHECK_OK (pair_sync (four.pair.b, four.third, &shots));
+    CHECK_OK (set (four.third, "d", 3));
+    CHECK_OK (set (four.third, "f", 33));
 }
 
 static void what_is_void_is_taken_back (void)
@@ -120,33 +98,33 @@ static void what_is_void_is_taken_back (void)
     skr_replica_stats_t stats;
     CHECK (set_up ());
     write_history ();
-    skr_id_t epoch = *skr_replica_epoch (third);
-    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_NONE));
-    CHECK_OK (pair_sync (pair.a, third, &roster));
-    CHECK_INT (seq_of (third, pair.b), 1);
-    CHECK_INT (seq_of (third, third), 2);
-    skr_replica_stats (third, &stats);
+    skr_id_t epoch = *skr_replica_epoch (four.third);
+    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
+    CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
+    CHECK_INT (seq_of (four.third, four.pair.b), 1);
+    CHECK_INT (seq_of (four.third, four.third), 2);
+    skr_replica_stats (four.third, &stats);
     CHECK_INT (stats.voided, 2);
-    CHECK (!skr_id_equal (&epoch, skr_replica_epoch (third)));
-    shown_t shown = show (third, "d");
+    CHECK (!skr_id_equal (&epoch, skr_replica_epoch (four.third)));
+    shown_t shown = show (four.third, "d");
     CHECK_INT (shown.count, 1);
     CHECK_INT (shown.values[0], 3);
-    CHECK_INT (show (third, "e").count, 0);
-    CHECK_INT (show (third, "f").values[0], 33);
+    CHECK_INT (show (four.third, "e").count, 0);
+    CHECK_INT (show (four.third, "f").values[0], 33);
     /* those who never had what is void agree, whoever delivers */
-    CHECK_OK (pair_sync (third, pair.a, &shots));
-    CHECK (same (pair.a, third));
-    CHECK_OK (pair_sync (pair.a, fourth, &roster));
-    CHECK_OK (pair_sync (pair.b, fourth, &shots));
-    CHECK_INT (seq_of (fourth, pair.b), 1);
-    CHECK_OK (pair_sync (third, fourth, &shots));
-    CHECK (same (fourth, third));
+    CHECK_OK (pair_sync (four.third, four.pair.a, &shots));
+    CHECK (same (four.pair.a, four.third));
+    CHECK_OK (pair_sync (four.pair.a, four.fourth, &roster));
+    CHECK_OK (pair_sync (four.pair.b, four.fourth, &shots));
+    CHECK_INT (seq_of (four.fourth, four.pair.b), 1);
+    CHECK_OK (pair_sync (four.third, four.fourth, &shots));
+    CHECK (same (four.fourth, four.third));
     /* and so do those who start from it */
-    CHECK_OK (set (third, "d", 4));
-    CHECK_OK (pair_sync (third, fourth, &shots));
-    CHECK_OK (pair_sync (third, pair.a, &shots));
-    CHECK (same (fourth, third));
-    CHECK (same (pair.a, third));
+    CHECK_OK (set (four.third, "d", 4));
+    CHECK_OK (pair_sync (four.third, four.fourth, &shots));
+    CHECK_OK (pair_sync (four.third, four.pair.a, &shots));
+    CHECK (same (four.fourth, four.third));
+    CHECK (same (four.pair.a, four.third));
     tear_down ();
 }
 
@@ -156,17 +134,18 @@ static void it_lasts (void)
     skr_fingerprint_t before;
     CHECK (set_up ());
     write_history ();
-    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_READ));
-    CHECK_OK (pair_sync (pair.a, third, &roster));
-    before = skr_replica_collection (third, &shots)->fingerprint;
-    snprintf (store, sizeof store, "%s/third", pair.folder);
-    const skr_world_t *world = third->world;
-    skr_replica_close (&third);
-    CHECK_OK (skr_replica_open (&third, store, world));
-    CHECK (skr_fingerprint_equal (&before, &skr_replica_collection (third, &shots)->fingerprint));
-    CHECK_INT (seq_of (third, pair.b), 1);
-    CHECK_OK (pair_sync (third, pair.a, &shots));
-    CHECK (same (pair.a, third));
+    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
+    CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
+    before = skr_replica_collection (four.third, &shots)->fingerprint;
+    snprintf (store, sizeof store, "%s/third", four.pair.folder);
+    const skr_world_t *world = four.third->world;
+    skr_replica_close (&four.third);
+    CHECK_OK (skr_replica_open (&four.third, store, world));
+    CHECK (
+        skr_fingerprint_equal (&before, &skr_replica_collection (four.third, &shots)->fingerprint));
+    CHECK_INT (seq_of (four.third, four.pair.b), 1);
+    CHECK_OK (pair_sync (four.third, four.pair.a, &shots));
+    CHECK (same (four.pair.a, four.third));
     tear_down ();
 }
 
@@ -179,21 +158,22 @@ static void an_aborted_group_took_nothing_back (void)
     skr_cbor_t cbor;
     CHECK (set_up ());
     write_history ();
-    skr_fingerprint_t before = skr_replica_collection (third, &shots)->fingerprint;
-    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_NONE));
-    CHECK_OK (skr_replica_pull (pair.a, &roster, &nothing, 1 << 20, &changes, &count, &more));
-    CHECK_OK (skr_replica_begin (third));
+    skr_fingerprint_t before = skr_replica_collection (four.third, &shots)->fingerprint;
+    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
+    CHECK_OK (skr_replica_pull (four.pair.a, &roster, &nothing, 1 << 20, &changes, &count, &more));
+    CHECK_OK (skr_replica_begin (four.third));
     skr_cbor_open (&cbor, skr_span_of (&changes));
     for (size_t i = 0; i < count; i++) {
         skr_outcome_t outcome;
-        CHECK_OK (skr_replica_offer (third, skr_cbor_get_bytes (&cbor), &outcome));
+        CHECK_OK (skr_replica_offer (four.third, skr_cbor_get_bytes (&cbor), &outcome));
     }
-    skr_replica_abort (third);
-    CHECK_INT (seq_of (third, pair.b), 3);
-    CHECK (skr_fingerprint_equal (&before, &skr_replica_collection (third, &shots)->fingerprint));
-    CHECK_INT (show (third, "e").count, 1);
-    CHECK_OK (pair_sync (pair.a, third, &roster));
-    CHECK_INT (seq_of (third, pair.b), 1);
+    skr_replica_abort (four.third);
+    CHECK_INT (seq_of (four.third, four.pair.b), 3);
+    CHECK (
+        skr_fingerprint_equal (&before, &skr_replica_collection (four.third, &shots)->fingerprint));
+    CHECK_INT (show (four.third, "e").count, 1);
+    CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
+    CHECK_INT (seq_of (four.third, four.pair.b), 1);
     skr_buf_free (&changes);
     tear_down ();
 }
@@ -202,18 +182,18 @@ static void who_was_revoked_keeps_its_own_and_writes_no_more (void)
 {
     CHECK (set_up ());
     write_history ();
-    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_NONE));
-    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
-    CHECK_INT (seq_of (pair.b, pair.b), 1);
-    CHECK_ERR (set (pair.b, "d", 9), SAKER_ERIGHT, "revoked");
-    skr_replica_abort (pair.b);
+    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
+    CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
+    CHECK_INT (seq_of (four.pair.b, four.pair.b), 1);
+    CHECK_ERR (set (four.pair.b, "d", 9), SAKER_ERIGHT, "revoked");
+    skr_replica_abort (four.pair.b);
     uint8_t key[40];
     skr_span_t kept;
     memcpy (key, shots.bytes, 16);
-    memcpy (key + 16, skr_replica_writer (pair.b)->bytes, 16);
+    memcpy (key + 16, skr_replica_writer (four.pair.b)->bytes, 16);
     for (uint64_t seq = 2; seq <= 3; seq++) {
         skr_put_u64 (key + 32, seq);
-        CHECK_OK (skr_store_get (skr_replica_store (pair.b), SKR_COMMITTED, SKR_VOID,
+        CHECK_OK (skr_store_get (skr_replica_store (four.pair.b), SKR_COMMITTED, SKR_VOID,
                                  skr_span (key, sizeof key), &kept));
     }
     tear_down ();
@@ -223,23 +203,23 @@ static void who_gets_a_right_back_writes_as_another (void)
 {
     CHECK (set_up ());
     write_history ();
-    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_READ));
-    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
-    CHECK_ERR (set (pair.b, "d", 9), SAKER_ERIGHT, "only read");
-    skr_replica_abort (pair.b);
-    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_WRITE));
-    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
-    skr_id_t old = *skr_replica_writer (pair.b);
-    CHECK_OK (set (pair.b, "d", 9));
-    CHECK (!skr_id_equal (&old, skr_replica_writer (pair.b)));
-    CHECK_INT (seq_of (pair.b, pair.b), 1);
-    CHECK_OK (pair_sync (pair.b, pair.a, &roster));
-    CHECK_OK (pair_sync (pair.b, pair.a, &shots));
-    CHECK (same (pair.a, pair.b));
-    CHECK_OK (pair_sync (pair.a, third, &roster));
-    CHECK_OK (pair_sync (pair.a, third, &shots));
-    CHECK_OK (pair_sync (third, pair.a, &shots));
-    CHECK (same (pair.a, third));
+    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
+    CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
+    CHECK_ERR (set (four.pair.b, "d", 9), SAKER_ERIGHT, "only read");
+    skr_replica_abort (four.pair.b);
+    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_WRITE));
+    CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
+    skr_id_t old = *skr_replica_writer (four.pair.b);
+    CHECK_OK (set (four.pair.b, "d", 9));
+    CHECK (!skr_id_equal (&old, skr_replica_writer (four.pair.b)));
+    CHECK_INT (seq_of (four.pair.b, four.pair.b), 1);
+    CHECK_OK (pair_sync (four.pair.b, four.pair.a, &roster));
+    CHECK_OK (pair_sync (four.pair.b, four.pair.a, &shots));
+    CHECK (same (four.pair.a, four.pair.b));
+    CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
+    CHECK_OK (pair_sync (four.pair.a, four.third, &shots));
+    CHECK_OK (pair_sync (four.third, four.pair.a, &shots));
+    CHECK (same (four.pair.a, four.third));
     tear_down ();
 }
 
@@ -258,16 +238,16 @@ static void an_operation_taken_back_can_be_asked_for_again (void)
                          .intents = &intent,
                          .count = 1,
                          .operation_id = skr_span_text ("once")};
-    CHECK_OK (skr_replica_begin (pair.b));
-    CHECK_OK (skr_replica_write (pair.b, &local, &first));
-    CHECK_OK (skr_replica_commit (pair.b));
-    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_READ));
-    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_WRITE));
-    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
-    CHECK_INT (seq_of (pair.b, pair.b), 0);
-    CHECK_OK (skr_replica_begin (pair.b));
-    CHECK_OK (skr_replica_write (pair.b, &local, &again));
-    CHECK_OK (skr_replica_commit (pair.b));
+    CHECK_OK (skr_replica_begin (four.pair.b));
+    CHECK_OK (skr_replica_write (four.pair.b, &local, &first));
+    CHECK_OK (skr_replica_commit (four.pair.b));
+    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
+    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_WRITE));
+    CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
+    CHECK_INT (seq_of (four.pair.b, four.pair.b), 0);
+    CHECK_OK (skr_replica_begin (four.pair.b));
+    CHECK_OK (skr_replica_write (four.pair.b, &local, &again));
+    CHECK_OK (skr_replica_commit (four.pair.b));
     CHECK (!again.repeated);
     CHECK_INT (again.seq, 1);
     CHECK (memcmp (first.writer, again.writer, 16) != 0);
@@ -280,29 +260,29 @@ static void keys_change_when_a_right_goes (void)
 {
     uint8_t before[8], after[8], raw[32];
     CHECK (set_up ());
-    CHECK_OK (skr_keyring_latest (skr_replica_keyring (third), &shots, before, raw));
-    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_NONE));
-    CHECK_OK (pair_sync (pair.a, third, &roster));
-    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
-    CHECK_OK (skr_keyring_latest (skr_replica_keyring (third), &shots, after, raw));
+    CHECK_OK (skr_keyring_latest (skr_replica_keyring (four.third), &shots, before, raw));
+    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
+    CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
+    CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
+    CHECK_OK (skr_keyring_latest (skr_replica_keyring (four.third), &shots, after, raw));
     CHECK (memcmp (before, after, 8) != 0);
-    CHECK_ERR (skr_keyring_find (skr_replica_keyring (pair.b), &shots, after, raw), SAKER_ENOTFOUND,
-               "no copy");
-    CHECK_OK (skr_keyring_find (skr_replica_keyring (third), &shots, before, raw));
+    CHECK_ERR (skr_keyring_find (skr_replica_keyring (four.pair.b), &shots, after, raw),
+               SAKER_ENOTFOUND, "no copy");
+    CHECK_OK (skr_keyring_find (skr_replica_keyring (four.third), &shots, before, raw));
     tear_down ();
 }
 
 static void refusals_say_why (void)
 {
     CHECK (set_up ());
-    CHECK_ERR (set_role (third, pair.b, SKR_ROLE_NONE), SAKER_ERIGHT, "only an admin");
-    CHECK_ERR (set_role (pair.a, pair.a, SKR_ROLE_READ), SAKER_EUSAGE, "its own rights");
-    CHECK_OK (set_role (pair.a, pair.b, SKR_ROLE_ADMIN));
-    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
-    CHECK_ERR (set_role (pair.b, pair.a, SKR_ROLE_NONE), SAKER_ERIGHT, "founded");
-    CHECK_ERR (set_role (pair.a, third, SKR_ROLE_WRITE), SAKER_EEXIST, "already");
-    CHECK_OK (set_role (pair.a, third, SKR_ROLE_NONE));
-    CHECK_ERR (set_role (pair.a, third, SKR_ROLE_NONE), SAKER_EEXIST, "revoked already");
+    CHECK_ERR (set_role (four.third, four.pair.b, SKR_ROLE_NONE), SAKER_ERIGHT, "only an admin");
+    CHECK_ERR (set_role (four.pair.a, four.pair.a, SKR_ROLE_READ), SAKER_EUSAGE, "its own rights");
+    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_ADMIN));
+    CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
+    CHECK_ERR (set_role (four.pair.b, four.pair.a, SKR_ROLE_NONE), SAKER_ERIGHT, "founded");
+    CHECK_ERR (set_role (four.pair.a, four.third, SKR_ROLE_WRITE), SAKER_EEXIST, "already");
+    CHECK_OK (set_role (four.pair.a, four.third, SKR_ROLE_NONE));
+    CHECK_ERR (set_role (four.pair.a, four.third, SKR_ROLE_NONE), SAKER_EEXIST, "revoked already");
     tear_down ();
 }
 
@@ -317,21 +297,21 @@ static void a_collection_can_be_closed_alone (void)
 {
     CHECK (set_up ());
     write_history ();
-    CHECK_OK (set_role_here (pair.a, pair.b, SKR_ROLE_RELAY));
-    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
-    CHECK_OK (pair_sync (pair.a, third, &roster));
-    CHECK_ERR (set (pair.b, "d", 9), SAKER_ERIGHT, "only read");
-    skr_replica_abort (pair.b);
-    CHECK_OK (pair_set (pair.b, "notes", "d", 9));
-    CHECK_INT (seq_of (third, pair.b), 1);
-    CHECK_OK (set (third, "d", 5));
-    CHECK_OK (pair_sync (third, pair.a, &shots));
-    CHECK (same (third, pair.a));
+    CHECK_OK (set_role_here (four.pair.a, four.pair.b, SKR_ROLE_RELAY));
+    CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
+    CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
+    CHECK_ERR (set (four.pair.b, "d", 9), SAKER_ERIGHT, "only read");
+    skr_replica_abort (four.pair.b);
+    CHECK_OK (pair_set (four.pair.b, "notes", "d", 9));
+    CHECK_INT (seq_of (four.third, four.pair.b), 1);
+    CHECK_OK (set (four.third, "d", 5));
+    CHECK_OK (pair_sync (four.third, four.pair.a, &shots));
+    CHECK (same (four.third, four.pair.a));
     /* it has no key of what was written since */
     uint8_t id[8], raw[32];
-    CHECK_OK (skr_keyring_latest (skr_replica_keyring (third), &shots, id, raw));
-    CHECK_ERR (skr_keyring_find (skr_replica_keyring (pair.b), &shots, id, raw), SAKER_ENOTFOUND,
-               "no copy");
+    CHECK_OK (skr_keyring_latest (skr_replica_keyring (four.third), &shots, id, raw));
+    CHECK_ERR (skr_keyring_find (skr_replica_keyring (four.pair.b), &shots, id, raw),
+               SAKER_ENOTFOUND, "no copy");
     tear_down ();
 }
 
