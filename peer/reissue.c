@@ -21,6 +21,7 @@ typedef struct reissuing_t {
     skr_buf_t raw; /* the changes */
     lost_t *list;  /* in the order in which they were written */
     size_t count, capacity;
+    lost_t **index; /* the same by collection, writer, seq */
     uint64_t issued;
     bool taken_over; /* a branch that another store wrote */
     skr_buf_t clear;
@@ -116,20 +117,43 @@ static int compare_lost (const void *one, const void *other)
 
 /* ---- one change again */
 
+static int compare_places (const lost_t *a, const lost_t *b)
+{
+    int order = skr_id_compare (&a->collection, &b->collection);
+    order = order ? order : skr_id_compare (&a->writer, &b->writer);
+    return order ? order : a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+static int compare_indexed (const void *one, const void *other)
+{
+    return compare_places (*(lost_t *const *) one, *(lost_t *const *) other);
+}
+
 /* The last of our lost changes that a dot of pred reaches to, and that was issued again. */
 static const lost_t *reached (const reissuing_t *self, const skr_id_t *collection,
                               const skr_id_t *writer, uint64_t seq)
 {
-    const lost_t *last = NULL;
-    for (size_t i = 0; i < self->count; i++) {
-        const lost_t *lost = &self->list[i];
-        if (lost->again && lost->seq <= seq && skr_id_equal (&lost->writer, writer)
-            && skr_id_equal (&lost->collection, collection)
-            && (!last || lost->again > last->again)) {
-            last = lost;
+    const lost_t wanted = {.collection = *collection, .writer = *writer, .seq = seq};
+    size_t low = 0, high = self->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_places (self->index[middle], &wanted) <= 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    return last;
+    while (low-- > 0) {
+        const lost_t *lost = self->index[low];
+        if (!skr_id_equal (&lost->writer, writer)
+            || !skr_id_equal (&lost->collection, collection)) {
+            return NULL;
+        }
+        if (lost->again) {
+            return lost;
+        }
+    }
+    return NULL;
 }
 
 /* What it ended then, and of our own what that has become. One dot a writer (crdt/op.h). */
@@ -211,7 +235,8 @@ static saker_err_t note_done (skr_replica_t *self, const lost_t *lost)
     return skr_store_put (self->store, SKR_VOID, skr_span (key, sizeof key), skr_span (NULL, 0));
 }
 
-/* One that does not fit any more, or cannot be read, stays where it is kept. */
+/* One that does not fit any more, or cannot be read, stays where it is kept. What is taken over is
+   kept nowhere else. */
 static saker_err_t issue_again (reissuing_t *self, lost_t *lost)
 {
     skr_replica_t *replica = self->replica;
@@ -227,7 +252,7 @@ static saker_err_t issue_again (reissuing_t *self, lost_t *lost)
         self->issued++;
         return self->taken_over ? SAKER_OK : note_done (replica, lost);
     }
-    if (replica->group_error != SAKER_OK || error == SAKER_ENOMEM) {
+    if (replica->group_error != SAKER_OK || error == SAKER_ENOMEM || self->taken_over) {
         return error;
     }
     skr_log (replica->world, SKR_LOG_WARNING,
@@ -238,9 +263,18 @@ static saker_err_t issue_again (reissuing_t *self, lost_t *lost)
 
 static saker_err_t issue_all (reissuing_t *self)
 {
-    if (self->count > 1) {
-        qsort (self->list, self->count, sizeof *self->list, compare_lost);
+    if (self->count == 0) {
+        return SAKER_OK;
     }
+    qsort (self->list, self->count, sizeof *self->list, compare_lost);
+    self->index = calloc (self->count, sizeof *self->index);
+    if (!self->index) {
+        return no_memory ();
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        self->index[i] = &self->list[i];
+    }
+    qsort (self->index, self->count, sizeof *self->index, compare_indexed);
     for (size_t i = 0; i < self->count; i++) {
         SKR_TRY (issue_again (self, &self->list[i]));
     }
@@ -270,6 +304,7 @@ static saker_err_t end (reissuing_t *self, saker_err_t error)
             "others wrote since is kept beside them: see saker conflicts",
             (unsigned long long) self->issued);
     }
+    free (self->index);
     free (self->list);
     skr_buf_free (&self->raw);
     skr_buf_wipe (&self->clear);
