@@ -378,6 +378,9 @@ static saker_err_t check_call (skr_api_t *self, const command_t *command)
     const skr_member_t *member = skr_replica_self (self->replica);
     /* What a device has, its owner reads, also when it was revoked. */
     bool own = member && member->role == SKR_ROLE_NONE && command->role <= SKR_ROLE_READ;
+    if (member && member->role == SKR_ROLE_NONE && !own) {
+        return skr_write_revoked ();
+    }
     if (!member || (member->role < command->role && !own)) {
         return skr_fail (SAKER_ERIGHT, "this device is %s here, and only %s may %s: ask an admin",
                          member && member->role ? skr_role_text (member->role) : "not a member",

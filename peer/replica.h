@@ -182,6 +182,9 @@ saker_err_t skr_replica_documents (skr_replica_t *self, const skr_collection_t *
 saker_err_t skr_replica_content (skr_replica_t *self, const skr_change_t *change, skr_buf_t *buf,
                                  skr_content_t *content) SKR_MUST_USE;
 
+/* SAKER_ERIGHT, with the sentence for whoever was revoked and wants to write. */
+saker_err_t skr_write_revoked (void);
+
 /* ---- admission */
 
 /* Makes and keeps an invitation, in a group. SAKER_ERIGHT: only an admin invites. */

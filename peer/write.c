@@ -35,6 +35,12 @@ saker_err_t skr_write_recall (skr_replica_t *self, const skr_change_t *change,
 
 /* ---- the two ways in */
 
+saker_err_t skr_write_revoked (void)
+{
+    return skr_fail (SAKER_ERIGHT, "this device was revoked: what it has stays readable here, "
+                                   "nothing it writes counts; to come back, join anew");
+}
+
 static saker_err_t check_right (const skr_replica_t *self, const char *collection)
 {
     skr_id_t id;
@@ -43,8 +49,7 @@ static saker_err_t check_right (const skr_replica_t *self, const char *collectio
     SKR_TRY (skr_collection_name_check (collection));
     skr_replica_collection_id (self, collection, &id);
     if (member && member->role == SKR_ROLE_NONE) {
-        return skr_fail (SAKER_ERIGHT, "this device was revoked: what it has stays readable here, "
-                                       "nothing it writes counts; to come back, join anew");
+        return skr_write_revoked ();
     }
     return skr_roster_role (self->roster, device, &id) >= SKR_ROLE_WRITE
                ? SAKER_OK
