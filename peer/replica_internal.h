@@ -192,8 +192,9 @@ void skr_void_key (const skr_id_t *collection, const skr_id_t *writer, uint64_t 
 
 /* ---- write.c */
 
-/* The operation with this id never happened: asked for again, it is done. In a group. */
-saker_err_t skr_write_forget (skr_replica_t *self, const skr_id_t *collection,
+/* The change that did the operation with this id is gone: asked for again, it is done. But for
+   another change that did it (reissue.h). In a group. */
+saker_err_t skr_write_forget (skr_replica_t *self, const skr_change_t *change,
                               skr_span_t operation_id) SKR_MUST_USE;
 /* A change of this device came back from others, after a restore: a client that asks again with its
    operation id gets the receipt of then. */

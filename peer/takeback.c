@@ -309,7 +309,7 @@ static saker_err_t drop_change (takeback_t *self, uint64_t position, const skr_c
         return skr_admit_wait (replica, change);
     }
     self->voided++;
-    return skr_write_forget (replica, &change->collection, content->operation_id);
+    return skr_write_forget (replica, change, content->operation_id);
 }
 
 static saker_err_t redo_or_drop (takeback_t *self, uint64_t position)

@@ -5,15 +5,20 @@
 
 #include <string.h>
 
-saker_err_t skr_write_forget (skr_replica_t *self, const skr_id_t *collection,
+saker_err_t skr_write_forget (skr_replica_t *self, const skr_change_t *change,
                               skr_span_t operation_id)
 {
     uint8_t key[SKR_RECEIPT_KEY_BYTES];
+    saker_receipt_t receipt = {.seq = 0};
     if (operation_id.size == 0) {
         return SAKER_OK;
     }
-    skr_receipt_key (collection, operation_id, key);
-    saker_err_t error = skr_store_remove (self->store, SKR_OPERATIONS, skr_span (key, sizeof key));
+    skr_receipt_key (&change->collection, operation_id, key);
+    SKR_TRY (skr_receipt_find (self, key, &receipt));
+    bool its = receipt.repeated && receipt.seq == change->seq
+               && memcmp (receipt.writer, change->writer.bytes, sizeof receipt.writer) == 0;
+    saker_err_t error =
+        its ? skr_store_remove (self->store, SKR_OPERATIONS, skr_span (key, sizeof key)) : SAKER_OK;
     return error == SAKER_ENOTFOUND ? SAKER_OK : error;
 }
 

@@ -276,6 +276,8 @@ static void what_came_again_comes_once (void)
     CHECK_INT (show (four.pair.b, "c").value, 3);
     CHECK_OK (pair_sync (four.third, four.pair.b, &shots)); /* the void one */
     CHECK_INT (show (four.pair.b, "c").value, 3);
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL)); /* it is done */
+    CHECK_INT (show (four.pair.b, "c").value, 3);
     CHECK_OK (fence (four.pair.a, four.pair.b));
     CHECK_OK (meet (four.pair.a, four.pair.b));
     CHECK_OK (meet (four.third, four.pair.b));
