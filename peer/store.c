@@ -293,6 +293,14 @@ static saker_err_t open_env (skr_store_t *self)
     return fit_map (self, self->room_bytes);
 }
 
+/* What is found may be in the page cache alone: after a header whose write failed, and that reached
+   the disk all the same, LMDB writes the old one back, and does not wait for it. If that were lost,
+   the disk would have the header of pages that were written anew since. */
+static saker_err_t make_lasting (skr_store_t *self)
+{
+    return from_lmdb (self, mdb_env_sync (self->env, 1));
+}
+
 /* *missing: a table that the version that made the store did not know is not there. */
 static saker_err_t open_tables (skr_store_t *self, MDB_txn *transaction, unsigned int flags,
                                 bool *missing)
@@ -373,6 +381,7 @@ static saker_err_t open_existing (skr_store_t *self)
     }
     SKR_TRY (skr_folder_lock (self->folder, &self->lock));
     SKR_TRY (open_env (self));
+    self->unsettled = make_lasting (self) != SAKER_OK; /* it can be read all the same */
     SKR_TRY (open_all_tables (self, false));
     return load_identity (self);
 }
@@ -497,8 +506,9 @@ saker_err_t skr_store_settle (skr_store_t *self)
     }
     close_env (self);
     SKR_TRY (open_env (self));
+    SKR_TRY (make_lasting (self));
     SKR_TRY (open_all_tables (self, false));
-    /* What is found may be in the page cache alone: a commit of our own makes it last. */
+    /* and a commit of our own shows that the disk writes */
     randombytes_buf (nonce, sizeof nonce);
     self->unsettled = false;
     saker_err_t error = skr_store_begin (self);
