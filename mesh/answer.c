@@ -226,9 +226,13 @@ static saker_err_t answer_clock (request_t *request)
     const skr_replica_t *replica = request->self->replica;
     skr_beat_entry_t told = {.documents = 0};
     saker_err_t error = SAKER_OK;
+    const skr_collection_t *roster = skr_replica_collection_at (replica, 0);
     SKR_TRY (want_arguments (request, 1));
     const skr_collection_t *collection = collection_of (request);
     SKR_TRY (skr_cbor_close (&request->cbor));
+    if (!roster) {
+        return skr_fail (SAKER_EIO, "the store could not be read again yet");
+    }
     if (collection) {
         SKR_TRY (skr_cut_kept (replica, collection, &told.kept));
         error = skr_replica_hashes (replica, collection, &told.hashes);
@@ -243,7 +247,7 @@ static saker_err_t answer_clock (request_t *request)
     told.clock = collection->clock;
     skr_wire_begin (request->answer, request->number, SKR_WIRE_CLOCK, 5);
     skr_beat_entry_put (request->answer, &told);
-    skr_clock_put (request->answer, &skr_replica_collection_at (replica, 0)->clock);
+    skr_clock_put (request->answer, &roster->clock);
     free (told.hashes);
     free (told.kept);
     return SAKER_OK;

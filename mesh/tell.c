@@ -72,6 +72,9 @@ static void add_entries (skr_node_t *self, skr_beat_t *beat)
 {
     size_t count = skr_replica_collections (self->replica);
     size_t bytes_left = SKR_WIRE_BEAT_BYTES_MAX;
+    if (count == 0) {
+        return; /* the store could not be read again yet */
+    }
     add_entry (self, beat, skr_replica_collection_at (self->replica, 0), &bytes_left);
     for (size_t i = 0; i < count && i < self->told_count; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (self->replica, i);

@@ -632,11 +632,17 @@ static void check_time (const history_t *self, const skr_change_t *change, const
     }
 }
 
-/* A dependency on what is void counts as met. */
+/* A dependency on what is void counts as met. A cut that came with a snapshot may be here before
+   the news of what is. */
 static bool covers (history_t *self, const skr_clock_t *deps)
 {
+    const skr_clock_t *cut = skr_cut_clock (replica_of (self->peer), &self->collection->id);
     for (size_t i = 0; i < deps->count; i++) {
         const skr_tick_t *tick = &deps->ticks[i];
+        if (self->below && sim.rights && tick->seq > skr_clock_get (cut, &tick->writer)) {
+            self->saw_void = true;
+            continue;
+        }
         uint64_t have = skr_clock_get (&self->clock, &tick->writer);
         uint64_t limit = limit_at (replica_of (self->peer), &tick->writer, &self->collection->id);
         self->saw_void |= tick->seq > limit;
