@@ -394,7 +394,26 @@ static void look_fenced (void)
     CHECK_INT (role_of (&people[WENDY]), SKR_ROLE_WRITE);
     CHECK (skr_roster_is_fenced (roster, key_of (&people[WENDY])));
     CHECK_INT (limit_of (&people[WENDY], &shots), 5);
-    CHECK (limit_of (&people[WENDY], &everywhere) == UINT64_MAX);
+    CHECK_INT (limit_of (&people[WENDY], &everywhere), 1);
+}
+
+static void look_stale (void)
+{
+    CHECK_INT (role_of (&people[BOB]), SKR_ROLE_ADMIN);
+    CHECK_INT (role_of (&people[WENDY]), SKR_ROLE_WRITE);
+    CHECK_INT (role_of (&people[CAROL]), SKR_ROLE_NONE);
+}
+
+/* It may name less than all others have let go of. */
+static void what_a_fenced_admin_stated_beyond_does_not_count (void)
+{
+    set_up ();
+    (void) revoke (&people[ALICE], &people[CAROL], people[CAROL].seq);
+    (void) state (&people[FOUNDER], &people[ALICE], true, SKR_ROLE_NONE, people[ALICE].seq, NULL);
+    (void) revoke (&people[ALICE], &people[BOB], people[BOB].seq);
+    (void) revoke (&people[ALICE], &people[WENDY], people[WENDY].seq);
+    in_all_orders (look_stale);
+    tear_down ();
 }
 
 static void look_returned (void)
@@ -518,6 +537,7 @@ int main (int argc, char **argv)
     RUN (an_earlier_admission_stands);
     RUN (a_key_of_who_was_revoked_seals_nothing);
     RUN (a_fenced_device_stays_a_member_and_comes_back);
+    RUN (what_a_fenced_admin_stated_beyond_does_not_count);
     RUN (the_founder_cannot_be_revoked);
     RUN (a_right_can_be_that_of_one_collection);
     RUN (an_admin_has_its_role_in_a_collection);
