@@ -919,6 +919,7 @@ static void check_not_shown (const sim_peer_t *peer)
 typedef struct refused_t {
     sim_wanted_t at; /* with the dot of what is there, committed */
     uint64_t failed_groups;
+    int starts;
 } refused_t;
 
 static refused_t refused[NOT_SHOWN_MAX];
@@ -971,6 +972,7 @@ void sim_oracle_refused (const sim_wanted_t *at)
         one->at.writer = finding.found.writer;
         one->at.seq = finding.found.seq;
         one->failed_groups = peer->node->stats.failed_groups;
+        one->starts = peer->starts;
     }
 }
 
@@ -982,7 +984,8 @@ static void check_refused (const sim_peer_t *peer)
         finding_t finding = {.writer = &one.at.writer, .seq = one.at.seq};
         if (one.at.peer != peer->no) {
             refused[kept++] = one;
-        } else if (one.failed_groups == peer->node->stats.failed_groups) {
+        } else if (one.starts == peer->starts
+                   && one.failed_groups == peer->node->stats.failed_groups) {
             find_at (peer, &one.at, &finding);
             skr_store_forget (skr_replica_store (replica_of (peer)));
         }
