@@ -432,8 +432,8 @@ typedef struct saker_holder_t {
     const char *why;  /* behind: it has not stored it; unheard: it reported nothing since the daemon
                          started; roster, own: its report does not count before the roster that it
                          had, or its own changes, are here; fork: it has another change;
-                         returned: it came back from a backup, or got a right back, and may lack
-                         what it had once: nothing is cut while it is a member */
+                         returned: it was restored or cloned and may write as two: nothing is cut
+                         until a fence closes that */
     uint64_t missing; /* changes that it is not known to have */
     int64_t since_ms; /* 1970, of its last report that counts; 0: none since the daemon started */
     uint64_t changes, bytes; /* of the log that wait for it: from the first that it lacks on */
@@ -477,10 +477,11 @@ SAKER_EXPORT saker_err_t saker_invite (saker_t *self, const char *role, int64_t 
 SAKER_EXPORT saker_err_t saker_role (saker_t *self, const char *peer, const char *collection,
                                      const char *role);
 
-/* Fences a member (by name, or the first digits of its id) that is away: nobody waits for it any more,
-   and what all others have stored can be cut from the logs. What it wrote and this peer has stands; what
-   it wrote beyond is taken back everywhere, and once it is back, it issues that again, beside what
-   others wrote since. By an admin; not of an admin. SAKER_EWAIT: another peer has more of it. */
+/* Fences a member (by name, or the first digits of its id) that is away: nobody waits for it any
+   more, and what all others have stored can be cut from the logs. What it wrote and this peer has
+   stands; what it wrote beyond is taken back everywhere, and once it is back, it issues that again,
+   beside what others wrote since. By an admin; not of an admin. SAKER_EWAIT: another peer has more
+   of it. */
 SAKER_EXPORT saker_err_t saker_fence (saker_t *self, const char *peer);
 
 /* Makes new keys: whoever may not read now cannot read what is written from then on. By an admin.

@@ -113,9 +113,7 @@ saker_err_t skr_fork_note_more (skr_replica_t *self, const skr_change_t *change)
 {
     uint8_t key[FORK_KEY_BYTES];
     uint64_t noted;
-    const skr_member_t *author = skr_roster_by_writer (self->roster, &change->writer);
-    if (!self->forked || !author
-        || memcmp (author->device, skr_device_key (self->device), sizeof author->device) != 0) {
+    if (!self->forked || !skr_replica_is_own (self, &change->writer)) {
         return SAKER_OK;
     }
     SKR_TRY (find_fork (self, fork_key (key, &change->collection, &change->writer), &noted));

@@ -452,6 +452,13 @@ const skr_member_t *skr_replica_self (const skr_replica_t *self)
     return skr_roster_by_device (self->roster, skr_device_key (self->device));
 }
 
+bool skr_replica_is_own (const skr_replica_t *self, const skr_id_t *writer)
+{
+    const skr_member_t *author = skr_roster_by_writer (self->roster, writer);
+    return author
+           && memcmp (author->device, skr_device_key (self->device), sizeof author->device) == 0;
+}
+
 uint64_t skr_replica_started_ms (const skr_replica_t *self)
 {
     return self->started_ms;

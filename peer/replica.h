@@ -69,6 +69,8 @@ skr_store_t *skr_replica_store (skr_replica_t *self);
 const skr_id_t *skr_replica_writer (const skr_replica_t *self);
 const skr_id_t *skr_replica_epoch (const skr_replica_t *self); /* of the feed */
 const skr_member_t *skr_replica_self (const skr_replica_t *self);
+/* Did this device write as it, in this incarnation or an earlier one? */
+bool skr_replica_is_own (const skr_replica_t *self, const skr_id_t *writer);
 /* When it was opened: wall time in ms, but later than at any earlier opening of this store,
    whatever the clock says. */
 uint64_t skr_replica_started_ms (const skr_replica_t *self);

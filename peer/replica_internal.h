@@ -1,6 +1,5 @@
-/* What the files that make up a replica share of it: replica.c, founding.c, holdings.c, sweep.c,
-   admit.c, admission.c, making.c, intent.c, replacing.c, write.c, feed.c, snapshot.c, cut.c. Nobody
-   else includes this. */
+/* What the files that make up a replica share of it: those that include this, or one of folding.h,
+   fork.h, making.h and reissue.h, which do. All others have replica.h. */
 
 #ifndef SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
 #define SKR_PEER_REPLICA_INTERNAL_H_INCLUDED

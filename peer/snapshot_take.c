@@ -467,12 +467,10 @@ static saker_err_t check_branch (taking_t *taking, const skr_change_t *change)
 {
     skr_replica_t *replica = taking->replica;
     const skr_chain_t *chain = taking->old ? skr_held_chain (taking->old, &change->writer) : NULL;
-    const skr_member_t *author = skr_roster_by_writer (replica->roster, &change->writer);
     uint64_t position;
     skr_log_entry_t entry;
     skr_change_t ours;
-    if (!chain || chain->seq < change->seq
-        || memcmp (author->device, skr_device_key (replica->device), sizeof author->device) != 0) {
+    if (!chain || chain->seq < change->seq || !skr_replica_is_own (replica, &change->writer)) {
         return SAKER_OK;
     }
     skr_sight_t sight = skr_replica_in_group (replica) ? SKR_GROUP : SKR_COMMITTED;

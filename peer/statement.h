@@ -28,10 +28,10 @@ typedef struct skr_statement_t {
     uint8_t key_id[SKR_KEY_ID_BYTES];
     uint64_t generation; /* KEY */
     skr_span_t copies;
-    skr_span_t seen;    /* INCARNATE, ROLE: encoded, see skr_statement_seen; empty: none */
-    skr_span_t cutoffs; /* ROLE: encoded, see skr_statement_cutoffs */
-    skr_id_t from, to;  /* ROLE: the collections that the cutoffs speak of */
-    skr_fork_settled_t fork;
+    skr_span_t seen;         /* INCARNATE, ROLE: encoded, see skr_statement_seen; empty: none */
+    skr_span_t cutoffs;      /* ROLE: encoded, see skr_statement_cutoffs */
+    skr_id_t from, to;       /* ROLE: the collections that the cutoffs speak of */
+    skr_fork_settled_t fork; /* FORK */
 } skr_statement_t;
 
 /* Takes a statement apart and checks its form. SAKER_EINPUT. A kind above SKR_STATEMENT_LAST is of

@@ -218,13 +218,6 @@ static saker_err_t redo_change (takeback_t *self, uint64_t position, const skr_c
 
 /* ---- our own changes */
 
-static bool is_own (const skr_replica_t *self, const skr_id_t *writer)
-{
-    const skr_member_t *author = skr_roster_by_writer (self->roster, writer);
-    return author
-           && memcmp (author->device, skr_device_key (self->device), sizeof author->device) == 0;
-}
-
 void skr_void_key (const skr_id_t *collection, const skr_id_t *writer, uint64_t seq,
                    uint8_t key[SKR_VOID_KEY_BYTES])
 {
@@ -239,7 +232,7 @@ static saker_err_t keep_own (const takeback_t *self, const skr_change_t *change)
 {
     uint8_t key[SKR_VOID_KEY_BYTES];
     skr_span_t known;
-    if (!is_own (self->replica, &change->writer)) {
+    if (!skr_replica_is_own (self->replica, &change->writer)) {
         return SAKER_OK;
     }
     skr_void_key (&change->collection, &change->writer, change->seq, key);
@@ -370,8 +363,8 @@ static saker_err_t take_back (skr_replica_t *replica, skr_held_t *held)
         replica->stats.voided += self.voided;
         skr_log (replica->world, SKR_LOG_WARNING,
                  "%llu changes of %s are void, since a right was taken, a device fenced or a fork "
-                 "settled: they are "
-                 "taken back",
+                 "settled: "
+                 "they are taken back",
                  (unsigned long long) self.voided,
                  held->live.name[0] ? held->live.name : "a collection");
     }

@@ -27,10 +27,7 @@ saker_err_t skr_write_recall (skr_replica_t *self, const skr_change_t *change,
 {
     uint8_t key[SKR_RECEIPT_KEY_BYTES];
     saker_receipt_t receipt = {.seq = change->seq};
-    const skr_member_t *author = skr_roster_by_writer (self->roster, &change->writer);
-    bool own =
-        author && memcmp (author->device, skr_device_key (self->device), SKR_DEVICE_KEY_BYTES) == 0;
-    if (!own || content->operation_id.size == 0) {
+    if (content->operation_id.size == 0 || !skr_replica_is_own (self, &change->writer)) {
         return SAKER_OK;
     }
     memcpy (receipt.writer, change->writer.bytes, sizeof receipt.writer);

@@ -44,9 +44,8 @@ static const char *const of_revoking[] = {
 static const char *const of_fencing[] = {
     "Nobody waits for it any more: what all others have stored can be cut from the logs.",
     "What it wrote and this peer has stands; what it wrote beyond is taken back on every peer.",
-    "It stays a member. Once it is back it takes what it missed, and issues again what it wrote in "
-    "the",
-    "meantime: as rivals of what others wrote since, never over it; see saker conflicts.",
+    "It stays a member. Once it is back it takes what it missed, and issues again what it wrote",
+    "in the meantime: as rivals of what others wrote since, never over it; see saker conflicts.",
     "If it never comes back, what it wrote and this peer has not is lost.",
     NULL,
 };

@@ -32,8 +32,7 @@ typedef struct four_t {
     skr_replica_t *third, *fourth;
 } four_t;
 
-/* The fourth has this role; all others but the founder may write. False, with the reason printed.
- */
+/* The fourth has this role; all others may write. False, with the reason printed. */
 bool four_open (four_t *self, const char *fourth, skr_role_t role);
 void four_close (four_t *self);
 
