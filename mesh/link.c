@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEED_DIALS_MAX 8      /* members looked for at seeds at the same time */
-#define HELLO_AGAIN_MS 3000   /* greeted, but not heard: say HELLO again */
-#define GREET_ANYWAY_MS 10000 /* is there news of addresses, of a twin of ours? */
+#define SEED_DIALS_MAX 8        /* members looked for at seeds at the same time */
+#define HELLO_AGAIN_MS 3000     /* greeted, but not heard: say HELLO again */
+#define SUB_AGAIN_MIN_MS 5000   /* and its PUB is connected to anew, */
+#define SUB_AGAIN_MAX_MS 120000 /* less and less often */
+#define GREET_ANYWAY_MS 10000   /* is there news of addresses, of a twin of ours? */
 #define GOSSIP_AGAIN_MS                                                                            \
     1000 /* some member is not reached: ask those that are for its address; or this                \
             one does not reach us: tell it ours */
@@ -83,6 +85,7 @@ static void on_hello (void *context, uint16_t pub_port)
     if (skr_socket_sub (&link->sub, skr_sockets_context (), &own, link->transport, address)
         == SAKER_OK) {
         link->pub_port = pub_port;
+        link->sub_ms = link->greeted_ms;
         skr_log (host->links->world, SKR_LOG_INFO, "link to %s: greeted at %s", link->name,
                  link->address);
     }
@@ -357,6 +360,19 @@ static bool is_heard_there (const skr_links_t *links, const skr_link_t *self)
     return self->report.links_count == SKR_WIRE_BEAT_LINKS_MAX;
 }
 
+/* zmq gives up where it was refused, as by one that had not heard yet that we are a member again.
+ */
+static void subscribe_anew (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
+{
+    uint64_t wait_ms = self->sub_wait_ms ? self->sub_wait_ms : SUB_AGAIN_MIN_MS;
+    if (!self->sub || mono_ms - self->sub_ms < wait_ms) {
+        return;
+    }
+    skr_socket_close (&self->sub); /* the answer to HELLO makes it again */
+    links->changed = true;
+    self->sub_wait_ms = 2 * wait_ms < SUB_AGAIN_MAX_MS ? 2 * wait_ms : SUB_AGAIN_MAX_MS;
+}
+
 /* Greeted and heard is what a link is for; anything else is tried again, elsewhere if there is an
    elsewhere. */
 void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
@@ -387,6 +403,7 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
         skr_session_greet (self->session, mono_ms);
     } else if (greeted && !heard && mono_ms - self->greeted_ms >= HELLO_AGAIN_MS && !patient) {
         self->dialled_ms = mono_ms; /* it may have been restarted: greet again, then dial again */
+        subscribe_anew (links, self, mono_ms);
         skr_session_up (self->session, links->instance, links->own_addresses,
                         links->own_addresses_count, mono_ms);
     }
@@ -411,6 +428,7 @@ void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE
 void skr_link_heard (skr_link_t *self, uint64_t mono_ms)
 {
     self->heard_ms = mono_ms;
+    self->sub_wait_ms = 0;
     if (self->state == SKR_LINK_LEFT) {
         self->state = SKR_LINK_UP;
     }

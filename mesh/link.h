@@ -34,13 +34,15 @@ typedef struct skr_link_t {
     uint16_t pub_port;                            /* 0: SUB not connected yet */
     char addresses[SKR_LINK_ADDRESSES_MAX][SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* newest first */
     size_t addresses_count;
-    size_t next_address; /* to try; counts through addresses, then seeds */
-    bool from_seed;      /* the address being dialled is a seed */
-    uint64_t seed_tries; /* how often it was looked for at seeds */
-    uint64_t dialled_ms; /* mono */
-    uint64_t heard_ms;   /* mono, last frame on the SUB; 0: never */
-    uint64_t greeted_ms; /* mono, of the last HELLO's answer */
-    bool kept;           /* the address that answered is in the store */
+    size_t next_address;  /* to try; counts through addresses, then seeds */
+    bool from_seed;       /* the address being dialled is a seed */
+    uint64_t seed_tries;  /* how often it was looked for at seeds */
+    uint64_t dialled_ms;  /* mono */
+    uint64_t heard_ms;    /* mono, last frame on the SUB; 0: never */
+    uint64_t greeted_ms;  /* mono, of the last HELLO's answer */
+    uint64_t sub_ms;      /* mono, when the SUB was made */
+    uint64_t sub_wait_ms; /* so long it may stay silent before it is made anew; 0: not yet */
+    bool kept;            /* the address that answered is in the store */
     uint8_t called[SKR_LINK_INSTANCES][SKR_WIRE_INSTANCE_BYTES]; /* that said HELLO, latest first */
     size_t called_count;
     uint8_t heard[SKR_WIRE_INSTANCE_BYTES]; /* of the process whose beats come on the SUB */

@@ -2,6 +2,7 @@
 #include "mesh/node_internal.h"
 
 #include "peer/settling.h"
+#include "peer/succession.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -636,7 +637,8 @@ static void share_keys (skr_node_t *self, uint64_t now_ms)
     }
 }
 
-static void settle_forks (skr_node_t *self, uint64_t now_ms)
+/* What this device has to say of its own writers. */
+static void settle_own (skr_node_t *self, uint64_t now_ms)
 {
     skr_neighbours_t neighbours;
     if (now_ms < self->settle_ms + SETTLE_EVERY_MS) {
@@ -645,6 +647,7 @@ static void settle_forks (skr_node_t *self, uint64_t now_ms)
     self->settle_ms = now_ms;
     skr_neighbours_of (self, &neighbours);
     skr_node_fail_group (self, skr_settle_forks (self->replica, &neighbours, self->twin.found));
+    skr_node_fail_group (self, skr_succeed (self->replica, &neighbours, self->twin.found));
 }
 
 static void plan_sharing (skr_node_t *self)
@@ -719,7 +722,7 @@ static void turn (skr_node_t *self)
         rotate_keys (self, now_ms);
         share_keys (self, now_ms);
         skr_horizon_turn (self, now_ms);
-        settle_forks (self, now_ms);
+        settle_own (self, now_ms);
         write_book (self);
         look_at_connections (self, now_ms);
     }

@@ -62,6 +62,7 @@ struct skr_replica_t {
     bool returning;          /* see reissue.h: its roster changes are enforced within it */
     bool forked;             /* there may be records of forks */
     uint64_t forked_ms;      /* mono, since when one is known; 0: none */
+    uint64_t calm_ms;        /* mono, see succession.c; 0: not calm */
     skr_id_t fork_told;      /* the last writer of whose fork was told */
     skr_doubt_t doubt;       /* a new incarnation is due, before anything is written */
 

@@ -489,19 +489,30 @@ static saker_err_t check_fence (const skr_replica_t *self, const skr_member_t *m
                                                                : SAKER_OK;
 }
 
-saker_err_t skr_replica_fence (skr_replica_t *self, const uint8_t device[32])
+static saker_err_t state_fence (skr_replica_t *self, const uint8_t device[32])
 {
-    const skr_member_t *member = skr_roster_by_device (self->roster, device);
     skr_closing_t closing = {.role = SKR_ROLE_NONE};
     skr_buf_t seen = {0};
-    if (!member) {
-        return skr_fail (SAKER_ENOTFOUND, "no such member");
-    }
-    SKR_TRY (check_fence (self, member));
     memcpy (closing.device, device, sizeof closing.device);
     memset (closing.to.bytes, 0xff, sizeof closing.to.bytes);
     skr_roster_seen (self->roster, device, NULL, &seen);
     saker_err_t error = state_closing (self, &closing, &seen, NULL, true);
     skr_buf_free (&seen);
     return error;
+}
+
+saker_err_t skr_replica_fence (skr_replica_t *self, const uint8_t device[32])
+{
+    const skr_member_t *member = skr_roster_by_device (self->roster, device);
+    if (!member) {
+        return skr_fail (SAKER_ENOTFOUND, "no such member");
+    }
+    SKR_TRY (check_fence (self, member));
+    return state_fence (self, device);
+}
+
+saker_err_t skr_replica_close_others (skr_replica_t *self)
+{
+    SKR_TRY (skr_replica_check_group (self));
+    return state_fence (self, skr_device_key (self->device));
 }

@@ -8,9 +8,11 @@
      - one that a counting one closes does not;
      - those that close each other in a ring (two admins who revoke each other) all count.
    Then admissions are followed from the founder on; what was stated by who turns out never to have
-   been an admin is left out, and the rest is looked at again. Fences always count: they take no
-   right, and a fence that stopped counting would bring back what was issued anew since. What an
-   admin stated beyond a fence of its own does not: it may name less than all others have cut. */
+   been an admin is left out, and the rest is looked at again. Fences by admins always count: they
+   take no right, and a fence that stopped counting would bring back what was issued anew since.
+   What an admin stated beyond a fence of its own does not: it may name less than all others have
+   cut; and where the device itself closed its other writers (succession.h), neither do fences that
+   those stated beyond that. What a device states of itself counts as long as it is not revoked. */
 
 #include "peer/roster_internal.h"
 
@@ -25,6 +27,7 @@ typedef struct trial_t {
     const skr_writer_t *author; /* NULL: not introduced yet */
     const skr_person_t *person; /* its author; NULL: unknown */
     bool left_out;
+    bool shut_out; /* a fence of a device by itself, which was revoked */
     verdict_t verdict;
 } trial_t;
 
@@ -50,9 +53,11 @@ static bool has_dot (const skr_dot_t *list, size_t count, const skr_dot_t *dot)
     return false;
 }
 
+/* Or stated it: a device that closes its other writers goes on with this one. */
 static bool saw (const skr_writer_t *writer, const skr_role_statement_t *role)
 {
-    return has_dot (writer->seen, writer->seen_count, &role->stamp.dot);
+    return has_dot (writer->seen, writer->seen_count, &role->stamp.dot)
+           || (role->fence && skr_id_equal (&role->stamp.dot.writer, &writer->writer));
 }
 
 static bool speaks_of (const skr_role_statement_t *role, const skr_id_t *collection)
@@ -243,9 +248,10 @@ static uint64_t roster_limit (const skr_roster_t *self, const skr_writer_t *writ
 {
     uint64_t limit = UINT64_MAX;
     const skr_person_t *person = skr_roster_person (self, writer->device);
-    for (size_t i = 0; i < self->roles_count && !(person && person->founder); i++) {
+    for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *role = &self->roles[i];
-        bool closing = role->counts && (role->fence || takes_stating (role));
+        bool founder = person && person->founder; /* of whom only the device itself closes any */
+        bool closing = role->counts && (role->fence || (takes_stating (role) && !founder));
         if (closing && same_device (role->device, writer->device)) {
             uint64_t here = limit_by (self, role, writer, &the_roster, SKR_ROLE_ADMIN);
             limit = here < limit ? here : limit;
@@ -450,46 +456,95 @@ static void note_ever (skr_roster_t *self)
     }
 }
 
-/* Is a statement beyond a fence of its author? */
-static bool is_fenced_off (const skr_roster_t *self, const skr_writer_t *author, uint64_t seq)
+/* Is a statement beyond a fence of its author; with `own`, one by the device itself? */
+static bool is_fenced_off (const skr_roster_t *self, const skr_writer_t *author, uint64_t seq,
+                           bool own)
 {
     for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *role = &self->roles[i];
-        if (role->fence && role->counts && same_device (role->device, author->device)
-            && !saw (author, role) && seq > cutoff_of (role, &the_roster, &author->writer)) {
+        if (role->fence && role->counts && (role->own || !own)
+            && same_device (role->device, author->device) && !saw (author, role)
+            && seq > cutoff_of (role, &the_roster, &author->writer)) {
             return true;
         }
     }
     return false;
 }
 
-static void call_in (court_t *court)
+static void find_authors (court_t *court)
 {
-    skr_roster_t *self = court->roster;
+    const skr_roster_t *self = court->roster;
     for (size_t i = 0; i < self->roles_count; i++) {
         skr_role_statement_t *role = &self->roles[i];
         const skr_writer_t *author = skr_roster_writer (self, &role->stamp.dot.writer);
         trial_t *trial = &court->trials[i];
         trial->author = author;
         trial->person = author ? skr_roster_person (self, author->device) : NULL;
-        role->counts = role->fence && trial->person && trial->person->ever == SKR_ROLE_ADMIN;
+        role->own = role->fence && trial->person && same_device (author->device, role->device);
+    }
+}
+
+static void call_in (court_t *court)
+{
+    const skr_roster_t *self = court->roster;
+    for (size_t i = 0; i < self->roles_count; i++) {
+        self->roles[i].counts = self->roles[i].own && !court->trials[i].shut_out;
+    }
+    for (size_t i = 0; i < self->roles_count; i++) {
+        skr_role_statement_t *role = &self->roles[i];
+        const trial_t *trial = &court->trials[i];
+        role->counts |= role->fence && !role->own && trial->person
+                        && trial->person->ever == SKR_ROLE_ADMIN
+                        && !is_fenced_off (self, trial->author, role->stamp.dot.seq, true);
     }
     for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *role = &self->roles[i];
         const skr_person_t *target = skr_roster_person (self, role->device);
         trial_t *trial = &court->trials[i];
         trial->left_out = !trial->person || (target && target->founder)
-                          || is_fenced_off (self, trial->author, role->stamp.dot.seq);
+                          || is_fenced_off (self, trial->author, role->stamp.dot.seq, false);
     }
+}
+
+/* Was what a writer stated at `seq` stated by a device that was revoked? */
+static bool is_revoked (const skr_roster_t *self, const skr_writer_t *writer, uint64_t seq)
+{
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        if (role->counts && !role->fence && role->role == SKR_ROLE_NONE
+            && skr_id_is_zero (&role->collection) && same_device (role->device, writer->device)
+            && seq > limit_by (self, role, writer, &the_roster, SKR_ROLE_RELAY)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a revoked device says of itself has no effect. False: nothing of that kind counted. */
+static bool shut_out (court_t *court)
+{
+    const skr_roster_t *self = court->roster;
+    bool any = false;
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        trial_t *trial = &court->trials[i];
+        if (role->own && role->counts && is_revoked (self, trial->author, role->stamp.dot.seq)) {
+            any = trial->shut_out = true;
+        }
+    }
+    return any;
 }
 
 static void hear (court_t *court)
 {
-    call_in (court);
+    find_authors (court);
     do {
-        decide (court);
-        find_admins (court);
-    } while (leave_out (court));
+        call_in (court);
+        do {
+            decide (court);
+            find_admins (court);
+        } while (leave_out (court));
+    } while (shut_out (court));
     count_statements (court);
 }
 
@@ -511,6 +566,15 @@ static saker_err_t judge (skr_roster_t *self)
     return enough ? SAKER_OK : skr_fail (SAKER_ENOMEM, "out of memory");
 }
 
+static void count_forks (skr_roster_t *self)
+{
+    for (size_t i = 0; i < self->forks_count; i++) {
+        skr_fork_statement_t *fork = &self->forks[i];
+        const skr_writer_t *author = skr_roster_writer (self, &fork->dot.writer);
+        fork->counts = author && !is_revoked (self, author, fork->dot.seq);
+    }
+}
+
 saker_err_t skr_roster_settle (skr_roster_t *self)
 {
     note_ever (self);
@@ -519,6 +583,7 @@ saker_err_t skr_roster_settle (skr_roster_t *self)
     } else {
         count_all (self);
     }
+    count_forks (self);
     self->closings += self->forks_count > 0;
     describe_people (self);
     note_standing (self);
@@ -642,9 +707,8 @@ const skr_member_t *skr_roster_returned (const skr_roster_t *self, const skr_id_
     return NULL;
 }
 
-/* How many writers of a device may still write in a collection. */
-static size_t open_writers (const skr_roster_t *self, const uint8_t device[32],
-                            const skr_id_t *collection)
+size_t skr_roster_open_writers (const skr_roster_t *self, const uint8_t device[32],
+                                const skr_id_t *collection)
 {
     size_t count = 0;
     for (size_t i = 0; i < self->writers_count; i++) {
@@ -660,7 +724,7 @@ const skr_member_t *skr_roster_doubled (const skr_roster_t *self, const skr_id_t
     for (size_t i = 0; i < self->people_count; i++) {
         const skr_member_t *member = &self->people[i].member;
         if (self->people[i].writers_count > 1
-            && open_writers (self, member->device, collection) > 1) {
+            && skr_roster_open_writers (self, member->device, collection) > 1) {
             return member;
         }
     }

@@ -258,19 +258,14 @@ size_t skr_roster_forks (const skr_roster_t *self)
     return self->forks_count;
 }
 
-const skr_fork_settled_t *skr_roster_fork_at (const skr_roster_t *self, size_t index)
-{
-    return index < self->forks_count ? &self->forks[index] : NULL;
-}
-
 uint64_t skr_roster_forked_at (const skr_roster_t *self, const skr_id_t *writer,
                                const skr_id_t *collection)
 {
     uint64_t first = 0;
     for (size_t i = 0; i < self->forks_count; i++) {
-        const skr_fork_settled_t *fork = &self->forks[i];
-        if (skr_id_equal (&fork->writer, writer) && skr_id_equal (&fork->collection, collection)
-            && (!first || fork->seq < first)) {
+        const skr_fork_settled_t *fork = &self->forks[i].settled;
+        if (self->forks[i].counts && skr_id_equal (&fork->writer, writer)
+            && skr_id_equal (&fork->collection, collection) && (!first || fork->seq < first)) {
             first = fork->seq;
         }
     }
@@ -281,8 +276,8 @@ bool skr_roster_adopts (const skr_roster_t *self, const skr_id_t *collection,
                         const skr_id_t *writer, uint64_t seq, const uint8_t hash[SKR_HASH_BYTES])
 {
     for (size_t i = 0; i < self->forks_count; i++) {
-        const skr_fork_settled_t *fork = &self->forks[i];
-        if (seq <= fork->upto && skr_id_equal (&fork->writer, writer)
+        const skr_fork_settled_t *fork = &self->forks[i].settled;
+        if (self->forks[i].counts && seq <= fork->upto && skr_id_equal (&fork->writer, writer)
             && skr_id_equal (&fork->collection, collection)
             && memcmp (hash, fork->hash, SKR_HASH_BYTES) == 0) {
             return true;
@@ -398,13 +393,15 @@ static saker_err_t add_role (skr_roster_t *self, const skr_statement_t *statemen
     return SAKER_OK;
 }
 
-static saker_err_t add_fork (skr_roster_t *self, const skr_statement_t *statement)
+static saker_err_t add_fork (skr_roster_t *self, const skr_statement_t *statement,
+                             const skr_dot_t *dot)
 {
     void *forks = self->forks;
     SKR_TRY (grow (&forks, &self->forks_capacity, self->forks_count, sizeof *self->forks,
                    SKR_ROSTER_FORKS_MAX));
     self->forks = forks;
-    self->forks[self->forks_count++] = statement->fork;
+    self->forks[self->forks_count++] =
+        (skr_fork_statement_t){.settled = statement->fork, .dot = *dot};
     return SAKER_OK;
 }
 
@@ -469,7 +466,7 @@ saker_err_t skr_roster_keep (skr_roster_t *self, const skr_dot_t *dot, uint64_t 
     case SKR_STATEMENT_FENCE:
         return add_role (self, &statement, &stamp);
     case SKR_STATEMENT_FORK:
-        return add_fork (self, &statement);
+        return add_fork (self, &statement, dot);
     case SKR_STATEMENT_KEY:
         return add_key (self, &statement, dot, hlc);
     default:
@@ -593,13 +590,15 @@ static saker_err_t check_closing (const skr_roster_t *self, const skr_statement_
                                   const author_t *author, size_t ops_count)
 {
     const skr_person_t *person = skr_roster_person (self, statement->member.device);
-    if (author->ever != SKR_ROLE_ADMIN) {
+    bool own = statement->kind == SKR_STATEMENT_FENCE
+               && memcmp (statement->member.device, author->device, 32) == 0;
+    if (author->ever != SKR_ROLE_ADMIN && !own) {
         return skr_fail (SAKER_ERIGHT, "only an admin gives and takes rights");
     }
     if (!person) {
         return skr_fail (SAKER_EWAIT, "whose rights these are is not a member yet");
     }
-    if (person->founder) {
+    if (person->founder && !own) {
         return skr_fail (SAKER_ERIGHT, "the founder's rights cannot be taken");
     }
     if (self->roles_count + ops_count > SKR_ROSTER_ROLES_MAX) {

@@ -17,7 +17,8 @@
                  5: cutoffs, 6: from, 7: to}
                 by an admin; the role from now on, none to revoke it
      FENCE      {0: 6, 1: device key, 4: seen, 5: cutoffs, 6: from, 7: to}
-                by an admin; closes the writers, the device stays a member
+                by an admin; closes the writers, the device stays a member. Or by the device itself,
+                which took a new incarnation (succession.h): closes its other writers
      FORK       {0: 7, 1: device key, 2: collection id, 3: writer, 4: seq, 5: hash 32, 6: upto}
                 by the device itself: two stores wrote as this writer, each its own changes from
                 `seq` on. Those of both are void, and are issued again by other writers: each by the
@@ -167,9 +168,12 @@ const skr_member_t *skr_roster_returned (const skr_roster_t *self, const skr_id_
 bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32],
                               const skr_id_t *collection);
 /* The first device of which more than one writer may still write in the collection, or NULL: it was
-   restored or cloned, so what the other store of it has, and will say, nobody knows. A fence closes
-   them all. */
+   restored or cloned, so what the other store of it has, and will say, nobody knows. The device
+   itself closes its earlier writers (succession.h), or a fence all of them. */
 const skr_member_t *skr_roster_doubled (const skr_roster_t *self, const skr_id_t *collection);
+/* How many writers of a device may still write in a collection. */
+size_t skr_roster_open_writers (const skr_roster_t *self, const uint8_t device[32],
+                                const skr_id_t *collection);
 bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32]);
 /* Was the device fenced, and has not come back with a writer that saw it? And the first member that
    was, or NULL. */
@@ -179,9 +183,8 @@ const skr_member_t *skr_roster_fenced (const skr_roster_t *self);
 bool skr_roster_writer_is_fenced (const skr_roster_t *self, const skr_id_t *writer);
 bool skr_roster_fence_closes (const skr_roster_t *self, const skr_id_t *writer,
                               const skr_id_t *collection, uint64_t seq);
-/* Forks that were settled; borrowed until the next add. */
+/* How many forks were settled. */
 size_t skr_roster_forks (const skr_roster_t *self);
-const skr_fork_settled_t *skr_roster_fork_at (const skr_roster_t *self, size_t index);
 /* From which seq on a writer had two branches in a collection; 0: it is not known to. */
 uint64_t skr_roster_forked_at (const skr_roster_t *self, const skr_id_t *writer,
                                const skr_id_t *collection);

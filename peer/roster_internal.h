@@ -41,6 +41,7 @@ typedef struct skr_grant_t {
 /* One ROLE or FENCE. */
 typedef struct skr_role_statement_t {
     bool fence;
+    bool own; /* a fence of the device by itself */
     uint8_t device[SKR_DEVICE_KEY_BYTES];
     skr_id_t collection; /* zeros: the mesh */
     skr_role_t role;
@@ -53,6 +54,13 @@ typedef struct skr_role_statement_t {
     bool counts, superseded;
 } skr_role_statement_t;
 
+/* One FORK. */
+typedef struct skr_fork_statement_t {
+    skr_fork_settled_t settled;
+    skr_dot_t dot;
+    bool counts;
+} skr_fork_statement_t;
+
 struct skr_roster_t {
     skr_id_t mesh;
     char mesh_name[SKR_NAME_BYTES_MAX + 1];
@@ -64,7 +72,7 @@ struct skr_roster_t {
     size_t grants_count, grants_capacity;
     skr_role_statement_t *roles; /* in order of addition */
     size_t roles_count, roles_capacity;
-    skr_fork_settled_t *forks; /* in order of addition */
+    skr_fork_statement_t *forks; /* in order of addition */
     size_t forks_count, forks_capacity;
     skr_roster_key_t *keys; /* in order of addition; each owns its copies */
     size_t keys_count, keys_capacity;

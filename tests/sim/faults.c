@@ -19,7 +19,7 @@ static const char *const texts[SIM_FAULT_COUNT] = {
 
 /* In one of how many runs a fault is part of the mix, where that is not one in three. */
 static const uint64_t rarity[SIM_FAULT_COUNT] = {
-    [SIM_BIT_FLIP] = 16,     [SIM_AWAY] = 10,       [SIM_OLD_COPY] = 12,  [SIM_CLONE] = 12,
+    [SIM_BIT_FLIP] = 16,     [SIM_AWAY] = 10,       [SIM_OLD_COPY] = 6,   [SIM_CLONE] = 12,
     [SIM_NO_MEMORY] = 6,     [SIM_LOST_WRITES] = 1, [SIM_TORN_WRITE] = 1, [SIM_SNAPSHOT_CRASH] = 1,
     [SIM_SNAPSHOT_STOP] = 1, [SIM_NO_PUB] = 24,     [SIM_ROLE] = 4,       [SIM_FENCE] = 6,
 };
@@ -264,7 +264,7 @@ static void copy_store (sim_peer_t *peer)
     sim_peer_crash (peer);
     sim_store_remove (peer->folder);
     sim_store_copy (old, peer->folder);
-    bool noticed = trouble (2);
+    bool noticed = !sim.history || trouble (2); /* see is_unsettled: below what others have cut */
     if (noticed) {
         peer->born = sim.now_ms; /* as cp makes it */
     } else {
@@ -566,9 +566,8 @@ void sim_faults_begin (void)
         mix |= (uint64_t) sim_one_in (SIM_MIX, in) << i;
     }
     if (!sim.history) {
-        /* a store that lacks what it reported once, and one that runs twice, go together with the
-           cut only as far as docs/design.md says */
-        mix &= ~(1ull << SIM_OLD_COPY | 1ull << SIM_CLONE);
+        /* one that runs twice holds the cut; see copy_store for one that was put back */
+        mix &= ~(1ull << SIM_CLONE);
     }
     mix &= sim.folds ? ~(1ull << SIM_ROLE) : ~0ull;
     gap_ms = 100 + sim_below (SIM_MIX, 2000);

@@ -43,6 +43,9 @@ static void take_log (void *context, skr_level_t level, const char *message)
     const sim_peer_t *peer = context;
     (void) level;
     sim_trace ("peer %d says: %s", peer->no, message);
+    if (strstr (message, "goes on as one")) {
+        sim_count (SIM_SUCCESSION, "peer %d", peer->no);
+    }
 }
 
 /* The machine is the peer's number in the roster; what is copied as users copy is another file. */
@@ -228,7 +231,7 @@ static void configure (sim_peer_t *peer, int no)
     config->beacon_port = SKR_BEACON_PORT_DEFAULT;
     config->folds = sim.folds;
     config->history_ms = sim.history ? SKR_HISTORY_MS_DEFAULT : 0;
-    config->log_level = sim.options.trace ? SKR_LOG_DEBUG : SKR_LOG_ERROR;
+    config->log_level = sim.options.trace ? SKR_LOG_DEBUG : SKR_LOG_INFO;
     snprintf (config->seeds[0], sizeof config->seeds[0], "tcp://10.0.0.%d:5677",
               no == 0 ? 2 : (no - 1) / 2 + 1);
     /* who admitted it: joining leaves that address in the store. A clone of the founder, which

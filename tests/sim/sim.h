@@ -72,7 +72,8 @@
     X (ROLE, "role")                                                                               \
     X (REVOKE, "revoke")                                                                           \
     X (ROTATE, "rotate")                                                                           \
-    X (FENCE, "fence")
+    X (FENCE, "fence")                                                                             \
+    X (SUCCESSION, "succession")
 
 typedef enum sim_fault_t {
 #define SIM_FAULT_ENUM(name, text) SIM_##name,
