@@ -433,7 +433,8 @@ typedef struct saker_holder_t {
                          started; roster, own: its report does not count before the roster that it
                          had, or its own changes, are here; fork: it has another change;
                          returned: it was restored or cloned and may write as two: nothing is cut
-                         until a fence closes that */
+                         until it closes what it was before, once all members were heard and no
+                         other process of it shows */
     uint64_t missing; /* changes that it is not known to have */
     int64_t since_ms; /* 1970, of its last report that counts; 0: none since the daemon started */
     uint64_t changes, bytes; /* of the log that wait for it: from the first that it lacks on */

@@ -49,11 +49,10 @@ static void say_holder (const saker_holder_t *holder, char *text, size_t size)
         return;
     }
     if (strcmp (holder->why, "returned") == 0) {
-        snprintf (
-            text, size,
-            "%s was restored or copied, and may write as two: nothing is cut until saker fence "
-            "%s closes what it was before; %s wait for it",
-            holder->peer, holder->peer, bytes);
+        snprintf (text, size,
+                  "%s was restored or copied, and may write as two: nothing is cut until it closes "
+                  "what it was before, once all members were heard; %s wait for it",
+                  holder->peer, bytes);
         return;
     }
     const char *why = strcmp (holder->why, "roster") == 0

@@ -12,6 +12,7 @@
 
 enum { FOUNDER, ALICE, BOB, CAROL, WENDY, PEOPLE };
 
+static bool borrowed;                  /* other's device is that of one of the people */
 static people_t people[PEOPLE], other; /* Wendy writes, the first four are admins */
 static skr_id_t mesh;
 static const skr_id_t everywhere;
@@ -86,13 +87,13 @@ static void put_seen (skr_buf_t *buf, const skr_dot_t *dot)
     }
 }
 
-/* What `by` states about a person: closed in the roster above `roster_seq`, in shots above 5. */
-static skr_dot_t state (people_t *by, const people_t *person, bool fence, skr_role_t role,
-                        uint64_t roster_seq, const skr_dot_t *seen)
+/* What `by` states about a person: closed in the roster and in shots above these. */
+static skr_dot_t close_at (people_t *by, const people_t *person, bool fence, skr_role_t role,
+                           uint64_t roster_seq, uint64_t shots_seq, const skr_dot_t *seen)
 {
     skr_buf_t statement = {0}, seen_bytes = {0};
     const skr_cutoff_t cutoffs[] = {{everywhere, person->writer, roster_seq},
-                                    {shots, person->writer, 5}};
+                                    {shots, person->writer, shots_seq}};
     skr_closing_t closing = {
         .role = role, .cutoffs = cutoffs, .cutoffs_count = 2, .from = first, .to = last};
     put_seen (&seen_bytes, seen);
@@ -106,6 +107,12 @@ static skr_dot_t state (people_t *by, const people_t *person, bool fence, skr_ro
     make_one (by, &statement);
     skr_buf_free (&seen_bytes);
     return last_dot (by);
+}
+
+static skr_dot_t state (people_t *by, const people_t *person, bool fence, skr_role_t role,
+                        uint64_t roster_seq, const skr_dot_t *seen)
+{
+    return close_at (by, person, fence, role, roster_seq, 5, seen);
 }
 
 static skr_dot_t revoke (people_t *by, const people_t *person, uint64_t roster_seq)
@@ -130,8 +137,22 @@ static void set_up (void)
     }
 }
 
+/* `other` is the same device as another incarnation, not introduced yet. */
+static void reincarnate (const people_t *person)
+{
+    skr_device_destroy (&other.device);
+    other = *person;
+    other.seq = 0;
+    memset (other.prev, 0, sizeof other.prev);
+    other.incarnation[0] ^= 1;
+    skr_device_writer (key_of (&other), other.incarnation, &other.writer);
+    borrowed = true;
+}
+
 static void tear_down (void)
 {
+    other.device = borrowed ? NULL : other.device;
+    borrowed = false;
     skr_roster_destroy (&roster);
     for (int i = 0; i < PEOPLE; i++) {
         people_free (&people[i]);
@@ -227,17 +248,11 @@ static void who_gets_a_right_back_writes_as_another (void)
     set_up ();
     skr_dot_t loss = revoke (&people[ALICE], &people[WENDY], 1);
     state (&people[BOB], &people[WENDY], false, SKR_ROLE_WRITE, 1, &loss);
-    skr_device_destroy (&other.device);
-    other = people[WENDY];
-    other.seq = 0;
-    memset (other.prev, 0, sizeof other.prev);
-    other.incarnation[0] ^= 1;
-    skr_device_writer (key_of (&other), other.incarnation, &other.writer);
+    reincarnate (&people[WENDY]);
     put_seen (&seen, &loss);
     introduce (&other, skr_span_of (&seen));
     in_all_orders (look_wendy_back);
     skr_buf_free (&seen);
-    other.device = NULL;
     tear_down ();
 }
 
@@ -251,15 +266,9 @@ static void a_hidden_writer_is_closed_whole (void)
 {
     set_up ();
     revoke (&people[ALICE], &people[WENDY], 1);
-    skr_device_destroy (&other.device);
-    other = people[WENDY];
-    other.seq = 0;
-    memset (other.prev, 0, sizeof other.prev);
-    other.incarnation[0] ^= 1;
-    skr_device_writer (key_of (&other), other.incarnation, &other.writer);
+    reincarnate (&people[WENDY]);
     introduce (&other, skr_span (NULL, 0));
     in_all_orders (look_hidden_writer);
-    other.device = NULL;
     tear_down ();
 }
 
@@ -429,17 +438,103 @@ static void a_fenced_device_stays_a_member_and_comes_back (void)
     set_up ();
     skr_dot_t fence = state (&people[ALICE], &people[WENDY], true, SKR_ROLE_NONE, 1, NULL);
     in_all_orders (look_fenced);
-    skr_device_destroy (&other.device);
-    other = people[WENDY];
-    other.seq = 0;
-    memset (other.prev, 0, sizeof other.prev);
-    other.incarnation[0] ^= 1;
-    skr_device_writer (key_of (&other), other.incarnation, &other.writer);
+    reincarnate (&people[WENDY]);
     put_seen (&seen, &fence);
     introduce (&other, skr_span_of (&seen));
     in_all_orders (look_returned);
     skr_buf_free (&seen);
-    other.device = NULL;
+    tear_down ();
+}
+
+/* ---- a device that was restored closes what it was before */
+
+static void look_one_left (void)
+{
+    CHECK (!skr_roster_is_fenced (roster, key_of (&people[WENDY])));
+    CHECK_INT (limit_of (&people[WENDY], &shots), 5);
+    CHECK_INT (limit_of (&people[WENDY], &notes), 0);
+    CHECK (limit_of (&other, &shots) == UINT64_MAX);
+    CHECK (limit_of (&other, &everywhere) == UINT64_MAX);
+    CHECK (!skr_roster_doubled (roster, &shots));
+    CHECK (skr_roster_writer_is_fenced (roster, &people[WENDY].writer));
+    CHECK (!skr_roster_writer_is_fenced (roster, &other.writer));
+}
+
+static void a_device_closes_its_other_writers (void)
+{
+    set_up ();
+    reincarnate (&people[WENDY]);
+    introduce (&other, skr_span (NULL, 0));
+    (void) state (&other, &people[WENDY], true, SKR_ROLE_NONE, 1, NULL);
+    in_all_orders (look_one_left);
+    tear_down ();
+}
+
+static void look_none_left (void)
+{
+    CHECK_INT (limit_of (&people[WENDY], &shots), 5);
+    CHECK_INT (limit_of (&other, &shots), 0);
+    CHECK (!skr_roster_is_fenced (roster, key_of (&people[WENDY])));
+}
+
+/* Both stores thought that they were the only one: each takes another incarnation. */
+static void two_that_close_each_other_are_both_closed (void)
+{
+    set_up ();
+    reincarnate (&people[WENDY]);
+    introduce (&other, skr_span (NULL, 0));
+    (void) state (&other, &people[WENDY], true, SKR_ROLE_NONE, 1, NULL);
+    (void) state (&people[WENDY], &people[WENDY], true, SKR_ROLE_NONE, 1, NULL);
+    in_all_orders (look_none_left);
+    tear_down ();
+}
+
+static void look_founder_is_one (void)
+{
+    CHECK_INT (limit_of (&people[FOUNDER], &shots), 5);
+    CHECK_INT (limit_of (&people[FOUNDER], &everywhere), people[FOUNDER].seq - 2);
+    CHECK (limit_of (&other, &everywhere) == UINT64_MAX);
+    CHECK_INT (role_of (&people[FOUNDER]), SKR_ROLE_ADMIN);
+    CHECK_INT (role_of (&people[ALICE]), SKR_ROLE_ADMIN); /* what the closed store took */
+    CHECK_INT (role_of (&people[CAROL]), SKR_ROLE_NONE);  /* what the new one did */
+    CHECK (limit_of (&people[WENDY], &shots) == UINT64_MAX);
+}
+
+/* A founder's, too; its old store, running on, takes no right and fences nobody any more. */
+static void the_founder_closes_its_own (void)
+{
+    set_up ();
+    reincarnate (&people[FOUNDER]);
+    introduce (&other, skr_span (NULL, 0));
+    (void) state (&other, &people[FOUNDER], true, SKR_ROLE_NONE, people[FOUNDER].seq, NULL);
+    (void) revoke (&other, &people[CAROL], people[CAROL].seq);
+    (void) revoke (&people[FOUNDER], &people[ALICE], people[ALICE].seq);
+    (void) state (&people[FOUNDER], &people[WENDY], true, SKR_ROLE_NONE, 1, NULL);
+    in_all_orders (look_founder_is_one);
+    tear_down ();
+}
+
+static void look_said_before (void)
+{
+    CHECK_INT (role_of (&people[WENDY]), SKR_ROLE_NONE);
+    CHECK_INT (limit_of (&people[WENDY], &shots), 5);
+    CHECK_INT (skr_roster_forked_at (roster, &people[WENDY].writer, &shots), 0);
+}
+
+/* Who was revoked does not make void what it wrote before. */
+static void what_a_revoked_device_says_of_itself_has_no_effect (void)
+{
+    skr_fork_settled_t fork = {.collection = shots, .seq = 2};
+    skr_buf_t statement = {0};
+    set_up ();
+    fork.writer = people[WENDY].writer;
+    (void) revoke (&people[ALICE], &people[WENDY], 1);
+    skr_statement_fork (&statement, key_of (&people[WENDY]), &fork);
+    make_one (&people[WENDY], &statement);
+    reincarnate (&people[WENDY]);
+    introduce (&other, skr_span (NULL, 0));
+    (void) close_at (&other, &people[WENDY], true, SKR_ROLE_NONE, 1, 2, NULL);
+    in_all_orders (look_said_before);
     tear_down ();
 }
 
@@ -450,21 +545,39 @@ static void look_founder_stays (void)
     CHECK (limit_of (&people[FOUNDER], &shots) == UINT64_MAX);
 }
 
-static void the_founder_cannot_be_revoked (void)
+/* A change is refused, in whatever order the others came. */
+static void check_refused (const people_t *author, uint64_t seq, const char *words)
 {
     skr_change_t change;
     skr_content_t content;
+    bool found_it = false;
+    for (size_t i = 0; i < changes_count; i++) {
+        CHECK_OK (skr_change_parse (&change, skr_span_of (&changes[i])));
+        if (skr_id_equal (&change.writer, &author->writer) && change.seq == seq) {
+            CHECK_OK (skr_content_parse (&content, change.sealed));
+            CHECK_ERR (skr_roster_check (roster, &change, &content), SAKER_ERIGHT, words);
+            skr_content_free (&content);
+            found_it = true;
+        }
+    }
+    CHECK (found_it);
+}
+
+static void only_the_device_itself_or_an_admin_fences (void)
+{
+    set_up ();
+    (void) state (&people[WENDY], &people[BOB], true, SKR_ROLE_NONE, 1, NULL);
+    in_all_orders (look_founder_stays);
+    check_refused (&people[WENDY], people[WENDY].seq, "only an admin");
+    tear_down ();
+}
+
+static void the_founder_cannot_be_revoked (void)
+{
     set_up ();
     revoke (&people[ALICE], &people[FOUNDER], 1);
     in_all_orders (look_founder_stays);
-    for (size_t i = 0; i < changes_count; i++) {
-        CHECK_OK (skr_change_parse (&change, skr_span_of (&changes[i])));
-        if (skr_id_equal (&change.writer, &people[ALICE].writer) && change.seq == 2) {
-            CHECK_OK (skr_content_parse (&content, change.sealed));
-            CHECK_ERR (skr_roster_check (roster, &change, &content), SAKER_ERIGHT, "founder");
-            skr_content_free (&content);
-        }
-    }
+    check_refused (&people[ALICE], 2, "founder");
     tear_down ();
 }
 
@@ -538,6 +651,11 @@ int main (int argc, char **argv)
     RUN (a_key_of_who_was_revoked_seals_nothing);
     RUN (a_fenced_device_stays_a_member_and_comes_back);
     RUN (what_a_fenced_admin_stated_beyond_does_not_count);
+    RUN (a_device_closes_its_other_writers);
+    RUN (two_that_close_each_other_are_both_closed);
+    RUN (the_founder_closes_its_own);
+    RUN (what_a_revoked_device_says_of_itself_has_no_effect);
+    RUN (only_the_device_itself_or_an_admin_fences);
     RUN (the_founder_cannot_be_revoked);
     RUN (a_right_can_be_that_of_one_collection);
     RUN (an_admin_has_its_role_in_a_collection);
