@@ -19,6 +19,7 @@
 /* A snapshot that is kept as a file, for whoever asks. */
 typedef struct offer_t {
     skr_id_t collection;
+    bool sealed;   /* see peer/sealed.h */
     uint64_t size; /* 0: free */
     uint8_t hash[32];
     uint64_t used;     /* counts up; the smallest goes first */
@@ -99,14 +100,16 @@ static offer_t *free_offer (skr_answerer_t *self)
 }
 
 static saker_err_t make_offer (skr_answerer_t *self, const skr_collection_t *collection,
-                               offer_t **made)
+                               bool sealed, offer_t **made)
 {
     char draft[PATH_MAX];
     char file[PATH_MAX];
-    offer_t offer = {.collection = collection->id, .changes = collection->changes};
+    offer_t offer = {
+        .collection = collection->id, .sealed = sealed, .changes = collection->changes};
     snprintf (draft, sizeof draft, "%s/draft", self->folder);
     unlink (draft);
-    SKR_TRY (skr_snapshot_make (self->replica, &collection->id, draft, &offer.size, offer.hash));
+    SKR_TRY (
+        skr_snapshot_make (self->replica, &collection->id, sealed, draft, &offer.size, offer.hash));
     SKR_TRY (skr_clock_copy (&offer.clock, &collection->clock));
     offer_file (self, &offer, file);
     if (rename (draft, file) != 0) {
@@ -120,11 +123,12 @@ static saker_err_t make_offer (skr_answerer_t *self, const skr_collection_t *col
 
 /* The snapshot of a collection that is kept, if it is not much older than the collection, nothing
    in it was taken back since, and the log goes on from it. */
-static offer_t *kept_offer (skr_answerer_t *self, const skr_collection_t *collection)
+static offer_t *kept_offer (skr_answerer_t *self, const skr_collection_t *collection, bool sealed)
 {
     for (size_t i = 0; i < SKR_ANSWER_SNAPSHOTS_MAX; i++) {
         offer_t *offer = &self->offers[i];
-        if (offer->size && skr_id_equal (&offer->collection, &collection->id)
+        if (offer->size && offer->sealed == sealed
+            && skr_id_equal (&offer->collection, &collection->id)
             && collection->changes - offer->changes <= collection->changes / 8
             && skr_clock_covers (&collection->clock, &offer->clock)
             && skr_clock_covers (&offer->clock, skr_cut_clock (self->replica, &collection->id))) {
@@ -145,6 +149,18 @@ static offer_t *find_offer (skr_answerer_t *self, const uint8_t id[16])
 }
 
 /* ---- one function a kind */
+
+static saker_err_t refuse_to_read (void)
+{
+    return skr_fail (SAKER_ERIGHT, "a snapshot is for who may read");
+}
+
+/* What the asker may do in a collection. */
+static skr_role_t role_of (const request_t *request, const skr_id_t *collection)
+{
+    return skr_roster_role (skr_replica_roster (request->self->replica),
+                            request->asker->member->device, collection);
+}
 
 static saker_err_t want_arguments (request_t *request, size_t count)
 {
@@ -294,7 +310,7 @@ static saker_err_t answer_pull (request_t *request)
         put_pull_head (request, NULL, SKR_WIRE_NO_MORE, 0);
     } else if (error == SAKER_OK && !have.count && collection->changes > SKR_ANSWER_SNAPSHOT_CHANGES
                && !skr_id_is_zero (&collection->id)
-               && skr_replica_self (request->self->replica)->role >= SKR_ROLE_WRITE) {
+               && skr_replica_role (request->self->replica, &collection->id) >= SKR_ROLE_WRITE) {
         put_pull_head (request, collection, SKR_WIRE_TAKE_SNAPSHOT, 0);
     } else if (error == SAKER_OK) {
         error = put_changes (request, collection, &have, (size_t) credit);
@@ -312,9 +328,14 @@ static saker_err_t answer_snapshot (request_t *request)
     if (!collection || !collection->clock.count) {
         return skr_fail (SAKER_ENOTFOUND, "nothing of this collection is here");
     }
-    offer_t *offer = kept_offer (self, collection);
+    skr_role_t role = role_of (request, &collection->id);
+    if (role == SKR_ROLE_NONE) {
+        return refuse_to_read ();
+    }
+    bool sealed = role == SKR_ROLE_RELAY;
+    offer_t *offer = kept_offer (self, collection, sealed);
     if (!offer) {
-        SKR_TRY (make_offer (self, collection, &offer));
+        SKR_TRY (make_offer (self, collection, sealed, &offer));
     }
     offer->used = ++self->uses;
     skr_wire_begin (request->answer, request->number, SKR_WIRE_SNAPSHOT, 3);
@@ -361,6 +382,10 @@ static saker_err_t answer_part (request_t *request)
         skr_wire_begin (request->answer, request->number, SKR_WIRE_PART, 1);
         skr_cbor_put_bytes (request->answer, NULL, 0);
         return SAKER_OK;
+    }
+    skr_role_t role = role_of (request, &offer->collection);
+    if (role == SKR_ROLE_NONE || (role == SKR_ROLE_RELAY && !offer->sealed)) {
+        return refuse_to_read ();
     }
     offer->used = ++self->uses;
     return put_part (request, offer, at, (size_t) credit);
@@ -467,10 +492,7 @@ static saker_err_t check_right (const request_t *request)
         return skr_fail (SAKER_ERIGHT, "a ticket is for joining, and only a ticket is");
     }
     bool whole = request->kind == SKR_WIRE_SNAPSHOT || request->kind == SKR_WIRE_PART;
-    if (whole && (!member || member->role < SKR_ROLE_READ)) {
-        return skr_fail (SAKER_ERIGHT, "a snapshot is for who may read");
-    }
-    return SAKER_OK;
+    return whole && !member ? refuse_to_read () : SAKER_OK;
 }
 
 void skr_answer (skr_answerer_t *self, const skr_asker_t *asker, skr_span_t request,

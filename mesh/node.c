@@ -1,6 +1,7 @@
 #include "mesh/horizon.h"
 #include "mesh/node_internal.h"
 
+#include "peer/sealed.h"
 #include "peer/settling.h"
 #include "peer/succession.h"
 
@@ -703,8 +704,10 @@ static void turn (skr_node_t *self)
         note_failure (self, SAKER_EIO);
     }
     follow_roster (self);
-    if (skr_replica_tidy (self->replica) != SAKER_OK) {
-        note_failure (self, SAKER_EIO);
+    saker_err_t error = skr_replica_tidy (self->replica);
+    error = error == SAKER_OK ? skr_sealed_turn (self->replica) : error;
+    if (error != SAKER_OK) {
+        note_failure (self, error);
     }
     skr_twin_turn (self, now_ms);
     for (size_t i = 0; i < self->links.count; i++) {
@@ -712,7 +715,7 @@ static void turn (skr_node_t *self)
         if (links_due || link->news || link->restarted) {
             skr_link_turn (&self->links, link, now_ms);
         }
-        saker_err_t error = skr_session_turn (link->session, now_ms);
+        error = skr_session_turn (link->session, now_ms);
         if (error != SAKER_OK) {
             skr_node_fail_group (self, error);
         }

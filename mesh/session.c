@@ -284,7 +284,9 @@ static bool lacks (const skr_session_t *self, const skr_report_entry_t *entry)
 {
     const skr_clock_t *own = own_clock (self, &entry->collection);
     const skr_roster_t *roster = skr_replica_roster (self->replica);
-    if (skr_clock_covers (own, &entry->clock)) {
+    bool outside = !is_roster (&entry->collection)
+                   && skr_replica_role (self->replica, &entry->collection) == SKR_ROLE_NONE;
+    if (outside || skr_clock_covers (own, &entry->clock)) {
         return false;
     }
     for (size_t i = 0; i < entry->clock.count; i++) {
@@ -341,6 +343,17 @@ static bool pull_entry (skr_session_t *self, const skr_report_entry_t *entry, ui
     return true;
 }
 
+static skr_role_t role_there (const skr_session_t *self, const skr_id_t *collection)
+{
+    return skr_roster_role (skr_replica_roster (self->replica), self->device, collection);
+}
+
+/* Who only relays has no data to compare. */
+static bool both_read (const skr_session_t *self, const skr_collection_t *own)
+{
+    return !own->sealed && role_there (self, &own->id) >= SKR_ROLE_READ;
+}
+
 /* The clock to ask with so that the other shows us the last change that it has of each writer of
    this device. *doubtful: there is a reason to look. */
 static saker_err_t doubtful_clock (skr_session_t *self, const skr_report_entry_t *entry,
@@ -351,7 +364,7 @@ static saker_err_t doubtful_clock (skr_session_t *self, const skr_report_entry_t
     size_t count = skr_roster_writers (skr_replica_roster (self->replica),
                                        skr_device_key (skr_replica_device (self->replica)), writers,
                                        PROBE_WRITERS_MAX);
-    bool differs = own && skr_clock_equal (&own->clock, &entry->clock)
+    bool differs = own && both_read (self, own) && skr_clock_equal (&own->clock, &entry->clock)
                    && !skr_fingerprint_equal (&own->fingerprint, &entry->fingerprint);
     *doubtful = false;
     SKR_TRY (skr_clock_copy (have, own_clock (self, &entry->collection)));
@@ -503,11 +516,9 @@ static const char *folder (const skr_session_t *self)
 
 /* The cells of a snapshot carry no signatures: who may not write the data may not hand it over so,
    either. Changes are taken from anybody, each is checked by itself. */
-static bool may_give_snapshots (const skr_session_t *self)
+static bool may_give_snapshots (const skr_session_t *self, const skr_id_t *collection)
 {
-    const skr_member_t *member =
-        skr_roster_by_device (skr_replica_roster (self->replica), self->device);
-    return member && member->role >= SKR_ROLE_WRITE;
+    return role_there (self, collection) >= SKR_ROLE_WRITE;
 }
 
 /* The other says that this collection is better taken whole: go on with what an earlier process
@@ -576,7 +587,8 @@ static saker_err_t take_changes (skr_session_t *self, const request_t *request, 
     if (is_roster (&request->collection)) {
         self->roster_stuck = !count;
     }
-    if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT && !may_give_snapshots (self)) {
+    if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT
+        && !may_give_snapshots (self, &request->collection)) {
         return skr_fail (SAKER_ERIGHT, "a snapshot of a member that may not write");
     }
     if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT && self->looked_back) {
@@ -755,6 +767,9 @@ static saker_err_t take_refusal (skr_session_t *self, const request_t *request, 
     uint64_t code = skr_cbor_get_uint (cbor);
     skr_span_t sentence = skr_cbor_get_text (cbor);
     release (self, &request->collection);
+    if (request->kind == SKR_WIRE_PART) {
+        end_taking (self, true); /* our right may be another than when it was offered */
+    }
     SKR_TRY (skr_cbor_close (cbor));
     return skr_fail (SAKER_EINPUT, "the other peer refuses (%llu): %.*s", (unsigned long long) code,
                      (int) sentence.size, (const char *) sentence.data);

@@ -2,12 +2,15 @@
 
      form -> known? -> author -> signature -> role -> order -> chain -> deps -> key -> content
 
+   Of a collection that is only relayed (sealed.h) all but the last two are checked.
+
    Nothing of the replica changes before the last of these checks. */
 
 #include "crdt/hlc.h"
 #include "peer/fork.h"
 #include "peer/history.h"
 #include "peer/replica_internal.h"
+#include "peer/sealed.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -363,11 +366,13 @@ static saker_err_t record (skr_replica_t *self, skr_held_t *held, const skr_chan
 {
     skr_chain_t chain = {.seq = 0};
     SKR_TRY (append_log (self, held, change, &chain));
-    if (!skr_change_is_roster (change)) {
+    if (content && !skr_change_is_roster (change)) {
         SKR_TRY (skr_history_append (self, held->live.no, chain.position, content));
     }
     SKR_TRY (skr_held_advance (held, &chain));
-    learn_name (self, held, content->name);
+    if (content) {
+        learn_name (self, held, content->name);
+    }
     if (skr_change_is_roster (change)) {
         SKR_TRY (extend_roster (self, change, content));
     }
@@ -415,30 +420,58 @@ static saker_err_t apply_ops (skr_replica_t *self, skr_held_t *held, trial_t *tr
                              : refuse (self, trial, &self->stats.refused_form);
 }
 
-/* Everything that may be refused was checked, but for the number of collections. */
-static saker_err_t apply (skr_replica_t *self, trial_t *trial, const skr_content_t *content)
+/* The collection to apply it to, touched; *good unless there are too many. */
+static saker_err_t find_place (skr_replica_t *self, trial_t *trial, skr_held_t **held, bool *good)
 {
-    const skr_change_t *change = &trial->change;
-    skr_held_t *held = skr_holdings_find (self, &change->collection);
-    bool good;
-    if (!held) {
-        saker_err_t error = skr_holdings_make (self, &change->collection, &held);
-        if (error == SAKER_ELIMIT) {
-            return refuse (self, trial, &self->stats.refused_right);
-        }
-        SKR_TRY (error);
+    saker_err_t error = SAKER_OK;
+    *held = skr_holdings_find (self, &trial->change.collection);
+    if (!*held) {
+        error = skr_holdings_make (self, &trial->change.collection, held);
     }
-    SKR_TRY (skr_holdings_touch (self, held));
-    SKR_TRY (apply_ops (self, held, trial, content, &good));
-    if (!good) {
-        return SAKER_OK;
+    *good = error != SAKER_ELIMIT;
+    if (!*good) {
+        return refuse (self, trial, &self->stats.refused_right);
     }
-    SKR_TRY (skr_admit_record (self, held, change, content));
-    SKR_TRY (skr_write_recall (self, change, content));
-    if (!skr_hlc_seen (&self->hlc, change->hlc, self->world->wall_ms (self->world->context))) {
+    return error == SAKER_OK ? skr_holdings_touch (self, *held) : error;
+}
+
+static void note_applied (skr_replica_t *self, trial_t *trial)
+{
+    uint64_t wall_ms = self->world->wall_ms (self->world->context);
+    if (!skr_hlc_seen (&self->hlc, trial->change.hlc, wall_ms)) {
         self->stats.future++; /* design 3: applied, but it does not pull our clock */
     }
     trial->outcome = SKR_APPLIED;
+}
+
+/* Everything that may be refused was checked, but for the number of collections. */
+static saker_err_t apply (skr_replica_t *self, trial_t *trial, const skr_content_t *content)
+{
+    skr_held_t *held;
+    bool good;
+    SKR_TRY (find_place (self, trial, &held, &good));
+    if (good) {
+        SKR_TRY (apply_ops (self, held, trial, content, &good));
+    }
+    if (!good) {
+        return SAKER_OK;
+    }
+    SKR_TRY (skr_admit_record (self, held, &trial->change, content));
+    SKR_TRY (skr_write_recall (self, &trial->change, content));
+    note_applied (self, trial);
+    return SAKER_OK;
+}
+
+static saker_err_t keep_sealed (skr_replica_t *self, trial_t *trial)
+{
+    skr_held_t *held;
+    bool good;
+    SKR_TRY (find_place (self, trial, &held, &good));
+    if (good) {
+        skr_buf_clear (&self->undo);
+        SKR_TRY (skr_admit_record (self, held, &trial->change, NULL));
+        note_applied (self, trial);
+    }
     return SAKER_OK;
 }
 
@@ -471,6 +504,9 @@ static saker_err_t try_data (skr_replica_t *self, skr_held_t *held, trial_t *tri
     SKR_TRY (check_author (self, trial, &good));
     if (good) {
         SKR_TRY (check_turn (self, held, trial, &good));
+    }
+    if (good && (held ? held->live.sealed : skr_sealed_due (self, &trial->change.collection))) {
+        return keep_sealed (self, trial);
     }
     if (good) {
         SKR_TRY (unseal (self, trial, &good));

@@ -1,6 +1,7 @@
 /* The table of commands, requests in, answers out; and the commands that write. */
 
 #include "peer/api_internal.h"
+#include "peer/sealed.h"
 
 #include "crdt/limits.h"
 #include "crdt/value.h"
@@ -38,6 +39,13 @@ void skr_api_put_fingerprint (skr_buf_t *buf, const skr_fingerprint_t *fingerpri
     skr_fingerprint_bytes (fingerprint, bytes);
     skr_hex (text, bytes, sizeof bytes);
     skr_api_put_text (buf, text);
+}
+
+saker_err_t skr_api_readable (const skr_replica_t *replica, const char *name,
+                              const skr_collection_t **collection)
+{
+    SKR_TRY (skr_replica_collection_named (replica, name, collection));
+    return skr_sealed_check (*collection);
 }
 
 const char *skr_api_collection_name (const skr_collection_t *collection, char text[64])

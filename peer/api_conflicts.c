@@ -225,7 +225,7 @@ static saker_err_t scan_asked (listing_t *listing, const asked_t *asked)
     if (!asked->one) {
         return scan_all (listing, asked->name, asked->from);
     }
-    SKR_TRY (skr_replica_collection_named (listing->api->replica, asked->name, &collection));
+    SKR_TRY (skr_api_readable (listing->api->replica, asked->name, &collection));
     return scan_collection (listing, collection, asked->document, asked->from);
 }
 

@@ -331,7 +331,7 @@ saker_err_t skr_api_log (skr_api_t *self, skr_api_call_t *call)
     skr_fields_need (&call->fields, 2);
     uint64_t below = skr_cbor_get_uint (&call->cbor);
     SKR_TRY (skr_api_arguments_end (call));
-    SKR_TRY (skr_replica_collection_named (self->replica, name, &listing.collection));
+    SKR_TRY (skr_api_readable (self->replica, name, &listing.collection));
     SKR_TRY (find_changes (&listing, below, &next));
     SKR_TRY (skr_history_begin (self->replica, SKR_COMMITTED, listing.collection->no, &begin));
     if (listing.count == 0 && below == 0 && begin.whole) {
@@ -371,7 +371,7 @@ saker_err_t skr_api_restore (skr_api_t *self, skr_api_call_t *call)
     SKR_TRY (skr_path_check (path));
     SKR_TRY (skr_past_hlc (self->replica, time_ms, &hlc));
     SKR_TRY (skr_replica_begin (self->replica));
-    SKR_TRY (skr_replica_collection_named (self->replica, name, &collection));
+    SKR_TRY (skr_api_readable (self->replica, name, &collection));
     SKR_TRY (skr_replica_revive (self->replica, collection, document, path, hlc, &receipt));
     skr_api_put_receipt (call, &receipt);
     return SAKER_OK;

@@ -292,7 +292,9 @@ static size_t put_collection (const skr_api_t *self, const skr_collection_t *col
     skr_api_put_fingerprint (pairs, &collection->fingerprint);
     put_pointer (pairs, name, "log_bytes");
     skr_cbor_put_uint (pairs, collection->log_bytes);
-    return 5;
+    put_pointer (pairs, name, "sealed");
+    skr_cbor_put_bool (pairs, collection->sealed);
+    return 6;
 }
 
 saker_err_t skr_api_status (skr_api_t *self, skr_api_call_t *call)

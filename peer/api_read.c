@@ -210,7 +210,7 @@ static saker_err_t get_asked (skr_api_t *self, skr_api_call_t *call, asked_t *as
         return skr_fail (SAKER_EINPUT, "a document id has 1 to %d bytes", SKR_DOCUMENT_BYTES_MAX);
     }
     SKR_TRY (skr_path_check (asked->path));
-    return skr_replica_collection_named (self->replica, asked->name, &asked->collection);
+    return skr_api_readable (self->replica, asked->name, &asked->collection);
 }
 
 static void open_page (skr_api_t *self, page_t *page)

@@ -218,7 +218,7 @@ static saker_err_t read_feed (skr_api_t *self, skr_waiter_t *waiter, events_t *e
     bool all = !waiter->collection[0];
     saker_err_t error = SAKER_OK;
     if (!all) {
-        error = skr_replica_collection_named (self->replica, waiter->collection, &collection);
+        error = skr_api_readable (self->replica, waiter->collection, &collection);
     }
     if (error == SAKER_ENOTFOUND) {
         SKR_TRY (skr_feed_read (self->replica, NULL, &waiter->cursor, 0, visit_event, events));
@@ -541,13 +541,17 @@ static void put_absent (skr_buf_t *rows, const skr_collection_t *ours, const skr
     skr_cbor_put_uint (rows, 0);
 }
 
+/* Who only relays has the log alone: it is equal when that is. */
 static void put_verdict (skr_buf_t *rows, const skr_collection_t *ours, const skr_member_t *member,
-                         const skr_reported_t *theirs)
+                         const skr_reported_t *theirs, bool reads)
 {
+    bool same = skr_clock_equal (&ours->clock, theirs->clock);
     begin_verdict (rows, ours, member);
     skr_cbor_put_bool (rows, true);
-    skr_cbor_put_bool (rows, skr_clock_equal (&ours->clock, theirs->clock));
-    skr_cbor_put_bool (rows, skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint));
+    skr_cbor_put_bool (rows, same);
+    skr_cbor_put_bool (rows, reads && !ours->sealed
+                                 ? skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint)
+                                 : same);
     skr_api_put_fingerprint (rows, &theirs->fingerprint);
     skr_cbor_put_uint (rows, theirs->documents);
     skr_cbor_put_uint (rows, skr_clock_missing (theirs->clock, &ours->clock));
@@ -564,12 +568,13 @@ static size_t put_verdicts (skr_api_t *self, const skr_waiter_t *waiter,
     put_own (rows, ours, skr_replica_self (self->replica));
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
         const skr_member_t *member = skr_roster_at (roster, i);
-        if (is_own (self, member) || !skr_roster_awaits (roster, member)) {
+        skr_role_t role = skr_roster_role (roster, member->device, &ours->id);
+        if (is_own (self, member) || !skr_roster_awaits (roster, member) || !role) {
             continue;
         }
         count++;
         if (has_told (self, waiter, member, &ours->id, &theirs)) {
-            put_verdict (rows, ours, member, &theirs);
+            put_verdict (rows, ours, member, &theirs, role >= SKR_ROLE_READ);
         } else {
             put_absent (rows, ours, member);
         }

@@ -173,6 +173,9 @@ static saker_err_t fold_chosen (skr_replica_t *self, skr_held_t *held, const cho
 {
     skr_folding_t folding = {.replica = self, .held = held, .foldable = choice->terms->foldable};
     saker_err_t error = SAKER_OK;
+    if (held->live.sealed) {
+        return SAKER_OK; /* there are none */
+    }
     for (uint64_t i = 0; folding.foldable && i < choice->slice->entries && !error; i++) {
         error = skr_folding_note (&folding, choice->going[i].position);
     }
@@ -193,7 +196,10 @@ static saker_err_t remove_chosen (skr_replica_t *self, skr_held_t *held, const c
         SKR_TRY (skr_log_remove (self->store, held->live.no, going->writer_no, going->seq,
                                  going->position));
     }
-    SKR_TRY (skr_history_cut (self->store, held->live.no, choice->last_position + 1, choice->hlc));
+    if (!held->live.sealed) {
+        SKR_TRY (
+            skr_history_cut (self->store, held->live.no, choice->last_position + 1, choice->hlc));
+    }
     held->live.log_bytes -= bytes < held->live.log_bytes ? bytes : held->live.log_bytes;
     SKR_TRY (skr_held_put_cut (self, held->live.no, &choice->cut, choice->last_position));
     return skr_replica_commit (self);

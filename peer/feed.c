@@ -138,7 +138,7 @@ static bool is_wanted (const reading_t *reading, const skr_held_t *held)
         return false;
     }
     return reading->wanted ? reading->wanted->no == held->shown.no
-                           : !skr_id_equal (&held->shown.id, &roster);
+                           : !skr_id_equal (&held->shown.id, &roster) && !held->shown.sealed;
 }
 
 static saker_err_t read_position (reading_t *reading, uint64_t position)

@@ -1,10 +1,12 @@
 /* The records of a collection:
 
-     SKR_COLLECTIONS  id 16 -> {0: no, 1: name, 2: fingerprint 16, 3: documents, 4: changes, 5:
-   bytes of its log} SKR_TICKS        no u32, writer no u32 -> seq u64, hash 32, log position u64
+     SKR_COLLECTIONS  id 16 -> {0: no, 1: name, 2: fingerprint 16, 3: documents, 4: changes,
+                                5: bytes of its log, ? 6: 1 (it is sealed)}
+     SKR_TICKS        no u32, writer no u32 -> seq u64, hash 32, log position u64
      SKR_META         "numbers" -> next free no u32 */
 
 #include "peer/replica_internal.h"
+#include "peer/sealed.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -250,6 +252,7 @@ saker_err_t skr_holdings_make (skr_replica_t *self, const skr_id_t *id, skr_held
     }
     fresh->live.id = *id;
     fresh->live.no = self->next_no;
+    fresh->live.sealed = skr_sealed_due (self, id);
     fresh->fresh = true;
     if (is_roster (fresh)) {
         memcpy (fresh->live.name, "@roster", sizeof "@roster");
@@ -381,7 +384,7 @@ saker_err_t skr_holdings_put_collection (skr_replica_t *self, const skr_collecti
     uint8_t fingerprint[16];
     skr_buf_t buf = {0};
     skr_fingerprint_bytes (&collection->fingerprint, fingerprint);
-    skr_cbor_put_map (&buf, 6);
+    skr_cbor_put_map (&buf, collection->sealed ? 7 : 6);
     skr_cbor_put_uint (&buf, 0);
     skr_cbor_put_uint (&buf, collection->no);
     skr_cbor_put_uint (&buf, 1);
@@ -394,6 +397,10 @@ saker_err_t skr_holdings_put_collection (skr_replica_t *self, const skr_collecti
     skr_cbor_put_uint (&buf, collection->changes);
     skr_cbor_put_uint (&buf, 5);
     skr_cbor_put_uint (&buf, collection->log_bytes);
+    if (collection->sealed) {
+        skr_cbor_put_uint (&buf, 6);
+        skr_cbor_put_uint (&buf, 1);
+    }
     saker_err_t error =
         buf.failed ? no_memory ()
                    : skr_store_put (self->store, SKR_COLLECTIONS,
@@ -463,7 +470,7 @@ static saker_err_t parse_collection (skr_span_t key, skr_span_t value, skr_colle
     int64_t last = -1;
     uint8_t fingerprint[16];
     skr_cbor_open (&cbor, value);
-    size_t fields = skr_cbor_get_map (&cbor, 6);
+    size_t fields = skr_cbor_get_map (&cbor, 7);
     want_key (&cbor, &last, 0);
     uint64_t no = skr_cbor_get_uint (&cbor);
     want_key (&cbor, &last, 1);
@@ -480,6 +487,10 @@ static saker_err_t parse_collection (skr_span_t key, skr_span_t value, skr_colle
     if (fields > 5) {
         want_key (&cbor, &last, 5);
         collection->log_bytes = skr_cbor_get_uint (&cbor);
+    }
+    if (fields > 6) {
+        want_key (&cbor, &last, 6);
+        collection->sealed = skr_cbor_get_uint (&cbor) == 1;
     }
     if (skr_cbor_close (&cbor) != SAKER_OK || key.size != sizeof collection->id || no > UINT32_MAX
         || name.size > SKR_COLLECTION_BYTES_MAX) {

@@ -140,7 +140,8 @@ static saker_err_t add_entry (reading_t *reading, uint64_t position)
     }
     SKR_TRY (error);
     SKR_TRY (skr_change_parse (&change, entry.change));
-    return skr_change_is_roster (&change)
+    const skr_held_t *held = skr_holdings_by_no (self, entry.collection_no);
+    return skr_change_is_roster (&change) || (held && held->shown.sealed)
                ? SAKER_OK
                : skr_history_append_change (self, entry.collection_no, position, &change);
 }
@@ -215,6 +216,9 @@ static saker_err_t check_ends (skr_replica_t *self, bool *good)
     *good = true;
     for (size_t i = 1; i < self->held_count && *good; i++) {
         uint64_t logged, indexed;
+        if (self->held[i]->shown.sealed) {
+            continue; /* it has none */
+        }
         SKR_TRY (last_logged (self, self->held[i], &logged));
         saker_err_t error = skr_history_last (self, self->held[i]->shown.no, &indexed);
         if (error && error != SAKER_EDAMAGED) {

@@ -57,8 +57,7 @@ static saker_err_t add_lost (reissuing_t *self, const skr_change_t *change)
 
 static bool may_write (const skr_replica_t *self, const skr_id_t *collection)
 {
-    return skr_roster_role (self->roster, skr_device_key (self->device), collection)
-           >= SKR_ROLE_WRITE;
+    return skr_replica_role (self, collection) >= SKR_ROLE_WRITE;
 }
 
 /* Of a fork: unless the store that settled it issues our branch, too. */

@@ -452,6 +452,11 @@ const skr_member_t *skr_replica_self (const skr_replica_t *self)
     return skr_roster_by_device (self->roster, skr_device_key (self->device));
 }
 
+skr_role_t skr_replica_role (const skr_replica_t *self, const skr_id_t *collection)
+{
+    return skr_roster_role (self->roster, skr_device_key (self->device), collection);
+}
+
 bool skr_replica_is_own (const skr_replica_t *self, const skr_id_t *writer)
 {
     const skr_member_t *author = skr_roster_by_writer (self->roster, writer);

@@ -31,6 +31,7 @@ typedef struct skr_collection_t {
     uint64_t documents;
     uint64_t changes;   /* sum of the clock */
     uint64_t log_bytes; /* of the records of its log */
+    bool sealed;        /* it cannot be read here: its log alone is kept (sealed.h) */
 } skr_collection_t;
 
 typedef struct skr_replica_stats_t {
@@ -69,6 +70,8 @@ skr_store_t *skr_replica_store (skr_replica_t *self);
 const skr_id_t *skr_replica_writer (const skr_replica_t *self);
 const skr_id_t *skr_replica_epoch (const skr_replica_t *self); /* of the feed */
 const skr_member_t *skr_replica_self (const skr_replica_t *self);
+/* What this device may do in a collection now. */
+skr_role_t skr_replica_role (const skr_replica_t *self, const skr_id_t *collection);
 /* Did this device write as it, in this incarnation or an earlier one? */
 bool skr_replica_is_own (const skr_replica_t *self, const skr_id_t *writer);
 /* When it was opened: wall time in ms, but later than at any earlier opening of this store,

@@ -80,8 +80,10 @@ struct skr_replica_t {
     bool start_due; /* to be noted with the next group */
     uint64_t hlc, hlc_shown;
     uint64_t roster_version;
-    uint64_t closings;    /* of the roster, when limits were enforced last */
-    skr_id_t fresh_epoch; /* of the feed, once the group is committed */
+    uint64_t sealed_ms;      /* mono, see sealed.c */
+    uint64_t sealed_version; /* the roster's, when sealed_turn found nothing more to do */
+    uint64_t closings;       /* of the roster, when limits were enforced last */
+    skr_id_t fresh_epoch;    /* of the feed, once the group is committed */
     bool epoch_moved;
     skr_id_t writer_shown; /* as committed: a new incarnation begins in a group */
     uint8_t incarnation_shown[SKR_INCARNATION_BYTES];
@@ -212,7 +214,7 @@ saker_err_t skr_admit_is_due (skr_replica_t *self, skr_held_t *held, const skr_c
 /* Keeps a change that was applied here before until it is due again. */
 saker_err_t skr_admit_wait (skr_replica_t *self, const skr_change_t *change) SKR_MUST_USE;
 /* After its operations were applied (undo in self->undo): log, chain, clock, name, roster. Any
-   error spoils the group. */
+   error spoils the group. `content` NULL: of a sealed collection. */
 saker_err_t skr_admit_record (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
                               const skr_content_t *content) SKR_MUST_USE;
 /* Tries what waited for a change that was applied, and what waited for that, and so on. */

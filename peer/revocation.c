@@ -408,6 +408,12 @@ static saker_err_t check_target (const skr_replica_t *self, const skr_member_t *
                                 skr_role_text (role))
                     : skr_fail (SAKER_EEXIST, "%s was revoked already", member->name);
     }
+    if (collection && member->role < SKR_ROLE_READ && role > member->role) {
+        return skr_fail (SAKER_EINPUT,
+                         "%s may read nothing of the mesh: give it a role there first, with saker "
+                         "role %s read",
+                         member->name, member->name);
+    }
     if (collection && member->role == SKR_ROLE_ADMIN && role < SKR_ROLE_WRITE) {
         return skr_fail (SAKER_EINPUT,
                          "%s is an admin, who holds every collection: change its "

@@ -215,8 +215,8 @@ static void decide (court_t *court)
 
 /* ---- from the founder on */
 
-/* Did another ROLE give back at least `role`: one that saw the loss, or, when that was of the whole
-   mesh, one of this collection alone? */
+/* Did another ROLE give back at least `role`: one that saw the loss; or, when that left a right to
+   read in the whole mesh, one of this collection alone? */
 static bool given_back (const skr_roster_t *self, const skr_role_statement_t *loss,
                         const skr_id_t *collection, skr_role_t role)
 {
@@ -224,7 +224,8 @@ static bool given_back (const skr_roster_t *self, const skr_role_statement_t *lo
         const skr_role_statement_t *other = &self->roles[i];
         bool same = skr_id_equal (&other->collection, &loss->collection)
                     && has_dot (other->seen, other->seen_count, &loss->stamp.dot);
-        bool here = skr_id_is_zero (&loss->collection) && !skr_id_is_zero (collection)
+        bool here = skr_id_is_zero (&loss->collection) && loss->role >= SKR_ROLE_READ
+                    && !skr_id_is_zero (collection)
                     && skr_id_equal (&other->collection, collection);
         if (other->counts && !other->fence && other->role >= role
             && same_device (other->device, loss->device) && (same || here)) {
@@ -656,9 +657,12 @@ skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
     if (role == SKR_ROLE_NONE || skr_id_is_zero (collection)) {
         return role;
     }
-    bool admin = role == SKR_ROLE_ADMIN;
+    const skr_role_t mesh = role;
     apply_stated (self, device, collection, &role);
-    return admin && role < SKR_ROLE_READ ? SKR_ROLE_READ : role;
+    if (mesh == SKR_ROLE_RELAY && role > mesh) {
+        return mesh;
+    }
+    return mesh == SKR_ROLE_ADMIN && role < SKR_ROLE_READ ? SKR_ROLE_READ : role;
 }
 
 bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection,
@@ -674,12 +678,13 @@ bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection
     return true;
 }
 
-static bool had_none (const skr_roster_t *self, const uint8_t device[32],
+/* Was there a time when it might not read? */
+static bool read_not (const skr_roster_t *self, const uint8_t device[32],
                       const skr_id_t *collection)
 {
     for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *role = &self->roles[i];
-        if (!role->fence && role->role == SKR_ROLE_NONE && same_device (role->device, device)
+        if (!role->fence && role->role < SKR_ROLE_READ && same_device (role->device, device)
             && (!collection || skr_id_is_zero (&role->collection)
                 || skr_id_equal (&role->collection, collection))) {
             return true;
@@ -692,7 +697,7 @@ bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32]
                               const skr_id_t *collection)
 {
     const skr_person_t *person = skr_roster_person (self, device);
-    return person && (person->writers_count > 1 || had_none (self, device, collection));
+    return person && (person->writers_count > 1 || read_not (self, device, collection));
 }
 
 const skr_member_t *skr_roster_returned (const skr_roster_t *self, const skr_id_t *collection)
@@ -707,8 +712,9 @@ const skr_member_t *skr_roster_returned (const skr_roster_t *self, const skr_id_
     return NULL;
 }
 
-size_t skr_roster_open_writers (const skr_roster_t *self, const uint8_t device[32],
-                                const skr_id_t *collection)
+/* How many writers of a device may still write in a collection. */
+static size_t open_writers (const skr_roster_t *self, const uint8_t device[32],
+                            const skr_id_t *collection)
 {
     size_t count = 0;
     for (size_t i = 0; i < self->writers_count; i++) {
@@ -724,11 +730,44 @@ const skr_member_t *skr_roster_doubled (const skr_roster_t *self, const skr_id_t
     for (size_t i = 0; i < self->people_count; i++) {
         const skr_member_t *member = &self->people[i].member;
         if (self->people[i].writers_count > 1
-            && skr_roster_open_writers (self, member->device, collection) > 1) {
+            && open_writers (self, member->device, collection) > 1) {
             return member;
         }
     }
     return NULL;
+}
+
+/* By a fence, or since the device was revoked once: it goes on as another. */
+static bool is_closed (const skr_roster_t *self, const skr_writer_t *writer)
+{
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        bool whole = role->role == SKR_ROLE_NONE && skr_id_is_zero (&role->collection);
+        if (role->counts && (role->fence || whole) && same_device (role->device, writer->device)
+            && !saw (writer, role)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t skr_roster_present (const skr_roster_t *self, const uint8_t device[32], skr_id_t *writer)
+{
+    const skr_writer_t *latest = NULL;
+    size_t count = 0;
+    (void) skr_roster_writers (self, device, writer, 1); /* one that was let in again, and has
+                                                            written nothing yet */
+    for (size_t i = 0; i < self->writers_count; i++) {
+        const skr_writer_t *one = &self->writers[i];
+        if (same_device (one->device, device) && !is_closed (self, one)) {
+            latest = latest && latest->hlc > one->hlc ? latest : one; /* they ascend by id */
+            count++;
+        }
+    }
+    if (latest) {
+        *writer = latest->writer;
+    }
+    return count;
 }
 
 bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32])

@@ -196,8 +196,8 @@ bool skr_roster_awaits (const skr_roster_t *self, const skr_member_t *member)
 bool skr_roster_counts (const skr_roster_t *self, const skr_member_t *member,
                         const skr_id_t *collection)
 {
-    (void) collection;
-    return member->role >= SKR_ROLE_READ && !skr_roster_is_fenced (self, member->device);
+    return skr_roster_role (self, member->device, collection) >= SKR_ROLE_READ
+           && !skr_roster_is_fenced (self, member->device);
 }
 
 size_t skr_roster_count (const skr_roster_t *self)

@@ -152,18 +152,18 @@ const skr_roster_key_t *skr_roster_key_at (const skr_roster_t *self, size_t inde
 uint64_t skr_roster_limit (const skr_roster_t *self, const skr_id_t *writer,
                            const skr_id_t *collection);
 /* What a device may do in a collection now. An admin reads every one; it may write where no role of
-   its own in that collection says otherwise. */
+   its own in that collection says otherwise. Who may only relay in the mesh reads none. */
 skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
                             const skr_id_t *collection);
 /* Is all of the writers that were closed here, up to where they were (design 5)? Only then do they
    leave the reckoning of what is stable. */
 bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection,
                             const skr_clock_t *clock);
-/* Did a device come back: had two writers (restored, cloned, closed and opened again), or got a
-   right back after it had none? It may lack what it reported once, or what others have cut, and so
-   may name as seen, or as a cutoff, what is below a cut: nothing is folded any more, and it states
-   no cutoff before it has what the others have. The first that did and may read the collection, or
-   NULL; and one device, in a collection or (NULL) any. */
+/* Did a device come back: had two writers (restored, cloned, closed and opened again), or got the
+   right to read back after it was taken? It may lack what it reported once, or what others have
+   cut, and so may name as seen, or as a cutoff, what is below a cut: nothing is folded any more,
+   and it states no cutoff before it has what the others have. The first that did and may read the
+   collection, or NULL; and one device, in a collection or (NULL) any. */
 const skr_member_t *skr_roster_returned (const skr_roster_t *self, const skr_id_t *collection);
 bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32],
                               const skr_id_t *collection);
@@ -171,9 +171,9 @@ bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32]
    restored or cloned, so what the other store of it has, and will say, nobody knows. The device
    itself closes its earlier writers (succession.h), or a fence all of them. */
 const skr_member_t *skr_roster_doubled (const skr_roster_t *self, const skr_id_t *collection);
-/* How many writers of a device may still write in a collection. */
-size_t skr_roster_open_writers (const skr_roster_t *self, const uint8_t device[32],
-                                const skr_id_t *collection);
+/* How many writers of a device nothing closed, so that it may go on as them; and the latest. More
+   than one: it was restored or cloned, and has not closed the others yet. */
+size_t skr_roster_present (const skr_roster_t *self, const uint8_t device[32], skr_id_t *writer);
 bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32]);
 /* Was the device fenced, and has not come back with a writer that saw it? And the first member that
    was, or NULL. */

@@ -20,6 +20,7 @@ typedef struct making_t {
     const skr_chains_t *chains; /* as committed */
     uint64_t entries, changes;
     skr_begin_t begin; /* of its history here */
+    bool sealed;
     FILE *out;
     skr_buf_t buf;
     uint64_t size;
@@ -69,16 +70,17 @@ static saker_err_t count_entry (skr_span_t document, const skr_entry_t *entry, v
 static void put_header (making_t *making)
 {
     skr_buf_t *buf = &making->buf;
+    static const skr_fingerprint_t none;
     const skr_collection_t *shown = &making->held->shown;
     uint8_t fingerprint[16];
-    skr_fingerprint_bytes (&shown->fingerprint, fingerprint);
-    skr_cbor_put_map (buf, 10);
+    skr_fingerprint_bytes (making->sealed ? &none : &shown->fingerprint, fingerprint);
+    skr_cbor_put_map (buf, making->sealed ? 11 : 10);
     skr_cbor_put_uint (buf, 0);
     skr_cbor_put_uint (buf, SKR_SNAPSHOT_VERSION);
     skr_cbor_put_uint (buf, 1);
     skr_cbor_put_bytes (buf, shown->id.bytes, sizeof shown->id.bytes);
     skr_cbor_put_uint (buf, 2);
-    skr_cbor_put_text (buf, shown->name, strlen (shown->name));
+    skr_cbor_put_text (buf, shown->name, making->sealed ? 0 : strlen (shown->name));
     skr_cbor_put_uint (buf, 3);
     skr_clock_put (buf, &shown->clock);
     skr_cbor_put_uint (buf, 4);
@@ -96,6 +98,10 @@ static void put_header (making_t *making)
     skr_clock_put (buf, &making->held->cut);
     skr_cbor_put_uint (buf, 9);
     skr_cbor_put_uint (buf, making->begin.whole ? 0 : making->begin.hlc);
+    if (making->sealed) {
+        skr_cbor_put_uint (buf, 10);
+        skr_cbor_put_uint (buf, 1);
+    }
 }
 
 /* The place of a writer in the clock, which lists the same writers as the chains. */
@@ -138,7 +144,7 @@ static saker_err_t put_change (const skr_log_entry_t *entry, void *argument)
     skr_buf_t *buf = &making->buf;
     skr_cbor_put_array (buf, 2);
     skr_cbor_put_bytes (buf, entry->change.data, entry->change.size);
-    skr_cbor_put_bytes (buf, entry->undo.data, entry->undo.size);
+    skr_cbor_put_bytes (buf, entry->undo.data, making->sealed ? 0 : entry->undo.size);
     return flush_some (making);
 }
 
@@ -149,11 +155,17 @@ static saker_err_t write_parts (making_t *making)
 {
     skr_replica_t *replica = making->replica;
     const skr_collection_t *shown = &making->held->shown;
+    skr_cells_store_t *cells = replica->cells;
     making->changes = skr_clock_missing (&shown->clock, &making->held->cut);
-    SKR_TRY (skr_cells_store_all (replica->cells, SKR_COMMITTED, shown->no, count_entry, making));
-    SKR_TRY (skr_history_begin (replica, SKR_COMMITTED, shown->no, &making->begin));
+    making->begin.whole = true;
+    if (!making->sealed) {
+        SKR_TRY (skr_cells_store_all (cells, SKR_COMMITTED, shown->no, count_entry, making));
+        SKR_TRY (skr_history_begin (replica, SKR_COMMITTED, shown->no, &making->begin));
+    }
     put_header (making);
-    SKR_TRY (skr_cells_store_all (replica->cells, SKR_COMMITTED, shown->no, put_cell, making));
+    if (!making->sealed) {
+        SKR_TRY (skr_cells_store_all (cells, SKR_COMMITTED, shown->no, put_cell, making));
+    }
     SKR_TRY (skr_log_missing (replica->store, SKR_COMMITTED, shown->no, &shown->clock,
                               &making->held->cut, put_change, making));
     SKR_TRY (flush (making));
@@ -193,8 +205,8 @@ static saker_err_t make (making_t *making, const char *file, uint64_t *size, uin
     return SAKER_OK;
 }
 
-saker_err_t skr_snapshot_make (skr_replica_t *self, const skr_id_t *collection, const char *file,
-                               uint64_t *size, uint8_t hash[32])
+saker_err_t skr_snapshot_make (skr_replica_t *self, const skr_id_t *collection, bool sealed,
+                               const char *file, uint64_t *size, uint8_t hash[32])
 {
     static const skr_id_t roster;
     const skr_held_t *held = skr_holdings_find (self, collection);
@@ -205,7 +217,10 @@ saker_err_t skr_snapshot_make (skr_replica_t *self, const skr_id_t *collection, 
         /* Its entries would have to be believed: their rights are checked change by change. */
         return skr_fail (SAKER_EINPUT, "the roster is not sent as a snapshot");
     }
-    making_t making = {.replica = self, .held = held};
+    if (held->shown.sealed && !sealed) {
+        return skr_fail (SAKER_ENOTFOUND, "this peer only relays it: ask one that reads it");
+    }
+    making_t making = {.replica = self, .held = held, .sealed = sealed};
     making.chains = held->touched ? &held->before : &held->chains;
     saker_err_t error = make (&making, file, size, hash);
     skr_buf_wipe (&making.buf);

@@ -4,7 +4,8 @@
        -> log: form, author, signature, role, chain, order -> does it end at the clock?
        -> what we hold beyond it, applied -> one group that switches over
 
-   Each part may take many groups; until the last nothing of it can be seen. */
+   Each part may take many groups; until the last nothing of it can be seen. One that is sealed
+   (sealed.h) has no entries, and of its log nothing is opened. */
 
 #include "peer/snapshot.h"
 
@@ -14,6 +15,7 @@
 #include "peer/fork.h"
 #include "peer/history.h"
 #include "peer/replica_internal.h"
+#include "peer/sealed.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -30,6 +32,7 @@
 #define GROUP_BYTES_MAX (4u << 20)
 #define SENTENCE_BYTES 512
 #define HEADER_PAIRS 10
+#define SEALED_PAIRS 11
 
 /* One writer of the snapshot, and how far its part of the log was read. */
 typedef struct strand_t {
@@ -53,7 +56,8 @@ typedef struct taking_t {
     size_t group_items, group_bytes;
     uint64_t hlc; /* the highest that does not run ahead */
     skr_buf_t change, content, undo;
-    bool forked; /* `change` is another than we wrote ourselves */
+    bool forked;  /* `change` is another than we wrote ourselves */
+    bool sealing; /* it is our own */
 } taking_t;
 
 static saker_err_t no_memory (void)
@@ -183,9 +187,11 @@ static saker_err_t read_identity (taking_t *taking, int64_t *last)
         return skr_fail (SAKER_EVERSION, "it has version %llu; this program knows version %d",
                          (unsigned long long) version, SKR_SNAPSHOT_VERSION);
     }
-    if (pairs != HEADER_PAIRS) {
-        return skr_fail (SAKER_EINPUT, "its header has %zu parts where version %d has %d", pairs,
-                         SKR_SNAPSHOT_VERSION, HEADER_PAIRS);
+    const size_t wanted = taking->fresh.sealed ? SEALED_PAIRS : HEADER_PAIRS;
+    if (pairs != wanted) {
+        return skr_fail (SAKER_EINPUT, "its header has %zu parts where version %d has %zu %s",
+                         pairs, SKR_SNAPSHOT_VERSION, wanted,
+                         taking->fresh.sealed ? "when it is sealed" : "when it can be read");
     }
     want_key (cbor, last, 1);
     skr_cbor_get_fixed (cbor, id.bytes, sizeof id.bytes);
@@ -255,6 +261,11 @@ static saker_err_t read_header (taking_t *taking)
     SKR_TRY (read_cut (taking));
     want_key (cbor, &last, 9);
     taking->begin_hlc = skr_cbor_get_uint (cbor);
+    if (taking->fresh.sealed) {
+        want_key (cbor, &last, 10);
+        (void) skr_cbor_get_uint (cbor);
+        taking->entries = 0;
+    }
     return check_cbor (taking);
 }
 
@@ -383,6 +394,9 @@ static saker_err_t check_author (const taking_t *taking, const skr_change_t *cha
 static saker_err_t check_content (taking_t *taking, const skr_change_t *change)
 {
     skr_content_t content = {0};
+    if (taking->fresh.sealed) {
+        return SAKER_OK;
+    }
     saker_err_t error = skr_replica_content (taking->replica, change, &taking->content, &content);
     skr_content_free (&content);
     return error == SAKER_ENOTFOUND
@@ -453,7 +467,10 @@ static saker_err_t append (taking_t *taking, strand_t *strand, const skr_change_
     };
     SKR_TRY (number_strand (taking, strand));
     SKR_TRY (skr_log_append (taking->replica->store, strand->chain.writer_no, change->seq, &entry));
-    SKR_TRY (skr_history_append_change (taking->replica, taking->fresh.no, entry.position, change));
+    if (!taking->fresh.sealed) {
+        SKR_TRY (
+            skr_history_append_change (taking->replica, taking->fresh.no, entry.position, change));
+    }
     skr_change_hash (change, strand->hash);
     strand->seen = change->seq;
     taking->fresh.log_bytes += skr_log_bytes (&entry);
@@ -510,7 +527,7 @@ static saker_err_t take_change (taking_t *taking)
     SKR_TRY (check_deps (taking, &change));
     SKR_TRY (check_undo (undo));
     SKR_TRY (keep_group_small (taking, raw.size + undo.size));
-    return append (taking, strand, &change, undo);
+    return append (taking, strand, &change, taking->fresh.sealed ? skr_span (NULL, 0) : undo);
 }
 
 /* Each writer's part of the log must end where the clock says, with the hash that the header gives.
@@ -594,7 +611,7 @@ static saker_err_t apply_beyond (const skr_log_entry_t *entry, void *argument)
         SKR_TRY (add_strand (taking, &change.writer, &strand));
     }
     SKR_TRY (keep_group_small (taking, change.raw.size));
-    SKR_TRY (apply_content (taking, &change));
+    SKR_TRY (taking->fresh.sealed ? SAKER_OK : apply_content (taking, &change));
     SKR_TRY (append (taking, strand, &change, skr_span_of (&taking->undo)));
     strand->chain.seq = change.seq;
     memcpy (strand->chain.hash, strand->hash, SKR_HASH_BYTES);
@@ -686,7 +703,8 @@ static saker_err_t take (taking_t *taking)
     skr_replica_t *replica = taking->replica;
     SKR_TRY (read_header (taking));
     SKR_TRY (check_old (taking));
-    if (taking->old && skr_clock_covers (&taking->old->shown.clock, &taking->fresh.clock)) {
+    if (!taking->sealing && taking->old
+        && skr_clock_covers (&taking->old->shown.clock, &taking->fresh.clock)) {
         return SAKER_OK; /* it would bring nothing */
     }
     bool below;
@@ -762,11 +780,12 @@ static saker_err_t note_fork (skr_replica_t *self, skr_span_t raw)
     return skr_replica_commit (self);
 }
 
-saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection, const char *file)
+static saker_err_t take_file (skr_replica_t *self, const skr_id_t *collection, const char *file,
+                              bool sealing)
 {
     static const skr_id_t roster;
     skr_span_t bytes;
-    taking_t taking = {.replica = self, .hlc = self->hlc};
+    taking_t taking = {.replica = self, .hlc = self->hlc, .sealing = sealing};
     assert (!skr_store_in_group (self->store));
     if (skr_id_equal (collection, &roster)) {
         return skr_fail (SAKER_EINPUT, "the roster is not taken from a snapshot");
@@ -774,6 +793,8 @@ saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection, 
     SKR_TRY (map_file (file, &bytes));
     taking.fresh.id = *collection;
     taking.old = skr_holdings_find (self, collection);
+    taking.fresh.sealed =
+        sealing || (taking.old ? taking.old->shown.sealed : skr_sealed_due (self, collection));
     skr_cbor_open (&taking.cbor, bytes);
     uint64_t before = taking.old ? skr_clock_get (&taking.old->shown.clock, &self->writer) : 0;
     saker_err_t error = take (&taking);
@@ -785,4 +806,20 @@ saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection, 
     (void) munmap ((void *) (uintptr_t) bytes.data, bytes.size);
     return taking.forked ? skr_fail (error, "take a snapshot: it is of another branch than ours")
                          : skr_wrap (error, "take a snapshot");
+}
+
+saker_err_t skr_snapshot_take (skr_replica_t *self, const skr_id_t *collection, const char *file)
+{
+    return take_file (self, collection, file, false);
+}
+
+saker_err_t skr_snapshot_seal (skr_replica_t *self, const skr_id_t *collection, const char *file)
+{
+    uint64_t size;
+    uint8_t hash[32];
+    (void) unlink (file);
+    saker_err_t error = skr_snapshot_make (self, collection, true, file, &size, hash);
+    error = error == SAKER_OK ? take_file (self, collection, file, true) : error;
+    (void) unlink (file);
+    return error;
 }

@@ -95,8 +95,8 @@ static skr_verdict_t judge (const skr_scene_t *scene, const skr_witness_t *witne
 
 static void follow_writer (skr_witness_t *witness, const skr_roster_t *people)
 {
-    skr_id_t latest = {{0}};
-    (void) skr_roster_writers (people, witness->device, &latest, 1);
+    skr_id_t latest = witness->writer;
+    (void) skr_roster_present (people, witness->device, &latest);
     if (!skr_id_equal (&latest, &witness->writer)) {
         witness->writer = latest;
         witness->counted.count = witness->cut.count = 0;

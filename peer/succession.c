@@ -4,17 +4,10 @@
 
 #include <string.h>
 
-/* May another writer of this device still write, in any collection? */
 static bool is_doubled (const skr_replica_t *self)
 {
-    const uint8_t *own = skr_device_key (self->device);
-    for (size_t i = 1; i < skr_replica_collections (self); i++) {
-        const skr_collection_t *collection = skr_replica_collection_at (self, i);
-        if (skr_roster_open_writers (self->roster, own, &collection->id) > 1) {
-            return true;
-        }
-    }
-    return false;
+    skr_id_t latest;
+    return skr_roster_present (self->roster, skr_device_key (self->device), &latest) > 1;
 }
 
 /* ---- what the others told */
@@ -26,7 +19,7 @@ static bool has_told (const skr_replica_t *self, const skr_neighbours_t *neighbo
     for (size_t i = 0; i < skr_replica_collections (self); i++) {
         const skr_id_t *collection = &skr_replica_collection_at (self, i)->id;
         skr_reported_t told = {.clock = NULL};
-        bool holds = skr_roster_role (self->roster, member->device, collection) >= SKR_ROLE_READ;
+        bool holds = skr_roster_role (self->roster, member->device, collection) != SKR_ROLE_NONE;
         neighbours->reported (neighbours->context, member->device, collection, &told);
         uint64_t told_ms = told.told_ms > told.asked_ms ? told.told_ms : told.asked_ms;
         bool fresh =

@@ -182,6 +182,9 @@ static saker_err_t undo_change (takeback_t *self, uint64_t position)
     skr_content_t content;
     skr_applier_t applier;
     SKR_TRY (read_change (self, position, &change));
+    if (self->held->live.sealed) {
+        return retreat (self, &change);
+    }
     SKR_TRY (skr_replica_content (self->replica, &change, &self->replica->content, &content));
     skr_admit_applier (self->replica, self->held, &change, &applier);
     saker_err_t error =
@@ -203,6 +206,9 @@ static saker_err_t redo_change (takeback_t *self, uint64_t position, const skr_c
                                 const skr_content_t *content)
 {
     skr_applier_t applier;
+    if (!content) {
+        return advance (self, position, change);
+    }
     skr_buf_clear (&self->replica->undo);
     skr_admit_applier (self->replica, self->held, change, &applier);
     SKR_TRY (skr_apply_content (&applier, content));
@@ -302,23 +308,31 @@ static saker_err_t drop_change (takeback_t *self, uint64_t position, const skr_c
         return skr_admit_wait (replica, change);
     }
     self->voided++;
-    return skr_write_forget (replica, change, content->operation_id);
+    return content ? skr_write_forget (replica, change, content->operation_id) : SAKER_OK;
+}
+
+/* `content` NULL: the collection is sealed. */
+static saker_err_t judge_change (takeback_t *self, uint64_t position, const skr_change_t *change,
+                                 const skr_content_t *content)
+{
+    bool is_void = change->seq > limit_of (self, &change->writer), due = false;
+    if (!is_void) {
+        SKR_TRY (skr_admit_is_due (self->replica, self->held, change, &due));
+    }
+    return due ? redo_change (self, position, change, content)
+               : drop_change (self, position, change, content, is_void);
 }
 
 static saker_err_t redo_or_drop (takeback_t *self, uint64_t position)
 {
     skr_change_t change;
     skr_content_t content;
-    bool due = false;
     SKR_TRY (read_change (self, position, &change));
-    SKR_TRY (skr_replica_content (self->replica, &change, &self->replica->content, &content));
-    bool is_void = change.seq > limit_of (self, &change.writer);
-    saker_err_t error =
-        is_void ? SAKER_OK : skr_admit_is_due (self->replica, self->held, &change, &due);
-    if (error == SAKER_OK) {
-        error = due ? redo_change (self, position, &change, &content)
-                    : drop_change (self, position, &change, &content, is_void);
+    if (self->held->live.sealed) {
+        return judge_change (self, position, &change, NULL);
     }
+    SKR_TRY (skr_replica_content (self->replica, &change, &self->replica->content, &content));
+    saker_err_t error = judge_change (self, position, &change, &content);
     skr_content_free (&content);
     return error;
 }

@@ -437,11 +437,11 @@ static bool has_returned (const skr_replica_t *replica)
 /* An admin changes the rights of another, or the keys; its next round commits that. */
 static void change_rights (void)
 {
-    static const skr_role_t roles[] = {SKR_ROLE_NONE, SKR_ROLE_READ, SKR_ROLE_WRITE,
+    static const skr_role_t roles[] = {SKR_ROLE_NONE, SKR_ROLE_RELAY, SKR_ROLE_READ, SKR_ROLE_WRITE,
                                        SKR_ROLE_ADMIN};
     sim_peer_t *admin = trouble (2) ? &sim.peers[0] : any_peer ();
     const sim_peer_t *other = any_peer ();
-    skr_role_t role = roles[trouble (4)];
+    skr_role_t role = roles[trouble (5)];
     bool here = !trouble (4) && role != SKR_ROLE_NONE && role != SKR_ROLE_ADMIN;
     bool keys = !trouble (6);
     skr_replica_t *replica = admin->node ? admin->node->replica : NULL;

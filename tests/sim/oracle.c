@@ -62,6 +62,7 @@ typedef struct seen_t {
     skr_clock_t cut_clock;
     skr_clock_t cut_had; /* what it had when it was cut so */
     skr_clock_t before;  /* of a peer that came late: what the founder had when it came */
+    bool relayed;        /* it was sealed once: who may read again gets it all anew */
 } seen_t;
 
 static seen_t seen[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
@@ -109,7 +110,7 @@ static uint64_t known_digest (const sim_peer_t *peer, const skr_collection_t *co
 
 static void check_known (const sim_peer_t *peer, const skr_collection_t *collection)
 {
-    uint64_t digest = known_digest (peer, collection);
+    uint64_t digest = collection->sealed ? 0 : known_digest (peer, collection);
     size_t at = (size_t) (digest ^ skr_get_u64 (collection->id.bytes));
     for (size_t i = 0; digest && i < KNOWN_SIZE; i++) {
         known_t *entry = &known[(at + i) & (KNOWN_SIZE - 1)];
@@ -267,8 +268,10 @@ static void note_outs (const skr_roster_t *roster)
         const uint8_t *device = sim.peers[i].device;
         const skr_member_t *member = skr_roster_by_device (roster, device);
         for (int k = 0; member && k < COLLECTIONS_MAX; k++) {
-            outs[i][k] |= member->role == SKR_ROLE_NONE || skr_roster_is_fenced (roster, device)
-                          || skr_roster_has_returned (roster, device, &seen[i][k].collection);
+            const skr_id_t *collection = &seen[i][k].collection;
+            outs[i][k] |= skr_roster_role (roster, device, collection) < SKR_ROLE_READ
+                          || skr_roster_is_fenced (roster, device)
+                          || skr_roster_has_returned (roster, device, collection);
         }
     }
 }
@@ -284,7 +287,9 @@ static void check_cut (const sim_peer_t *peer, const skr_collection_t *collectio
     const skr_clock_t *cut = skr_cut_clock (replica_of (peer), &collection->id);
     for (int i = 0; i < sim.peers_count; i++) {
         const seen_t *theirs = seen_of (i, &collection->id);
-        bool excused = sim.peers[i].damaged || sim.twins || sim.copies;
+        skr_role_t role = skr_roster_role (skr_replica_roster (replica_of (peer)),
+                                           sim.peers[i].device, &collection->id);
+        bool excused = sim.peers[i].damaged || sim.twins || sim.copies || role < SKR_ROLE_READ;
         if (!excused && !has_stored (theirs, cut) && !was_out (&sim.peers[i], &collection->id)) {
             sim_fail ("peer %d has cut off changes of %s that peer %d has not stored", peer->no,
                       collection->name, i);
@@ -337,6 +342,7 @@ void sim_oracle_round (sim_peer_t *peer)
     for (size_t i = 0; i < count; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
         seen_t *before = seen_of (peer->no, &collection->id);
+        before->relayed |= collection->sealed;
         if (before->changes != collection->changes
             || !skr_clock_equal (&before->clock, &collection->clock)) {
             if (collection->changes < before->changes && !sim.rights && !sim.forks) {
@@ -372,10 +378,18 @@ static bool holds (const skr_replica_t *replica, const acked_t *one)
            && skr_clock_get (&collection->clock, &one->writer) >= one->seq;
 }
 
+static bool may_lack (const sim_peer_t *peer, const acked_t *one)
+{
+    skr_id_t id;
+    skr_replica_collection_id (replica_of (peer), one->collection, &id);
+    return seen_of (peer->no, &id)->relayed;
+}
+
 static void check_own (const sim_peer_t *peer)
 {
     for (size_t i = 0; i < acked_count; i++) {
         if (acked[i].peer == peer->no && !acked[i].gone && !holds (replica_of (peer), &acked[i])
+            && !may_lack (peer, &acked[i])
             && !sim_oracle_is_void (peer, acked[i].collection, &acked[i].writer, acked[i].seq)) {
             sim_fail ("peer %d acknowledged seq %llu of %s and has lost it", peer->no,
                       (unsigned long long) acked[i].seq, acked[i].collection);
@@ -1355,7 +1369,7 @@ void sim_oracle_check (sim_peer_t *peer)
     for (size_t i = 1; replica && i < skr_replica_collections (replica); i++) {
         history_t history;
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
-        if (collection->name[0]) {
+        if (collection->name[0] && !collection->sealed) {
             check_collection (peer, collection, &history);
             free_history (&history);
         }
@@ -1399,6 +1413,13 @@ static size_t count_collections (const skr_replica_t *replica)
     return count;
 }
 
+/* Who only relays has the log alone. */
+static bool same_data (const skr_collection_t *one, const skr_collection_t *other)
+{
+    return one->sealed || other->sealed
+           || skr_fingerprint_equal (&one->fingerprint, &other->fingerprint);
+}
+
 static bool same_collections (const skr_replica_t *one, const skr_replica_t *other)
 {
     if (count_collections (one) != count_collections (other)) {
@@ -1410,10 +1431,7 @@ static bool same_collections (const skr_replica_t *one, const skr_replica_t *oth
         if (!theirs->clock.count) {
             continue;
         }
-        if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock)) {
-            return false;
-        }
-        if (!skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint)) {
+        if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock) || !same_data (ours, theirs)) {
             return false;
         }
     }
@@ -1561,12 +1579,52 @@ static void check_rights (const history_t *history, const skr_roster_t *roster)
     }
 }
 
+static saker_err_t count_cell (skr_span_t document, const skr_entry_t *entry, void *argument)
+{
+    (void) document, (void) entry;
+    ++*(uint64_t *) argument;
+    return SAKER_OK;
+}
+
+static saker_err_t look_at_entry (const skr_log_entry_t *entry, void *argument)
+{
+    *(bool *) argument |= entry->undo.size > 0;
+    return SAKER_OK;
+}
+
+/* Nothing of it can be read. */
+static void check_sealed (const sim_peer_t *peer, const skr_collection_t *collection)
+{
+    static const skr_fingerprint_t none;
+    skr_replica_t *replica = replica_of (peer);
+    uint64_t cells = 0;
+    bool undo = false;
+    const skr_clock_t *cut = skr_cut_clock (replica, &collection->id);
+    saker_err_t error = skr_log_missing (skr_replica_store (replica), SKR_COMMITTED, collection->no,
+                                         &collection->clock, cut, look_at_entry, &undo);
+    if (error == SAKER_OK) {
+        error =
+            skr_cells_store_all (replica->cells, SKR_COMMITTED, collection->no, count_cell, &cells);
+    }
+    if (error != SAKER_OK && !is_excused (peer, error)) {
+        sim_fail ("peer %d cannot read what it relays: %s", peer->no, skr_error ());
+    }
+    if (undo || cells || collection->documents
+        || !skr_fingerprint_equal (&collection->fingerprint, &none)) {
+        sim_fail ("peer %d, which may only relay, holds what can be read", peer->no);
+    }
+}
+
 static void final_check (sim_peer_t *peer)
 {
     skr_replica_t *replica = replica_of (peer);
     for (size_t i = 1; i < skr_replica_collections (replica) && !sim.failed; i++) {
         history_t history;
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
+        if (collection->sealed) {
+            check_sealed (peer, collection);
+            continue;
+        }
         if (!collection->name[0]) {
             sim_fail ("peer %d does not know the name of a collection", peer->no);
         }
@@ -1588,7 +1646,8 @@ static void check_equal (const sim_peer_t *one, const sim_peer_t *other)
         const skr_collection_t *ours = skr_replica_collection_at (replica, i);
         const skr_collection_t *theirs = skr_replica_collection (replica_of (other), &ours->id);
         lines_t left = {0}, right = {0};
-        if (theirs && show (one, ours, &left) && show (other, theirs, &right)) {
+        bool read = theirs && !ours->sealed && !theirs->sealed;
+        if (read && show (one, ours, &left) && show (other, theirs, &right)) {
             compare (other, theirs, &left, &right);
         }
         free_lines (&left);
@@ -1668,7 +1727,7 @@ static void check_past (const sim_peer_t *one, const sim_peer_t *other)
         const skr_collection_t *theirs = skr_replica_collection (replica_of (other), &ours->id);
         lines_t documents = {0};
         showing_t showing = {one, ours, &documents};
-        if (theirs
+        if (theirs && !ours->sealed && !theirs->sealed
             && skr_replica_documents (replica, ours, skr_span (NULL, 0), show_document, &showing)
                    == SAKER_OK) {
             for (size_t k = 0; k < documents.count && k < 16 && !sim.failed; k++) {

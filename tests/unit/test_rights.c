@@ -23,6 +23,7 @@ static skr_buf_t changes[CHANGES_MAX];
 static size_t changes_count;
 static uint64_t hlc;
 static skr_roster_t *roster;
+static skr_role_t expected_in_shots;
 
 static const uint8_t *key_of (const people_t *person)
 {
@@ -633,6 +634,45 @@ static void an_admin_has_its_role_in_a_collection (void)
     tear_down ();
 }
 
+/* ---- a right in one collection is worth nothing to who may read nothing of the mesh */
+
+static void look_out_of_shots (void)
+{
+    CHECK_INT (skr_roster_role (roster, key_of (&people[WENDY]), &shots), expected_in_shots);
+    CHECK_INT (skr_roster_limit (roster, &other.writer, &shots), 0);
+}
+
+static void lose_after_a_grant (skr_role_t role)
+{
+    skr_buf_t statement = {0}, seen = {0};
+    set_up ();
+    skr_closing_t grant = {.role = SKR_ROLE_WRITE, .collection = shots, .from = shots, .to = shots};
+    put_seen (&seen, NULL);
+    grant.seen = skr_span_of (&seen);
+    memcpy (grant.device, key_of (&people[WENDY]), sizeof grant.device);
+    skr_statement_role (&statement, &grant);
+    make_one (&people[ALICE], &statement);
+    skr_dot_t loss = state (&people[BOB], &people[WENDY], false, role, 1, NULL);
+    reincarnate (&people[WENDY]);
+    skr_buf_clear (&seen);
+    put_seen (&seen, &loss);
+    introduce (&other, skr_span_of (&seen));
+    expected_in_shots = role;
+    in_all_orders (look_out_of_shots);
+    skr_buf_free (&seen);
+    tear_down ();
+}
+
+static void who_was_revoked_does_not_write_by_an_older_grant (void)
+{
+    lose_after_a_grant (SKR_ROLE_NONE);
+}
+
+static void nor_does_a_relay (void)
+{
+    lose_after_a_grant (SKR_ROLE_RELAY);
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -659,5 +699,7 @@ int main (int argc, char **argv)
     RUN (the_founder_cannot_be_revoked);
     RUN (a_right_can_be_that_of_one_collection);
     RUN (an_admin_has_its_role_in_a_collection);
+    RUN (who_was_revoked_does_not_write_by_an_older_grant);
+    RUN (nor_does_a_relay);
     return CHECK_END ();
 }
