@@ -142,6 +142,18 @@ saker_err_t pair_sync (skr_replica_t *from, skr_replica_t *to, const skr_id_t *c
     return error;
 }
 
+saker_err_t pair_role (skr_replica_t *by, const skr_replica_t *whom, skr_role_t role)
+{
+    SKR_TRY (skr_replica_begin (by));
+    saker_err_t error =
+        skr_replica_set_role (by, skr_device_key (skr_replica_device (whom)), NULL, role);
+    if (error != SAKER_OK) {
+        skr_replica_abort (by);
+        return error;
+    }
+    return skr_replica_commit (by);
+}
+
 static bool adopt (four_t *self, const char *name, skr_role_t role, skr_replica_t **replica)
 {
     char store[120];

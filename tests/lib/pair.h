@@ -26,6 +26,9 @@ saker_err_t pair_set (skr_replica_t *replica, const char *collection, const char
 /* Offers `to` what it lacks of one collection of `from`, in groups of its own. */
 saker_err_t pair_sync (skr_replica_t *from, skr_replica_t *to, const skr_id_t *collection);
 
+/* An admin gives a member a role in the whole mesh, in a group of its own. */
+saker_err_t pair_role (skr_replica_t *by, const skr_replica_t *whom, skr_role_t role);
+
 /* A founder, and three members who know each other. */
 typedef struct four_t {
     pair_t pair;

@@ -62,18 +62,6 @@ static saker_err_t fence (skr_replica_t *by, const skr_replica_t *whom)
     return skr_replica_commit (by);
 }
 
-static saker_err_t set_role (skr_replica_t *by, const skr_replica_t *whom, skr_role_t role)
-{
-    SKR_TRY (skr_replica_begin (by));
-    saker_err_t error =
-        skr_replica_set_role (by, skr_device_key (skr_replica_device (whom)), NULL, role);
-    if (error != SAKER_OK) {
-        skr_replica_abort (by);
-        return error;
-    }
-    return skr_replica_commit (by);
-}
-
 static saker_err_t give (skr_replica_t *from, skr_replica_t *to)
 {
     SKR_TRY (pair_sync (from, to, &roster));
@@ -239,7 +227,7 @@ static void a_right_that_was_taken_stays_taken (void)
     CHECK_OK (meet (four.pair.a, four.pair.b));
     CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
     CHECK_OK (fence (four.pair.a, four.pair.b));
-    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
     CHECK_OK (meet (four.pair.a, four.pair.b));
     CHECK_INT (show (four.pair.b, "c").value, 1);
     CHECK (!is_fenced (four.pair.a, four.pair.b)); /* it reads, so it is waited for */
@@ -315,7 +303,7 @@ static void who_is_not_fenced (void)
     CHECK_ERR (fence (four.pair.a, four.fourth), SAKER_ERIGHT, "saker role admin write");
     CHECK_OK (fence (four.pair.a, four.pair.b));
     CHECK_ERR (fence (four.pair.a, four.pair.b), SAKER_EEXIST, "fenced already");
-    CHECK_OK (set_role (four.pair.a, four.third, SKR_ROLE_NONE));
+    CHECK_OK (pair_role (four.pair.a, four.third, SKR_ROLE_NONE));
     CHECK_ERR (fence (four.pair.a, four.third), SAKER_EEXIST, "was revoked");
     CHECK_OK (meet (four.pair.a, four.pair.b));
     CHECK_OK (fence (four.pair.a, four.pair.b)); /* it may go away again */

@@ -37,19 +37,6 @@ static saker_err_t give (skr_replica_t *from, skr_replica_t *to)
     return pair_sync (from, to, &shots);
 }
 
-static saker_err_t set_role (const skr_replica_t *whom, skr_role_t role)
-{
-    skr_replica_t *by = four.pair.a;
-    SKR_TRY (skr_replica_begin (by));
-    saker_err_t error =
-        skr_replica_set_role (by, skr_device_key (skr_replica_device (whom)), NULL, role);
-    if (error != SAKER_OK) {
-        skr_replica_abort (by);
-        return error;
-    }
-    return skr_replica_commit (by);
-}
-
 static saker_err_t turn_all (skr_replica_t *replica)
 {
     do {
@@ -116,18 +103,24 @@ static void keeps_and_hands_on (void)
     tear_down ();
 }
 
+/* All that a replica has of shots; to be freed. */
+static saker_err_t pull (skr_replica_t *replica, skr_buf_t *changes, size_t *count)
+{
+    static const skr_clock_t nothing;
+    bool more;
+    return skr_replica_pull (replica, &shots, &nothing, 65536, changes, count, &more);
+}
+
 /* Byte by byte: whatever is changed of a change is refused, by what it checks without a key. */
 static void takes_nothing_forged (void)
 {
-    static const skr_clock_t nothing;
     skr_buf_t changes = {0};
     skr_cbor_t cbor;
     size_t count;
-    bool more;
     skr_outcome_t outcome;
     CHECK (set_up ());
     CHECK_OK (pair_set (four.pair.a, "shots", "d", 1));
-    CHECK_OK (skr_replica_pull (four.pair.a, &shots, &nothing, 65536, &changes, &count, &more));
+    CHECK_OK (pull (four.pair.a, &changes, &count));
     skr_cbor_open (&cbor, skr_span_of (&changes));
     skr_span_t change = skr_cbor_get_bytes (&cbor);
     CHECK_OK (skr_replica_begin (four.fourth));
@@ -149,17 +142,15 @@ static void takes_nothing_forged (void)
 
 static void waits_for_what_comes_before (void)
 {
-    static const skr_clock_t nothing;
     skr_buf_t changes = {0};
     skr_cbor_t cbor;
     size_t count;
-    bool more;
     skr_outcome_t outcome;
     CHECK (set_up ());
     CHECK_OK (pair_set (four.pair.a, "shots", "d", 1));
     CHECK_OK (give (four.pair.a, four.pair.b));
     CHECK_OK (pair_set (four.pair.b, "shots", "d", 2)); /* depends on A's */
-    CHECK_OK (skr_replica_pull (four.pair.b, &shots, &nothing, 65536, &changes, &count, &more));
+    CHECK_OK (pull (four.pair.b, &changes, &count));
     CHECK_INT (count, 2);
     skr_cbor_open (&cbor, skr_span_of (&changes));
     skr_span_t first = skr_cbor_get_bytes (&cbor), second = skr_cbor_get_bytes (&cbor);
@@ -185,7 +176,7 @@ static void lets_go_of_what_is_void (void)
     CHECK_OK (give (four.pair.b, four.fourth));
     CHECK_OK (give (four.third, four.fourth));
     CHECK_INT (at (four.fourth)->changes, 3);
-    CHECK_OK (set_role (four.pair.b, SKR_ROLE_NONE));
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
     CHECK_OK (pair_sync (four.pair.a, four.fourth, &roster));
     CHECK_INT (at (four.fourth)->changes, 2);
     check_sealed (four.fourth);
@@ -243,7 +234,7 @@ static void who_may_only_relay_from_now_on_keeps_the_log (void)
     CHECK_OK (give (four.pair.a, four.third));
     CHECK_OK (pair_set (four.third, "shots", "e", 2));
     CHECK_OK (give (four.third, four.pair.a));
-    CHECK_OK (set_role (four.third, SKR_ROLE_RELAY));
+    CHECK_OK (pair_role (four.pair.a, four.third, SKR_ROLE_RELAY));
     CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
     CHECK (!at (four.third)->sealed);
     CHECK_OK (turn_all (four.third));
@@ -262,12 +253,12 @@ static void who_may_read_again_gets_it_anew (void)
     CHECK (set_up ());
     CHECK_OK (pair_set (four.third, "shots", "e", 1));
     CHECK_OK (give (four.third, four.pair.a));
-    CHECK_OK (set_role (four.third, SKR_ROLE_RELAY));
+    CHECK_OK (pair_role (four.pair.a, four.third, SKR_ROLE_RELAY));
     CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
     CHECK_OK (turn_all (four.third));
     check_sealed (four.third);
     skr_id_t writer = *skr_replica_writer (four.third);
-    CHECK_OK (set_role (four.third, SKR_ROLE_WRITE));
+    CHECK_OK (pair_role (four.pair.a, four.third, SKR_ROLE_WRITE));
     CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
     CHECK_OK (turn_all (four.third));
     CHECK (!at (four.third)->sealed);

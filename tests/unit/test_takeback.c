@@ -28,18 +28,6 @@ static saker_err_t set (skr_replica_t *replica, const char *document, int64_t nu
     return pair_set (replica, "shots", document, number);
 }
 
-static saker_err_t set_role (skr_replica_t *by, const skr_replica_t *whom, skr_role_t role)
-{
-    SKR_TRY (skr_replica_begin (by));
-    saker_err_t error =
-        skr_replica_set_role (by, skr_device_key (skr_replica_device (whom)), NULL, role);
-    if (error != SAKER_OK) {
-        skr_replica_abort (by);
-        return error;
-    }
-    return skr_replica_commit (by);
-}
-
 static uint64_t seq_of (const skr_replica_t *holder, const skr_replica_t *writer)
 {
     const skr_collection_t *collection = skr_replica_collection (holder, &shots);
@@ -99,7 +87,7 @@ static void what_is_void_is_taken_back (void)
     CHECK (set_up ());
     write_history ();
     skr_id_t epoch = *skr_replica_epoch (four.third);
-    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
     CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
     CHECK_INT (seq_of (four.third, four.pair.b), 1);
     CHECK_INT (seq_of (four.third, four.third), 2);
@@ -134,7 +122,7 @@ static void it_lasts (void)
     skr_fingerprint_t before;
     CHECK (set_up ());
     write_history ();
-    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
     CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
     before = skr_replica_collection (four.third, &shots)->fingerprint;
     snprintf (store, sizeof store, "%s/third", four.pair.folder);
@@ -159,7 +147,7 @@ static void an_aborted_group_took_nothing_back (void)
     CHECK (set_up ());
     write_history ();
     skr_fingerprint_t before = skr_replica_collection (four.third, &shots)->fingerprint;
-    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
     CHECK_OK (skr_replica_pull (four.pair.a, &roster, &nothing, 1 << 20, &changes, &count, &more));
     CHECK_OK (skr_replica_begin (four.third));
     skr_cbor_open (&cbor, skr_span_of (&changes));
@@ -182,7 +170,7 @@ static void who_was_revoked_keeps_its_own_and_writes_no_more (void)
 {
     CHECK (set_up ());
     write_history ();
-    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
     CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
     CHECK_INT (seq_of (four.pair.b, four.pair.b), 1);
     CHECK_ERR (set (four.pair.b, "d", 9), SAKER_ERIGHT, "revoked");
@@ -203,11 +191,11 @@ static void who_gets_a_right_back_writes_as_another (void)
 {
     CHECK (set_up ());
     write_history ();
-    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
     CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
     CHECK_ERR (set (four.pair.b, "d", 9), SAKER_ERIGHT, "only read");
     skr_replica_abort (four.pair.b);
-    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_WRITE));
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_WRITE));
     CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
     skr_id_t old = *skr_replica_writer (four.pair.b);
     CHECK_OK (set (four.pair.b, "d", 9));
@@ -241,8 +229,8 @@ static void an_operation_taken_back_can_be_asked_for_again (void)
     CHECK_OK (skr_replica_begin (four.pair.b));
     CHECK_OK (skr_replica_write (four.pair.b, &local, &first));
     CHECK_OK (skr_replica_commit (four.pair.b));
-    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
-    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_WRITE));
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_READ));
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_WRITE));
     CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
     CHECK_INT (seq_of (four.pair.b, four.pair.b), 0);
     CHECK_OK (skr_replica_begin (four.pair.b));
@@ -261,7 +249,7 @@ static void keys_change_when_a_right_goes (void)
     uint8_t before[8], after[8], raw[32];
     CHECK (set_up ());
     CHECK_OK (skr_keyring_latest (skr_replica_keyring (four.third), &shots, before, raw));
-    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_NONE));
     CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
     CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
     CHECK_OK (skr_keyring_latest (skr_replica_keyring (four.third), &shots, after, raw));
@@ -275,14 +263,14 @@ static void keys_change_when_a_right_goes (void)
 static void refusals_say_why (void)
 {
     CHECK (set_up ());
-    CHECK_ERR (set_role (four.third, four.pair.b, SKR_ROLE_NONE), SAKER_ERIGHT, "only an admin");
-    CHECK_ERR (set_role (four.pair.a, four.pair.a, SKR_ROLE_READ), SAKER_EUSAGE, "its own rights");
-    CHECK_OK (set_role (four.pair.a, four.pair.b, SKR_ROLE_ADMIN));
+    CHECK_ERR (pair_role (four.third, four.pair.b, SKR_ROLE_NONE), SAKER_ERIGHT, "only an admin");
+    CHECK_ERR (pair_role (four.pair.a, four.pair.a, SKR_ROLE_READ), SAKER_EUSAGE, "its own rights");
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_ADMIN));
     CHECK_OK (pair_sync (four.pair.a, four.pair.b, &roster));
-    CHECK_ERR (set_role (four.pair.b, four.pair.a, SKR_ROLE_NONE), SAKER_ERIGHT, "founded");
-    CHECK_ERR (set_role (four.pair.a, four.third, SKR_ROLE_WRITE), SAKER_EEXIST, "already");
-    CHECK_OK (set_role (four.pair.a, four.third, SKR_ROLE_NONE));
-    CHECK_ERR (set_role (four.pair.a, four.third, SKR_ROLE_NONE), SAKER_EEXIST, "revoked already");
+    CHECK_ERR (pair_role (four.pair.b, four.pair.a, SKR_ROLE_NONE), SAKER_ERIGHT, "founded");
+    CHECK_ERR (pair_role (four.pair.a, four.third, SKR_ROLE_WRITE), SAKER_EEXIST, "already");
+    CHECK_OK (pair_role (four.pair.a, four.third, SKR_ROLE_NONE));
+    CHECK_ERR (pair_role (four.pair.a, four.third, SKR_ROLE_NONE), SAKER_EEXIST, "revoked already");
     tear_down ();
 }
 
