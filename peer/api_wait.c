@@ -287,12 +287,20 @@ static uint64_t reported_seq (skr_api_t *self, const uint8_t device[32], const s
     return reported.clock ? skr_clock_get (reported.clock, skr_replica_writer (self->replica)) : 0;
 }
 
+/* Who has no right in a collection gets nothing of it. */
+static bool is_due (const skr_api_t *self, const waited_t *member, const target_t *target)
+{
+    return skr_roster_role (skr_replica_roster (self->replica), member->device, &target->collection)
+           != SKR_ROLE_NONE;
+}
+
 /* What a member has reported once, it has for good: only what is open is looked at. */
 static bool has_all (skr_api_t *self, const skr_waiter_t *waiter, waited_t *member)
 {
     while (member->reached < waiter->targets_count) {
         const target_t *target = &waiter->targets[member->reached];
-        if (reported_seq (self, member->device, &target->collection) < target->seq) {
+        if (is_due (self, member, target)
+            && reported_seq (self, member->device, &target->collection) < target->seq) {
             return false;
         }
         member->reached++;
@@ -306,7 +314,7 @@ static uint64_t count_lacking (skr_api_t *self, const skr_waiter_t *waiter, cons
     for (size_t i = member->reached; i < waiter->targets_count; i++) {
         const target_t *target = &waiter->targets[i];
         uint64_t seq = reported_seq (self, member->device, &target->collection);
-        lacking += seq < target->seq ? target->seq - seq : 0;
+        lacking += seq < target->seq && is_due (self, member, target) ? target->seq - seq : 0;
     }
     return lacking;
 }

@@ -16,7 +16,6 @@
 
 #include "peer/roster_internal.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,73 +37,21 @@ typedef struct court_t {
     bool *admin;    /* by index of person: was one, by what counts */
 } court_t;
 
-static bool same_device (const uint8_t one[32], const uint8_t other[32])
-{
-    return memcmp (one, other, SKR_DEVICE_KEY_BYTES) == 0;
-}
-
-static bool has_dot (const skr_dot_t *list, size_t count, const skr_dot_t *dot)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (skr_dot_compare (&list[i], dot) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Or stated it: a device that closes its other writers goes on with this one. */
-static bool saw (const skr_writer_t *writer, const skr_role_statement_t *role)
-{
-    return has_dot (writer->seen, writer->seen_count, &role->stamp.dot)
-           || (role->fence && skr_id_equal (&role->stamp.dot.writer, &writer->writer));
-}
-
-static bool speaks_of (const skr_role_statement_t *role, const skr_id_t *collection)
-{
-    return skr_id_compare (&role->from, collection) <= 0
-           && skr_id_compare (collection, &role->to) <= 0;
-}
-
-static uint64_t cutoff_of (const skr_role_statement_t *role, const skr_id_t *collection,
-                           const skr_id_t *writer)
-{
-    size_t low = 0, high = role->cutoffs_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const skr_cutoff_t *cutoff = &role->cutoffs[middle];
-        int order = skr_id_compare (&cutoff->collection, collection);
-        order = order ? order : skr_id_compare (&cutoff->writer, writer);
-        if (order == 0) {
-            return cutoff->seq;
-        }
-        low = order < 0 ? middle + 1 : low;
-        high = order < 0 ? high : middle;
-    }
-    return 0;
-}
-
 /* ---- who closes whom in the roster */
 
 static const skr_id_t the_roster;
 
-/* A statement that takes the right to make roster statements. */
-static bool takes_stating (const skr_role_statement_t *role)
-{
-    return !role->fence && role->role < SKR_ROLE_ADMIN && skr_id_is_zero (&role->collection)
-           && speaks_of (role, &the_roster);
-}
-
 static bool closes_at (const skr_role_statement_t *role, const skr_writer_t *writer, uint64_t seq)
 {
-    return takes_stating (role) && same_device (role->device, writer->device) && !saw (writer, role)
-           && seq > cutoff_of (role, &the_roster, &writer->writer);
+    return skr_role_takes_stating (role) && skr_same_device (role->device, writer->device)
+           && !skr_writer_saw (writer, role)
+           && seq > skr_role_cutoff (role, &the_roster, &writer->writer);
 }
 
 static bool on_trial (const court_t *court, size_t i)
 {
     const trial_t *trial = &court->trials[i];
-    return trial->author && !trial->left_out && takes_stating (&court->roster->roles[i]);
+    return trial->author && !trial->left_out && skr_role_takes_stating (&court->roster->roles[i]);
 }
 
 /* Does statement i close the author of statement k below k? */
@@ -215,58 +162,12 @@ static void decide (court_t *court)
 
 /* ---- from the founder on */
 
-/* Did another ROLE give back at least `role`: one that saw the loss; or, when that left a right to
-   read in the whole mesh, one of this collection alone? */
-static bool given_back (const skr_roster_t *self, const skr_role_statement_t *loss,
-                        const skr_id_t *collection, skr_role_t role)
-{
-    for (size_t i = 0; i < self->roles_count; i++) {
-        const skr_role_statement_t *other = &self->roles[i];
-        bool same = skr_id_equal (&other->collection, &loss->collection)
-                    && has_dot (other->seen, other->seen_count, &loss->stamp.dot);
-        bool here = skr_id_is_zero (&loss->collection) && loss->role >= SKR_ROLE_READ
-                    && !skr_id_is_zero (collection)
-                    && skr_id_equal (&other->collection, collection);
-        if (other->counts && !other->fence && other->role >= role
-            && same_device (other->device, loss->device) && (same || here)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What of a writer stands, as far as one statement goes. */
-static uint64_t limit_by (const skr_roster_t *self, const skr_role_statement_t *role,
-                          const skr_writer_t *writer, const skr_id_t *collection, skr_role_t needed)
-{
-    if (!saw (writer, role)) {
-        return cutoff_of (role, collection, &writer->writer);
-    }
-    return role->fence || given_back (self, role, collection, needed) ? UINT64_MAX : 0;
-}
-
-static uint64_t roster_limit (const skr_roster_t *self, const skr_writer_t *writer)
-{
-    uint64_t limit = UINT64_MAX;
-    const skr_person_t *person = skr_roster_person (self, writer->device);
-    for (size_t i = 0; i < self->roles_count; i++) {
-        const skr_role_statement_t *role = &self->roles[i];
-        bool founder = person && person->founder; /* of whom only the device itself closes any */
-        bool closing = role->counts && (role->fence || (takes_stating (role) && !founder));
-        if (closing && same_device (role->device, writer->device)) {
-            uint64_t here = limit_by (self, role, writer, &the_roster, SKR_ROLE_ADMIN);
-            limit = here < limit ? here : limit;
-        }
-    }
-    return limit;
-}
-
 static bool is_admins (const court_t *court, const skr_dot_t *dot)
 {
     const skr_writer_t *writer = skr_roster_writer (court->roster, &dot->writer);
     const skr_person_t *person = writer ? skr_roster_person (court->roster, writer->device) : NULL;
     return person && court->admin[person - court->roster->people]
-           && dot->seq <= roster_limit (court->roster, writer);
+           && dot->seq <= skr_roster_own_limit (court->roster, writer);
 }
 
 static bool raise_admin (const court_t *court, const uint8_t device[32], const skr_dot_t *by)
@@ -323,7 +224,7 @@ static void count_statements (court_t *court)
     skr_roster_t *self = court->roster;
     for (size_t i = 0; i < self->roles_count; i++) {
         skr_role_statement_t *role = &self->roles[i];
-        if (!role->fence && !takes_stating (role)) {
+        if (!role->fence && !skr_role_takes_stating (role)) {
             const skr_person_t *person = skr_roster_person (self, role->device);
             role->counts = !(person && person->founder) && is_admins (court, &role->stamp.dot);
         }
@@ -356,24 +257,9 @@ static void note_superseded (skr_roster_t *self)
         for (size_t k = 0; k < self->roles_count && !role->superseded; k++) {
             const skr_role_statement_t *other = &self->roles[k];
             role->superseded = other->counts && other->fence == role->fence
-                               && same_device (other->device, role->device)
+                               && skr_same_device (other->device, role->device)
                                && skr_id_equal (&other->collection, &role->collection)
-                               && has_dot (other->seen, other->seen_count, &role->stamp.dot);
-        }
-    }
-}
-
-/* The lowest of the roles that nobody has superseded; left alone when there is none. */
-static void apply_stated (const skr_roster_t *self, const uint8_t device[32],
-                          const skr_id_t *collection, skr_role_t *stated)
-{
-    bool any = false;
-    for (size_t i = 0; i < self->roles_count; i++) {
-        const skr_role_statement_t *role = &self->roles[i];
-        if (role->counts && !role->fence && !role->superseded && same_device (role->device, device)
-            && skr_id_equal (&role->collection, collection)) {
-            *stated = !any || role->role < *stated ? role->role : *stated;
-            any = true;
+                               && skr_has_dot (other->seen, other->seen_count, &role->stamp.dot);
         }
     }
 }
@@ -406,7 +292,7 @@ static void describe_people (skr_roster_t *self)
     for (size_t i = 0; i < self->roles_count; i++) {
         skr_person_t *person = skr_roster_person (self, self->roles[i].device);
         if (person && !person->founder) {
-            apply_stated (self, person->member.device, &the_roster, &person->member.role);
+            skr_roster_stated (self, person->member.device, &the_roster, &person->member.role);
         }
     }
 }
@@ -415,8 +301,8 @@ static void describe_people (skr_roster_t *self)
 static bool came_back (const skr_roster_t *self, const skr_role_statement_t *fence)
 {
     for (size_t i = 0; i < self->writers_count; i++) {
-        if (same_device (self->writers[i].device, fence->device)
-            && saw (&self->writers[i], fence)) {
+        if (skr_same_device (self->writers[i].device, fence->device)
+            && skr_writer_saw (&self->writers[i], fence)) {
             return true;
         }
     }
@@ -464,8 +350,8 @@ static bool is_fenced_off (const skr_roster_t *self, const skr_writer_t *author,
     for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *role = &self->roles[i];
         if (role->fence && role->counts && (role->own || !own)
-            && same_device (role->device, author->device) && !saw (author, role)
-            && seq > cutoff_of (role, &the_roster, &author->writer)) {
+            && skr_same_device (role->device, author->device) && !skr_writer_saw (author, role)
+            && seq > skr_role_cutoff (role, &the_roster, &author->writer)) {
             return true;
         }
     }
@@ -481,7 +367,7 @@ static void find_authors (court_t *court)
         trial_t *trial = &court->trials[i];
         trial->author = author;
         trial->person = author ? skr_roster_person (self, author->device) : NULL;
-        role->own = role->fence && trial->person && same_device (author->device, role->device);
+        role->own = role->fence && trial->person && skr_same_device (author->device, role->device);
     }
 }
 
@@ -513,8 +399,8 @@ static bool is_revoked (const skr_roster_t *self, const skr_writer_t *writer, ui
     for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *role = &self->roles[i];
         if (role->counts && !role->fence && role->role == SKR_ROLE_NONE
-            && skr_id_is_zero (&role->collection) && same_device (role->device, writer->device)
-            && seq > limit_by (self, role, writer, &the_roster, SKR_ROLE_RELAY)) {
+            && skr_id_is_zero (&role->collection) && skr_same_device (role->device, writer->device)
+            && seq > skr_role_limit (self, role, writer, &the_roster, SKR_ROLE_RELAY)) {
             return true;
         }
     }
@@ -589,282 +475,4 @@ saker_err_t skr_roster_settle (skr_roster_t *self)
     describe_people (self);
     note_standing (self);
     return SAKER_OK;
-}
-
-/* ---- questions */
-
-/* May a statement close data of this collection? */
-static bool takes_writing (const skr_role_statement_t *role, const skr_id_t *collection)
-{
-    bool here = skr_id_is_zero (&role->collection) || skr_id_equal (&role->collection, collection);
-    return role->counts && speaks_of (role, collection)
-           && (role->fence || (role->role < SKR_ROLE_WRITE && here));
-}
-
-static bool ever_wrote (const skr_roster_t *self, const uint8_t device[32],
-                        const skr_id_t *collection)
-{
-    for (size_t i = 0; i < self->grants_count; i++) {
-        const skr_grant_t *grant = &self->grants[i];
-        if (grant->counts && grant->member.role >= SKR_ROLE_WRITE
-            && same_device (grant->member.device, device)) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < self->roles_count; i++) {
-        const skr_role_statement_t *role = &self->roles[i];
-        if (role->counts && !role->fence && role->role >= SKR_ROLE_WRITE
-            && same_device (role->device, device)
-            && (skr_id_is_zero (&role->collection)
-                || skr_id_equal (&role->collection, collection))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-uint64_t skr_roster_limit (const skr_roster_t *self, const skr_id_t *writer_id,
-                           const skr_id_t *collection)
-{
-    const skr_writer_t *writer = skr_roster_writer (self, writer_id);
-    const skr_person_t *person = writer ? skr_roster_person (self, writer->device) : NULL;
-    if (!person) {
-        return 0;
-    }
-    if (skr_id_equal (collection, &the_roster)) {
-        return roster_limit (self, writer);
-    }
-    uint64_t forked = skr_roster_forked_at (self, writer_id, collection);
-    uint64_t limit = forked ? forked - 1 : UINT64_MAX;
-    if (person->member.role < SKR_ROLE_WRITE && !ever_wrote (self, writer->device, collection)) {
-        return 0;
-    }
-    for (size_t i = 0; i < self->roles_count; i++) {
-        const skr_role_statement_t *role = &self->roles[i];
-        if (same_device (role->device, writer->device) && takes_writing (role, collection)) {
-            uint64_t here = limit_by (self, role, writer, collection, SKR_ROLE_WRITE);
-            limit = here < limit ? here : limit;
-        }
-    }
-    return limit;
-}
-
-skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
-                            const skr_id_t *collection)
-{
-    const skr_person_t *person = skr_roster_person (self, device);
-    skr_role_t role = person ? person->member.role : SKR_ROLE_NONE;
-    if (role == SKR_ROLE_NONE || skr_id_is_zero (collection)) {
-        return role;
-    }
-    const skr_role_t mesh = role;
-    apply_stated (self, device, collection, &role);
-    if (mesh == SKR_ROLE_RELAY && role > mesh) {
-        return mesh;
-    }
-    return mesh == SKR_ROLE_ADMIN && role < SKR_ROLE_READ ? SKR_ROLE_READ : role;
-}
-
-bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection,
-                            const skr_clock_t *clock)
-{
-    for (size_t i = 0; i < self->writers_count && self->roles_count > 0; i++) {
-        const skr_id_t *writer = &self->writers[i].writer;
-        uint64_t limit = skr_roster_limit (self, writer, collection);
-        if (limit != UINT64_MAX && skr_clock_get (clock, writer) < limit) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Was there a time when it might not read? */
-static bool read_not (const skr_roster_t *self, const uint8_t device[32],
-                      const skr_id_t *collection)
-{
-    for (size_t i = 0; i < self->roles_count; i++) {
-        const skr_role_statement_t *role = &self->roles[i];
-        if (!role->fence && role->role < SKR_ROLE_READ && same_device (role->device, device)
-            && (!collection || skr_id_is_zero (&role->collection)
-                || skr_id_equal (&role->collection, collection))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32],
-                              const skr_id_t *collection)
-{
-    const skr_person_t *person = skr_roster_person (self, device);
-    return person && (person->writers_count > 1 || read_not (self, device, collection));
-}
-
-const skr_member_t *skr_roster_returned (const skr_roster_t *self, const skr_id_t *collection)
-{
-    for (size_t i = 0; i < self->people_count; i++) {
-        const skr_member_t *member = &self->people[i].member;
-        if (skr_roster_has_returned (self, member->device, collection)
-            && skr_roster_role (self, member->device, collection) != SKR_ROLE_NONE) {
-            return member;
-        }
-    }
-    return NULL;
-}
-
-/* How many writers of a device may still write in a collection. */
-static size_t open_writers (const skr_roster_t *self, const uint8_t device[32],
-                            const skr_id_t *collection)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < self->writers_count; i++) {
-        const skr_writer_t *writer = &self->writers[i];
-        count += same_device (writer->device, device)
-                 && skr_roster_limit (self, &writer->writer, collection) == UINT64_MAX;
-    }
-    return count;
-}
-
-const skr_member_t *skr_roster_doubled (const skr_roster_t *self, const skr_id_t *collection)
-{
-    for (size_t i = 0; i < self->people_count; i++) {
-        const skr_member_t *member = &self->people[i].member;
-        if (self->people[i].writers_count > 1
-            && open_writers (self, member->device, collection) > 1) {
-            return member;
-        }
-    }
-    return NULL;
-}
-
-/* By a fence, or since the device was revoked once: it goes on as another. */
-static bool is_closed (const skr_roster_t *self, const skr_writer_t *writer)
-{
-    for (size_t i = 0; i < self->roles_count; i++) {
-        const skr_role_statement_t *role = &self->roles[i];
-        bool whole = role->role == SKR_ROLE_NONE && skr_id_is_zero (&role->collection);
-        if (role->counts && (role->fence || whole) && same_device (role->device, writer->device)
-            && !saw (writer, role)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-size_t skr_roster_present (const skr_roster_t *self, const uint8_t device[32], skr_id_t *writer)
-{
-    const skr_writer_t *latest = NULL;
-    size_t count = 0;
-    (void) skr_roster_writers (self, device, writer, 1); /* one that was let in again, and has
-                                                            written nothing yet */
-    for (size_t i = 0; i < self->writers_count; i++) {
-        const skr_writer_t *one = &self->writers[i];
-        if (same_device (one->device, device) && !is_closed (self, one)) {
-            latest = latest && latest->hlc > one->hlc ? latest : one; /* they ascend by id */
-            count++;
-        }
-    }
-    if (latest) {
-        *writer = latest->writer;
-    }
-    return count;
-}
-
-bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32])
-{
-    const skr_person_t *person = skr_roster_person (self, device);
-    return person && person->founder;
-}
-
-bool skr_roster_is_fenced (const skr_roster_t *self, const uint8_t device[32])
-{
-    const skr_person_t *person = skr_roster_person (self, device);
-    return person && person->fenced;
-}
-
-bool skr_roster_writer_is_fenced (const skr_roster_t *self, const skr_id_t *writer_id)
-{
-    const skr_writer_t *writer = skr_roster_writer (self, writer_id);
-    for (size_t i = 0; i < self->roles_count && writer; i++) {
-        const skr_role_statement_t *role = &self->roles[i];
-        if (role->fence && role->counts && same_device (role->device, writer->device)
-            && !saw (writer, role)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-const skr_member_t *skr_roster_fenced (const skr_roster_t *self)
-{
-    for (size_t i = 0; i < self->people_count; i++) {
-        if (self->people[i].fenced && self->people[i].member.role != SKR_ROLE_NONE) {
-            return &self->people[i].member;
-        }
-    }
-    return NULL;
-}
-
-bool skr_roster_fence_closes (const skr_roster_t *self, const skr_id_t *writer_id,
-                              const skr_id_t *collection, uint64_t seq)
-{
-    const skr_writer_t *writer = skr_roster_writer (self, writer_id);
-    bool fenced = false;
-    for (size_t i = 0; i < self->roles_count && writer; i++) {
-        const skr_role_statement_t *role = &self->roles[i];
-        if (same_device (role->device, writer->device) && takes_writing (role, collection)
-            && seq > limit_by (self, role, writer, collection, SKR_ROLE_WRITE)) {
-            if (!role->fence) {
-                return false;
-            }
-            fenced = true;
-        }
-    }
-    return fenced;
-}
-
-uint64_t skr_roster_closings (const skr_roster_t *self)
-{
-    return self->closings;
-}
-
-static int compare_dots (const void *one, const void *other)
-{
-    return skr_dot_compare (one, other);
-}
-
-void skr_roster_seen (const skr_roster_t *self, const uint8_t device[32],
-                      const skr_id_t *collection, skr_buf_t *seen)
-{
-    skr_dot_t dots[SKR_SEEN_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < self->roles_count && count < SKR_SEEN_MAX; i++) {
-        const skr_role_statement_t *role = &self->roles[i];
-        bool wanted = !collection || (!role->fence && skr_id_equal (&role->collection, collection));
-        if (wanted && same_device (role->device, device)) {
-            dots[count++] = role->stamp.dot;
-        }
-    }
-    if (count > 0) {
-        qsort (dots, count, sizeof *dots, compare_dots);
-        skr_cbor_put_array (seen, count);
-    }
-    for (size_t i = 0; i < count; i++) {
-        skr_cbor_put_array (seen, 3);
-        skr_cbor_put_bytes (seen, dots[i].writer.bytes, sizeof dots[i].writer.bytes);
-        skr_cbor_put_uint (seen, dots[i].seq);
-        skr_cbor_put_uint (seen, dots[i].index);
-    }
-}
-
-uint64_t skr_roster_generation (const skr_roster_t *self, const skr_id_t *collection)
-{
-    uint64_t generation = 0;
-    for (size_t i = 0; i < self->keys_count; i++) {
-        const skr_roster_key_t *key = &self->keys[i];
-        if (key->generation > generation && skr_id_equal (&key->collection, collection)) {
-            generation = key->generation;
-        }
-    }
-    return generation;
 }

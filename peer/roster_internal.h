@@ -1,10 +1,12 @@
-/* What roster.c (what was stated) and rights.c (what of it counts) share. Nobody else includes
-   this. */
+/* What roster.c (what was stated), rights.c (what of it counts) and limits.c (what follows) share.
+   Nobody else includes this. */
 
 #ifndef SKR_PEER_ROSTER_INTERNAL_H_INCLUDED
 #define SKR_PEER_ROSTER_INTERNAL_H_INCLUDED
 
 #include "peer/statement.h"
+
+#include <string.h>
 
 /* When something was said; the later one counts. */
 typedef struct skr_stamp_t {
@@ -83,5 +85,28 @@ struct skr_roster_t {
 skr_person_t *skr_roster_person (const skr_roster_t *self, const uint8_t device[32]);
 const skr_writer_t *skr_roster_writer (const skr_roster_t *self, const skr_id_t *writer);
 bool skr_stamp_later (const skr_stamp_t *one, const skr_stamp_t *other);
+
+/* limits.c */
+static inline bool skr_same_device (const uint8_t one[32], const uint8_t other[32])
+{
+    return memcmp (one, other, SKR_DEVICE_KEY_BYTES) == 0;
+}
+bool skr_has_dot (const skr_dot_t *list, size_t count, const skr_dot_t *dot);
+/* Does it know the statement, so that this does not close it? */
+bool skr_writer_saw (const skr_writer_t *writer, const skr_role_statement_t *role);
+/* Where a statement closes a writer: 0 where it names none. */
+uint64_t skr_role_cutoff (const skr_role_statement_t *role, const skr_id_t *collection,
+                          const skr_id_t *writer);
+/* Does it take the right to make roster statements? */
+bool skr_role_takes_stating (const skr_role_statement_t *role);
+/* What of a writer stands, as far as one statement goes, for who needs that role. */
+uint64_t skr_role_limit (const skr_roster_t *self, const skr_role_statement_t *role,
+                         const skr_writer_t *writer, const skr_id_t *collection, skr_role_t needed);
+/* What of its roster changes stands. */
+uint64_t skr_roster_own_limit (const skr_roster_t *self, const skr_writer_t *writer);
+/* Sets *stated to what the ROLEs say of a device in a collection (zeros: the mesh); leaves it alone
+   where they say nothing. */
+void skr_roster_stated (const skr_roster_t *self, const uint8_t device[32],
+                        const skr_id_t *collection, skr_role_t *stated);
 
 #endif

@@ -382,7 +382,9 @@ static saker_err_t check_author (const taking_t *taking, const skr_change_t *cha
 {
     const skr_replica_t *replica = taking->replica;
     const skr_member_t *author = skr_roster_by_writer (replica->roster, &change->writer);
-    assert (author); /* the header names no writer without */
+    if (!author) { /* the header names none without; but the roster was read again since */
+        return skr_fail (SAKER_EWAIT, "it has a change of a writer that the roster does not name");
+    }
     SKR_TRY (skr_change_verify (change, &replica->mesh, author->device));
     /* What is void of a writer who wrote rightly once is taken back afterwards. */
     return skr_roster_limit (replica->roster, &change->writer, &change->collection) > 0

@@ -17,10 +17,11 @@ static bool has_told (const skr_replica_t *self, const skr_neighbours_t *neighbo
 {
     uint64_t now_ms = self->world->mono_ms (self->world->context);
     for (size_t i = 0; i < skr_replica_collections (self); i++) {
-        const skr_id_t *collection = &skr_replica_collection_at (self, i)->id;
+        const skr_collection_t *ours = skr_replica_collection_at (self, i);
         skr_reported_t told = {.clock = NULL};
-        bool holds = skr_roster_role (self->roster, member->device, collection) != SKR_ROLE_NONE;
-        neighbours->reported (neighbours->context, member->device, collection, &told);
+        bool holds = ours->clock.count > 0
+                     && skr_roster_role (self->roster, member->device, &ours->id) != SKR_ROLE_NONE;
+        neighbours->reported (neighbours->context, member->device, &ours->id, &told);
         uint64_t told_ms = told.told_ms > told.asked_ms ? told.told_ms : told.asked_ms;
         bool fresh =
             i > 0 || now_ms < told_ms + SKR_SUCCEED_FRESH_MS; /* each beat has the roster */
