@@ -327,6 +327,10 @@ saker_err_t skr_making_begin (skr_making_t *making, skr_replica_t *replica, cons
     if (!making->held) {
         SKR_TRY (skr_holdings_make (replica, id, &making->held));
     }
+    if (making->held->live.sealed) { /* it is about to begin anew: see sealed.h */
+        return skr_fail (SAKER_EBUSY, "this device has just got the right to write here, and "
+                                      "fetches the collection anew: try again");
+    }
     SKR_TRY (skr_holdings_touch (replica, making->held));
     const skr_chain_t *own = skr_held_chain (making->held, &replica->writer);
     making->change.collection = *id;

@@ -260,6 +260,8 @@ static void who_may_read_again_gets_it_anew (void)
     skr_id_t writer = *skr_replica_writer (four.third);
     CHECK_OK (pair_role (four.pair.a, four.third, SKR_ROLE_WRITE));
     CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
+    /* not into what is about to go */
+    CHECK_ERR (pair_set (four.third, "shots", "f", 3), SAKER_EBUSY, "try again");
     CHECK_OK (turn_all (four.third));
     CHECK (!at (four.third)->sealed);
     CHECK_INT (at (four.third)->changes, 0);
