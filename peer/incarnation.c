@@ -43,7 +43,7 @@ static const struct {
     [SKR_DOUBT_TWIN] = {"twin", "a copy of this store runs on another machine"},
     [SKR_DOUBT_CLOSED] = {"closed", "a right of this device was taken, and given back"},
     [SKR_DOUBT_FENCED] = {"fenced", "this device was away for so long that the others stopped "
-                                    "waiting for it"},
+                                    "waiting for it, or goes on from a backup elsewhere"},
     [SKR_DOUBT_UNDONE] = {"undone",
                           "changes of this device were taken back, until what they depend "
                           "on is here again"},

@@ -379,7 +379,7 @@ static saker_err_t add_role (skr_roster_t *self, const skr_statement_t *statemen
     void *roles = self->roles;
     memcpy (role.device, statement->member.device, sizeof role.device);
     SKR_TRY (grow (&roles, &self->roles_capacity, self->roles_count, sizeof *self->roles,
-                   SKR_ROSTER_ROLES_MAX));
+                   SKR_ROSTER_ROLES_MAX + SKR_ROSTER_OWN_MAX));
     self->roles = roles;
     saker_err_t error = skr_statement_seen (statement->seen, &role.seen, &role.seen_count);
     if (error == SAKER_OK) {
@@ -586,6 +586,15 @@ static saker_err_t check_key (const skr_roster_t *self, const skr_statement_t *s
     return SAKER_OK;
 }
 
+static size_t count_own (const skr_roster_t *self)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->roles_count; i++) {
+        count += self->roles[i].own;
+    }
+    return count;
+}
+
 static saker_err_t check_closing (const skr_roster_t *self, const skr_statement_t *statement,
                                   const author_t *author, size_t ops_count)
 {
@@ -601,9 +610,11 @@ static saker_err_t check_closing (const skr_roster_t *self, const skr_statement_
     if (person->founder && !own) {
         return skr_fail (SAKER_ERIGHT, "the founder's rights cannot be taken");
     }
-    if (self->roles_count + ops_count > SKR_ROSTER_ROLES_MAX) {
+    size_t own_count = count_own (self);
+    if ((own ? own_count : self->roles_count - own_count) + ops_count
+        > (own ? SKR_ROSTER_OWN_MAX : SKR_ROSTER_ROLES_MAX)) {
         return skr_fail (SAKER_ELIMIT, "a roster holds at most %d statements of roles and fences",
-                         SKR_ROSTER_ROLES_MAX);
+                         own ? SKR_ROSTER_OWN_MAX : SKR_ROSTER_ROLES_MAX);
     }
     return SAKER_OK;
 }

@@ -54,7 +54,8 @@ const char *skr_role_text (skr_role_t role);
 
 #define SKR_ROSTER_MEMBERS_MAX 4096
 #define SKR_ROSTER_KEYS_MAX 4096
-#define SKR_ROSTER_ROLES_MAX 1024 /* statements of roles and fences */
+#define SKR_ROSTER_ROLES_MAX 1024 /* statements of roles and fences, by admins */
+#define SKR_ROSTER_OWN_MAX 1024   /* fences of devices by themselves: no device keeps admins out */
 #define SKR_ROSTER_FORKS_MAX 1024
 #define SKR_CUTOFFS_MAX 1024 /* in one statement; more collections take several */
 #define SKR_SEEN_MAX 256

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define AGAIN_MS 5000 /* after a failure */
 
@@ -47,19 +48,22 @@ static saker_err_t begin_anew (skr_replica_t *self, const skr_collection_t *coll
     return skr_replica_reload (self);
 }
 
+/* False when the path is too long. */
+static bool name_file (skr_replica_t *self, char file[PATH_MAX])
+{
+    int length = snprintf (file, PATH_MAX, "%s/sealing", skr_store_folder (self->store));
+    return length > 0 && length < PATH_MAX;
+}
+
 /* The log is kept: others may lack what is in it. */
 static saker_err_t seal (skr_replica_t *self, const skr_collection_t *collection)
 {
     char file[PATH_MAX];
-    const char *folder = skr_store_folder (self->store);
-    int length = snprintf (file, sizeof file, "%s/sealing", folder);
     const skr_id_t id = collection->id;
     if (collection->clock.count == 0) {
         return begin_anew (self, collection);
     }
-    saker_err_t error = length > 0 && (size_t) length < sizeof file
-                            ? skr_snapshot_seal (self, &id, file)
-                            : SAKER_ELIMIT;
+    saker_err_t error = name_file (self, file) ? skr_snapshot_seal (self, &id, file) : SAKER_ELIMIT;
     bool passes = error == SAKER_EFULL || error == SAKER_EIO || error == SAKER_ENOMEM;
     return error == SAKER_OK || passes ? error
                                        : begin_anew (self, skr_replica_collection (self, &id));
@@ -87,6 +91,10 @@ saker_err_t skr_sealed_turn (skr_replica_t *self)
             self->sealed_ms = error == SAKER_OK ? 0 : now_ms + AGAIN_MS;
             return skr_wrap (error, "hold a collection otherwise");
         }
+    }
+    char file[PATH_MAX];
+    if (!self->sealed_version && name_file (self, file)) {
+        (void) unlink (file); /* a crash may have left it */
     }
     self->sealed_version = self->roster_version;
     return SAKER_OK;

@@ -312,6 +312,44 @@ static void a_device_settles_its_own_forks_only (void)
     skr_roster_destroy (&roster);
 }
 
+#define FENCES 256 /* in one change */
+
+/* A device that fences itself on and on keeps no admin from stating anything. */
+static void one_device_does_not_fill_the_roster (void)
+{
+    skr_roster_t *roster = NULL;
+    skr_buf_t statements[FENCES] = {{0}}, change = {0}, seen = {0};
+    people_t writer = second, admin = founder;
+    skr_closing_t closing = {.role = SKR_ROLE_NONE};
+    grown (&roster);
+    skr_cbor_put_array (&seen, 0);
+    closing.seen = skr_span_of (&seen);
+    memcpy (closing.device, skr_device_key (second.device), sizeof closing.device);
+    for (size_t i = 0; i < FENCES; i++) {
+        skr_statement_fence (&statements[i], &closing);
+    }
+    for (size_t i = 0; i <= SKR_ROSTER_OWN_MAX / FENCES; i++) {
+        skr_buf_clear (&change);
+        people_change (&writer, &mesh, 90, statements, FENCES, &change);
+        if (i < SKR_ROSTER_OWN_MAX / FENCES) {
+            CHECK_OK (check (roster, &change));
+            CHECK_OK (add (roster, &change));
+        } else {
+            CHECK_ERR (check (roster, &change), SAKER_ELIMIT, "at most");
+        }
+    }
+    skr_buf_clear (&change);
+    people_change (&admin, &mesh, 91, statements, 1, &change);
+    CHECK_OK (check (roster, &change));
+    CHECK_OK (add (roster, &change));
+    for (size_t i = 0; i < FENCES; i++) {
+        skr_buf_free (&statements[i]);
+    }
+    skr_buf_free (&seen);
+    skr_buf_free (&change);
+    skr_roster_destroy (&roster);
+}
+
 static void finds_by_name_or_digits (void)
 {
     skr_roster_t *roster = NULL;
@@ -368,6 +406,7 @@ int main (int argc, char **argv)
     RUN (a_device_introduces_itself_only);
     RUN (unknown_statements_are_kept);
     RUN (a_device_settles_its_own_forks_only);
+    RUN (one_device_does_not_fill_the_roster);
     RUN (finds_by_name_or_digits);
     RUN (names_are_checked);
     skr_buf_free (&found_change);
