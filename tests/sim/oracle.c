@@ -62,6 +62,7 @@ typedef struct seen_t {
     skr_clock_t cut_clock;
     skr_clock_t cut_had; /* what it had when it was cut so */
     skr_clock_t before;  /* of a peer that came late: what the founder had when it came */
+    skr_clock_t most;    /* all that it ever had: see check_cut */
     bool relayed;        /* it was sealed once: who may read again gets it all anew */
 } seen_t;
 
@@ -237,6 +238,7 @@ static bool has_stored (const seen_t *self, const skr_clock_t *cut)
     for (size_t i = 0; i < cut->count; i++) {
         const skr_tick_t *tick = &cut->ticks[i];
         if (tick->seq > skr_clock_get (&self->clock, &tick->writer)
+            && tick->seq > skr_clock_get (&self->most, &tick->writer)
             && tick->seq > skr_clock_get (&self->before, &tick->writer)) {
             return false;
         }
@@ -281,7 +283,8 @@ static bool was_out (const sim_peer_t *peer, const skr_id_t *collection)
     return outs[peer->no][seen_of (peer->no, collection) - seen[peer->no]];
 }
 
-/* design 5: no cut is beyond what any member has stored. */
+/* design 5: no cut is beyond what any member has stored. One may have taken back, for a while, what
+   a statement made void of which the others know that it does not count. */
 static void check_cut (const sim_peer_t *peer, const skr_collection_t *collection)
 {
     const skr_clock_t *cut = skr_cut_clock (replica_of (peer), &collection->id);
@@ -350,7 +353,8 @@ void sim_oracle_round (sim_peer_t *peer)
                           collection->name);
             }
             before->changes = collection->changes;
-            if (skr_clock_copy (&before->clock, &collection->clock) != SAKER_OK) {
+            if (skr_clock_copy (&before->clock, &collection->clock) != SAKER_OK
+                || skr_clock_merge (&before->most, &collection->clock) != SAKER_OK) {
                 abort ();
             }
             if (!sim.forks) {
@@ -1776,6 +1780,7 @@ void sim_oracle_end (void)
             skr_clock_free (&seen[i][k].cut_clock);
             skr_clock_free (&seen[i][k].cut_had);
             skr_clock_free (&seen[i][k].before);
+            skr_clock_free (&seen[i][k].most);
         }
     }
     memset (seen, 0, sizeof seen);
