@@ -514,11 +514,27 @@ static const char *folder (const skr_session_t *self)
     return skr_store_folder (skr_replica_store (self->replica));
 }
 
+static bool another_writes (const skr_session_t *self, const skr_id_t *collection)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
+    for (size_t i = 0; i < skr_roster_count (roster); i++) {
+        const skr_member_t *member = skr_roster_at (roster, i);
+        if (memcmp (member->device, own, SKR_DEVICE_KEY_BYTES) != 0
+            && skr_roster_role (roster, member->device, collection) >= SKR_ROLE_WRITE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The cells of a snapshot carry no signatures: who may not write the data may not hand it over so,
-   either. Changes are taken from anybody, each is checked by itself. */
+   either; but where nobody else may write, as for the only writer that was restored from a backup,
+   those who read must do. Changes are taken from anybody, each is checked by itself. */
 static bool may_give_snapshots (const skr_session_t *self, const skr_id_t *collection)
 {
-    return role_there (self, collection) >= SKR_ROLE_WRITE;
+    skr_role_t role = role_there (self, collection);
+    return role >= SKR_ROLE_WRITE || (role >= SKR_ROLE_READ && !another_writes (self, collection));
 }
 
 /* The other says that this collection is better taken whole: go on with what an earlier process

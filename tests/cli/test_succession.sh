@@ -61,4 +61,27 @@ until_true "it says that it runs twice" told anna
 until_true "both do" told fresh
 until_true "all have the same" on bob verify --timeout 5s
 
+# ---- the only one that may write is restored below what the readers have cut: they hand it back
+
+stop anna bob fresh
+found fiona
+on fiona invite --role read | on gus join - --as gus >/dev/null || not_ok "join of gus"
+start gus
+for peer in fiona gus; do
+    printf 'history = 0\n' >"$work/$peer/saker.conf"
+    kill -HUP "${pids[$peer]}"
+done
+works "before the backup" on fiona set shots/a /n 1
+works "gus has it" on fiona wait --on gus --timeout 20s
+works "backup" on fiona backup "$work/early" --passphrase-file "$work/pass"
+works "after the backup" on fiona set shots/b /n 2
+until_true "gus has cut it" log_is gus "[0]"
+until_true "and reads it" has gus shots/b 2
+stop fiona
+works "restore" on later restore "$work/early" --passphrase-file "$work/pass"
+start later --seed "${addresses[gus]}"
+until_true "it comes back from who only reads" has later shots/b 2
+works "and goes on" on later set shots/c /n 3
+until_true "at gus's, too" has gus shots/c 3
+
 finish
