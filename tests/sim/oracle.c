@@ -34,6 +34,7 @@ typedef struct acked_t {
 static acked_t acked[ACKED_MAX];
 static size_t acked_count;
 static size_t acked_at_copy;
+static const sim_peer_t *put_back; /* its store was; NULL: none */
 
 void sim_oracle_copied (const sim_peer_t *peer)
 {
@@ -431,6 +432,7 @@ static void check_told (const sim_peer_t *peer)
 void sim_oracle_put_back (const sim_peer_t *peer)
 {
     sim.copies = true;
+    put_back = peer;
     for (int i = 0; i < COLLECTIONS_MAX; i++) {
         seen[peer->no][i].changes = 0;
     }
@@ -1448,11 +1450,32 @@ static saker_err_t is_of_roster (const skr_fork_t *fork, void *argument)
     return SAKER_OK;
 }
 
+/* A store was put back, and nobody else may read: what the relays have let go of, since this device
+   had stored it, is lost with its disk. */
+static bool is_lost_for_good (void)
+{
+    const skr_replica_t *replica = put_back ? replica_of (put_back) : NULL;
+    for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
+        const skr_id_t *id = &skr_replica_collection_at (replica, k)->id;
+        bool read = false;
+        for (int i = 0; i < sim.peers_count; i++) {
+            read |= &sim.peers[i] != put_back
+                    && skr_roster_role (skr_replica_roster (replica), sim.peers[i].device, id)
+                           >= SKR_ROLE_READ;
+        }
+        if (!read) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What is not settled: an admin's device stated two things under one seq of the roster; or a store
    was put back below what others have cut, so that where it parts from them cannot be found. */
 static bool is_unsettled (void)
 {
-    bool forked = sim.forks && sim.rights; /* it may not be known yet */
+    bool forked = (sim.forks && sim.rights) /* it may not be known yet */
+                  || is_lost_for_good ();
     for (int i = 0; sim.forks && i < sim.peers_count; i++) {
         skr_replica_t *replica = replica_of (&sim.peers[i]);
         if (replica && skr_fork_each (replica, is_of_roster, &forked) != SAKER_OK) {
@@ -1505,7 +1528,7 @@ bool sim_oracle_logs_empty (void)
             return true; /* it may never report again */
         }
     }
-    if (sim_faults_no_pub ()) {
+    if (sim_faults_no_pub () || is_lost_for_good ()) {
         return true; /* what counts is told by beats */
     }
     for (int i = 0; i < sim.peers_count; i++) {
@@ -1768,6 +1791,7 @@ void sim_oracle_final (void)
 void sim_oracle_begin (void)
 {
     acked_count = 0;
+    put_back = NULL;
     not_shown_count = refused_count = 0;
     memset (known, 0, sizeof known);
 }
