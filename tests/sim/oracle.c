@@ -1501,9 +1501,26 @@ static bool twins_know (void)
            || (one->node && other->node && one->node->twin.found && other->node->twin.found);
 }
 
+/* Who may read again fetches it anew: it does not have it yet. */
+static bool is_fetching (void)
+{
+    for (int i = 0; i < sim.peers_count; i++) {
+        const skr_replica_t *replica =
+            is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
+        for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
+            const skr_collection_t *collection = skr_replica_collection_at (replica, k);
+            if (collection->sealed
+                && skr_replica_role (replica, &collection->id) >= SKR_ROLE_READ) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool sim_oracle_converged (void)
 {
-    if (!twins_know ()) {
+    if (!twins_know () || is_fetching ()) {
         return false;
     }
     if (is_unsettled ()) {
