@@ -14,7 +14,7 @@ cable anna eth0 10.74.0.1 switch br0 p1
 cable bob eth0 10.74.0.2 switch br0 p2
 
 # all ports of the bridge; written at once, as root
-exec {dumping}> >(exec ip netns exec "saker-$$-switch" tcpdump -i any -n -U -s 0 -B 16384 --immediate-mode \
+exec {dumping}> >(exec ip netns exec "saker-$$-switch" tcpdump -i any -n -U -s 0 -B 65536 --immediate-mode \
     -Z root -w "$work/capture" >"$work/dump.out" 2>"$work/dump.err")
 pids[tcpdump]=$!
 soon "the capture runs" 60 grep -q "listening on" "$work/dump.err" || finish
