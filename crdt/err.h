@@ -19,6 +19,12 @@ saker_err_t skr_wrap (saker_err_t error, const char *format, ...)
 /* The sentence of this thread; saker_error_text () is the same. */
 const char *skr_error (void);
 
+/* Is it of this machine's disk or memory, and may pass? */
+static inline bool skr_err_passes (saker_err_t error)
+{
+    return error == SAKER_EFULL || error == SAKER_EIO || error == SAKER_ENOMEM;
+}
+
 /* Returns from the calling function when `expression` failed. */
 #define SKR_TRY(expression)                                                                        \
     do {                                                                                           \

@@ -110,12 +110,11 @@ static void drain (skr_node_t *self, void *socket, bool routed, message_fn *hand
 static void note_failure (skr_node_t *self, saker_err_t error)
 {
     uint64_t now_ms = skr_node_now (self);
-    bool passing = error == SAKER_EFULL || error == SAKER_EIO || error == SAKER_ENOMEM;
     self->stats.failed_groups++;
     skr_log (&self->world, error == self->ailing ? SKR_LOG_DEBUG : SKR_LOG_ERROR, "%s",
              skr_error ());
     self->ailing = error;
-    if (passing && now_ms >= self->links.claims.not_before_ms) {
+    if (skr_err_passes (error) && now_ms >= self->links.claims.not_before_ms) {
         self->pause_ms = self->pause_ms ? 2 * self->pause_ms : PAUSE_MIN_MS;
         self->pause_ms = self->pause_ms < PAUSE_MAX_MS ? self->pause_ms : PAUSE_MAX_MS;
         self->links.claims.not_before_ms = now_ms + self->pause_ms;

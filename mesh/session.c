@@ -475,8 +475,7 @@ static void end_taking (skr_session_t *self, bool discard)
 
 static saker_err_t is_environment (saker_err_t error)
 {
-    bool own = error == SAKER_EFULL || error == SAKER_EIO || error == SAKER_ENOMEM;
-    return own ? error : SAKER_OK;
+    return skr_err_passes (error) ? error : SAKER_OK;
 }
 
 static saker_err_t take_snapshot (skr_session_t *self)

@@ -28,8 +28,7 @@ static const skr_place_t the_roster;
 
 static bool our_trouble (saker_err_t error)
 {
-    return error == SAKER_ENOMEM || error == SAKER_EIO || error == SAKER_EFULL
-           || error == SAKER_EDAMAGED;
+    return skr_err_passes (error) || error == SAKER_EDAMAGED;
 }
 
 /* ---- verdicts. Each answers SAKER_OK: a change that is wrong is no failure of ours. */

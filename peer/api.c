@@ -1,10 +1,10 @@
 /* The table of commands, requests in, answers out; and the commands that write. */
 
 #include "peer/api_internal.h"
-#include "peer/sealed.h"
 
 #include "crdt/limits.h"
 #include "crdt/value.h"
+#include "peer/sealed.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -147,10 +147,10 @@ void skr_api_put_fingerprint (skr_buf_t *buf, const skr_fingerprint_t *fingerpri
 void skr_api_get_cursor (skr_api_call_t *call, saker_cursor_t *cursor);
 /* The answer of a write, to be held. */
 void skr_api_put_receipt (skr_api_call_t *call, const saker_receipt_t *receipt);
-/* The name of a collection, or when it is not known yet, its id in digits after a '#'. */
-/* By name; SAKER_ENOTFOUND, or SAKER_ERIGHT where this device only relays it. */
+/* A collection by name; SAKER_ENOTFOUND, or SAKER_ERIGHT where this device only relays it. */
 saker_err_t skr_api_readable (const skr_replica_t *replica, const char *name,
                               const skr_collection_t **collection) SKR_MUST_USE;
+/* The name of a collection, or when it is not known yet, its id in digits after a '#'. */
 const char *skr_api_collection_name (const skr_collection_t *collection, char text[64]);
 
 /* api_read.c */

@@ -266,14 +266,15 @@ const skr_member_t *skr_roster_doubled (const skr_roster_t *self, const skr_id_t
     return NULL;
 }
 
-/* By a fence, or since the device was revoked once: it goes on as another. */
-static bool is_closed (const skr_roster_t *self, const skr_writer_t *writer)
+/* By a fence; or else, unless only fences are asked for, since the device was revoked once. Then it
+   goes on as another. */
+static bool is_closed (const skr_roster_t *self, const skr_writer_t *writer, bool fences)
 {
     for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *role = &self->roles[i];
-        bool whole = role->role == SKR_ROLE_NONE && skr_id_is_zero (&role->collection);
-        if (role->counts && (role->fence || whole) && skr_same_device (role->device, writer->device)
-            && !skr_writer_saw (writer, role)) {
+        bool revoked = !fences && role->role == SKR_ROLE_NONE && skr_id_is_zero (&role->collection);
+        if (role->counts && (role->fence || revoked)
+            && skr_same_device (role->device, writer->device) && !skr_writer_saw (writer, role)) {
             return true;
         }
     }
@@ -288,7 +289,7 @@ size_t skr_roster_present (const skr_roster_t *self, const uint8_t device[32], s
                                                             written nothing yet */
     for (size_t i = 0; i < self->writers_count; i++) {
         const skr_writer_t *one = &self->writers[i];
-        if (skr_same_device (one->device, device) && !is_closed (self, one)) {
+        if (skr_same_device (one->device, device) && !is_closed (self, one, false)) {
             latest = latest && latest->hlc > one->hlc ? latest : one; /* they ascend by id */
             count++;
         }
@@ -314,14 +315,7 @@ bool skr_roster_is_fenced (const skr_roster_t *self, const uint8_t device[32])
 bool skr_roster_writer_is_fenced (const skr_roster_t *self, const skr_id_t *writer_id)
 {
     const skr_writer_t *writer = skr_roster_writer (self, writer_id);
-    for (size_t i = 0; i < self->roles_count && writer; i++) {
-        const skr_role_statement_t *role = &self->roles[i];
-        if (role->fence && role->counts && skr_same_device (role->device, writer->device)
-            && !skr_writer_saw (writer, role)) {
-            return true;
-        }
-    }
-    return false;
+    return writer && is_closed (self, writer, true);
 }
 
 const skr_member_t *skr_roster_fenced (const skr_roster_t *self)

@@ -610,13 +610,11 @@ static saker_err_t check_closing (const skr_roster_t *self, const skr_statement_
     if (person->founder && !own) {
         return skr_fail (SAKER_ERIGHT, "the founder's rights cannot be taken");
     }
-    size_t own_count = count_own (self);
-    if ((own ? own_count : self->roles_count - own_count) + ops_count
-        > (own ? SKR_ROSTER_OWN_MAX : SKR_ROSTER_ROLES_MAX)) {
-        return skr_fail (SAKER_ELIMIT, "a roster holds at most %d statements of roles and fences",
-                         own ? SKR_ROSTER_OWN_MAX : SKR_ROSTER_ROLES_MAX);
-    }
-    return SAKER_OK;
+    size_t count = own ? count_own (self) : self->roles_count - count_own (self);
+    size_t most = own ? SKR_ROSTER_OWN_MAX : SKR_ROSTER_ROLES_MAX;
+    return count + ops_count > most ? skr_fail (
+               SAKER_ELIMIT, "a roster holds at most %zu statements of roles and fences", most)
+                                    : SAKER_OK;
 }
 
 static saker_err_t check_fork (const skr_roster_t *self, const skr_statement_t *statement,

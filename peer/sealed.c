@@ -64,9 +64,9 @@ static saker_err_t seal (skr_replica_t *self, const skr_collection_t *collection
         return begin_anew (self, collection);
     }
     saker_err_t error = name_file (self, file) ? skr_snapshot_seal (self, &id, file) : SAKER_ELIMIT;
-    bool passes = error == SAKER_EFULL || error == SAKER_EIO || error == SAKER_ENOMEM;
-    return error == SAKER_OK || passes ? error
-                                       : begin_anew (self, skr_replica_collection (self, &id));
+    return error == SAKER_OK || skr_err_passes (error)
+               ? error
+               : begin_anew (self, skr_replica_collection (self, &id));
 }
 
 static saker_err_t hold_otherwise (skr_replica_t *self, const skr_collection_t *collection)
@@ -79,9 +79,12 @@ static saker_err_t hold_otherwise (skr_replica_t *self, const skr_collection_t *
 
 saker_err_t skr_sealed_turn (skr_replica_t *self)
 {
-    uint64_t now_ms = self->world->mono_ms (self->world->context);
     if (self->sealed_version == self->roster_version || skr_replica_in_group (self)
-        || !skr_store_settled (self->store) || now_ms < self->sealed_ms) {
+        || !skr_store_settled (self->store)) {
+        return SAKER_OK;
+    }
+    uint64_t now_ms = self->world->mono_ms (self->world->context);
+    if (now_ms < self->sealed_ms) {
         return SAKER_OK;
     }
     for (size_t i = 0; i < skr_replica_collections (self); i++) {

@@ -74,7 +74,7 @@ static void put_header (making_t *making)
     const skr_collection_t *shown = &making->held->shown;
     uint8_t fingerprint[16];
     skr_fingerprint_bytes (making->sealed ? &none : &shown->fingerprint, fingerprint);
-    skr_cbor_put_map (buf, making->sealed ? 11 : 10);
+    skr_cbor_put_map (buf, making->sealed ? SKR_SNAPSHOT_SEALED_PAIRS : SKR_SNAPSHOT_HEADER_PAIRS);
     skr_cbor_put_uint (buf, 0);
     skr_cbor_put_uint (buf, SKR_SNAPSHOT_VERSION);
     skr_cbor_put_uint (buf, 1);

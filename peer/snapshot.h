@@ -22,6 +22,8 @@
 #include "peer/replica.h"
 
 #define SKR_SNAPSHOT_VERSION 2
+#define SKR_SNAPSHOT_HEADER_PAIRS 10
+#define SKR_SNAPSHOT_SEALED_PAIRS 11
 
 /* Writes a snapshot of the committed state to a new file (0600), or a sealed one. SAKER_EEXIST;
    SAKER_ENOTFOUND: no such collection, or it is sealed here, and more was asked for; SAKER_EINPUT:

@@ -31,8 +31,6 @@
 #define GROUP_ITEMS_MAX 4096
 #define GROUP_BYTES_MAX (4u << 20)
 #define SENTENCE_BYTES 512
-#define HEADER_PAIRS 10
-#define SEALED_PAIRS 11
 
 /* One writer of the snapshot, and how far its part of the log was read. */
 typedef struct strand_t {
@@ -187,7 +185,8 @@ static saker_err_t read_identity (taking_t *taking, int64_t *last)
         return skr_fail (SAKER_EVERSION, "it has version %llu; this program knows version %d",
                          (unsigned long long) version, SKR_SNAPSHOT_VERSION);
     }
-    const size_t wanted = taking->fresh.sealed ? SEALED_PAIRS : HEADER_PAIRS;
+    const size_t wanted =
+        taking->fresh.sealed ? SKR_SNAPSHOT_SEALED_PAIRS : SKR_SNAPSHOT_HEADER_PAIRS;
     if (pairs != wanted) {
         return skr_fail (SAKER_EINPUT, "its header has %zu parts where version %d has %zu %s",
                          pairs, SKR_SNAPSHOT_VERSION, wanted,

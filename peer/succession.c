@@ -15,21 +15,20 @@ static bool is_doubled (const skr_replica_t *self)
 static bool has_told (const skr_replica_t *self, const skr_neighbours_t *neighbours,
                       const skr_member_t *member)
 {
+    static const skr_id_t roster;
+    skr_reported_t told;
+    neighbours->reported (neighbours->context, member->device, &roster, &told); /* in each beat */
+    uint64_t told_ms = told.told_ms > told.asked_ms ? told.told_ms : told.asked_ms;
     uint64_t now_ms = self->world->mono_ms (self->world->context);
-    for (size_t i = 0; i < skr_replica_collections (self); i++) {
+    bool all = told.clock && now_ms < told_ms + SKR_SUCCEED_FRESH_MS;
+    for (size_t i = 1; i < skr_replica_collections (self) && all; i++) {
         const skr_collection_t *ours = skr_replica_collection_at (self, i);
-        skr_reported_t told = {.clock = NULL};
         bool holds = ours->clock.count > 0
                      && skr_roster_role (self->roster, member->device, &ours->id) != SKR_ROLE_NONE;
         neighbours->reported (neighbours->context, member->device, &ours->id, &told);
-        uint64_t told_ms = told.told_ms > told.asked_ms ? told.told_ms : told.asked_ms;
-        bool fresh =
-            i > 0 || now_ms < told_ms + SKR_SUCCEED_FRESH_MS; /* each beat has the roster */
-        if ((i == 0 || holds) && (!told.clock || !fresh)) {
-            return false;
-        }
+        all = !holds || told.clock;
     }
-    return true;
+    return all;
 }
 
 static bool all_told (const skr_replica_t *self, const skr_neighbours_t *neighbours)

@@ -46,14 +46,13 @@ saker_err_t skr_write_revoked (void)
 static saker_err_t check_right (const skr_replica_t *self, const char *collection)
 {
     skr_id_t id;
-    const uint8_t *device = skr_device_key (self->device);
     const skr_member_t *member = skr_replica_self (self);
     SKR_TRY (skr_collection_name_check (collection));
     skr_replica_collection_id (self, collection, &id);
     if (member && member->role == SKR_ROLE_NONE) {
         return skr_write_revoked ();
     }
-    return skr_roster_role (self->roster, device, &id) >= SKR_ROLE_WRITE
+    return skr_replica_role (self, &id) >= SKR_ROLE_WRITE
                ? SAKER_OK
                : skr_fail (SAKER_ERIGHT, "this device may only read: ask an admin for the right "
                                          "to write");

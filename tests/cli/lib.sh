@@ -168,11 +168,22 @@ until_true ()
 # status NAME EXPRESSION: a part of a daemon's status, as json does.
 status () { on "$1" status --json | json "$2"; }
 
-# Of one peer: a document, whole, and none; the link to another member, and its role; the log; places with rivals.
+# keep_nothing NAME: from now on the log goes as soon as all members have stored it.
+keep_nothing ()
+{
+    printf 'history = 0\n' >"$work/$1/saker.conf"
+    kill -HUP "${pids[$1]}"
+}
+
+# Of one peer: a document, whole, and none; what is at its /n; whether a device runs twice; the changes in each
+# log; whether they are empty; the link to another member, and its role; places with rivals.
 shows () { [ "$(on "$1" get "$2" --raw 2>/dev/null)" = "$3" ]; }
 lacks () { ! on "$1" get "$2" >/dev/null 2>&1; }
 link_is () { [ "$(on "$1" peers --json | json "[p['link'] for p in j if p['name'] == '$2'][0]")" = "$3" ]; }
 role_is () { [ "$(on "$1" peers --json | json "[p['role'] for p in j if p['name'] == '$2'][0]")" = "$3" ]; }
+has_n () { [ "$(on "$1" get "$2" /n 2>/dev/null)" = "$3" ]; }
+runs_twice () { on "$1" status --json | json "j['twin']['what']" 2>/dev/null | grep -q "device $2 runs twice"; }
+log_is () { [ "$(on "$1" gc --plan --json | json "[l['changes'] for l in j['logs']]")" = "$2" ]; }
 log_is_empty () { [ "$(on "$1" status --json | json "j['log']['bytes']")" = 0 ]; }
 rivals () { on "$1" conflicts shots --json | python3 -c 'import json, sys; print (sum (1 for line in sys.stdin))'; }
 

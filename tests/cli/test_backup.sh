@@ -114,16 +114,14 @@ same "the settings" "$(ls "$work/fresh" | grep -c '^device.key$')" 1
 
 # ---- the old machine is switched on again: both keep their data, and a person is told
 
-told () { on "$1" status --json | json "j['twin']['what']" 2>/dev/null | grep -q 'device anna runs twice'; }
-has () { [ "$(on "$1" get "$2" /n 2>/dev/null)" = "$3" ]; }
 start anna --seed "${addresses[bob]}"
 works "the old one writes" on anna set shots/old /n 9
 works "the restored one writes" on fresh set shots/restored /n 10
-until_true "the old one tells" told anna
-until_true "the restored one tells" told fresh
+until_true "the old one tells" runs_twice anna anna
+until_true "the restored one tells" runs_twice fresh anna
 for peer in anna fresh bob; do
-    until_true "$peer has what the old one wrote" has "$peer" shots/old 9
-    until_true "$peer has what the restored one wrote" has "$peer" shots/restored 10
+    until_true "$peer has what the old one wrote" has_n "$peer" shots/old 9
+    until_true "$peer has what the restored one wrote" has_n "$peer" shots/restored 10
 done
 until_true "all are equal again" on bob verify
 

@@ -9,8 +9,7 @@ rivals_are () { [ "$(rivals "$1")" = "$2" ]; }
 is_gone () { on "$1" get "$2" >/dev/null 2>&1; [ $? = 3 ]; }
 
 found anna
-printf 'history = 0\n' >"$work/anna/saker.conf"
-kill -HUP "${pids[anna]}"
+keep_nothing anna
 admit bob anna
 admit carol anna
 works "something of all" on bob set shots/a /n 1

@@ -29,8 +29,7 @@ if grep -q '^shots *8 .* history: the next change is of 20' "$work/out"; then ok
 
 # ---- without history it goes by itself
 
-printf 'history = 0\n' >"$work/anna/saker.conf"
-kill -HUP "${pids[anna]}"
+keep_nothing anna
 until_s 20 "the log of anna is empty" 'on anna status --json | json "j[\"log\"][\"bytes\"]" | grep -qx 0'
 same "bob keeps his" "$(on bob gc --json | json "j['cut'], j['logs'][0]['changes']")" "(0, 8)"
 prints "what was written stays" 8 on anna get shots/sc010 /n

@@ -1545,8 +1545,11 @@ bool sim_oracle_logs_empty (void)
             return true; /* it may never report again */
         }
     }
-    if (sim_faults_no_pub () || is_lost_for_good ()) {
+    if (sim_faults_no_pub ()) {
         return true; /* what counts is told by beats */
+    }
+    if (is_lost_for_good ()) {
+        return true; /* whom the others wait for can never tell that it has it */
     }
     for (int i = 0; i < sim.peers_count; i++) {
         const skr_replica_t *replica =
