@@ -47,6 +47,8 @@ static const struct {
     [SKR_DOUBT_UNDONE] = {"undone",
                           "changes of this device were taken back, until what they depend "
                           "on is here again"},
+    [SKR_DOUBT_VOUCHED] = {"vouched", "this device issues again what another had written when its "
+                                      "right was taken here, and a fence made void"},
 };
 
 const char *skr_doubt_text (skr_doubt_t why)
@@ -118,7 +120,8 @@ static saker_err_t note_earlier (skr_replica_t *self, skr_doubt_t why)
     skr_span_t known;
     saker_err_t error =
         skr_store_get (self->store, SKR_GROUP, SKR_META, skr_span_text (EARLIER_KEY), &known);
-    bool alone = why == SKR_DOUBT_CLOSED || why == SKR_DOUBT_FENCED || why == SKR_DOUBT_UNDONE;
+    bool alone = why == SKR_DOUBT_CLOSED || why == SKR_DOUBT_FENCED || why == SKR_DOUBT_UNDONE
+                 || why == SKR_DOUBT_VOUCHED;
     skr_buf_append (&record, self->writer.bytes, alone ? sizeof self->writer.bytes : 0);
     if (error == SAKER_OK && alone) {
         size_t most = (size_t) (EARLIER_MAX - 1) * sizeof self->writer.bytes;

@@ -30,7 +30,8 @@ typedef enum skr_doubt_t {
     SKR_DOUBT_TWIN,     /* another process runs with our key and writer */
     SKR_DOUBT_CLOSED,   /* a right was taken and given back: the writer stays closed */
     SKR_DOUBT_FENCED,   /* a fence closed the writer: this is the device's return */
-    SKR_DOUBT_UNDONE, /* changes of it wait for others that were taken back: their seqs are used */
+    SKR_DOUBT_UNDONE,  /* changes of it wait for others that were taken back: their seqs are used */
+    SKR_DOUBT_VOUCHED, /* what another wrote is issued again here (reissue.h) */
     SKR_DOUBTS
 } skr_doubt_t;
 

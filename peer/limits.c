@@ -59,9 +59,11 @@ bool skr_role_takes_stating (const skr_role_statement_t *role)
 }
 
 /* Did another ROLE give back at least `role`: one that saw the loss; or, when that left a right to
-   read in the whole mesh, one of this collection alone? */
+   read in the whole mesh, one of this collection alone? With `fence`: one that the fence knew of.
+ */
 static bool given_back (const skr_roster_t *self, const skr_role_statement_t *loss,
-                        const skr_id_t *collection, skr_role_t role)
+                        const skr_id_t *collection, skr_role_t role,
+                        const skr_role_statement_t *fence)
 {
     for (size_t i = 0; i < self->roles_count; i++) {
         const skr_role_statement_t *other = &self->roles[i];
@@ -70,7 +72,8 @@ static bool given_back (const skr_roster_t *self, const skr_role_statement_t *lo
         bool here = skr_id_is_zero (&loss->collection) && loss->role >= SKR_ROLE_READ
                     && !skr_id_is_zero (collection)
                     && skr_id_equal (&other->collection, collection);
-        if (other->counts && !other->fence && other->role >= role
+        bool known = !fence || skr_has_dot (fence->seen, fence->seen_count, &other->stamp.dot);
+        if (other->counts && !other->fence && other->role >= role && known
             && skr_same_device (other->device, loss->device) && (same || here)) {
             return true;
         }
@@ -85,7 +88,7 @@ uint64_t skr_role_limit (const skr_roster_t *self, const skr_role_statement_t *r
     if (!skr_writer_saw (writer, role)) {
         return skr_role_cutoff (role, collection, &writer->writer);
     }
-    return role->fence || given_back (self, role, collection, needed) ? UINT64_MAX : 0;
+    return role->fence || given_back (self, role, collection, needed, NULL) ? UINT64_MAX : 0;
 }
 
 uint64_t skr_roster_own_limit (const skr_roster_t *self, const skr_writer_t *writer)
@@ -344,6 +347,39 @@ bool skr_roster_fence_closes (const skr_roster_t *self, const skr_id_t *writer_i
         }
     }
     return fenced;
+}
+
+/* Is there a fence that makes this change void, and was the right not given back before it? */
+static bool fenced_since (const skr_roster_t *self, const skr_role_statement_t *loss,
+                          const skr_writer_t *writer, const skr_id_t *collection, uint64_t seq)
+{
+    for (size_t i = 0; i < self->roles_count; i++) {
+        const skr_role_statement_t *fence = &self->roles[i];
+        if (fence->counts && fence->fence && skr_same_device (fence->device, writer->device)
+            && seq > skr_role_limit (self, fence, writer, collection, SKR_ROLE_WRITE)
+            && !given_back (self, loss, collection, SKR_ROLE_WRITE, fence)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const skr_member_t *skr_roster_voucher (const skr_roster_t *self, const skr_id_t *writer_id,
+                                        const skr_id_t *collection, uint64_t seq)
+{
+    const skr_writer_t *writer = skr_roster_writer (self, writer_id);
+    const skr_role_statement_t *by = NULL;
+    bool fenced = writer && skr_roster_fence_closes (self, writer_id, collection, seq);
+    for (size_t i = 0; i < self->roles_count && fenced; i++) {
+        const skr_role_statement_t *loss = &self->roles[i];
+        if (!loss->fence && skr_same_device (loss->device, writer->device)
+            && takes_writing (loss, collection) && !skr_writer_saw (writer, loss)
+            && (!by || skr_dot_compare (&loss->stamp.dot, &by->stamp.dot) < 0)
+            && fenced_since (self, loss, writer, collection, seq)) {
+            by = loss; /* that it lets the change stand: fences alone close it */
+        }
+    }
+    return by ? skr_roster_by_writer (self, &by->stamp.dot.writer) : NULL;
 }
 
 uint64_t skr_roster_closings (const skr_roster_t *self)

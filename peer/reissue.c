@@ -24,6 +24,7 @@ typedef struct reissuing_t {
     lost_t **index; /* the same by collection, writer, seq */
     uint64_t issued;
     bool taken_over; /* a branch that another store wrote */
+    bool vouched;    /* some is of a device whose right this one took */
     skr_buf_t clear;
 } reissuing_t;
 
@@ -85,22 +86,35 @@ static saker_err_t is_branch_due (skr_replica_t *self, const skr_change_t *chang
     return SAKER_OK;
 }
 
+saker_err_t skr_reissue_is_ours (skr_replica_t *self, const skr_id_t *writer,
+                                 const skr_id_t *collection, uint64_t seq, bool *ours)
+{
+    const skr_member_t *voucher = skr_roster_voucher (self->roster, writer, collection, seq);
+    if (voucher) {
+        *ours = memcmp (voucher->device, skr_device_key (self->device), SKR_DEVICE_KEY_BYTES) == 0;
+        return SAKER_OK;
+    }
+    SKR_TRY (skr_incarnation_earlier (self, writer, ours));
+    *ours &= skr_roster_fence_closes (self->roster, writer, collection, seq);
+    return SAKER_OK;
+}
+
 /* What a right that was taken made void is not ours to say again. */
 static saker_err_t collect (skr_span_t key, skr_span_t value, void *argument)
 {
     reissuing_t *self = argument;
     skr_change_t change;
-    bool earlier, due;
+    bool ours, due;
     (void) key;
     if (value.size == 0) {
         return SAKER_OK; /* it was */
     }
     SKR_TRY (skr_change_parse (&change, value));
-    SKR_TRY (skr_incarnation_earlier (self->replica, &change.writer, &earlier));
+    SKR_TRY (
+        skr_reissue_is_ours (self->replica, &change.writer, &change.collection, change.seq, &ours));
     SKR_TRY (is_branch_due (self->replica, &change, &due));
-    due |= earlier
-           && skr_roster_fence_closes (self->replica->roster, &change.writer, &change.collection,
-                                       change.seq);
+    self->vouched |= ours && !skr_replica_is_own (self->replica, &change.writer);
+    due |= ours;
     return due && may_write (self->replica, &change.collection) ? add_lost (self, &change)
                                                                 : SAKER_OK;
 }
@@ -289,7 +303,8 @@ static saker_err_t collect_and_issue (reissuing_t *self, bool fenced)
     }
     SKR_TRY (skr_store_scan (self->replica->store, SKR_GROUP, SKR_VOID, all, all, collect, self));
     if (self->count > 0 && !fenced) {
-        SKR_TRY (skr_incarnation_renew (self->replica, SKR_DOUBT_FORK));
+        SKR_TRY (skr_incarnation_renew (self->replica,
+                                        self->vouched ? SKR_DOUBT_VOUCHED : SKR_DOUBT_FORK));
     }
     return issue_all (self);
 }
@@ -299,9 +314,11 @@ static saker_err_t end (reissuing_t *self, saker_err_t error)
     if (error == SAKER_OK && self->issued > 0) {
         skr_log (
             self->replica->world, SKR_LOG_WARNING,
-            "%llu changes that this device wrote, and that became void, are issued again; what "
-            "others wrote since is kept beside them: see saker conflicts",
-            (unsigned long long) self->issued);
+            "%llu changes that %s, and that became void, are issued again; what others wrote since "
+            "is kept beside them: see saker conflicts",
+            (unsigned long long) self->issued,
+            self->vouched ? "were here when this device took the right to write from another"
+                          : "this device wrote");
     }
     free (self->index);
     free (self->list);
@@ -315,8 +332,7 @@ saker_err_t skr_return (skr_replica_t *self)
     reissuing_t reissuing = {.replica = self};
     const skr_member_t *own = skr_replica_self (self);
     bool fenced = skr_roster_writer_is_fenced (self->roster, &self->writer);
-    if (self->returning || !own || own->role == SKR_ROLE_NONE
-        || (!fenced && !skr_roster_forks (self->roster))) {
+    if (self->returning || !own || own->role == SKR_ROLE_NONE) {
         return SAKER_OK;
     }
     self->returning = true; /* the roster changes of it are enforced within it */

@@ -184,6 +184,11 @@ const skr_member_t *skr_roster_fenced (const skr_roster_t *self);
 bool skr_roster_writer_is_fenced (const skr_roster_t *self, const skr_id_t *writer);
 bool skr_roster_fence_closes (const skr_roster_t *self, const skr_id_t *writer,
                               const skr_id_t *collection, uint64_t seq);
+/* Of a change that fences alone make void, while its device had lost the right to write by a ROLE
+   that lets it stand: the admin who stated that, and so vouched for it. Issuing it again is not up
+   to the device, which may not write, but to the admin. NULL otherwise. */
+const skr_member_t *skr_roster_voucher (const skr_roster_t *self, const skr_id_t *writer,
+                                        const skr_id_t *collection, uint64_t seq);
 /* How many forks were settled. */
 size_t skr_roster_forks (const skr_roster_t *self);
 /* From which seq on a writer had two branches in a collection; 0: it is not known to. */

@@ -33,8 +33,8 @@ typedef enum skr_table_t {
     SKR_INVITATIONS,  /* ticket public key 32 -> CBOR, see ticket.h */
     SKR_ADDRESSES,    /* device key 32 -> last known address */
     SKR_ASIDE,        /* table u8, key -> a damaged record, as it was */
-    SKR_VOID,         /* collection id 16, writer id 16, seq u64 -> our own change, taken back; or
-                         nothing: it was issued again */
+    SKR_VOID,         /* collection id 16, writer id 16, seq u64 -> change that was taken back, our
+                         own or ours to issue again; or nothing: it was */
     SKR_CONFLICTS,    /* see conflicts.h */
     SKR_HISTORY,      /* see history.h */
     SKR_TABLES

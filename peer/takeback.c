@@ -222,7 +222,7 @@ static saker_err_t redo_change (takeback_t *self, uint64_t position, const skr_c
     return advance (self, position, change);
 }
 
-/* ---- our own changes */
+/* ---- what is issued again */
 
 void skr_void_key (const skr_id_t *collection, const skr_id_t *writer, uint64_t seq,
                    uint8_t key[SKR_VOID_KEY_BYTES])
@@ -232,13 +232,19 @@ void skr_void_key (const skr_id_t *collection, const skr_id_t *writer, uint64_t 
     skr_put_u64 (key + 32, seq);
 }
 
-/* Ours are kept: the device may be let in again, and its user wants to know what became of them.
-   What was issued again, and came back from who had it still, is not. */
+/* Ours are kept: the device may be let in again, and its user wants to know what became of them;
+   and those of others that are ours to issue again. What was issued again, and came back from who
+   had it still, is not. */
 static saker_err_t keep_own (const takeback_t *self, const skr_change_t *change)
 {
     uint8_t key[SKR_VOID_KEY_BYTES];
     skr_span_t known;
-    if (!skr_replica_is_own (self->replica, &change->writer)) {
+    bool ours = skr_replica_is_own (self->replica, &change->writer);
+    if (!ours) {
+        SKR_TRY (skr_reissue_is_ours (self->replica, &change->writer, &change->collection,
+                                      change->seq, &ours));
+    }
+    if (!ours) {
         return SAKER_OK;
     }
     skr_void_key (&change->collection, &change->writer, change->seq, key);

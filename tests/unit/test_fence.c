@@ -235,6 +235,86 @@ static void a_right_that_was_taken_stays_taken (void)
     tear_down ();
 }
 
+/* One admin fences B, the other takes its right to write and had more of it. */
+static void fence_and_take (void)
+{
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_OK (write_op (four.pair.a, SKR_INTENT_SET, "d", 5, "a1", NULL));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 2, "b2", NULL));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_SET, "d", 7, "b3", NULL));
+    CHECK_OK (meet (four.pair.b, four.fourth));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 4, "b4", NULL));
+    CHECK_OK (write_op (four.pair.a, SKR_INTENT_SET, "d", 6, "a2", NULL));
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK_OK (pair_role (four.fourth, four.pair.b, SKR_ROLE_READ));
+}
+
+/* What the second had stands, once; and what it had not does not. */
+static void check_taken (void)
+{
+    CHECK_OK (meet (four.pair.a, four.fourth));
+    CHECK_OK (meet (four.fourth, four.pair.b));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_OK (meet (four.third, four.pair.b));
+    CHECK_INT (show (four.pair.a, "c").value, 3);
+    CHECK_INT (show (four.pair.a, "d").value, 6); /* written later */
+    CHECK_INT (show (four.pair.a, "d").others, 7);
+    CHECK (same (four.pair.a, four.fourth) && same (four.fourth, four.pair.b));
+    CHECK (same (four.third, four.pair.b));
+    CHECK_INT (skr_replica_renewal (four.fourth)->why, SKR_DOUBT_VOUCHED);
+}
+
+static void the_admin_issues_what_it_had (void)
+{
+    CHECK (set_up ());
+    fence_and_take ();
+    CHECK_OK (meet (four.pair.a, four.pair.b)); /* it issues it all again, in vain */
+    CHECK_INT (show (four.pair.a, "c").value, 7);
+    check_taken ();
+
+    /* a right that is given back does not bring it a second time; nor does one more fence */
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_WRITE));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 10, "b5", NULL));
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_OK (meet (four.pair.a, four.fourth));
+    CHECK_INT (show (four.fourth, "c").value, 13);
+    CHECK (same (four.pair.a, four.fourth) && same (four.pair.a, four.pair.b));
+    tear_down ();
+}
+
+static void the_device_hears_of_both_at_once (void)
+{
+    CHECK (set_up ());
+    fence_and_take ();
+    CHECK_OK (give (four.pair.a, four.fourth));
+    CHECK_OK (give (four.fourth, four.pair.b));
+    CHECK_INT (show (four.pair.b, "c").value, 3);
+    check_taken ();
+    tear_down ();
+}
+
+/* A right that was given back before the fence is the device's own again. */
+static void what_was_taken_before_is_not_vouched_for (void)
+{
+    CHECK (set_up ());
+    CHECK_OK (write_op (four.pair.b, SKR_INTENT_INCR, "c", 1, "b1", NULL));
+    CHECK_OK (meet (four.pair.b, four.fourth));
+    CHECK_OK (pair_role (four.fourth, four.pair.b, SKR_ROLE_READ));
+    CHECK_OK (pair_sync (four.fourth, four.pair.a, &roster)); /* and not the change */
+    CHECK_OK (pair_role (four.pair.a, four.pair.b, SKR_ROLE_WRITE));
+    CHECK_OK (fence (four.pair.a, four.pair.b));
+    CHECK_OK (meet (four.pair.a, four.pair.b));
+    CHECK_INT (show (four.pair.a, "c").value, 1);
+    CHECK_OK (meet (four.pair.b, four.fourth));
+    CHECK_INT (show (four.fourth, "c").value, 1);
+    CHECK_INT (skr_replica_renewal (four.fourth)->why, SKR_DOUBT_NONE);
+    CHECK (same (four.pair.b, four.fourth));
+    tear_down ();
+}
+
 /* Each store of a device that was copied would issue what both have. */
 static void a_copy_issues_nothing_of_before (void)
 {
@@ -380,6 +460,9 @@ int main (int argc, char **argv)
     RUN (void_changes_that_spread_count_once);
     RUN (two_fences);
     RUN (a_right_that_was_taken_stays_taken);
+    RUN (the_admin_issues_what_it_had);
+    RUN (the_device_hears_of_both_at_once);
+    RUN (what_was_taken_before_is_not_vouched_for);
     RUN (a_copy_issues_nothing_of_before);
     RUN (what_came_again_comes_once);
     RUN (it_lasts);
