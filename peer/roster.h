@@ -26,7 +26,7 @@
                 change of this hash, up to `upto` (zeros: none)
 
      seen    = [* [writer, seq, index]]: dots of the statements about the same device that this one
-               knows, and so supersedes: those alone that no other of them supersedes
+               knows, and so supersedes: of all of them, up to SKR_SEEN_MAX
      cutoffs = [* [collection id, writer, seq]], ascending: in the collections from `from` to `to`,
                what the writers of the device did above that seq, or above 0 where nothing stands,
                is void
@@ -200,7 +200,7 @@ bool skr_roster_adopts (const skr_roster_t *self, const skr_id_t *collection,
                         const skr_id_t *writer, uint64_t seq, const uint8_t hash[SKR_HASH_BYTES]);
 /* Changes whenever some writer's limit may have. */
 uint64_t skr_roster_closings (const skr_roster_t *self);
-/* The statements about a device that no other supersedes, as `seen` (encoded): of `collection`, or
+/* The statements about a device, as `seen` (encoded): of `collection`, or
    with NULL all that may have closed its writers, fences too. */
 void skr_roster_seen (const skr_roster_t *self, const uint8_t device[32],
                       const skr_id_t *collection, skr_buf_t *seen);
