@@ -136,14 +136,17 @@ static size_t status (void *context, skr_buf_t *pairs)
     count += put_count (pairs, "/door/cut", self->guard.cut);
     count += put_count (pairs, "/live/frames_in", stats->frames_in);
     count += put_count (pairs, "/live/frames_out", stats->frames_out);
+    count += put_count (pairs, "/live/bytes_in", stats->frame_bytes);
     count += put_count (pairs, "/live/bad_frames", stats->bad_frames);
     count += put_count (pairs, "/beats/in", stats->beats_in);
     count += put_count (pairs, "/beats/out", stats->beats_out);
     count += put_count (pairs, "/beats/passed_on", stats->beats_passed);
+    count += put_count (pairs, "/router/bytes_in", stats->request_bytes);
     count += put_count (pairs, "/router/strange", stats->strange_frames);
     count += put_count (pairs, "/router/bad_requests", skr_answerer_bad_requests (self->answerer));
     count += put_count (pairs, "/router/unsent", stats->unsent);
     count += put_count (pairs, "/sessions/requests", sessions.requests);
+    count += put_count (pairs, "/sessions/bytes_in", stats->answer_bytes);
     count += put_count (pairs, "/sessions/timeouts", sessions.timeouts);
     count += put_count (pairs, "/sessions/bad_answers", sessions.bad_answers);
     count += put_count (pairs, "/sessions/changes", sessions.changes);

@@ -201,6 +201,7 @@ static void on_request (skr_node_t *self, skr_span_t routing, const char *user_i
     skr_buf_t answer = {0};
     skr_said_t said = {0};
     bool held = false;
+    self->stats.request_bytes += body.size;
     /* design 7: ZAP runs only at the handshake, so membership is looked at for each message */
     if (!skr_zap_asker (user_id, skr_replica_roster (self->replica), &asker, ticket)) {
         self->stats.strange_frames++;
@@ -259,6 +260,7 @@ static void send_local (void *context, skr_span_t client, skr_span_t answer)
 static void on_answer (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
 {
     (void) routing, (void) user_id;
+    self->stats.answer_bytes += body.size;
     skr_node_fail_group (self,
                          skr_session_answer (self->taking->session, body, skr_node_now (self)));
 }
@@ -269,6 +271,7 @@ static void on_frame (skr_node_t *self, skr_span_t routing, const char *user_id,
     bool bad = false;
     (void) routing, (void) user_id;
     self->stats.frames_in++;
+    self->stats.frame_bytes += body.size;
     uint8_t kind = body.size ? body.data[0] : 0;
     skr_span_t rest = skr_span (body.data + 1, body.size ? body.size - 1 : 0);
     uint64_t mono_ms = skr_node_now (self);

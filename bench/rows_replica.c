@@ -1,0 +1,200 @@
+/* Replicas without network or disk (their stores lie in /dev/shm): what a change costs to make,
+   sign, seal, and to parse, check and apply at another one. */
+
+#include "bench/bench.h"
+#include "bench/machines.h"
+#include "crdt/path.h"
+#include "peer/replica.h"
+#include "tests/lib/pair.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP 1000
+#define SINGLE_CHANGES 20000
+#define GROUPED_OPS 500000
+#define REPLICAS 10
+#define UPDATES 10000
+#define KEYS 1000
+
+static void must (saker_err_t error, const char *what)
+{
+    if (error != SAKER_OK) {
+        bench_info ("%s: %s", what, skr_error ());
+        exit (1);
+    }
+}
+
+/* ---- changes, made by one, kept to be offered to others */
+
+typedef struct made_t {
+    skr_buf_t bytes; /* byte strings of CBOR */
+    size_t count;
+} made_t;
+
+static void keep_change (const skr_id_t *collection, skr_span_t change, void *argument)
+{
+    made_t *made = argument;
+    (void) collection;
+    skr_cbor_put_bytes (&made->bytes, change.data, change.size);
+    made->count++;
+}
+
+/* `ops` settings of "/n", of `documents` documents in turn. */
+static void write_change (skr_replica_t *replica, size_t first, size_t ops, size_t documents)
+{
+    static char names[GROUP][16];
+    static skr_intent_t intents[GROUP];
+    static uint8_t values[GROUP][8];
+    saker_receipt_t receipt;
+    skr_buf_t path = {0};
+    must (skr_path_from_pointer (&path, "/n"), "path");
+    for (size_t i = 0; i < ops; i++) {
+        skr_buf_t value = {0};
+        int size = snprintf (names[i], sizeof names[i], "d%zu", (first + i) % documents);
+        skr_cbor_put_int (&value, (int64_t) ((first + i) & 0xffffff));
+        memcpy (values[i], value.data, value.size);
+        intents[i] = (skr_intent_t){.kind = SKR_INTENT_SET,
+                                    .document = skr_span (names[i], (size_t) size),
+                                    .path = skr_span_of (&path),
+                                    .value = skr_span (values[i], value.size)};
+        skr_buf_free (&value);
+    }
+    const skr_local_t local = {.collection = "bench", .intents = intents, .count = ops};
+    must (skr_replica_write (replica, &local, &receipt), "write");
+    skr_buf_free (&path);
+}
+
+/* Writes `ops` operations, `per_change` a change, GROUP a commit. */
+static void write_all (skr_replica_t *replica, size_t ops, size_t per_change, size_t documents,
+                       made_t *made)
+{
+    for (size_t done = 0; done < ops;) {
+        must (skr_replica_begin (replica), "begin");
+        for (size_t end = done + GROUP; done < end; done += per_change) {
+            write_change (replica, done, per_change, documents);
+        }
+        must (skr_replica_commit (replica), "commit");
+        skr_replica_made (replica, keep_change, made);
+    }
+}
+
+static void offer_all (skr_replica_t *replica, const made_t *made, size_t per_commit)
+{
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, skr_span_of (&made->bytes));
+    for (size_t i = 0; i < made->count;) {
+        must (skr_replica_begin (replica), "begin");
+        for (size_t end = i + per_commit; i < made->count && i < end; i++) {
+            skr_outcome_t outcome;
+            must (skr_replica_offer (replica, skr_cbor_get_bytes (&cbor), &outcome), "offer");
+            if (outcome != SKR_APPLIED) {
+                bench_info ("a change was not applied");
+                exit (1);
+            }
+        }
+        must (skr_replica_commit (replica), "commit");
+    }
+}
+
+/* Where all that is made in memory lies. */
+static void open_pair (pair_t *pair)
+{
+    setenv ("TMPDIR", "/dev/shm", 1);
+    if (!pair_open (pair)) {
+        exit (1);
+    }
+}
+
+/* ---- rows */
+
+static void apply_some (const char *what, size_t ops, size_t per_change, double limit)
+{
+    char figure[64];
+    pair_t pair;
+    made_t made = {.count = 0};
+    open_pair (&pair);
+    uint64_t start_us = bench_now_us ();
+    write_all (pair.a, ops, per_change, 10000, &made);
+    uint64_t middle_us = bench_now_us ();
+    offer_all (pair.b, &made, GROUP / per_change);
+    uint64_t end_us = bench_now_us ();
+    snprintf (figure, sizeof figure, "%s: made and applied", what);
+    bench_print (figure, (double) ops / (double) (end_us - start_us) * 1e6, "updates/s",
+                 "signatures made and checked", limit);
+    snprintf (figure, sizeof figure, "%s: made, signed, sealed", what);
+    bench_print (figure, (double) ops / (double) (middle_us - start_us) * 1e6, "updates/s", NULL,
+                 0);
+    snprintf (figure, sizeof figure, "%s: checked, opened, applied", what);
+    bench_print (figure, (double) ops / (double) (end_us - middle_us) * 1e6, "updates/s", NULL, 0);
+    skr_buf_free (&made.bytes);
+    pair_close (&pair);
+}
+
+static void row_apply (void)
+{
+    double limit = 1e6 / bench_sign_verify_us ();
+    apply_some ("one update a change", SINGLE_CHANGES, 1, limit);
+    apply_some ("1,000 updates a change", GROUPED_OPS, GROUP, limit);
+}
+
+static void row_merge (void)
+{
+    static made_t made[REPLICAS];
+    skr_replica_t *replicas[REPLICAS];
+    char store[REPLICAS][128];
+    pair_t pair;
+    skr_id_t id;
+    open_pair (&pair);
+    replicas[0] = pair.a;
+    replicas[1] = pair.b;
+    for (size_t i = 2; i < REPLICAS; i++) {
+        snprintf (store[i], sizeof store[i], "%s/%zu", pair.folder, i);
+        if (!pair_adopt (pair.a, store[i], "one more", SKR_ROLE_WRITE, &replicas[i])) {
+            exit (1);
+        }
+    }
+    static const skr_id_t roster;
+    for (size_t i = 1; i < REPLICAS; i++) {
+        must (pair_sync (pair.a, replicas[i], &roster), "roster");
+    }
+    for (size_t i = 0; i < REPLICAS; i++) {
+        write_all (replicas[i], UPDATES, GROUP, KEYS, &made[i]);
+    }
+    uint64_t start_us = bench_now_us ();
+    for (size_t i = 0; i < REPLICAS; i++) {
+        for (size_t k = 0; k < REPLICAS; k++) {
+            if (k != i) {
+                offer_all (replicas[i], &made[k], UPDATES / GROUP);
+            }
+        }
+    }
+    double elapsed_ms = (double) (bench_now_us () - start_us) / 1000;
+    skr_replica_collection_id (pair.a, "bench", &id);
+    for (size_t i = 1; i < REPLICAS; i++) {
+        if (!skr_fingerprint_equal (&skr_replica_collection (replicas[i], &id)->fingerprint,
+                                    &skr_replica_collection (pair.a, &id)->fingerprint)) {
+            bench_info ("two replicas differ");
+            exit (1);
+        }
+    }
+    bench_print ("10 replicas, 10,000 updates each of 1,000 keys: merged", elapsed_ms, "ms", NULL,
+                 0);
+    bench_print ("updates applied a second",
+                 (double) REPLICAS * (REPLICAS - 1) * UPDATES / elapsed_ms * 1000, "updates/s",
+                 NULL, 0);
+    for (size_t i = 0; i < REPLICAS; i++) {
+        skr_buf_free (&made[i].bytes);
+    }
+    for (size_t i = 2; i < REPLICAS; i++) {
+        skr_replica_close (&replicas[i]);
+    }
+    pair_close (&pair);
+}
+
+const bench_row_t bench_replica_rows[] = {
+    {"apply", "updates made at one replica and applied at another, in memory", row_apply},
+    {"merge", "ten replicas with updates of the same keys, in memory", row_merge},
+    {0},
+};
