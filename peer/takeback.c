@@ -352,9 +352,24 @@ static saker_err_t move_epoch (skr_replica_t *self)
                           skr_span (self->epoch.bytes, sizeof self->epoch.bytes));
 }
 
+/* After a snapshot the log is in the order of its sender: where our own last change stands in it
+   does not tell what we had seen then. What was not named as seen so far is so still. */
+static saker_err_t place_own (const takeback_t *self, uint64_t before)
+{
+    const skr_chain_t *own = skr_held_chain (self->held, &self->replica->writer);
+    if (!own || own->position <= before) {
+        return SAKER_OK;
+    }
+    skr_chain_t chain = *own;
+    chain.position = before;
+    return skr_holdings_retreat (self->replica, self->held, &chain);
+}
+
 static saker_err_t undo_and_redo (takeback_t *self)
 {
     uint64_t first, upon;
+    const skr_chain_t *own = skr_held_chain (self->held, &self->replica->writer);
+    uint64_t before = own ? own->position : 0;
     SKR_TRY (skr_log_base (self->replica->store, SKR_GROUP, self->held->live.no,
                            &self->held->live.clock, &self->base));
     SKR_TRY (first_void (self, &first));
@@ -372,6 +387,7 @@ static saker_err_t undo_and_redo (takeback_t *self)
     for (size_t i = 0; i < self->count; i++) {
         SKR_TRY (redo_or_drop (self, self->positions[i]));
     }
+    SKR_TRY (place_own (self, before));
     return move_epoch (self->replica);
 }
 

@@ -364,6 +364,65 @@ static void names_what_it_brought (void)
     close_trio (&trio);
 }
 
+static saker_err_t write_alone (skr_replica_t *replica, const char *document)
+{
+    SKR_TRY (skr_replica_begin (replica));
+    SKR_TRY (write_one (replica, SKR_INTENT_SET, document, "/a", 1));
+    return skr_replica_commit (replica);
+}
+
+/* What the change that the replica made last names of a writer as seen. */
+static uint64_t named (skr_replica_t *replica, const skr_id_t *id, const skr_id_t *writer)
+{
+    uint64_t seq = UINT64_MAX;
+    skr_clock_t had = {0}, deps = {0};
+    skr_buf_t changes = {0};
+    skr_change_t change;
+    skr_cbor_t cbor;
+    size_t count;
+    bool more;
+    const skr_id_t *own = skr_replica_writer (replica);
+    if (skr_clock_copy (&had, &skr_replica_collection (replica, id)->clock) == SAKER_OK
+        && skr_clock_set (&had, own, skr_clock_get (&had, own) - 1) == SAKER_OK
+        && skr_replica_pull (replica, id, &had, 1 << 20, &changes, &count, &more) == SAKER_OK) {
+        skr_cbor_open (&cbor, skr_span_of (&changes));
+        if (skr_change_parse (&change, skr_cbor_get_bytes (&cbor)) == SAKER_OK
+            && skr_change_deps (&change, &deps) == SAKER_OK) {
+            seq = skr_clock_get (&deps, writer);
+        }
+    }
+    skr_clock_free (&had);
+    skr_clock_free (&deps);
+    skr_buf_free (&changes);
+    return seq;
+}
+
+/* Also when some of what it brought is taken back before that change is made: its log is in the
+   order of its sender, who applied our change after others that we had not seen. */
+static void names_it_after_a_fence (void)
+{
+    trio_t trio;
+    CHECK (open_trio (&trio));
+    skr_id_t writer = *skr_replica_writer (trio.pair.b);
+    CHECK_OK (write_alone (trio.pair.b, "b1"));
+    CHECK_OK (pair_sync (trio.pair.b, trio.pair.a, &trio.id));
+    CHECK_OK (write_alone (trio.pair.b, "b2"));
+    CHECK_OK (write_alone (trio.c, "c1"));
+    CHECK_OK (pair_sync (trio.c, trio.pair.b, &trio.id));
+    CHECK_OK (make_file (trio.pair.b, &trio));
+    CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
+    CHECK_OK (skr_replica_begin (trio.pair.a));
+    CHECK_OK (skr_replica_fence (trio.pair.a, skr_device_key (skr_replica_device (trio.pair.b))));
+    CHECK_OK (skr_replica_commit (trio.pair.a));
+    CHECK_OK (pair_sync (trio.pair.a, trio.c, &roster_id));
+    CHECK_INT (skr_clock_get (&skr_replica_collection (trio.c, &trio.id)->clock, &writer), 1);
+    CHECK_OK (write_alone (trio.c, "c2"));
+    CHECK_INT (named (trio.c, &trio.id, &writer), 1);
+    CHECK_OK (write_alone (trio.c, "c3"));
+    CHECK_INT (named (trio.c, &trio.id, &writer), 0);
+    close_trio (&trio);
+}
+
 /* ---- what is not taken */
 
 /* A flip may hit the undo, which nothing vouches for but the hash of the file: then it is taken. */
@@ -787,6 +846,7 @@ int main (int argc, char **argv)
     RUN (takes_into_nothing);
     RUN (keeps_what_is_beyond);
     RUN (names_what_it_brought);
+    RUN (names_it_after_a_fence);
     RUN (refuses_flipped_files);
     RUN (refuses_other_files);
     RUN (refuses_lies);
