@@ -40,7 +40,7 @@ double bench_quantile (double *samples, size_t count, double part)
 /* ---- LMDB */
 
 typedef struct table_t {
-    char path[4096];
+    char path[4096], lock[4096];
     MDB_env *env;
     MDB_dbi dbi;
 } table_t;
@@ -49,7 +49,8 @@ static int open_table (table_t *self, const char *folder)
 {
     MDB_txn *txn;
     memset (self, 0, sizeof *self);
-    snprintf (self->path, sizeof self->path - 8, "%s/limit.mdb", folder);
+    snprintf (self->path, sizeof self->path, "%s/limit.mdb", folder);
+    snprintf (self->lock, sizeof self->lock, "%s/limit.mdb-lock", folder);
     return mdb_env_create (&self->env) || mdb_env_set_maxdbs (self->env, 1)
            || mdb_env_set_mapsize (self->env, (size_t) 8 << 30)
            || mdb_env_open (self->env, self->path, MDB_NOSUBDIR, 0600)
@@ -63,8 +64,7 @@ static void close_table (table_t *self)
         mdb_env_close (self->env);
     }
     unlink (self->path);
-    strcat (self->path, "-lock");
-    unlink (self->path);
+    unlink (self->lock);
 }
 
 /* Records `first` and on, in one durable commit. */

@@ -4,24 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-skr_span_t skr_span (const void *data, size_t size)
-{
-    return (skr_span_t){data, size};
-}
-
 skr_span_t skr_span_text (const char *text)
 {
     return skr_span (text, strlen (text));
-}
-
-skr_span_t skr_span_of (const skr_buf_t *buf)
-{
-    return skr_span (buf->data, buf->size);
-}
-
-bool skr_span_equal (skr_span_t one, skr_span_t other)
-{
-    return one.size == other.size && (!one.size || memcmp (one.data, other.data, one.size) == 0);
 }
 
 int skr_span_compare (skr_span_t one, skr_span_t other)
@@ -37,7 +22,7 @@ bool skr_span_starts (skr_span_t self, skr_span_t prefix)
            && (!prefix.size || memcmp (self.data, prefix.data, prefix.size) == 0);
 }
 
-uint8_t *skr_buf_reserve (skr_buf_t *self, size_t size)
+uint8_t *skr_buf_grow (skr_buf_t *self, size_t size)
 {
     if (self->failed) {
         return NULL;
@@ -57,25 +42,6 @@ uint8_t *skr_buf_reserve (skr_buf_t *self, size_t size)
     self->data = grown;
     self->capacity = capacity;
     return self->data + self->size;
-}
-
-void skr_buf_append (skr_buf_t *self, const void *data, size_t size)
-{
-    uint8_t *room = size ? skr_buf_reserve (self, size) : NULL;
-    if (room) {
-        memcpy (room, data, size);
-        self->size += size;
-    }
-}
-
-void skr_buf_append_span (skr_buf_t *self, skr_span_t span)
-{
-    skr_buf_append (self, span.data, span.size);
-}
-
-void skr_buf_append_byte (skr_buf_t *self, uint8_t byte)
-{
-    skr_buf_append (self, &byte, 1);
 }
 
 void skr_buf_clear (skr_buf_t *self)
@@ -111,38 +77,6 @@ bool skr_id_equal (const skr_id_t *one, const skr_id_t *other)
 bool skr_id_is_zero (const skr_id_t *self)
 {
     return sodium_is_zero (self->bytes, sizeof self->bytes);
-}
-
-void skr_put_u32 (uint8_t *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        at[i] = (uint8_t) (value >> (24 - 8 * i));
-    }
-}
-
-void skr_put_u64 (uint8_t *at, uint64_t value)
-{
-    for (int i = 0; i < 8; i++) {
-        at[i] = (uint8_t) (value >> (56 - 8 * i));
-    }
-}
-
-uint32_t skr_get_u32 (const uint8_t *at)
-{
-    uint32_t value = 0;
-    for (int i = 0; i < 4; i++) {
-        value = value << 8 | at[i];
-    }
-    return value;
-}
-
-uint64_t skr_get_u64 (const uint8_t *at)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++) {
-        value = value << 8 | at[i];
-    }
-    return value;
 }
 
 void skr_hex (char *text, const uint8_t *data, size_t size)

@@ -3,9 +3,11 @@
 #ifndef SKR_CRDT_BYTES_H_INCLUDED
 #define SKR_CRDT_BYTES_H_INCLUDED
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Borrowed bytes. */
 typedef struct skr_span_t {
@@ -25,21 +27,54 @@ typedef struct skr_id_t {
     uint8_t bytes[16];
 } skr_id_t;
 
-skr_span_t skr_span (const void *data, size_t size);
+static inline skr_span_t skr_span (const void *data, size_t size)
+{
+    return (skr_span_t){.data = data, .size = size};
+}
+
+static inline skr_span_t skr_span_of (const skr_buf_t *buf)
+{
+    return skr_span (buf->data, buf->size);
+}
+
+static inline bool skr_span_equal (skr_span_t one, skr_span_t other)
+{
+    return one.size == other.size && (!one.size || memcmp (one.data, other.data, one.size) == 0);
+}
+
 skr_span_t skr_span_text (const char *text);
-skr_span_t skr_span_of (const skr_buf_t *buf);
-bool skr_span_equal (skr_span_t one, skr_span_t other);
 /* Order of memcmp, then of size. */
 int skr_span_compare (skr_span_t one, skr_span_t other);
 bool skr_span_starts (skr_span_t self, skr_span_t prefix);
 
-/* A buf starts as all zeros. */
-void skr_buf_append (skr_buf_t *self, const void *data, size_t size);
-void skr_buf_append_span (skr_buf_t *self, skr_span_t span);
-void skr_buf_append_byte (skr_buf_t *self, uint8_t byte);
+/* A buf starts as all zeros. This is skr_buf_reserve when there is no room. */
+uint8_t *skr_buf_grow (skr_buf_t *self, size_t size);
 /* Makes room for `size` more bytes; NULL when memory is out. The caller writes them, then adds
    them to self->size. */
-uint8_t *skr_buf_reserve (skr_buf_t *self, size_t size);
+static inline uint8_t *skr_buf_reserve (skr_buf_t *self, size_t size)
+{
+    bool there = self->data && !self->failed && self->capacity - self->size >= size;
+    return there ? self->data + self->size : skr_buf_grow (self, size);
+}
+static inline void skr_buf_append (skr_buf_t *self, const void *data, size_t size)
+{
+    uint8_t *room = size ? skr_buf_reserve (self, size) : NULL;
+    if (room) {
+        memcpy (room, data, size);
+        self->size += size;
+    }
+}
+
+static inline void skr_buf_append_span (skr_buf_t *self, skr_span_t span)
+{
+    skr_buf_append (self, span.data, span.size);
+}
+
+static inline void skr_buf_append_byte (skr_buf_t *self, uint8_t byte)
+{
+    skr_buf_append (self, &byte, 1);
+}
+
 /* Empties it and keeps the memory. */
 void skr_buf_clear (skr_buf_t *self);
 /* Frees it and leaves all zeros. */
@@ -53,10 +88,31 @@ bool skr_id_equal (const skr_id_t *one, const skr_id_t *other);
 bool skr_id_is_zero (const skr_id_t *self);
 
 /* Big-endian integers, for keys that sort. */
-void skr_put_u32 (uint8_t *at, uint32_t value);
-void skr_put_u64 (uint8_t *at, uint64_t value);
-uint32_t skr_get_u32 (const uint8_t *at);
-uint64_t skr_get_u64 (const uint8_t *at);
+static inline void skr_put_u32 (uint8_t *at, uint32_t value)
+{
+    value = htobe32 (value);
+    memcpy (at, &value, sizeof value);
+}
+
+static inline void skr_put_u64 (uint8_t *at, uint64_t value)
+{
+    value = htobe64 (value);
+    memcpy (at, &value, sizeof value);
+}
+
+static inline uint32_t skr_get_u32 (const uint8_t *at)
+{
+    uint32_t value;
+    memcpy (&value, at, sizeof value);
+    return be32toh (value);
+}
+
+static inline uint64_t skr_get_u64 (const uint8_t *at)
+{
+    uint64_t value;
+    memcpy (&value, at, sizeof value);
+    return be64toh (value);
+}
 
 /* Lower-case hexadecimal; `text` holds 2 * size + 1 bytes. */
 void skr_hex (char *text, const uint8_t *data, size_t size);

@@ -358,9 +358,53 @@ static void check_item (skr_cbor_t *self, const item_t *item)
     }
 }
 
+/* The argument of a head, in its shortest form; the size of the head, or 0. */
+static size_t plain_head (const uint8_t *at, size_t left, uint64_t *value)
+{
+    uint8_t form = at[0] & 0x1f;
+    size_t size = form < 24 ? 1 : form == 24 ? 2 : form == 25 ? 3 : form == 26 ? 5 : 9;
+    if (form > 27 || size > left) {
+        return 0;
+    }
+    *value = size == 1   ? form
+             : size == 2 ? at[1]
+             : size == 3 ? (uint64_t) at[1] << 8 | at[2]
+             : size == 5 ? skr_get_u32 (at + 1)
+                         : skr_get_u64 (at + 1);
+    return size == head_size (*value) ? size : 0;
+}
+
+/* What nearly all items are: integers, strings, arrays and maps. All else, and whatever is wrong,
+   is left to libcbor, which is several times slower. */
+static bool next_plain (const skr_cbor_t *self, item_t *item)
+{
+    static const skr_cbor_type_t types[] = {SKR_CBOR_UINT, SKR_CBOR_NEGINT, SKR_CBOR_BYTES,
+                                            SKR_CBOR_TEXT, SKR_CBOR_ARRAY,  SKR_CBOR_MAP};
+    size_t left = (size_t) (self->end - self->at);
+    if (left == 0 || self->at[0] >> 5 >= sizeof types / sizeof *types) {
+        return false;
+    }
+    item->type = types[self->at[0] >> 5];
+    item->size = plain_head (self->at, left, &item->value);
+    left -= item->size;
+    if (item->size == 0 || (item->type == SKR_CBOR_MAP && item->value > left / 2)
+        || (item->type >= SKR_CBOR_BYTES && item->type <= SKR_CBOR_ARRAY && item->value > left)) {
+        return false;
+    }
+    if (item->type == SKR_CBOR_BYTES || item->type == SKR_CBOR_TEXT) {
+        item->data = self->at + item->size;
+        item->size += (size_t) item->value;
+    }
+    return item->type != SKR_CBOR_TEXT
+           || skr_utf8_valid ((const char *) item->data, (size_t) item->value);
+}
+
 /* Decodes the next item without taking it. False on error or at the end. */
 static bool next (skr_cbor_t *self, item_t *item)
 {
+    if (self->error == SAKER_OK && next_plain (self, item)) {
+        return true;
+    }
     memset (item, 0, sizeof *item);
     if (self->error != SAKER_OK) {
         return false;
@@ -601,6 +645,12 @@ static size_t sequence (uint8_t lead, uint8_t *low, uint8_t *high)
 bool skr_utf8_valid (const char *data, size_t size)
 {
     const uint8_t *at = (const uint8_t *) data; /* may be NULL when size is 0 */
+    for (uint64_t eight; size >= 8; at += 8, size -= 8) {
+        memcpy (&eight, at, sizeof eight);
+        if (eight & 0x8080808080808080u) {
+            break;
+        }
+    }
     while (size) {
         uint8_t low, high;
         size_t count = sequence (*at, &low, &high);

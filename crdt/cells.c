@@ -5,6 +5,18 @@
 #include <sodium.h>
 #include <string.h>
 
+#define FIXED_BYTES (16 + 16 + 8 + 4 + 8)
+#define SHORT_BYTES 512 /* hashed in one call, from one buffer */
+
+static uint8_t *put_sized (uint8_t *at, skr_span_t part)
+{
+    skr_put_u32 (at, (uint32_t) part.size);
+    if (part.size > 0) {
+        memcpy (at + 4, part.data, part.size);
+    }
+    return at + 4 + part.size;
+}
+
 static void hash_sized (crypto_generichash_state *state, skr_span_t part)
 {
     uint8_t size[4];
@@ -13,25 +25,41 @@ static void hash_sized (crypto_generichash_state *state, skr_span_t part)
     crypto_generichash_update (state, part.data, part.size);
 }
 
+static void hash_long (const uint8_t fixed[FIXED_BYTES], const skr_span_t *parts, size_t count,
+                       uint8_t hash[16])
+{
+    crypto_generichash_state state;
+    crypto_generichash_init (&state, NULL, 0, 16);
+    crypto_generichash_update (&state, fixed, FIXED_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        hash_sized (&state, parts[i]);
+    }
+    crypto_generichash_final (&state, hash, 16);
+}
+
 static skr_fingerprint_t hash_entry (const skr_id_t *collection, skr_span_t document,
                                      const skr_entry_t *entry)
 {
-    crypto_generichash_state state;
-    uint8_t fixed[16 + 8 + 4 + 8], hash[16];
+    uint8_t bytes[FIXED_BYTES + SHORT_BYTES], hash[16];
+    const skr_span_t parts[] = {document, entry->address, entry->value};
     skr_fingerprint_t sum;
     if (skr_fold_is (entry) && skr_fold_hashes (entry->value, &sum) == SAKER_OK) {
         return sum; /* of what it stands for */
     }
-    memcpy (fixed, entry->dot.writer.bytes, 16);
-    skr_put_u64 (fixed + 16, entry->dot.seq);
-    skr_put_u32 (fixed + 24, entry->dot.index);
-    skr_put_u64 (fixed + 28, entry->hlc);
-    crypto_generichash_init (&state, collection->bytes, sizeof collection->bytes, sizeof hash);
-    crypto_generichash_update (&state, fixed, sizeof fixed);
-    hash_sized (&state, document);
-    hash_sized (&state, entry->address);
-    hash_sized (&state, entry->value);
-    crypto_generichash_final (&state, hash, sizeof hash);
+    memcpy (bytes, collection->bytes, 16);
+    memcpy (bytes + 16, entry->dot.writer.bytes, 16);
+    skr_put_u64 (bytes + 32, entry->dot.seq);
+    skr_put_u32 (bytes + 40, entry->dot.index);
+    skr_put_u64 (bytes + 44, entry->hlc);
+    if (3 * 4 + document.size + entry->address.size + entry->value.size <= SHORT_BYTES) {
+        uint8_t *at = bytes + FIXED_BYTES;
+        for (size_t i = 0; i < 3; i++) {
+            at = put_sized (at, parts[i]);
+        }
+        crypto_generichash (hash, sizeof hash, bytes, (size_t) (at - bytes), NULL, 0);
+    } else {
+        hash_long (bytes, parts, 3, hash);
+    }
     skr_fingerprint_from_bytes (&sum, hash);
     return sum;
 }

@@ -38,8 +38,8 @@ typedef struct skr_fingerprint_t {
     uint64_t high;
 } skr_fingerprint_t;
 
-/* Hash of one entry: BLAKE2b-128 keyed with the collection id over dot, hlc, document, address and
-   value, each variable part preceded by its size. */
+/* Hash of one entry: BLAKE2b-128 over collection id, dot, hlc, document, address and value, each
+   variable part preceded by its size: for most entries one block. */
 void skr_fingerprint_add (skr_fingerprint_t *self, const skr_id_t *collection, skr_span_t document,
                           const skr_entry_t *entry);
 void skr_fingerprint_remove (skr_fingerprint_t *self, const skr_id_t *collection,

@@ -354,6 +354,36 @@ static bool both_read (const skr_session_t *self, const skr_collection_t *own)
     return !own->sealed && role_there (self, &own->id) >= SKR_ROLE_READ;
 }
 
+/* The hash of the last change of a writer, as told beside its clock; 0: it is not there. */
+static uint64_t told_hash (const skr_clock_t *clock, const uint64_t *hashes, const skr_id_t *writer)
+{
+    for (size_t i = 0; hashes && i < clock->count; i++) {
+        if (skr_id_equal (&clock->ticks[i].writer, writer)) {
+            return hashes[i];
+        }
+    }
+    return 0;
+}
+
+/* Has the other another last change of this writer, of the same seq? What either of them did may
+   be overwritten since, so that data and clock are equal. */
+static saker_err_t has_other (const skr_session_t *self, const skr_report_entry_t *entry,
+                              const skr_id_t *writer, bool *other)
+{
+    const skr_collection_t *own = skr_replica_collection (self->replica, &entry->collection);
+    uint64_t *hashes = NULL;
+    *other = false;
+    if (!own || skr_clock_get (&own->clock, writer) != skr_clock_get (&entry->clock, writer)) {
+        return SAKER_OK;
+    }
+    SKR_TRY (skr_replica_hashes (self->replica, own, &hashes));
+    uint64_t ours = told_hash (&own->clock, hashes, writer);
+    uint64_t theirs = told_hash (&entry->clock, entry->hashes, writer);
+    *other = ours && theirs && ours != theirs;
+    free (hashes);
+    return SAKER_OK;
+}
+
 /* The clock to ask with so that the other shows us the last change that it has of each writer of
    this device. *doubtful: there is a reason to look. */
 static saker_err_t doubtful_clock (skr_session_t *self, const skr_report_entry_t *entry,
@@ -371,6 +401,9 @@ static saker_err_t doubtful_clock (skr_session_t *self, const skr_report_entry_t
     for (size_t i = 0; i < count; i++) {
         uint64_t theirs = skr_clock_get (&entry->clock, &writers[i]);
         uint64_t ours = skr_clock_get (have, &writers[i]);
+        bool other;
+        SKR_TRY (has_other (self, entry, &writers[i], &other));
+        differs |= other;
         if (theirs && theirs <= ours && (differs || theirs < ours)) {
             SKR_TRY (skr_clock_set (have, &writers[i], theirs - 1));
             *doubtful = true;
@@ -382,9 +415,9 @@ static saker_err_t doubtful_clock (skr_session_t *self, const skr_report_entry_t
     return SAKER_OK;
 }
 
-/* design 4: a fork shows to whoever sees both changes. Equal clocks with unequal data, or a member
-   that stays behind us in what we wrote ourselves, may mean that it holds another change of ours:
-   look at its last one, now and then. */
+/* design 4: a fork shows to whoever sees both changes. Equal clocks with unequal data or hashes, or
+   a member that stays behind us in what we wrote ourselves, may mean that it holds another change
+   of ours: look at its last one, now and then. */
 static void probe_fork (skr_session_t *self, uint64_t mono_ms)
 {
     size_t count = self->report->entries_count;

@@ -4,8 +4,8 @@
    up to 8 KiB: one record for a small document, so that a document costs one insert; more for a
    large one, so that a write never costs the whole document. A bucket's key is the collection and
    document number, and the shortest bytes that its entries are not below and those of the bucket
-   before are; the first bucket of a document has none of these. The bucket that is being changed is
-   held decoded, and is written when another is needed, or at skr_cells_store_flush. */
+   before are; the first bucket of a document has none of these. What a group works on is held
+   decoded (pages.h), and is written at skr_cells_store_flush, if not before. */
 
 #ifndef SKR_PEER_CELLS_STORE_H_INCLUDED
 #define SKR_PEER_CELLS_STORE_H_INCLUDED

@@ -14,6 +14,7 @@
 #define HASH_BYTES 4
 #define RUN_BYTES_MAX 1024 /* a run that has more takes no other change */
 #define VARINT_BYTES_MAX 10
+#define FEW 64
 
 static saker_err_t no_memory (void)
 {
@@ -39,10 +40,39 @@ static uint32_t hash_of (const skr_replica_t *replica, skr_span_t document)
 
 _Static_assert(crypto_shorthash_KEYBYTES == sizeof (skr_id_t), "a mesh id is a key");
 
-static int compare_hashes (const void *one, const void *other)
+static void insert_hashes (uint32_t *hashes, size_t count)
 {
-    uint32_t a = *(const uint32_t *) one, b = *(const uint32_t *) other;
-    return a < b ? -1 : a > b;
+    for (size_t i = 1; i < count; i++) {
+        uint32_t hash = hashes[i];
+        size_t at = i;
+        for (; at > 0 && hashes[at - 1] > hash; at--) {
+            hashes[at] = hashes[at - 1];
+        }
+        hashes[at] = hash;
+    }
+}
+
+/* By one byte after the other, the lowest first, unless they are few. */
+static void sort_hashes (uint32_t *hashes, size_t count)
+{
+    uint32_t other[SKR_CHANGE_OPS_MAX];
+    if (count < FEW) {
+        insert_hashes (hashes, count);
+        return;
+    }
+    for (int shift = 0; shift < 32; shift += 8) {
+        size_t starts[257] = {0};
+        for (size_t i = 0; i < count; i++) {
+            starts[(hashes[i] >> shift & 0xff) + 1]++;
+        }
+        for (size_t i = 1; i < 256; i++) {
+            starts[i] += starts[i - 1];
+        }
+        for (size_t i = 0; i < count; i++) {
+            other[starts[hashes[i] >> shift & 0xff]++] = hashes[i];
+        }
+        memcpy (hashes, other, count * sizeof *hashes);
+    }
 }
 
 /* Each once, ascending. */
@@ -57,9 +87,7 @@ static size_t list_hashes (const skr_replica_t *replica, const skr_content_t *co
             hashes[count++] = hash_of (replica, content->ops[i].document);
         }
     }
-    if (count > 1) {
-        qsort (hashes, count, sizeof *hashes, compare_hashes);
-    }
+    sort_hashes (hashes, count);
     for (size_t i = 0; i < count; i++) {
         if (kept == 0 || hashes[kept - 1] != hashes[i]) {
             hashes[kept++] = hashes[i];

@@ -111,19 +111,25 @@ saker_err_t skr_store_document_id (skr_store_t *store, skr_sight_t sight, uint32
     return error;
 }
 
+saker_err_t skr_store_document_last (skr_store_t *store, uint32_t collection_no, uint64_t *no)
+{
+    uint8_t prefix[4], bytes[12];
+    skr_span_t last_key, last_id;
+    skr_put_u32 (prefix, collection_no);
+    saker_err_t error =
+        skr_store_last (store, SKR_GROUP, SKR_DOCUMENT_IDS, skr_span (prefix, sizeof prefix),
+                        document_id_key (collection_no, UINT64_MAX, bytes), &last_key, &last_id);
+    *no = error ? 0 : skr_get_u64 (last_key.data + 4);
+    return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+}
+
 saker_err_t skr_store_document_make (skr_store_t *store, uint32_t collection_no,
-                                     skr_span_t document, uint64_t *no)
+                                     skr_span_t document, uint64_t last, uint64_t *no)
 {
     uint8_t bytes[DOCUMENT_KEY_BYTES_MAX], id_bytes[12], no_bytes[8];
-    skr_span_t key, last_key, last_id;
+    skr_span_t key;
     SKR_TRY (document_key (collection_no, document, bytes, &key));
-    skr_span_t end = document_id_key (collection_no, UINT64_MAX, id_bytes);
-    saker_err_t error = skr_store_last (store, SKR_GROUP, SKR_DOCUMENT_IDS, skr_span (bytes, 4),
-                                        end, &last_key, &last_id);
-    if (error && error != SAKER_ENOTFOUND) {
-        return error;
-    }
-    *no = error ? 1 : skr_get_u64 (last_key.data + 4) + 1;
+    *no = last + 1;
     skr_put_u64 (no_bytes, *no);
     SKR_TRY (skr_store_put (store, SKR_DOCUMENTS, key, skr_span (no_bytes, sizeof no_bytes)));
     return skr_store_put (store, SKR_DOCUMENT_IDS, document_id_key (collection_no, *no, id_bytes),

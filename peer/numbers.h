@@ -20,8 +20,12 @@ saker_err_t skr_store_document_no (skr_store_t *store, skr_sight_t sight, uint32
 /* Borrowed as by skr_store_get. SAKER_EDAMAGED when it has no id. */
 saker_err_t skr_store_document_id (skr_store_t *store, skr_sight_t sight, uint32_t collection_no,
                                    uint64_t no, skr_span_t *document) SKR_MUST_USE;
+/* The highest number of a collection's documents, 0 when it has none; and a new one after `last`,
+   which is that or higher. */
+saker_err_t skr_store_document_last (skr_store_t *store, uint32_t collection_no,
+                                     uint64_t *no) SKR_MUST_USE;
 saker_err_t skr_store_document_make (skr_store_t *store, uint32_t collection_no,
-                                     skr_span_t document, uint64_t *no) SKR_MUST_USE;
+                                     skr_span_t document, uint64_t last, uint64_t *no) SKR_MUST_USE;
 saker_err_t skr_store_document_drop (skr_store_t *store, uint32_t collection_no,
                                      skr_span_t document, uint64_t no) SKR_MUST_USE;
 

@@ -210,12 +210,24 @@ static void look_at_disks (void)
     }
 }
 
+/* Of a store that runs twice both are left out: others may have a link to the one alone that takes
+   nothing any more, and the two cannot settle what they wrote under one seq. */
+static void note_damage (sim_peer_t *peer)
+{
+    bool twice =
+        sim.peers_count > sim.members && (peer->no == sim.cloned || peer->no == sim.members);
+    peer->damaged = true;
+    if (twice) {
+        sim.peers[sim.cloned].damaged = sim.peers[sim.members].damaged = true;
+    }
+}
+
 /* Not of the founder: through it the others hear of each other. */
 static void flip_bit (sim_peer_t *peer)
 {
     sim_peer_crash (peer);
     if (sim_disk_flip (peer->no)) {
-        peer->damaged = true;
+        note_damage (peer);
         sim_count (SIM_BIT_FLIP, "in a record of peer %d", peer->no);
     }
 }

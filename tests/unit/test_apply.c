@@ -16,9 +16,9 @@ static skr_entry_t entry_of (uint64_t seq)
                          .value = skr_span (value, sizeof value)};
 }
 
-/* From Python: hashlib.blake2b (b'A' * 16 + seq.to_bytes (8, 'big') + (3).to_bytes (4, 'big') +
-   hlc.to_bytes (8, 'big') + sized (b'doc') + sized (b'\x61a\x01') + sized (b'\x07'),
-   digest_size=16, key=b'\xc0' * 16), where sized puts 4 bytes of size in front. */
+/* From Python: hashlib.blake2b (b'\xc0' * 16 + b'A' * 16 + seq.to_bytes (8, 'big') + (3).to_bytes
+   (4, 'big') + hlc.to_bytes (8, 'big') + sized (b'doc') + sized (b'\x61a\x01') + sized (b'\x07'),
+   digest_size=16), where sized puts 4 bytes of size in front; and with a value of 600 bytes. */
 static void fingerprint_of_one_entry (void)
 {
     skr_fingerprint_t sum = {0, 0};
@@ -30,7 +30,16 @@ static void fingerprint_of_one_entry (void)
     skr_fingerprint_add (&sum, &collection, skr_span_text ("doc"), &entry);
     skr_fingerprint_bytes (&sum, bytes);
     skr_hex (text, bytes, sizeof bytes);
-    CHECK_STR (text, "5a8cdab1b45c82d56435342be8b2e3e0");
+    CHECK_STR (text, "26b41a9fcfaa212cf765ca71159dfcd4");
+
+    uint8_t value[600];
+    memset (value, 'x', sizeof value);
+    entry.value = skr_span (value, sizeof value);
+    memset (&sum, 0, sizeof sum);
+    skr_fingerprint_add (&sum, &collection, skr_span_text ("doc"), &entry);
+    skr_fingerprint_bytes (&sum, bytes);
+    skr_hex (text, bytes, sizeof bytes);
+    CHECK_STR (text, "7b0a39c140b66c41acd8804effc5c0ec");
 }
 
 static void fingerprint_is_a_sum (void)
