@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOOK_MS 60000     /* so long is looked for it where somebody says it is */
-#define FORGET_MS 600000  /* not seen for so long: it is gone */
-#define REST_MIN_MS 10000 /* then it is looked for again */
+#define LOOK_MS 60000         /* so long is looked for it where somebody says it is */
+#define FORGET_MS 600000      /* not seen for so long: it is gone */
+#define FORGET_BEATS_MS 20000 /* if all that came of it were beats: they may have been late */
+#define REST_MIN_MS 10000     /* then it is looked for again */
 #define REST_MAX_MS 600000
 #define BEATS_MIN 5
 #define SILENT_MS 10000 /* no beat of it for so long: it may have ended */
@@ -184,7 +185,8 @@ void skr_twin_turn (skr_node_t *self, uint64_t mono_ms)
     } else if (!link && twin->candidate[0] && mono_ms >= twin->rest_ms) {
         look (self, twin->candidate);
     }
-    if (twin->found && mono_ms >= twin->seen_ms + FORGET_MS) {
+    uint64_t forget_ms = twin->address[0] ? FORGET_MS : FORGET_BEATS_MS;
+    if (twin->found && mono_ms >= twin->seen_ms + forget_ms) {
         skr_log (&self->world, SKR_LOG_INFO, "the other process with this device's key is gone");
         twin->found = false;
         twin->address[0] = 0;
