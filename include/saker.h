@@ -434,7 +434,9 @@ typedef struct saker_holder_t {
                          had, or its own changes, are here; fork: it has another change;
                          returned: it was restored or cloned and may write as two: nothing is cut
                          until it closes what it was before, once all members were heard and no
-                         other process of it shows */
+                         other process of it shows; closed: it lost a right, or was fenced, at
+                         changes that are not here yet: nothing is cut before they are, or an admin
+                         states that again */
     uint64_t missing; /* changes that it is not known to have */
     int64_t since_ms; /* 1970, of its last report that counts; 0: none since the daemon started */
     uint64_t changes, bytes; /* of the log that wait for it: from the first that it lacks on */

@@ -27,7 +27,8 @@ typedef struct names_t {
 
 static const char *verdict_text (uint64_t verdict)
 {
-    static const char *const texts[] = {"unheard", "behind", "roster", "own", "fork", "returned"};
+    static const char *const texts[] = {"unheard", "behind",   "roster", "own",
+                                        "fork",    "returned", "closed"};
     return verdict < sizeof texts / sizeof *texts ? texts[verdict] : "unknown";
 }
 

@@ -174,8 +174,9 @@ static saker_err_t hear_all (skr_cutter_t *self, const skr_collection_t *collect
 static bool is_gated (const skr_cutter_t *self, const skr_collection_t *collection)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
+    uint64_t missing;
     return skr_roster_doubled (roster, &collection->id)
-           || !skr_roster_is_drained (roster, &collection->id, &collection->clock);
+           || skr_roster_undrained (roster, NULL, &collection->id, &collection->clock, &missing);
 }
 
 /* Who was fenced may still come and end some of the increments that the others have cut. */
@@ -488,13 +489,12 @@ static saker_err_t plan_holders (skr_cutter_t *self, const skr_collection_t *col
     return error;
 }
 
-/* A device that may write twice holds all of the log, whatever it reported. */
-static void plan_doubled (const skr_cutter_t *self, const skr_collection_t *collection,
-                          const skr_clock_t **counted, skr_cut_plan_t *plan)
+/* Holds all of the log, whatever it reported. */
+static void plan_gate (const skr_cut_holder_t *gate, const skr_clock_t **counted,
+                       skr_cut_plan_t *plan)
 {
-    const skr_member_t *member =
-        skr_roster_doubled (skr_replica_roster (self->replica), &collection->id);
     size_t at = 0;
+    const skr_member_t *member = gate->member;
     if (!member) {
         return;
     }
@@ -502,11 +502,23 @@ static void plan_doubled (const skr_cutter_t *self, const skr_collection_t *coll
         at++;
     }
     plan->holders_count += at == plan->holders_count;
-    plan->holders[at] =
-        (skr_cut_holder_t){.member = member,
-                           .verdict = SKR_VERDICT_RETURNED,
-                           .missing = skr_cut_entries (self->replica, &collection->id)};
+    plan->holders[at] = *gate;
     counted[at] = NULL;
+}
+
+/* A device that may write twice; and one that was closed at changes that are not here. */
+static void plan_gates (const skr_cutter_t *self, const skr_collection_t *collection,
+                        const skr_clock_t **counted, skr_cut_plan_t *plan)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    const skr_cut_holder_t doubled = {.member = skr_roster_doubled (roster, &collection->id),
+                                      .verdict = SKR_VERDICT_RETURNED,
+                                      .missing = skr_cut_entries (self->replica, &collection->id)};
+    skr_cut_holder_t closed = {.verdict = SKR_VERDICT_CLOSED};
+    closed.member =
+        skr_roster_undrained (roster, NULL, &collection->id, &collection->clock, &closed.missing);
+    plan_gate (&doubled, counted, plan);
+    plan_gate (&closed, counted, plan);
 }
 
 static saker_err_t plan_all (skr_cutter_t *self, const skr_collection_t *collection, watch_t *watch,
@@ -514,7 +526,7 @@ static saker_err_t plan_all (skr_cutter_t *self, const skr_collection_t *collect
 {
     skr_clock_t stable = {0};
     SKR_TRY (plan_holders (self, collection, &watch->stable, count, counted, plan));
-    plan_doubled (self, collection, counted, plan);
+    plan_gates (self, collection, counted, plan);
     saker_err_t error =
         skr_stable_clock (&watch->stable, self->members, count, &collection->clock, &stable);
     if (is_gated (self, collection)) {
@@ -537,8 +549,8 @@ saker_err_t skr_cutter_plan (skr_cutter_t *self, const skr_collection_t *collect
         return no_memory ();
     }
     SKR_TRY (hear_all (self, collection, &watch->stable, &count));
-    const skr_clock_t **counted = calloc (count + 2, sizeof *counted);
-    plan->holders = calloc (count + 2, sizeof *plan->holders);
+    const skr_clock_t **counted = calloc (count + 3, sizeof *counted);
+    plan->holders = calloc (count + 3, sizeof *plan->holders);
     saker_err_t error = counted && plan->holders ? SAKER_OK : no_memory ();
     error = error ? error : plan_all (self, collection, watch, counted, count, plan);
     free (counted);

@@ -197,17 +197,23 @@ skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
     return mesh == SKR_ROLE_ADMIN && role < SKR_ROLE_READ ? SKR_ROLE_READ : role;
 }
 
-bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection,
-                            const skr_clock_t *clock)
+const skr_member_t *skr_roster_undrained (const skr_roster_t *self, const uint8_t *device,
+                                          const skr_id_t *collection, const skr_clock_t *clock,
+                                          uint64_t *missing)
 {
     for (size_t i = 0; i < self->writers_count && self->roles_count > 0; i++) {
         const skr_id_t *writer = &self->writers[i].writer;
+        if (device && !skr_same_device (self->writers[i].device, device)) {
+            continue;
+        }
         uint64_t limit = skr_roster_limit (self, writer, collection);
-        if (limit != UINT64_MAX && skr_clock_get (clock, writer) < limit) {
-            return false;
+        uint64_t have = skr_clock_get (clock, writer);
+        if (limit != UINT64_MAX && have < limit) {
+            *missing = limit - have;
+            return skr_roster_by_writer (self, writer);
         }
     }
-    return true;
+    return NULL;
 }
 
 /* Was there a time when it might not read? */

@@ -390,6 +390,21 @@ bool skr_replica_rotation_due (const skr_replica_t *self)
 
 /* ---- roles */
 
+/* Was it closed at changes that are not here? To state that again, at what is here, gives them up:
+   they may be with somebody alone who is out of the mesh, too. */
+static bool has_more (const skr_replica_t *self, const skr_member_t *member)
+{
+    for (size_t i = 1; i < skr_replica_collections (self); i++) {
+        const skr_collection_t *held = skr_replica_collection_at (self, i);
+        uint64_t missing;
+        if (skr_roster_undrained (self->roster, member->device, &held->id, &held->clock,
+                                  &missing)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static saker_err_t check_target (const skr_replica_t *self, const skr_member_t *member,
                                  const skr_id_t *collection, skr_role_t role)
 {
@@ -402,8 +417,8 @@ static saker_err_t check_target (const skr_replica_t *self, const skr_member_t *
     if (skr_roster_is_founder (self->roster, member->device)) {
         return skr_fail (SAKER_ERIGHT, "%s founded the mesh, and stays its admin", member->name);
     }
-    if (skr_roster_role (self->roster, member->device, collection ? collection : &the_mesh)
-        == role) {
+    if (skr_roster_role (self->roster, member->device, collection ? collection : &the_mesh) == role
+        && (role >= SKR_ROLE_WRITE || !has_more (self, member))) {
         return role ? skr_fail (SAKER_EEXIST, "%s has the role %s already", member->name,
                                 skr_role_text (role))
                     : skr_fail (SAKER_EEXIST, "%s was revoked already", member->name);

@@ -129,7 +129,7 @@ const char *skr_roster_mesh_name (const skr_roster_t *self); /* "" before FOUND 
 
 /* Is the cut of a collection held until this member has stored what goes (design 5)? By every
    member that may read it: one that may not cannot apply, nor write, anything in it; and one that
-   was fenced is not waited for. See skr_roster_is_drained for what it may still be heard of. */
+   was fenced is not waited for. See skr_roster_undrained for what it may still be heard of. */
 bool skr_roster_counts (const skr_roster_t *self, const skr_member_t *member,
                         const skr_id_t *collection);
 
@@ -157,9 +157,11 @@ uint64_t skr_roster_limit (const skr_roster_t *self, const skr_id_t *writer,
 skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
                             const skr_id_t *collection);
 /* Is all of the writers that were closed here, up to where they were (design 5)? Only then do they
-   leave the reckoning of what is stable. */
-bool skr_roster_is_drained (const skr_roster_t *self, const skr_id_t *collection,
-                            const skr_clock_t *clock);
+   leave the reckoning of what is stable. The first device (or this one, unless it is NULL) of which
+   some is missing, and how much; or NULL. */
+const skr_member_t *skr_roster_undrained (const skr_roster_t *self, const uint8_t *device,
+                                          const skr_id_t *collection, const skr_clock_t *clock,
+                                          uint64_t *missing);
 /* Did a device come back: had two writers (restored, cloned, closed and opened again), or got the
    right to read back after it was taken? It may lack what it reported once, or what others have
    cut, and so may name as seen, or as a cutoff, what is below a cut: nothing is folded any more,

@@ -24,6 +24,8 @@ typedef enum skr_verdict_t {
     SKR_VERDICT_FORKED,   /* it counts, but for a writer of whom it has another change */
     SKR_VERDICT_RETURNED, /* it may write twice (skr_roster_doubled): nothing is cut; in plans only
                            */
+    SKR_VERDICT_CLOSED,   /* it was closed at changes that are not here (skr_roster_undrained):
+                             nothing is cut; in plans only */
 } skr_verdict_t;
 
 /* What one member has surely stored. */

@@ -55,6 +55,14 @@ static void say_holder (const saker_holder_t *holder, char *text, size_t size)
                   holder->peer, bytes);
         return;
     }
+    if (strcmp (holder->why, "closed") == 0) {
+        snprintf (text, size,
+                  "%s lost a right, or was fenced, at %" PRIu64
+                  " changes that are not here yet: nothing is cut before they are, or an admin "
+                  "states that again (saker role %s none); %s wait for it",
+                  holder->peer, holder->missing, holder->peer, bytes);
+        return;
+    }
     const char *why = strcmp (holder->why, "roster") == 0
                           ? "; its report waits for the roster that it had"
                       : strcmp (holder->why, "own") == 0 ? "; its report waits for its own changes"

@@ -13,7 +13,7 @@ if [ $# -gt 0 ]; then names=("$@"); else names=(); for file in "$top"/tests/sim/
 
 [ -n "${MUTANTS_FOLDER:-}" ] || trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/tree"
-cp -pR "$top"/{crdt,peer,mesh,tests,tools,include,docs,configure.ac,Makefile.am,libsaker.pc.in,README.md,LICENSE} "$work/tree/" || exit 1
+cp -pR "$top"/{crdt,peer,mesh,tests,bench,tools,include,docs,configure.ac,Makefile.am,libsaker.pc.in,README.md,LICENSE} "$work/tree/" || exit 1
 
 if $apply_only; then
     for name in "${names[@]}"; do
@@ -38,7 +38,7 @@ for name in "${names[@]}"; do
         broken=$((broken + 1))
         printf '%-28s does not apply or build\n' "$name"
         tail -3 "$work/log"
-    elif (cd "$work/build" && tests/sim/sim --seeds "$seeds" --stop-after 1 --no-shrink) >"$work/log" 2>&1; then
+    elif (cd "$work/build" && tests/sim/sim --jobs "$(nproc)" --seeds "$seeds" --stop-after 1 --no-shrink) >"$work/log" 2>&1; then
         missed=$((missed + 1))
         printf '%-28s NOT FOUND in %s schedules: %s\n' "$name" "$seeds" "$(head -1 "$file")"
     else

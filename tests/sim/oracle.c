@@ -1555,8 +1555,13 @@ bool sim_oracle_logs_empty (void)
         const skr_replica_t *replica =
             is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
         for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
-            const skr_id_t *id = &skr_replica_collection_at (replica, k)->id;
-            if (skr_cut_entries (replica, id)) {
+            const skr_collection_t *collection = skr_replica_collection_at (replica, k);
+            uint64_t missing;
+            if (skr_roster_undrained (skr_replica_roster (replica), NULL, &collection->id,
+                                      &collection->clock, &missing)) {
+                return true; /* all are equal: who has what is missing is out of the mesh */
+            }
+            if (skr_cut_entries (replica, &collection->id)) {
                 return false;
             }
         }

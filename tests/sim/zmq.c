@@ -377,6 +377,19 @@ static void damage (message_t *message)
     }
 }
 
+/* What a member says that it has is believed, since CURVE lets nobody else say it: damaged it is a
+   member that lies, and would let others cut what it lacks. It is lost instead. */
+static bool is_claim (const message_t *message)
+{
+    skr_cbor_t cbor;
+    uint64_t number;
+    skr_wire_kind_t kind;
+    size_t count, last = message->count - 1;
+    skr_span_t body = skr_span (message->parts[last].data, message->parts[last].size);
+    return skr_wire_open (&cbor, body, &number, &kind, &count) == SAKER_OK && kind == SKR_WIRE_CLOCK
+           && count > 1;
+}
+
 static uint64_t arrival (connection_t *self, int direction, const message_t *message)
 {
     const sim_path_t *path = path_of (self, direction);
@@ -462,6 +475,10 @@ static bool flies (uint32_t no, int direction, message_t *message)
     }
     if (sim_one_in (SIM_NETWORK, path->damage) && sim_may (SIM_DAMAGE)) {
         sim_count (SIM_DAMAGE, "a message is damaged");
+        if (is_claim (message)) {
+            message_free (message);
+            return true;
+        }
         damage (message);
     }
     fly (no, direction, message);

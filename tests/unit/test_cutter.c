@@ -7,6 +7,8 @@
 #include "tests/lib/fake_neighbours.h"
 #include "tests/lib/pair.h"
 
+#include <stdio.h>
+
 static pair_t pair;
 static fake_neighbours_t fake;
 static skr_cutter_t *cutter;
@@ -221,6 +223,48 @@ static void the_plan_names_who_holds (void)
     tear_down ();
 }
 
+/* Another admin closed a member at changes that never come: nothing is cut until it is stated
+   again, at what is here. */
+static void a_member_closed_elsewhere_holds_it (void)
+{
+    static const skr_id_t roster;
+    skr_replica_t *gamma = NULL;
+    skr_cut_plan_t plan;
+    char store[128];
+    CHECK (set_up ());
+    skr_cutter_configure (cutter, 0, 0, true);
+    snprintf (store, sizeof store, "%s/c", pair.folder);
+    CHECK (pair_adopt (pair.a, store, "gamma", SKR_ROLE_WRITE, &gamma));
+    CHECK_OK (pair_role (pair.a, pair.b, SKR_ROLE_ADMIN));
+    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
+    CHECK_OK (write_many ("shots", 3));
+    CHECK_OK (fake_neighbours_sync (&fake));
+    const skr_id_t shots = collection ("shots")->id;
+    CHECK_OK (pair_set (gamma, "shots", "g", 1));
+    CHECK_OK (pair_set (gamma, "shots", "g", 2));
+    CHECK_OK (pair_sync (gamma, pair.b, &shots));
+    CHECK_OK (pair_role (pair.b, gamma, SKR_ROLE_NONE));
+    CHECK_OK (pair_sync (pair.b, pair.a, &roster));
+    CHECK_OK (look ());
+    CHECK_INT (entries ("shots"), 3);
+    CHECK_OK (skr_cutter_plan (cutter, collection ("shots"), &plan));
+    CHECK_INT (plan.going_entries, 0);
+    bool named = false;
+    for (size_t i = 0; i < plan.holders_count; i++) {
+        named |= plan.holders[i].verdict == SKR_VERDICT_CLOSED && plan.holders[i].missing == 2
+                 && strcmp (plan.holders[i].member->name, "gamma") == 0;
+    }
+    CHECK (named);
+    free (plan.holders);
+    CHECK_OK (pair_role (pair.a, gamma, SKR_ROLE_NONE));
+    CHECK_OK (pair_sync (pair.a, pair.b, &roster));
+    CHECK_OK (fake_neighbours_sync (&fake));
+    CHECK_OK (look ());
+    CHECK_INT (entries ("shots"), 0);
+    skr_replica_close (&gamma);
+    tear_down ();
+}
+
 static saker_err_t count_entry (const skr_entry_t *entry, void *argument)
 {
     (void) entry;
@@ -300,6 +344,7 @@ int main (int argc, char **argv)
     RUN (history_is_kept_for_its_time);
     RUN (size_takes_the_oldest);
     RUN (the_plan_names_who_holds);
+    RUN (a_member_closed_elsewhere_holds_it);
     RUN (folds_what_both_have_cut);
     RUN (a_report_waits_for_what_its_member_made);
     return CHECK_END ();
