@@ -47,8 +47,9 @@ static void on_term (int number)
 static void run_daemon (const machine_t *machine, const char *seed, int ready)
 {
     saker_config_t *config = saker_config_new ();
+    const char *listen = machine->address[0] ? machine->address : "tcp://127.0.0.1:0";
     bool good =
-        config && saker_config_set (config, "listen", "tcp://127.0.0.1:0") == SAKER_OK
+        config && saker_config_set (config, "listen", listen) == SAKER_OK
         && saker_config_set (config, "beacon", "no") == SAKER_OK
         && (!seed || saker_config_set (config, "seed", seed) == SAKER_OK)
         && saker_daemon_new (&daemon_of_process, machine->store, config, NULL, NULL) == SAKER_OK;

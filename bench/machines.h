@@ -13,7 +13,7 @@
 typedef struct machine_t {
     char name[16];
     char store[512];
-    char address[128]; /* while it runs */
+    char address[128]; /* since it ran first: the same from then on */
     pid_t process;     /* 0: it does not run */
     saker_t *saker;    /* open while it runs */
 } machine_t;

@@ -638,9 +638,7 @@ skr_page_t *skr_pages_find (const skr_pages_t *self, const skr_page_of_t *of, sk
 
 /* The first bucket of a document and the key of the second, while a scan lends them. */
 typedef struct loading_t {
-    skr_pages_t *pages;
     skr_page_t *page;
-    skr_span_t sort;
     skr_span_t first;
     bool found; /* the first one */
 } loading_t;
@@ -663,7 +661,7 @@ static saker_err_t load_record (skr_span_t key, skr_span_t bucket, void *argumen
 /* Most documents are one bucket. *done: the sort key belongs to the first. */
 static saker_err_t load_first (skr_pages_t *self, skr_page_t *page, skr_span_t sort, bool *done)
 {
-    loading_t loading = {.pages = self, .page = page};
+    loading_t loading = {.page = page};
     uint8_t prefix[SKR_CELLS_PREFIX_BYTES];
     skr_cells_prefix (prefix, page->collection_no, page->document_no);
     SKR_TRY (skr_store_scan (self->store, SKR_GROUP, SKR_CELLS, skr_span (prefix, sizeof prefix),

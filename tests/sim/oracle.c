@@ -1426,6 +1426,22 @@ static bool same_data (const skr_collection_t *one, const skr_collection_t *othe
            || skr_fingerprint_equal (&one->fingerprint, &other->fingerprint);
 }
 
+/* Of each writer the same last change: where a fork's branches were both overwritten, data and
+   clocks are equal although it is not settled. */
+static bool same_hashes (const skr_replica_t *one, const skr_collection_t *theirs,
+                         const skr_replica_t *other, const skr_collection_t *ours)
+{
+    uint64_t *first = NULL, *second = NULL;
+    if (skr_replica_hashes (one, theirs, &first) != SAKER_OK
+        || skr_replica_hashes (other, ours, &second) != SAKER_OK) {
+        abort ();
+    }
+    bool same = memcmp (first, second, theirs->clock.count * sizeof *first) == 0;
+    free (first);
+    free (second);
+    return same;
+}
+
 static bool same_collections (const skr_replica_t *one, const skr_replica_t *other)
 {
     if (count_collections (one) != count_collections (other)) {
@@ -1437,7 +1453,8 @@ static bool same_collections (const skr_replica_t *one, const skr_replica_t *oth
         if (!theirs->clock.count) {
             continue;
         }
-        if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock) || !same_data (ours, theirs)) {
+        if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock) || !same_data (ours, theirs)
+            || !same_hashes (one, theirs, other, ours)) {
             return false;
         }
     }
