@@ -1504,11 +1504,12 @@ static bool is_lost_for_good (void)
     return false;
 }
 
-/* What is not settled: an admin's device stated two things under one seq of the roster; or a store
-   was put back below what others have cut, so that where it parts from them cannot be found. */
+/* What is not settled: an admin's device stated two things under one seq of the roster; or no beat
+   comes, which tell what all have of the branches; or a store was put back below what others have
+   cut, so that where it parts from them cannot be found. */
 static bool is_unsettled (void)
 {
-    bool forked = (sim.forks && sim.rights) /* it may not be known yet */
+    bool forked = (sim.forks && (sim.rights || sim_faults_no_pub ())) /* it may not be known yet */
                   || is_lost_for_good ();
     for (int i = 0; sim.forks && i < sim.peers_count; i++) {
         skr_replica_t *replica = replica_of (&sim.peers[i]);
