@@ -17,7 +17,7 @@ cp -pR "$top"/{crdt,peer,mesh,tests,bench,tools,include,docs,configure.ac,Makefi
 
 if $apply_only; then
     for name in "${names[@]}"; do
-        if patch -d "$work/tree" -p1 --dry-run -s <"$top/tests/sim/mutants/$name.patch" >"$work/log"; then
+        if patch -d "$work/tree" -p1 -F0 --dry-run -s <"$top/tests/sim/mutants/$name.patch" >"$work/log"; then
             caught=$((caught + 1))
         else
             broken=$((broken + 1))
@@ -29,12 +29,20 @@ if $apply_only; then
     exit
 fi
 
+# The files that a patch changes, as they were.
+restore ()
+{
+    local changed
+    while IFS= read -r changed; do
+        cp "$top/$changed" "$work/tree/$changed" || return 1
+    done < <(sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' "$1")
+}
 build () { make -s -C "$work/build" tests/sim/sim >"$work/log" 2>&1; }
 (cd "$work/tree" && autoreconf -i >/dev/null 2>&1) && mkdir -p "$work/build" \
     && (cd "$work/build" && "$work/tree/configure" -q >/dev/null) && build || { tail "$work/log"; exit 1; }
 for name in "${names[@]}"; do
     file=$top/tests/sim/mutants/$name.patch
-    if ! patch -d "$work/tree" -p1 -s <"$file" || ! build; then
+    if ! patch -d "$work/tree" -p1 -F0 -s <"$file" || ! build; then
         broken=$((broken + 1))
         printf '%-28s does not apply or build\n' "$name"
         tail -3 "$work/log"
@@ -45,7 +53,7 @@ for name in "${names[@]}"; do
         caught=$((caught + 1))
         printf '%-28s %s\n' "$name" "$(grep -m1 '^seed ' "$work/log" | cut -c1-120)"
     fi
-    patch -d "$work/tree" -p1 -s -R <"$file" || exit 1
+    restore "$file" || exit 1
 done
 echo "$caught of $((caught + missed + broken)) planted bugs found"
 echo "$caught passed, $((missed + broken)) failed, 0 skipped"
