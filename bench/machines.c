@@ -287,6 +287,15 @@ double bench_processor_us (const machine_t *self)
     return sum / 1000;
 }
 
+double bench_processors_us (const mesh_t *mesh)
+{
+    double sum = 0;
+    for (size_t i = 0; i < mesh->count; i++) {
+        sum += bench_processor_us (&mesh->machines[i]);
+    }
+    return sum;
+}
+
 static double store_sum;
 
 static int add_file (const char *path, const struct stat *status, int type, struct FTW *walk)
@@ -348,6 +357,22 @@ void bench_write_documents (const machine_t *self, const char *collection, uint6
             char document[32];
             snprintf (document, sizeof document, "document-%08" PRIu64, first);
             bench_put_document (batch, document, first);
+        }
+        bench_must (saker_write (self->saker, batch, NULL), "write");
+        saker_batch_destroy (&batch);
+    }
+}
+
+void bench_write_numbers (const machine_t *self, const char *collection, uint64_t first,
+                          uint64_t end, int64_t number)
+{
+    const saker_value_t value = {.type = SAKER_INT, .as.integer = number};
+    while (first < end) {
+        saker_batch_t *batch = saker_batch_new (collection);
+        for (uint64_t i = 0; i < PER_CHANGE && first < end; i++, first++) {
+            char document[32];
+            snprintf (document, sizeof document, "document-%08" PRIu64, first);
+            bench_must (saker_batch_set (batch, document, "/number", &value), "set");
         }
         bench_must (saker_write (self->saker, batch, NULL), "write");
         saker_batch_destroy (&batch);

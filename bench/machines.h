@@ -49,8 +49,9 @@ void bench_die (const char *what);
 double bench_status (const machine_t *self, const char *pointer);
 /* A line of /proc/PID/smaps_rollup, in MiB. */
 double bench_memory_mib (const machine_t *self, const char *line);
-/* Processor time of the daemon so far, all threads. */
+/* Processor time of the daemon so far, all threads; and of all daemons. */
 double bench_processor_us (const machine_t *self);
+double bench_processors_us (const mesh_t *mesh);
 /* Size on disk of the files of the store. */
 double bench_store_bytes (const machine_t *self);
 
@@ -62,6 +63,9 @@ size_t bench_document_bytes (uint64_t number);
 /* Documents `first` to before `end`, 100 a change. */
 void bench_write_documents (const machine_t *self, const char *collection, uint64_t first,
                             uint64_t end);
+/* One number in each of the documents `first` to before `end`, 100 a change. */
+void bench_write_numbers (const machine_t *self, const char *collection, uint64_t first,
+                          uint64_t end, int64_t number);
 /* Waits until all members have stored what this machine has. */
 void bench_wait (const machine_t *self);
 

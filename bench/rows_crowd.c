@@ -33,20 +33,11 @@ static void write_on (const machine_t *machine)
     _exit (0);
 }
 
-static double processor_us (const mesh_t *mesh)
-{
-    double sum = 0;
-    for (size_t i = 0; i < mesh->count; i++) {
-        sum += bench_processor_us (&mesh->machines[i]);
-    }
-    return sum;
-}
-
 static void row_crowd (void)
 {
     mesh_t mesh;
     bench_mesh_run (&mesh, CROWD);
-    double sign_us = bench_sign_verify_us (), before_us = processor_us (&mesh);
+    double sign_us = bench_sign_verify_us (), before_us = bench_processors_us (&mesh);
     uint64_t start_us = bench_now_us ();
     for (size_t i = 0; i < CROWD; i++) {
         if (fork () == 0) {
@@ -72,7 +63,7 @@ static void row_crowd (void)
                  SECONDS);
     bench_print ("all stored everywhere, after the last write", all - written, "s", NULL, 0);
     bench_print ("processor time a delivered change",
-                 (processor_us (&mesh) - before_us) / delivered, "us",
+                 (bench_processors_us (&mesh) - before_us) / delivered, "us",
                  "one signature made and checked", sign_us);
     bench_mesh_end (&mesh);
 }

@@ -89,15 +89,6 @@ static void row_documents (void)
     bench_mesh_end (&mesh);
 }
 
-static double processor_us (const mesh_t *mesh)
-{
-    double sum = 0;
-    for (size_t i = 0; i < mesh->count; i++) {
-        sum += bench_processor_us (&mesh->machines[i]);
-    }
-    return sum;
-}
-
 static void row_peers (void)
 {
     static const char *const names[] = {"a change, seen on the last", "processor time a delivery"};
@@ -107,10 +98,10 @@ static void row_peers (void)
         mesh_t mesh;
         double values[2], local_us;
         bench_mesh_run (&mesh, peers);
-        double before_us = processor_us (&mesh);
+        double before_us = bench_processors_us (&mesh);
         time_changes (&mesh, "growth", 1000, &local_us, &values[0]);
         bench_wait (&mesh.machines[0]);
-        values[1] = (processor_us (&mesh) - before_us) / (double) (SAMPLES * peers);
+        values[1] = (bench_processors_us (&mesh) - before_us) / (double) (SAMPLES * peers);
         point (&plot, (double) peers, values, names, "us");
         bench_mesh_end (&mesh);
     }
@@ -192,21 +183,6 @@ static void row_size (void)
 
 #define RIVAL_DOCUMENTS 10000
 
-static void write_share (machine_t *machine, uint64_t end, int64_t number, const char *collection)
-{
-    const saker_value_t value = {.type = SAKER_INT, .as.integer = number};
-    for (uint64_t i = 0; i < end;) {
-        saker_batch_t *batch = saker_batch_new (collection);
-        for (size_t k = 0; k < 100 && i < end; k++, i++) {
-            char document[32];
-            snprintf (document, sizeof document, "document-%08" PRIu64, i);
-            bench_must (saker_batch_set (batch, document, "/number", &value), "set");
-        }
-        bench_must (saker_write (machine->saker, batch, NULL), "write");
-        saker_batch_destroy (&batch);
-    }
-}
-
 static int count_leaf (const saker_leaf_t *leaf, void *argument)
 {
     *(uint64_t *) argument += !leaf->rival;
@@ -226,10 +202,10 @@ static void row_rivals (void)
         uint64_t read = 0;
         bench_mesh_begin (&mesh, 2);
         bench_start (&mesh.machines[0], NULL);
-        write_share (&mesh.machines[0], RIVAL_DOCUMENTS, 1, "rivals");
+        bench_write_numbers (&mesh.machines[0], "rivals", 0, RIVAL_DOCUMENTS, 1);
         bench_stop (&mesh.machines[0]);
         bench_start (&mesh.machines[1], NULL);
-        write_share (&mesh.machines[1], RIVAL_DOCUMENTS * shares[i] / 100, 2, "rivals");
+        bench_write_numbers (&mesh.machines[1], "rivals", 0, RIVAL_DOCUMENTS * shares[i] / 100, 2);
         bench_start (&mesh.machines[0], &mesh.machines[1]);
         bench_wait (&mesh.machines[1]);
         bench_wait (&mesh.machines[0]);
@@ -240,7 +216,7 @@ static void row_rivals (void)
             bench_die ("documents are missing");
         }
         start_us = bench_now_us ();
-        write_share (&mesh.machines[0], RIVAL_DOCUMENTS, 3, "rivals");
+        bench_write_numbers (&mesh.machines[0], "rivals", 0, RIVAL_DOCUMENTS, 3);
         const double values[] = {read_us, (double) (bench_now_us () - start_us) / RIVAL_DOCUMENTS};
         point (&plot, shares[i], values, names, "us");
         bench_mesh_end (&mesh);

@@ -3,29 +3,12 @@
 #include "bench/bench.h"
 #include "bench/machines.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #define CONFLICTS 10000
 #define CONFLICTS_AMONG 100000 /* documents, in the end */
-#define PER_CHANGE 100
 
 static mesh_t mesh;
-
-static void write_numbers (const machine_t *machine, uint64_t first, uint64_t end, int64_t number)
-{
-    const saker_value_t value = {.type = SAKER_INT, .as.integer = number};
-    while (first < end) {
-        saker_batch_t *batch = saker_batch_new ("conflicts");
-        for (uint64_t i = 0; i < PER_CHANGE && first < end; i++, first++) {
-            char document[32];
-            snprintf (document, sizeof document, "document-%08" PRIu64, first);
-            bench_must (saker_batch_set (batch, document, "/number", &value), "set");
-        }
-        bench_must (saker_write (machine->saker, batch, NULL), "write");
-        saker_batch_destroy (&batch);
-    }
-}
 
 static int count_conflict (const saker_conflict_t *conflict, void *argument)
 {
@@ -67,15 +50,15 @@ static void row_conflicts (void)
 {
     bench_mesh_begin (&mesh, 2);
     bench_start (&mesh.machines[0], NULL);
-    write_numbers (&mesh.machines[0], 0, CONFLICTS, 1);
+    bench_write_numbers (&mesh.machines[0], "conflicts", 0, CONFLICTS, 1);
     bench_stop (&mesh.machines[0]);
     bench_start (&mesh.machines[1], NULL);
-    write_numbers (&mesh.machines[1], 0, CONFLICTS, 2);
+    bench_write_numbers (&mesh.machines[1], "conflicts", 0, CONFLICTS, 2);
     bench_start (&mesh.machines[0], &mesh.machines[1]);
     bench_wait (&mesh.machines[1]);
     list_conflicts ("10,000 conflicts listed, of 10,000 documents",
                     "log of one of 10,000 documents");
-    write_numbers (&mesh.machines[0], CONFLICTS, CONFLICTS_AMONG, 3);
+    bench_write_numbers (&mesh.machines[0], "conflicts", CONFLICTS, CONFLICTS_AMONG, 3);
     list_conflicts ("10,000 conflicts listed, of 100,000 documents",
                     "log of one of 100,000 documents");
     bench_mesh_end (&mesh);
