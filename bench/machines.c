@@ -348,35 +348,40 @@ size_t bench_document_bytes (uint64_t number)
     return sum;
 }
 
-void bench_write_documents (const machine_t *self, const char *collection, uint64_t first,
-                            uint64_t end)
+typedef void put_fn (saker_batch_t *batch, const char *document, uint64_t number);
+
+/* What is put has this number, or with NULL that of its document. */
+static void write_each (const machine_t *self, const char *collection, uint64_t first, uint64_t end,
+                        put_fn *put, const uint64_t *number)
 {
     while (first < end) {
         saker_batch_t *batch = saker_batch_new (collection);
         for (uint64_t i = 0; i < PER_CHANGE && first < end; i++, first++) {
             char document[32];
             snprintf (document, sizeof document, "document-%08" PRIu64, first);
-            bench_put_document (batch, document, first);
+            put (batch, document, number ? *number : first);
         }
         bench_must (saker_write (self->saker, batch, NULL), "write");
         saker_batch_destroy (&batch);
     }
 }
 
-void bench_write_numbers (const machine_t *self, const char *collection, uint64_t first,
-                          uint64_t end, int64_t number)
+void bench_write_documents (const machine_t *self, const char *collection, uint64_t first,
+                            uint64_t end)
 {
-    const saker_value_t value = {.type = SAKER_INT, .as.integer = number};
-    while (first < end) {
-        saker_batch_t *batch = saker_batch_new (collection);
-        for (uint64_t i = 0; i < PER_CHANGE && first < end; i++, first++) {
-            char document[32];
-            snprintf (document, sizeof document, "document-%08" PRIu64, first);
-            bench_must (saker_batch_set (batch, document, "/number", &value), "set");
-        }
-        bench_must (saker_write (self->saker, batch, NULL), "write");
-        saker_batch_destroy (&batch);
-    }
+    write_each (self, collection, first, end, bench_put_document, NULL);
+}
+
+static void put_number (saker_batch_t *batch, const char *document, uint64_t number)
+{
+    const saker_value_t value = {.type = SAKER_INT, .as.integer = (int64_t) number};
+    bench_must (saker_batch_set (batch, document, "/number", &value), "set");
+}
+
+void bench_write_numbers (const machine_t *self, const char *collection, uint64_t first,
+                          uint64_t end, uint64_t number)
+{
+    write_each (self, collection, first, end, put_number, &number);
 }
 
 /* ---- from one to another */

@@ -65,7 +65,7 @@ void bench_write_documents (const machine_t *self, const char *collection, uint6
                             uint64_t end);
 /* One number in each of the documents `first` to before `end`, 100 a change. */
 void bench_write_numbers (const machine_t *self, const char *collection, uint64_t first,
-                          uint64_t end, int64_t number);
+                          uint64_t end, uint64_t number);
 /* Waits until all members have stored what this machine has. */
 void bench_wait (const machine_t *self);
 

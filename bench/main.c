@@ -53,7 +53,7 @@ static void help (void)
     printf ("\n  --json          one JSON object a line\n"
             "  --documents N   of the rows that say a million\n"
             "  --plots FOLDER  SVG files of the rows that begin with growth\n\n"
-            "Example: saker-bench --documents 100000 snapshot start\n");
+            "Example: saker-bench --documents 100000 snapshot store\n");
 }
 
 static void run_row (const bench_row_t *row)

@@ -45,7 +45,6 @@ static void list_conflicts (const char *conflicts_figure, const char *log_figure
     bench_print (log_figure, bench_quantile (logged, 5, 0.5), "ms", NULL, 0);
 }
 
-/* Both write the same documents while apart: nobody tells them where the other is. */
 static void row_conflicts (void)
 {
     bench_mesh_begin (&mesh, 2);

@@ -27,9 +27,6 @@ uint8_t *skr_buf_grow (skr_buf_t *self, size_t size)
     if (self->failed) {
         return NULL;
     }
-    if (self->capacity - self->size >= size && self->data) {
-        return self->data + self->size;
-    }
     size_t capacity = self->capacity ? self->capacity : 64;
     while (capacity - self->size < size && capacity <= SIZE_MAX / 2) {
         capacity *= 2;

@@ -402,13 +402,13 @@ static bool next_plain (const skr_cbor_t *self, item_t *item)
 /* Decodes the next item without taking it. False on error or at the end. */
 static bool next (skr_cbor_t *self, item_t *item)
 {
-    if (self->error == SAKER_OK && next_plain (self, item)) {
-        return true;
-    }
-    memset (item, 0, sizeof *item);
     if (self->error != SAKER_OK) {
         return false;
     }
+    if (next_plain (self, item)) {
+        return true;
+    }
+    memset (item, 0, sizeof *item);
     size_t left = (size_t) (self->end - self->at);
     struct cbor_decoder_result result = cbor_stream_decode (self->at, left, &callbacks, item);
     if (result.status == CBOR_DECODER_NEDATA || left == 0) {

@@ -365,22 +365,29 @@ static uint64_t told_hash (const skr_clock_t *clock, const uint64_t *hashes, con
     return 0;
 }
 
-/* Has the other another last change of this writer, of the same seq? What either of them did may
-   be overwritten since, so that data and clock are equal. */
-static saker_err_t has_other (const skr_session_t *self, const skr_report_entry_t *entry,
-                              const skr_id_t *writer, bool *other)
+/* Lowers `have` where there is a reason to look: the other stays behind us, or `differs`, or has
+   another last change of the same seq. What was written then may be overwritten since, so that data
+   and clock are equal. `hashes` are those of our clock. */
+static saker_err_t doubt_writers (const skr_session_t *self, const skr_report_entry_t *entry,
+                                  const uint64_t *hashes, bool *differs, skr_clock_t *have,
+                                  bool *doubtful)
 {
-    const skr_collection_t *own = skr_replica_collection (self->replica, &entry->collection);
-    uint64_t *hashes = NULL;
-    *other = false;
-    if (!own || skr_clock_get (&own->clock, writer) != skr_clock_get (&entry->clock, writer)) {
-        return SAKER_OK;
+    skr_id_t writers[PROBE_WRITERS_MAX];
+    const skr_clock_t *own = own_clock (self, &entry->collection);
+    size_t count = skr_roster_writers (skr_replica_roster (self->replica),
+                                       skr_device_key (skr_replica_device (self->replica)), writers,
+                                       PROBE_WRITERS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t theirs = skr_clock_get (&entry->clock, &writers[i]);
+        uint64_t ours = skr_clock_get (own, &writers[i]);
+        uint64_t our_hash = told_hash (own, hashes, &writers[i]);
+        uint64_t their_hash = told_hash (&entry->clock, entry->hashes, &writers[i]);
+        *differs |= theirs == ours && our_hash && their_hash && our_hash != their_hash;
+        if (theirs && theirs <= ours && (*differs || theirs < ours)) {
+            SKR_TRY (skr_clock_set (have, &writers[i], theirs - 1));
+            *doubtful = true;
+        }
     }
-    SKR_TRY (skr_replica_hashes (self->replica, own, &hashes));
-    uint64_t ours = told_hash (&own->clock, hashes, writer);
-    uint64_t theirs = told_hash (&entry->clock, entry->hashes, writer);
-    *other = ours && theirs && ours != theirs;
-    free (hashes);
     return SAKER_OK;
 }
 
@@ -389,27 +396,17 @@ static saker_err_t has_other (const skr_session_t *self, const skr_report_entry_
 static saker_err_t doubtful_clock (skr_session_t *self, const skr_report_entry_t *entry,
                                    skr_clock_t *have, bool *doubtful)
 {
-    skr_id_t writers[PROBE_WRITERS_MAX];
     const skr_collection_t *own = skr_replica_collection (self->replica, &entry->collection);
-    size_t count = skr_roster_writers (skr_replica_roster (self->replica),
-                                       skr_device_key (skr_replica_device (self->replica)), writers,
-                                       PROBE_WRITERS_MAX);
     bool differs = own && both_read (self, own) && skr_clock_equal (&own->clock, &entry->clock)
                    && !skr_fingerprint_equal (&own->fingerprint, &entry->fingerprint);
+    uint64_t *hashes = NULL;
+    bool lowered;
     *doubtful = false;
     SKR_TRY (skr_clock_copy (have, own_clock (self, &entry->collection)));
-    for (size_t i = 0; i < count; i++) {
-        uint64_t theirs = skr_clock_get (&entry->clock, &writers[i]);
-        uint64_t ours = skr_clock_get (have, &writers[i]);
-        bool other;
-        SKR_TRY (has_other (self, entry, &writers[i], &other));
-        differs |= other;
-        if (theirs && theirs <= ours && (differs || theirs < ours)) {
-            SKR_TRY (skr_clock_set (have, &writers[i], theirs - 1));
-            *doubtful = true;
-        }
-    }
-    bool lowered;
+    SKR_TRY (own ? skr_replica_hashes (self->replica, own, &hashes) : SAKER_OK);
+    saker_err_t error = doubt_writers (self, entry, hashes, &differs, have, doubtful);
+    free (hashes);
+    SKR_TRY (error);
     SKR_TRY (look_back (self, &entry->collection, have, &lowered));
     *doubtful |= lowered && differs;
     return SAKER_OK;

@@ -98,7 +98,7 @@ static saker_err_t note_remove (view_t *view, skr_span_t document, const skr_ent
 {
     skr_cells_store_t *self = view->owner;
     skr_page_t *page = self->page;
-    bool whole = page->key.size == 0 && !page->bounded; /* or another page may add a conflict */
+    bool whole = skr_page_is_whole (page); /* or another page may add a conflict */
     if (document.size == 0 || (whole && page->disputed == SKR_DISPUTED_NO)) {
         return SAKER_OK;
     }

@@ -42,7 +42,6 @@ void skr_cells_prefix (uint8_t prefix[SKR_CELLS_PREFIX_BYTES], uint32_t collecti
     skr_put_u64 (prefix + 4, document_no);
 }
 
-/* The record key of a bucket: prefix and `sort`, which fits. */
 skr_span_t skr_cells_key (uint8_t bytes[SKR_STORE_KEY_BYTES_MAX],
                           const uint8_t prefix[SKR_CELLS_PREFIX_BYTES], skr_span_t sort)
 {
@@ -134,8 +133,6 @@ static saker_err_t search_stem (skr_pages_t *self, const skr_cells_where_t *wher
     return SAKER_OK;
 }
 
-/* The bucket that holds, or is to hold, a sort key (or the first entries with a prefix).
-   SAKER_ENOTFOUND: it would be the first, and is not there. */
 saker_err_t skr_cells_locate (skr_pages_t *self, const skr_cells_where_t *where, skr_span_t sort,
                               skr_span_t *found, skr_span_t *bucket)
 {
@@ -200,7 +197,6 @@ skr_item_t skr_page_item (const skr_page_t *page, size_t at)
     };
 }
 
-/* The place of the first item that is not below `item`. */
 size_t skr_page_place (const skr_page_t *page, const skr_item_t *item)
 {
     size_t low = 0, high = page->count;
@@ -601,7 +597,7 @@ static bool is_of (const skr_page_t *page, const skr_page_of_t *of)
            && skr_span_equal (skr_span_of (&page->document), of->document);
 }
 
-static bool is_whole (const skr_page_t *page)
+bool skr_page_is_whole (const skr_page_t *page)
 {
     return page->key.size == 0 && !page->bounded;
 }
@@ -615,7 +611,7 @@ static skr_page_t *find (const skr_pages_t *self, const skr_page_of_t *of, skr_s
     for (*at = index_of (of); self->index[*at]; *at = (*at + 1) % SKR_PAGES_INDEX) {
         skr_page_t *page = self->index[*at];
         if (is_of (page, of)) {
-            if (is_whole (page) || covers (page, sort)) {
+            if (skr_page_is_whole (page) || covers (page, sort)) {
                 return page;
             }
             *any = page;
@@ -666,7 +662,7 @@ static saker_err_t load_first (skr_pages_t *self, skr_page_t *page, skr_span_t s
     skr_cells_prefix (prefix, page->collection_no, page->document_no);
     SKR_TRY (skr_store_scan (self->store, SKR_GROUP, SKR_CELLS, skr_span (prefix, sizeof prefix),
                              skr_span (NULL, 0), load_record, &loading));
-    *done = loading.found && (is_whole (page) || covers (page, sort));
+    *done = loading.found && (skr_page_is_whole (page) || covers (page, sort));
     if (*done) {
         page->stored = true;
         return decode (self, page, loading.first);

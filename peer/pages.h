@@ -91,6 +91,8 @@ saker_err_t skr_pages_check (const skr_pages_t *self) SKR_MUST_USE;
 
 /* ---- one page */
 
+/* Is it all of its document? */
+bool skr_page_is_whole (const skr_page_t *page);
 /* Does it surely hold all entries of its document whose sort keys start with `prefix`? */
 bool skr_page_covers (const skr_page_t *page, skr_span_t prefix);
 skr_item_t skr_page_item (const skr_page_t *page, size_t at);
