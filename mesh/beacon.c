@@ -58,9 +58,9 @@ void skr_beacon_publish (skr_beacon_t *self, skr_span_t beacon)
     zsock_send (self->actor, "sbi", "PUBLISH", beacon.data, beacon.size, SKR_BEACON_EVERY_MS);
 }
 
-void *skr_beacon_socket (skr_beacon_t *self)
+int skr_beacon_descriptor (skr_beacon_t *self)
 {
-    return zsock_resolve (self->actor);
+    return (int) zsock_fd (self->actor);
 }
 
 bool skr_beacon_receive (skr_beacon_t *self, char *address, size_t size, uint8_t *bytes,

@@ -24,8 +24,8 @@ saker_err_t skr_beacon_new (skr_beacon_t **self_p, const char *interface, uint16
 void skr_beacon_destroy (skr_beacon_t **self_p);
 /* Says (or, after a change of the key, says anew) that we are here. */
 void skr_beacon_publish (skr_beacon_t *self, skr_span_t beacon);
-/* To be polled. */
-void *skr_beacon_socket (skr_beacon_t *self);
+/* To be polled: a libzmq socket's (poller.h). */
+int skr_beacon_descriptor (skr_beacon_t *self);
 /* Takes one datagram that has come; false when none has. *address receives its sender's IP. */
 bool skr_beacon_receive (skr_beacon_t *self, char *address, size_t size, uint8_t *bytes,
                          size_t *bytes_size, size_t bytes_max);

@@ -31,10 +31,11 @@ uint64_t skr_client_now_ms (void)
 
 /* ---- waiting on the sockets */
 
-static long left_ms (uint64_t deadline_ms)
+static int left_ms (uint64_t deadline_ms)
 {
     uint64_t now_ms = skr_client_now_ms ();
-    return deadline_ms > now_ms ? (long) (deadline_ms - now_ms) : 0;
+    uint64_t left = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+    return left < INT_MAX ? (int) left : INT_MAX;
 }
 
 /* Takes what the monitor says; true when the connection was lost. */
@@ -55,13 +56,20 @@ static bool has_lost (saker_t *self)
     return lost;
 }
 
-/* Waits until the socket is ready, or something happened to the connection. */
-static bool is_ready (saker_t *self, short events, uint64_t deadline_ms)
+/* Both wait until it can be done, or something happened to the connection. */
+static bool can_send (saker_t *self, uint64_t deadline_ms)
 {
-    zmq_pollitem_t items[] = {{.socket = self->socket, .events = events},
+    zmq_pollitem_t items[] = {{.socket = self->socket, .events = ZMQ_POLLOUT},
                               {.socket = self->monitor, .events = ZMQ_POLLIN}};
     (void) zmq_poll (items, 2, left_ms (deadline_ms)); /* a signal just ends the wait early */
-    return items[0].revents & events;
+    return items[0].revents & ZMQ_POLLOUT;
+}
+
+static bool can_receive (saker_t *self, uint64_t deadline_ms)
+{
+    skr_poller_wait (&self->poller, left_ms (deadline_ms));
+    skr_poller_take (&self->poller, self->monitor);
+    return skr_poller_take (&self->poller, self->socket);
 }
 
 static saker_err_t no_daemon (const char *store)
@@ -85,7 +93,7 @@ static saker_err_t send_request (skr_question_t *question, uint64_t deadline_ms)
         if (left_ms (deadline_ms) == 0) {
             return no_daemon (self->store);
         }
-        if (!is_ready (self, ZMQ_POLLOUT, deadline_ms)) {
+        if (!can_send (self, deadline_ms)) {
             (void) has_lost (self);
         }
     }
@@ -146,7 +154,7 @@ static saker_err_t receive (skr_question_t *question, uint64_t deadline_ms, int 
         if (size < 0 && errno != EAGAIN && errno != EINTR) {
             return skr_fail (SAKER_EIO, "receive from the daemon: %s", zmq_strerror (errno));
         }
-        if (size >= 0 || is_ready (self, ZMQ_POLLIN, deadline_ms)) {
+        if (size >= 0 || can_receive (self, deadline_ms)) {
             continue;
         }
         bool lost = has_lost (self);
@@ -301,6 +309,11 @@ static saker_err_t make_socket (saker_t *self)
         return no_socket ();
     }
     set_option (self->monitor, ZMQ_LINGER, 0);
+    if (!skr_poller_begin (&self->poller, 2)) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    skr_poller_add (&self->poller, self->socket);
+    skr_poller_add (&self->poller, self->monitor);
     return SAKER_OK;
 }
 
@@ -390,6 +403,7 @@ void saker_close (saker_t **self_p)
     if (self->descriptor >= 0) {
         close (self->descriptor);
     }
+    skr_poller_free (&self->poller);
     free (self->store);
     free (self);
     *self_p = NULL;

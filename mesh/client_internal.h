@@ -4,6 +4,7 @@
 #ifndef SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
 #define SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
 
+#include "mesh/poller.h"
 #include "peer/api.h"
 #include "peer/fields.h"
 
@@ -20,8 +21,9 @@ struct saker_t {
     void *context; /* of its own: nothing is shared with other users of libzmq in the process */
     void *socket;
     void *monitor;
-    int descriptor;  /* of the socket's folder when its path is long, else -1 */
-    uint64_t number; /* of the last request */
+    skr_poller_t poller; /* over both */
+    int descriptor;      /* of the socket's folder when its path is long, else -1 */
+    uint64_t number;     /* of the last request */
 };
 
 struct saker_batch_t {

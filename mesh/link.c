@@ -48,6 +48,7 @@ typedef struct host_t {
 static bool on_send (void *context, skr_span_t request)
 {
     const host_t *host = context;
+    skr_poller_look (host->links->poller, host->link->dealer);
     return host->link->dealer && skr_socket_send (host->link->dealer, skr_span (NULL, 0), request);
 }
 
@@ -81,7 +82,7 @@ static void on_hello (void *context, uint16_t pub_port)
         return;
     }
     skr_socket_close (&link->sub);
-    host->links->changed = true;
+    host->links->poller->stale = true;
     if (skr_socket_sub (&link->sub, skr_sockets_context (), &own, link->transport, address)
         == SAKER_OK) {
         link->pub_port = pub_port;
@@ -127,7 +128,7 @@ static void hang_up (skr_links_t *links, skr_link_t *link)
     if (link->session) {
         skr_session_down (link->session);
     }
-    links->changed |= link->dealer || link->sub;
+    links->poller->stale |= link->dealer || link->sub;
     skr_socket_close (&link->dealer);
     skr_socket_close (&link->sub);
     link->pub_port = 0;
@@ -311,7 +312,7 @@ static void dial (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
         self->address[0] = 0;
         return;
     }
-    links->changed = true;
+    links->poller->stale = true;
     skr_session_up (self->session, links->instance, links->own_addresses,
                     links->own_addresses_count, mono_ms);
 }
@@ -369,7 +370,7 @@ static void subscribe_anew (skr_links_t *links, skr_link_t *self, uint64_t mono_
         return;
     }
     skr_socket_close (&self->sub); /* the answer to HELLO makes it again */
-    links->changed = true;
+    links->poller->stale = true;
     self->sub_wait_ms = 2 * wait_ms < SUB_AGAIN_MAX_MS ? 2 * wait_ms : SUB_AGAIN_MAX_MS;
 }
 

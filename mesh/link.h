@@ -6,6 +6,7 @@
 #ifndef SKR_MESH_LINK_H_INCLUDED
 #define SKR_MESH_LINK_H_INCLUDED
 
+#include "mesh/poller.h"
 #include "mesh/session.h"
 #include "mesh/sockets.h"
 
@@ -62,7 +63,7 @@ typedef struct skr_links_t {
     size_t own_addresses_count;
     const char *const *seeds;
     size_t seeds_count;
-    bool changed; /* sockets came or went: poll anew */
+    skr_poller_t *poller; /* told when sockets come or go, and of what is sent */
     void *context;
     /* A member's address became known. */
     void (*address) (void *context, const uint8_t device[32], const char *address);

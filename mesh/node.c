@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zmq.h>
 
 #define MESSAGES_MAX 256           /* taken of one socket in one round */
 #define ROUND_BYTES_MAX (4u << 20) /* taken of all sockets in one round */
@@ -98,11 +99,21 @@ static bool take_one (skr_node_t *self, void *socket, bool routed, message_fn *h
 static void drain (skr_node_t *self, void *socket, bool routed, message_fn *handle,
                    size_t *bytes_left)
 {
+    if (!skr_poller_take (&self->poller, socket)) {
+        return;
+    }
     for (int i = 0; i < MESSAGES_MAX && *bytes_left; i++) {
         if (!take_one (self, socket, routed, handle, bytes_left)) {
             return;
         }
     }
+    skr_poller_look (&self->poller, socket); /* for the rest, in the next round */
+}
+
+static bool send_routed (skr_node_t *self, void *socket, skr_span_t routing, skr_span_t answer)
+{
+    skr_poller_look (&self->poller, socket);
+    return skr_socket_send (socket, routing, answer);
 }
 
 /* A disk that is full stays full for a while: what others hold is pulled again later, less and less
@@ -211,7 +222,7 @@ static void on_request (skr_node_t *self, skr_span_t routing, const char *user_i
     if (held) {
         hold_join (self, routing, body);
     } else if (answer.size && !answer.failed
-               && !skr_socket_send (self->router, routing, skr_span_of (&answer))) {
+               && !send_routed (self, self->router, routing, skr_span_of (&answer))) {
         self->stats.unsent++;
     }
     if (asker.member && said.addresses.size && is_own (self, asker.member->device)) {
@@ -230,7 +241,7 @@ static void answer_joins (skr_node_t *self, saker_err_t error)
         skr_buf_t answer = {0};
         if (error == SAKER_OK && !join->request.failed && !join->routing.failed) {
             skr_answer_joined (self->answerer, skr_span_of (&join->request), &answer);
-            skr_socket_send (self->router, skr_span_of (&join->routing), skr_span_of (&answer));
+            send_routed (self, self->router, skr_span_of (&join->routing), skr_span_of (&answer));
         } /* else no answer: the joining side asks again */
         skr_buf_free (&answer);
         skr_buf_free (&join->routing);
@@ -250,7 +261,7 @@ static void on_local (skr_node_t *self, skr_span_t routing, const char *user_id,
 static void send_local (void *context, skr_span_t client, skr_span_t answer)
 {
     skr_node_t *self = context;
-    if (!skr_socket_send (self->local, client, answer)) {
+    if (!send_routed (self, self->local, client, answer)) {
         self->stats.unsent++; /* the client is gone, or does not read */
     }
 }
@@ -324,32 +335,42 @@ static void on_greeted (void *context, skr_link_t *link,
 
 /* ---- beacons */
 
+static void on_beacon (skr_node_t *self, const char *host, skr_span_t bytes)
+{
+    char address[96];
+    uint16_t port = 0;
+    const skr_member_t *member =
+        self->beacon_keyed
+            ? skr_beacon_whose (bytes, self->beacon_key, skr_replica_roster (self->replica),
+                                self->links.instance, &port)
+            : NULL;
+    skr_link_t *link = member ? skr_links_find (&self->links, member->device) : NULL;
+    snprintf (address, sizeof address, "tcp://%s:%u", host, port);
+    if (member && is_own (self, member->device)) {
+        skr_twin_hint (self, address);
+    } else if (link) {
+        skr_link_learn (link, address);
+        self->beacon_stats.heard++;
+    } else {
+        self->beacon_stats.strange++;
+    }
+}
+
 static void drain_beacon (skr_node_t *self, skr_beacon_t *beacon)
 {
     char host[64];
-    char address[96];
     uint8_t bytes[256];
     size_t size = 0;
-    uint16_t port = 0;
-    for (int i = 0; i < MESSAGES_MAX
-                    && skr_beacon_receive (beacon, host, sizeof host, bytes, &size, sizeof bytes);
-         i++) {
-        const skr_member_t *member =
-            self->beacon_keyed
-                ? skr_beacon_whose (skr_span (bytes, size), self->beacon_key,
-                                    skr_replica_roster (self->replica), self->links.instance, &port)
-                : NULL;
-        skr_link_t *link = member ? skr_links_find (&self->links, member->device) : NULL;
-        snprintf (address, sizeof address, "tcp://%s:%u", host, port);
-        if (member && is_own (self, member->device)) {
-            skr_twin_hint (self, address);
-        } else if (link) {
-            skr_link_learn (link, address);
-            self->beacon_stats.heard++;
-        } else {
-            self->beacon_stats.strange++;
-        }
+    if (!skr_poller_take (&self->poller, beacon)) {
+        return;
     }
+    for (int i = 0; i < MESSAGES_MAX; i++) {
+        if (!skr_beacon_receive (beacon, host, sizeof host, bytes, &size, sizeof bytes)) {
+            return;
+        }
+        on_beacon (self, host, skr_span (bytes, size));
+    }
+    skr_poller_look (&self->poller, beacon);
 }
 
 static void publish_beacons (skr_node_t *self)
@@ -364,6 +385,7 @@ static void publish_beacons (skr_node_t *self)
                      skr_device_key (skr_replica_device (self->replica)));
     for (size_t i = 0; i < self->beacons_count; i++) {
         skr_beacon_publish (self->beacons[i], skr_span (bytes, sizeof bytes));
+        skr_poller_look (&self->poller, self->beacons[i]);
     }
 }
 
@@ -382,7 +404,7 @@ static void stop_beacons (skr_node_t *self)
     while (self->beacons_count) {
         skr_beacon_destroy (&self->beacons[--self->beacons_count]);
     }
-    self->items_stale = true;
+    self->poller.stale = true;
 }
 
 static void start_beacons (skr_node_t *self)
@@ -402,41 +424,28 @@ static void start_beacons (skr_node_t *self)
 
 /* ---- polling */
 
-static void add_item (skr_node_t *self, void *socket, int descriptor)
+static bool list_sockets (skr_node_t *self)
 {
-    self->items[self->items_count++] =
-        (zmq_pollitem_t){.socket = socket, .fd = descriptor, .events = ZMQ_POLLIN};
-}
-
-static bool list_items (skr_node_t *self)
-{
-    size_t count = 4 + self->beacons_count + 2 * self->links.count;
-    if (count > self->items_capacity) {
-        zmq_pollitem_t *grown = realloc (self->items, 2 * count * sizeof *grown);
-        if (!grown) {
-            return false;
-        }
-        self->items = grown;
-        self->items_capacity = 2 * count;
+    skr_poller_t *poller = &self->poller;
+    if (!skr_poller_begin (poller, 4 + self->beacons_count + 2 * self->links.count)) {
+        return false;
     }
-    self->items_count = 0;
-    add_item (self, NULL, self->wake);
-    add_item (self, self->zap, 0);
-    add_item (self, self->router, 0);
-    add_item (self, self->local, 0);
+    skr_poller_add_descriptor (poller, &self->wake, self->wake);
+    skr_poller_add (poller, self->zap);
+    skr_poller_add (poller, self->router);
+    skr_poller_add (poller, self->local);
     for (size_t i = 0; i < self->beacons_count; i++) {
-        add_item (self, skr_beacon_socket (self->beacons[i]), 0);
+        skr_poller_add_descriptor (poller, self->beacons[i],
+                                   skr_beacon_descriptor (self->beacons[i]));
     }
     for (size_t i = 0; i < self->links.count; i++) {
         if (self->links.links[i]->sub) {
-            add_item (self, self->links.links[i]->sub, 0);
+            skr_poller_add (poller, self->links.links[i]->sub);
         }
         if (self->links.links[i]->dealer) {
-            add_item (self, self->links.links[i]->dealer, 0);
+            skr_poller_add (poller, self->links.links[i]->dealer);
         }
     }
-    self->items_stale = false;
-    self->links.changed = false;
     return true;
 }
 
@@ -462,10 +471,10 @@ static void wait_for_work (skr_node_t *self)
     uint64_t until_ms = deadline_ms (self);
     uint64_t wait_ms = until_ms > now_ms ? until_ms - now_ms : 0;
     wait_ms = wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS;
-    if ((self->items_stale || self->links.changed) && !list_items (self)) {
+    if (self->poller.stale && !list_sockets (self)) {
         return;
     }
-    zmq_poll (self->items, (int) self->items_count, (long) wait_ms);
+    skr_poller_wait (&self->poller, (int) wait_ms);
 }
 
 /* ---- a round */
@@ -473,7 +482,10 @@ static void wait_for_work (skr_node_t *self)
 static void take_work (skr_node_t *self)
 {
     size_t bytes_left = ROUND_BYTES_MAX;
-    while (skr_zap_serve (self->zap, self->replica, &self->zap_stats)) {
+    skr_poller_take (&self->poller, &self->wake);
+    bool connecting = skr_poller_take (&self->poller, self->zap);
+    while (connecting) {
+        connecting = skr_zap_serve (self->zap, self->replica, &self->zap_stats);
     }
     drain (self, self->local, true, on_local, &bytes_left);
     for (size_t i = 0; i < self->links.count; i++) {
@@ -670,7 +682,7 @@ static void follow_roster (skr_node_t *self)
         return; /* and again in the next round */
     }
     self->roster_version = version;
-    self->items_stale = true;
+    self->poller.stale = true;
     self->turn_ms = 0;
     part_with_outsiders (self);
     plan_sharing (self);
@@ -821,6 +833,7 @@ static saker_err_t start (skr_node_t *self, const char *store)
     self->links.replica = self->replica;
     self->links.world = &self->world;
     self->links.context = self;
+    self->links.poller = &self->poller;
     self->links.address = on_address;
     self->links.greeted = on_greeted;
     self->started_wall_ms = self->world.wall_ms (self->world.context);
@@ -835,7 +848,7 @@ static saker_err_t start (skr_node_t *self, const char *store)
     plan_sharing (self);
     write_book (self);
     start_beacons (self);
-    self->items_stale = true;
+    self->poller.stale = true;
     return SAKER_OK;
 }
 
@@ -887,7 +900,7 @@ void skr_node_destroy (skr_node_t **self_p)
     skr_socket_close (&self->zap);
     skr_replica_close (&self->replica);
     skr_guard_free (&self->guard);
-    free (self->items);
+    skr_poller_free (&self->poller);
     free (self->told);
     free (self);
     *self_p = NULL;

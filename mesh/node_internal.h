@@ -11,13 +11,12 @@
 #include "mesh/link.h"
 #include "mesh/live.h"
 #include "mesh/node.h"
+#include "mesh/poller.h"
 #include "mesh/twin.h"
 #include "mesh/zap.h"
 #include "peer/api.h"
 #include "peer/cutter.h"
 #include "peer/incarnation.h"
-
-#include <zmq.h>
 
 #define SKR_NODE_JOINS_MAX 16
 
@@ -66,9 +65,7 @@ struct skr_node_t {
     uint8_t beacon_key[32];
     bool beacon_keyed;
 
-    zmq_pollitem_t *items;
-    size_t items_count, items_capacity;
-    bool items_stale;
+    skr_poller_t poller;
 
     skr_join_held_t joins[SKR_NODE_JOINS_MAX];
     size_t joins_count;

@@ -86,7 +86,7 @@ static void look (skr_node_t *self, const char *address)
     if (!link && member && skr_links_add (&self->links, member) == SAKER_OK) {
         link = skr_links_find (&self->links, own_device (self));
         self->twin.looked_ms = skr_node_now (self);
-        self->items_stale = true;
+        self->poller.stale = true;
     }
     if (link) {
         skr_link_learn (link, address);
@@ -113,7 +113,7 @@ void skr_twin_hint (skr_node_t *self, const char *address)
 static void stop_looking (skr_node_t *self)
 {
     skr_links_remove (&self->links, own_device (self));
-    self->items_stale = true;
+    self->poller.stale = true;
 }
 
 void skr_twin_greeted (skr_node_t *self, skr_link_t *link, const uint8_t *instance,

@@ -27,6 +27,7 @@
 #define HIGH_WATER_FRAMES 256
 #define EVENT_MAX_MS 120000
 #define DAMAGE_NEAR_BYTES 16384
+#define DESCRIPTOR_FIRST 1000000
 
 typedef struct message_t {
     STAILQ_ENTRY (message_t) next;
@@ -49,6 +50,7 @@ typedef struct socket_t {
     message_t *reading;
     size_t read; /* parts of it */
     message_t *writing;
+    int descriptor;
     uint32_t answering; /* REP: the connection that the last request was about */
     uint64_t answering_life;
 } socket_t;
@@ -90,6 +92,7 @@ typedef struct beacon_t {
     uint8_t bytes[64];
     size_t size;
     bool asked;
+    int descriptor;
     STAILQ_HEAD (, message_t) in;
 } beacon_t;
 
@@ -105,6 +108,8 @@ static size_t heap_count, heap_capacity;
 static uint64_t serial, look_ms;
 static uint32_t routings;
 static const uint8_t nobody[32] = {77}; /* the key of a stranger */
+static bool *signals;                   /* a descriptor each; as libzmq's: see mesh/poller.h */
+static size_t signals_count, signals_capacity;
 
 /* ---- messages */
 
@@ -216,8 +221,26 @@ static void wake (int peer, uint64_t at_ms)
     }
 }
 
+/* ---- descriptors */
+
+static int descriptor_new (void)
+{
+    if (signals_count == signals_capacity) {
+        signals_capacity = signals_capacity ? 2 * signals_capacity : 64;
+        signals = realloc (signals, signals_capacity * sizeof *signals);
+    }
+    signals[signals_count] = false;
+    return DESCRIPTOR_FIRST + (int) signals_count++;
+}
+
+static void signal_set (int descriptor, bool set)
+{
+    signals[descriptor - DESCRIPTOR_FIRST] = set;
+}
+
 static void deliver (socket_t *socket, message_t *message)
 {
+    signal_set (socket->descriptor, true);
     STAILQ_INSERT_TAIL (&socket->in, message, next);
     wake (socket->peer, sim.now_ms);
 }
@@ -562,6 +585,7 @@ static void on_beacon (void)
                 message_add (message, host, strlen (host));
                 message_add (message, from->bytes, from->size);
                 STAILQ_INSERT_TAIL (&to->in, message, next);
+                signal_set (to->descriptor, true);
                 wake (to->peer, sim.now_ms);
             }
         }
@@ -643,6 +667,9 @@ void sim_network_end (void)
     while (LIST_FIRST (&sockets)) { /* those of strangers */
         socket_free (LIST_FIRST (&sockets));
     }
+    free (signals);
+    signals = NULL;
+    signals_count = signals_capacity = 0;
 }
 
 static bool is_of (const connection_t *self, int peer)
@@ -773,6 +800,7 @@ static socket_t *socket_new (int type, int peer)
     socket_t *socket = calloc (1, sizeof *socket);
     socket->type = type;
     socket->peer = peer;
+    socket->descriptor = descriptor_new ();
     STAILQ_INIT (&socket->in);
     LIST_INSERT_HEAD (&sockets, socket, next);
     return socket;
@@ -830,7 +858,9 @@ int zmq_getsockopt (void *opaque, int option, void *value, size_t *size)
         *size = (size_t) snprintf (value, *size, "%s", socket->bound) + 1;
         return 0;
     }
-    if (option == ZMQ_RCVMORE) {
+    if (option == ZMQ_FD) {
+        number = socket->descriptor;
+    } else if (option == ZMQ_RCVMORE) {
         number = socket->reading && socket->read < socket->reading->count;
     }
     memcpy (value, &number, sizeof number);
@@ -975,6 +1005,7 @@ static bool send_whole (socket_t *socket, message_t *message)
 int zmq_send (void *opaque, const void *data, size_t size, int flags)
 {
     socket_t *socket = opaque;
+    signal_set (socket->descriptor, false); /* it may take what its descriptor would tell */
     socket->writing = socket->writing ? socket->writing : message_new ();
     message_add (socket->writing, data, size);
     if (flags & ZMQ_SNDMORE) {
@@ -1023,6 +1054,7 @@ static bool next_part (socket_t *socket)
         socket->reading = STAILQ_FIRST (&socket->in);
         socket->read = 0;
         if (!socket->reading) {
+            signal_set (socket->descriptor, false);
             errno = EAGAIN;
             return false;
         }
@@ -1107,9 +1139,13 @@ const char *zmq_msg_gets (const zmq_msg_t *message, const char *property)
 }
 
 /* Never waits: the simulator calls again when it is time. */
-int zmq_poll (zmq_pollitem_t *items, int count, long timeout_ms)
+int __wrap_poll (struct pollfd *items, nfds_t count, int timeout_ms);
+int __wrap_poll (struct pollfd *items, nfds_t count, int timeout_ms)
 {
-    (void) items, (void) count;
+    for (size_t i = 0; i < count; i++) {
+        bool told = items[i].fd >= DESCRIPTOR_FIRST && signals[items[i].fd - DESCRIPTOR_FIRST];
+        items[i].revents = told ? POLLIN : 0;
+    }
     sim.peers[sim.current].wake_ms = sim.now_ms + (timeout_ms > 0 ? (uint64_t) timeout_ms : 0);
     return 0;
 }
@@ -1148,6 +1184,7 @@ zactor_t *zactor_new (zactor_fn *task, void *arguments)
     (void) task, (void) arguments;
     beacon_t *self = calloc (1, sizeof *self);
     self->peer = sim.current;
+    self->descriptor = descriptor_new ();
     STAILQ_INIT (&self->in);
     LIST_INSERT_HEAD (&beacons, self, next);
     return (zactor_t *) self;
@@ -1190,12 +1227,16 @@ int zsock_send (void *actor, const char *picture, ...)
 int zsock_events (void *actor)
 {
     beacon_t *self = actor;
+    if (!STAILQ_FIRST (&self->in)) {
+        signal_set (self->descriptor, false);
+    }
     return STAILQ_FIRST (&self->in) ? ZMQ_POLLIN : 0;
 }
 
-void *zsock_resolve (void *actor)
+SOCKET zsock_fd (void *actor)
 {
-    return actor;
+    const beacon_t *self = actor;
+    return self->descriptor;
 }
 
 char *zstr_recv (void *actor)
