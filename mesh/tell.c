@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEAT_GAP_MS 20 /* at least, between two beats */
+#define BEAT_GAP_MS 20 /* at least, between two beats, for each who hears them */
 #define TICK_BYTES 47  /* of a clock's entry with its hash and what is kept, encoded, at most */
 
 static uint64_t short_id (const uint8_t device[32])
@@ -131,9 +131,21 @@ static void send_beat (skr_node_t *self)
     free (beat); /* its clocks are the collections' own */
 }
 
+/* A beat costs each who hears it a signature to check: so the more there are, the rarer beats
+   become, and the share of a peer's time that goes to them stays the same. */
+static uint64_t gap_ms (const skr_node_t *self)
+{
+    uint64_t gap = BEAT_GAP_MS;
+    for (size_t i = 0, up = 0; i < self->links.count && gap < SKR_BEAT_EVERY_MS; i++) {
+        up += self->links.links[i]->state == SKR_LINK_UP;
+        gap = up > 1 ? up * BEAT_GAP_MS : BEAT_GAP_MS;
+    }
+    return gap;
+}
+
 uint64_t skr_tell_deadline_ms (const skr_node_t *self)
 {
-    return self->beat_ms + (self->beat_soon ? BEAT_GAP_MS : SKR_BEAT_EVERY_MS);
+    return self->beat_ms + (self->beat_soon ? gap_ms (self) : SKR_BEAT_EVERY_MS);
 }
 
 void skr_tell (skr_node_t *self, uint64_t mono_ms)
