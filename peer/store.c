@@ -7,6 +7,7 @@
 
 #include "peer/store.h"
 
+#include "peer/extent.h"
 #include "peer/folder.h"
 
 #include <assert.h>
@@ -214,13 +215,18 @@ static saker_err_t open_record (skr_store_t *self, skr_table_t table, skr_span_t
 
 /* ---- the map */
 
+static size_t page_bytes (const skr_store_t *self)
+{
+    MDB_stat status;
+    (void) mdb_env_stat (self->env, &status);
+    return status.ms_psize;
+}
+
 static size_t used_bytes (const skr_store_t *self)
 {
     MDB_envinfo info;
-    MDB_stat status;
     (void) mdb_env_info (self->env, &info);
-    (void) mdb_env_stat (self->env, &status);
-    return (info.me_last_pgno + 1) * status.ms_psize;
+    return (info.me_last_pgno + 1) * page_bytes (self);
 }
 
 /* Sets the map to `bytes`, doubled until there is room in it for so many groups. */
@@ -285,8 +291,9 @@ static saker_err_t open_env (skr_store_t *self)
     struct stat status;
     int file;
     SKR_TRY (from_lmdb (self, mdb_env_get_fd (self->env, &file)));
-    if (fstat (file, &status) != 0 || (size_t) status.st_size < used_bytes (self)) {
-        /* Reading on would end in SIGBUS. */
+    if (fstat (file, &status) != 0
+        || !skr_extent_holds (file, page_bytes (self), (size_t) status.st_size,
+                              used_bytes (self))) {
         return skr_fail (SAKER_EDAMAGED, "store %s: %s is cut short: restore it, or join anew",
                          self->folder, DATA_FILE);
     }

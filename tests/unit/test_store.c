@@ -412,6 +412,76 @@ static void finds_a_cut_file (void)
     CHECK (store == NULL);
 }
 
+/* A group may take pages at the end of the file and let go of them again: LMDB counts them, and
+   never writes them. */
+static void opens_where_free_pages_were_never_written (void)
+{
+    skr_store_t *store = NULL;
+    skr_span_t value;
+    uint8_t key[8], large[70000];
+    skr_store_stats_t stats;
+    memset (large, 'l', sizeof large);
+    CHECK_OK (fresh (&store));
+    CHECK_OK (skr_store_begin (store));
+    CHECK_OK (put_number (store, 1, skr_span_text ("stays")));
+    CHECK_OK (skr_store_commit (store));
+    for (int i = 0; i < 3; i++) { /* so that LMDB has some free pages in hand */
+        CHECK_OK (skr_store_begin (store));
+        CHECK_OK (put_number (store, 2, skr_span (large, 5000)));
+        CHECK_OK (skr_store_commit (store));
+    }
+    CHECK_OK (skr_store_begin (store));
+    CHECK_OK (put_number (store, 2, skr_span_text ("short")));
+    CHECK_OK (put_number (store, 3, skr_span (large, sizeof large)));
+    CHECK_OK (skr_store_remove (store, SKR_LOG, number_key (key, 3)));
+    CHECK_OK (skr_store_commit (store));
+    skr_store_stats (store, &stats);
+    CHECK (stats.file_bytes < stats.used_bytes);
+    skr_store_close (&store);
+    CHECK_OK (open_store (&store, SKR_STORE_OPEN));
+    CHECK_OK (get_number (store, SKR_COMMITTED, 1, &value));
+    CHECK (is_text (value, "stays"));
+    CHECK_OK (skr_store_begin (store));
+    CHECK_OK (put_number (store, 3, skr_span (large, sizeof large)));
+    CHECK_OK (skr_store_commit (store));
+    skr_store_close (&store);
+    CHECK_OK (open_store (&store, SKR_STORE_OPEN));
+    CHECK_OK (get_number (store, SKR_COMMITTED, 3, &value));
+    CHECK (skr_span_equal (value, skr_span (large, sizeof large)));
+    skr_store_close (&store);
+}
+
+static saker_err_t random_group (skr_store_t *store, uint64_t *random)
+{
+    static const uint8_t bytes[50000];
+    uint8_t key[8];
+    SKR_TRY (skr_store_begin (store));
+    for (int i = 0; i < 20; i++) {
+        uint64_t number = check_random (random) % 40;
+        size_t size = check_random (random) % (check_random (random) % 4 ? 500 : sizeof bytes);
+        saker_err_t error = check_random (random) % 3
+                                ? put_number (store, number, skr_span (bytes, size))
+                                : skr_store_remove (store, SKR_LOG, number_key (key, number));
+        if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
+            return error;
+        }
+    }
+    return skr_store_commit (store);
+}
+
+static void opens_whatever_groups_left (void)
+{
+    skr_store_t *store = NULL;
+    uint64_t random = check_seed ();
+    CHECK_OK (fresh (&store));
+    for (int i = 0; i < 300; i++) {
+        CHECK_OK (random_group (store, &random));
+        skr_store_close (&store);
+        CHECK_OK (open_store (&store, SKR_STORE_OPEN));
+    }
+    skr_store_close (&store);
+}
+
 /* ---- opening */
 
 static void refuses_a_second_process (void)
@@ -629,6 +699,8 @@ int main (int argc, char **argv)
     RUN (finds_flipped_payloads);
     RUN (never_reads_wrong_after_a_flip);
     RUN (finds_a_cut_file);
+    RUN (opens_where_free_pages_were_never_written);
+    RUN (opens_whatever_groups_left);
     RUN (refuses_a_second_process);
     RUN (opens_after_a_kill);
     RUN (refuses_an_open_folder);
