@@ -16,7 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PER_CHANGE 100 /* documents */
+/* A change is full as for `saker import`. */
+#define FULL_OPS (SAKER_CHANGE_OPS_MAX - SAKER_CHANGE_OPS_MAX / 8)
+#define FULL_BYTES (SAKER_CHANGE_BYTES_MAX * 3 / 4)
 
 static mesh_t *meshes[8]; /* to be cleaned */
 
@@ -356,7 +358,9 @@ static void write_each (const machine_t *self, const char *collection, uint64_t 
 {
     while (first < end) {
         saker_batch_t *batch = saker_batch_new (collection);
-        for (uint64_t i = 0; i < PER_CHANGE && first < end; i++, first++) {
+        for (; first < end && saker_batch_count (batch) < FULL_OPS
+               && saker_batch_bytes (batch) < FULL_BYTES;
+             first++) {
             char document[32];
             snprintf (document, sizeof document, "document-%08" PRIu64, first);
             put (batch, document, number ? *number : first);

@@ -51,16 +51,16 @@ static void row_bulk (void)
     mesh_t mesh;
     bench_mesh_run (&mesh, 2);
     double limit =
-        bench_inserts (bench_options.folder, bench_document_bytes (0), BULK_DOCUMENTS, 100);
+        bench_inserts (bench_options.folder, bench_document_bytes (0), BULK_DOCUMENTS, 180);
     uint64_t start_us = bench_now_us ();
     bench_write_documents (&mesh.machines[0], "bulk", 0, BULK_DOCUMENTS);
     double written = (double) (bench_now_us () - start_us) / 1e6;
     bench_wait (&mesh.machines[0]);
     double arrived = (double) (bench_now_us () - start_us) / 1e6;
     bench_print ("documents of 5 fields imported on A, durable", BULK_DOCUMENTS / written,
-                 "documents/s", "LMDB, 100 a commit", limit);
+                 "documents/s", "LMDB, 180 a commit", limit);
     bench_print ("the same, stored on B", BULK_DOCUMENTS / arrived, "documents/s",
-                 "LMDB, 100 a commit", limit);
+                 "LMDB, 180 a commit", limit);
     bench_print ("processor time a document, A",
                  bench_processor_us (&mesh.machines[0]) / BULK_DOCUMENTS, "us", NULL, 0);
     bench_print ("processor time a document, B",

@@ -14,7 +14,8 @@ enum {
     MAJOR_BYTES = 0x40,
     MAJOR_TEXT = 0x60,
     MAJOR_ARRAY = 0x80,
-    MAJOR_MAP = 0xa0
+    MAJOR_MAP = 0xa0,
+    ENCODED_NULL = 0xf6
 };
 
 static size_t head_size (uint64_t value)
@@ -80,7 +81,7 @@ void skr_cbor_put_bool (skr_buf_t *buf, bool value)
 
 void skr_cbor_put_null (skr_buf_t *buf)
 {
-    skr_buf_append_byte (buf, 0xf6);
+    skr_buf_append_byte (buf, ENCODED_NULL);
 }
 
 static uint32_t bits_of_single (float value)
@@ -477,6 +478,13 @@ void skr_cbor_get_null (skr_cbor_t *self)
 {
     item_t item;
     take (self, SKR_CBOR_NULL, &item, "not null");
+}
+
+bool skr_cbor_take_null (skr_cbor_t *self)
+{
+    bool is_null = self->error == SAKER_OK && self->at < self->end && *self->at == ENCODED_NULL;
+    self->at += is_null;
+    return is_null;
 }
 
 double skr_cbor_get_double (skr_cbor_t *self)

@@ -52,6 +52,8 @@ uint64_t skr_cbor_get_uint (skr_cbor_t *self);
 int64_t skr_cbor_get_int (skr_cbor_t *self);
 bool skr_cbor_get_bool (skr_cbor_t *self);
 void skr_cbor_get_null (skr_cbor_t *self);
+/* Takes a null when the next item is one. */
+bool skr_cbor_take_null (skr_cbor_t *self);
 double skr_cbor_get_double (skr_cbor_t *self);
 /* Borrowed from what is read. */
 skr_span_t skr_cbor_get_bytes (skr_cbor_t *self);

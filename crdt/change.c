@@ -303,7 +303,8 @@ static saker_err_t get_ops (skr_cbor_t *cbor, skr_content_t *content)
     }
     content->ops_count = count;
     for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
-        skr_op_get (cbor, &content->ops[i], content->writers_count);
+        skr_span_t before = i ? content->ops[i - 1].document : skr_span (NULL, 0);
+        skr_op_get (cbor, &content->ops[i], content->writers_count, before);
     }
     return SAKER_OK;
 }

@@ -32,7 +32,11 @@ void skr_op_put (skr_buf_t *buf, skr_op_kind_t kind, skr_span_t document, skr_sp
 {
     skr_cbor_put_array (buf, has_argument (kind) ? 5 : 4);
     skr_cbor_put_uint (buf, kind);
-    skr_cbor_put_text (buf, (const char *) document.data, document.size);
+    if (document.size || kind == SKR_OP_STATEMENT) {
+        skr_cbor_put_text (buf, (const char *) document.data, document.size);
+    } else {
+        skr_cbor_put_null (buf);
+    }
     skr_cbor_put_array (buf, skr_path_levels (path));
     skr_buf_append_span (buf, path);
     put_pred (buf, pred, pred_count);
@@ -60,8 +64,12 @@ static bool holds_zero (skr_span_t text)
     return text.size && memchr (text.data, 0, text.size);
 }
 
-static skr_span_t get_document (skr_cbor_t *cbor, skr_op_kind_t kind)
+static skr_span_t get_document (skr_cbor_t *cbor, skr_op_kind_t kind, skr_span_t before)
 {
+    if (kind != SKR_OP_STATEMENT && skr_cbor_take_null (cbor)) {
+        require (cbor, before.size, "the first operation names no document");
+        return before;
+    }
     skr_span_t document = skr_cbor_get_text (cbor);
     require (cbor, document.size <= SKR_DOCUMENT_BYTES_MAX,
              "document id over 255 bytes (SKR_DOCUMENT_BYTES_MAX)");
@@ -136,7 +144,7 @@ static skr_span_t get_argument (skr_cbor_t *cbor, skr_op_kind_t kind)
     return since (cbor, start);
 }
 
-void skr_op_get (skr_cbor_t *cbor, skr_op_t *op, size_t writers_count)
+void skr_op_get (skr_cbor_t *cbor, skr_op_t *op, size_t writers_count, skr_span_t before)
 {
     memset (op, 0, sizeof *op);
     size_t count = skr_cbor_get_array (cbor, 5);
@@ -147,7 +155,7 @@ void skr_op_get (skr_cbor_t *cbor, skr_op_t *op, size_t writers_count)
     }
     skr_op_t read = {.kind = (skr_op_kind_t) kind};
     require (cbor, count == (has_argument (read.kind) ? 5u : 4u), "operation of a wrong length");
-    read.document = get_document (cbor, read.kind);
+    read.document = get_document (cbor, read.kind, before);
     read.path = get_path (cbor);
     read.pred_raw = get_pred (cbor, read.kind, writers_count);
     read.argument = get_argument (cbor, read.kind);

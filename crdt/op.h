@@ -1,4 +1,5 @@
-/* Operations: what a change does to cells, as [kind, document, path, pred, argument].
+/* Operations: what a change does to cells, as [kind, document, path, pred, argument], where a null
+   document is that of the operation before.
 
    The state of a collection is a set of live entries, one a dot. An operation adds at most one
    entry, under its own dot, and ends the entries that `pred` names in its scope:
@@ -55,11 +56,13 @@ typedef struct skr_op_t {
     skr_span_t pred_raw; /* the encoded array of pred; after parsing, see skr_op_pred */
 } skr_op_t;
 
-/* Appends one operation. pred must be sorted by writer index, one entry a writer. */
+/* Appends one operation. pred must be sorted by writer index, one entry a writer. `document` empty:
+   that of the operation before, which is then not written again (but a STATEMENT has none). */
 void skr_op_put (skr_buf_t *buf, skr_op_kind_t kind, skr_span_t document, skr_span_t path,
                  const skr_pred_t *pred, size_t pred_count, skr_span_t argument);
-/* Reads and checks one operation; writer indexes must be below writers_count. */
-void skr_op_get (skr_cbor_t *cbor, skr_op_t *op, size_t writers_count);
+/* Reads and checks one operation; writer indexes must be below writers_count. `before` is the
+   document of the operation before; empty: there is none. */
+void skr_op_get (skr_cbor_t *cbor, skr_op_t *op, size_t writers_count, skr_span_t before);
 /* Reads the pred of a parsed operation. *pred is allocated (free ()), NULL when empty. */
 saker_err_t skr_op_pred (const skr_op_t *op, skr_pred_t **pred, size_t *count) SKR_MUST_USE;
 /* Kind of the cell that an operation writes; 0 for DELETE. */

@@ -64,6 +64,25 @@ static saker_err_t fill_pred (skr_making_t *making, const skr_dot_t *dots, size_
     return SAKER_OK;
 }
 
+static skr_span_t last_document (const skr_making_t *making)
+{
+    return skr_span ((const uint8_t *) making->document, making->document_size);
+}
+
+/* Nothing where it is that of the operation before: see op.h. */
+static skr_span_t named_document (const skr_making_t *making, skr_span_t document)
+{
+    return skr_span_equal (document, last_document (making)) ? skr_span (NULL, 0) : document;
+}
+
+static void keep_document (skr_making_t *making, skr_span_t document)
+{
+    if (document.size && document.data != (const uint8_t *) making->document) {
+        memcpy (making->document, document.data, document.size);
+    }
+    making->document_size = document.size;
+}
+
 static saker_err_t put_op (skr_making_t *making, skr_op_kind_t kind, const skr_intent_t *intent,
                            const skr_dot_t *dots, size_t count)
 {
@@ -74,8 +93,8 @@ static saker_err_t put_op (skr_making_t *making, skr_op_kind_t kind, const skr_i
     }
     saker_err_t error = fill_pred (making, dots, count, pred);
     if (error == SAKER_OK) {
-        skr_op_put (&making->replica->ops, kind, intent->document, intent->path, pred, count,
-                    intent->value);
+        skr_op_put (&making->replica->ops, kind, named_document (making, intent->document),
+                    intent->path, pred, count, intent->value);
         error = making->replica->ops.failed ? no_memory () : SAKER_OK;
     }
     if (pred != few) {
@@ -91,13 +110,14 @@ static saker_err_t apply_put (skr_making_t *making, size_t before)
     skr_cbor_t cbor;
     skr_op_t op;
     skr_cbor_open (&cbor, skr_span (ops->data + before, ops->size - before));
-    skr_op_get (&cbor, &op, making->writers_count);
+    skr_op_get (&cbor, &op, making->writers_count, last_document (making));
     SKR_TRY (skr_cbor_close (&cbor));
     saker_err_t error = skr_apply_op (&making->applier, &op, making->writers, making->writers_count,
                                       (uint32_t) making->ops_count);
     if (error != SAKER_OK) {
         return skr_replica_spoil (making->replica, error);
     }
+    keep_document (making, op.document);
     making->ops_count++;
     return SAKER_OK;
 }
@@ -167,7 +187,7 @@ static bool ascends (const skr_making_t *making)
 }
 
 /* Writes one operation with the table's new numbers. */
-static saker_err_t renumber_op (const skr_making_t *making, const skr_op_t *op,
+static saker_err_t renumber_op (const skr_making_t *making, const skr_op_t *op, skr_span_t document,
                                 const skr_id_t *sorted, skr_buf_t *ops)
 {
     skr_pred_t *pred = NULL;
@@ -181,7 +201,7 @@ static saker_err_t renumber_op (const skr_making_t *making, const skr_op_t *op,
     if (count > 1) {
         qsort (pred, count, sizeof *pred, compare_pred);
     }
-    skr_op_put (ops, op->kind, op->document, op->path, pred, count, op->argument);
+    skr_op_put (ops, op->kind, document, op->path, pred, count, op->argument);
     free (pred);
     return SAKER_OK;
 }
@@ -190,10 +210,13 @@ static saker_err_t renumber_all (const skr_making_t *making, const skr_id_t *sor
 {
     skr_cbor_t cbor;
     skr_cbor_open (&cbor, skr_span_of (&making->replica->ops));
+    skr_span_t before = skr_span (NULL, 0);
     for (size_t i = 0; i < making->ops_count; i++) {
         skr_op_t op;
-        skr_op_get (&cbor, &op, making->writers_count);
-        SKR_TRY (renumber_op (making, &op, sorted, ops));
+        skr_op_get (&cbor, &op, making->writers_count, before);
+        bool same = i > 0 && skr_span_equal (op.document, before);
+        SKR_TRY (renumber_op (making, &op, same ? skr_span (NULL, 0) : op.document, sorted, ops));
+        before = op.document;
     }
     SKR_TRY (skr_cbor_close (&cbor));
     return ops->failed ? no_memory () : SAKER_OK;
@@ -350,7 +373,8 @@ static saker_err_t parse_ops (const skr_making_t *making, skr_op_t *ops)
     skr_cbor_t cbor;
     skr_cbor_open (&cbor, skr_span_of (&making->replica->ops));
     for (size_t i = 0; i < making->ops_count; i++) {
-        skr_op_get (&cbor, &ops[i], making->writers_count);
+        skr_op_get (&cbor, &ops[i], making->writers_count,
+                    i ? ops[i - 1].document : skr_span (NULL, 0));
     }
     return skr_cbor_close (&cbor);
 }

@@ -16,6 +16,8 @@ typedef struct skr_making_t {
     skr_id_t *writers;
     size_t writers_count, writers_capacity;
     size_t ops_count;
+    char document[SKR_DOCUMENT_BYTES_MAX]; /* of the last operation */
+    size_t document_size;
 } skr_making_t;
 
 /* ---- making.c */
@@ -48,5 +50,11 @@ saker_err_t skr_making_intent (skr_making_t *making, const skr_intent_t *intent)
 /* Makes the replacement that begins at intents[0]; *used is how many intents it took. */
 saker_err_t skr_making_replace (skr_making_t *making, const skr_intent_t *intents, size_t count,
                                 size_t *used) SKR_MUST_USE;
+
+/* ---- summing.c */
+
+/* Makes the row of increments that begins at intents[0]; *used is how many intents it took. */
+saker_err_t skr_making_sums (skr_making_t *making, const skr_intent_t *intents, size_t count,
+                             size_t *used) SKR_MUST_USE;
 
 #endif

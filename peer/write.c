@@ -83,16 +83,25 @@ static saker_err_t check_local (const skr_replica_t *self, const skr_local_t *lo
     return SAKER_OK;
 }
 
+/* One intent, or the several that are made together. */
+static saker_err_t make_next (skr_making_t *making, const skr_intent_t *intents, size_t count,
+                              size_t *used)
+{
+    switch (intents->kind) {
+    case SKR_INTENT_REPLACE:
+        return skr_making_replace (making, intents, count, used);
+    case SKR_INTENT_INCR:
+        return skr_making_sums (making, intents, count, used);
+    default:
+        *used = 1;
+        return skr_making_intent (making, intents);
+    }
+}
+
 static saker_err_t make_all (skr_making_t *making, const skr_intent_t *intents, size_t count)
 {
-    size_t at = 0;
-    while (at < count) {
-        size_t used = 1;
-        saker_err_t error = intents[at].kind == SKR_INTENT_REPLACE
-                                ? skr_making_replace (making, &intents[at], count - at, &used)
-                                : skr_making_intent (making, &intents[at]);
-        SKR_TRY (error);
-        at += used;
+    for (size_t at = 0, used = 0; at < count; at += used) {
+        SKR_TRY (make_next (making, &intents[at], count - at, &used));
     }
     return SAKER_OK;
 }

@@ -87,7 +87,7 @@ static saker_err_t write_op (memory_replica_t *self, skr_op_kind_t kind, skr_spa
     size_t before = self->ops.size;
     skr_op_put (&self->ops, kind, document, path, pred, count, argument);
     skr_cbor_open (&cbor, skr_span (self->ops.data + before, self->ops.size - before));
-    skr_op_get (&cbor, &op, MEMORY_WRITERS);
+    skr_op_get (&cbor, &op, MEMORY_WRITERS, skr_span (NULL, 0));
     SKR_TRY (skr_cbor_close (&cbor));
     uint64_t seq = skr_clock_get (&self->clock, &self->writer) + 1;
     skr_applier_t by = applier (self, &self->writer, seq, self->hlc, &self->undo);

@@ -1080,7 +1080,7 @@ static void limits_are_named (void)
     CHECK_ANSWER (ask (&fixture), SAKER_ELIMIT, "SKR_API_INTENTS_MAX");
     put_write (&fixture, "shots", 1025);
     for (int i = 0; i < 1025; i++) {
-        put_incr (&fixture, "d", "/a", 1);
+        put_set (&fixture, "d", "/a", "1");
     }
     CHECK_ANSWER (ask (&fixture), SAKER_ELIMIT, "SKR_CHANGE_OPS_MAX");
     /* a request over the limit is not even looked at */

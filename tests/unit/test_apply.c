@@ -222,7 +222,7 @@ static skr_op_t read_op (skr_buf_t *buf, skr_op_kind_t kind, const skr_pred_t *p
     skr_buf_clear (buf);
     skr_op_put (buf, kind, skr_span_text ("doc"), none, pred, count, skr_span (one, 1));
     skr_cbor_open (&cbor, skr_span_of (buf));
-    skr_op_get (&cbor, &op, 1024);
+    skr_op_get (&cbor, &op, 1024, skr_span (NULL, 0));
     return op;
 }
 

@@ -25,7 +25,7 @@ static saker_err_t read_op (skr_span_t bytes, size_t writers_count, skr_op_t *op
 {
     skr_cbor_t cbor;
     skr_cbor_open (&cbor, bytes);
-    skr_op_get (&cbor, op, writers_count);
+    skr_op_get (&cbor, op, writers_count, skr_span (NULL, 0));
     return skr_cbor_close (&cbor);
 }
 
@@ -97,6 +97,8 @@ typedef struct bad_t {
 
 static const bad_t bad_ops[] = {
     BAD ("empty", ""),
+    BAD ("no document before", "\x85\x01\xf6\x80\x80\x01"),
+    BAD ("a statement of a document before", "\x85\x10\xf6\x80\x80\x01"),
     BAD ("kind 0", "\x85\x00\x61x\x80\x80\x01"),
     BAD ("kind 8", "\x85\x08\x61x\x80\x80\x01"),
     BAD ("kind 15", "\x85\x0f\x61x\x80\x80\x01"),
@@ -146,6 +148,24 @@ static void bad_forms_are_refused (void)
         }
         CHECK (op.document.data == NULL && op.kind == 0);
     }
+}
+
+static void the_document_before_is_not_named_again (void)
+{
+    skr_buf_t buf = {0}, long_form = {0};
+    skr_span_t before = skr_span_text ("a document");
+    skr_op_t op;
+    skr_cbor_t cbor;
+    skr_op_put (&buf, SKR_OP_DELETE, none, none, NULL, 0, none);
+    skr_op_put (&long_form, SKR_OP_DELETE, before, none, NULL, 0, none);
+    CHECK_INT (long_form.size - buf.size, before.size);
+    skr_cbor_open (&cbor, skr_span_of (&buf));
+    skr_op_get (&cbor, &op, 1, before);
+    CHECK_OK (skr_cbor_close (&cbor));
+    CHECK (op.kind == SKR_OP_DELETE && skr_span_equal (op.document, before));
+    CHECK_ERR (read_op (skr_span_of (&buf), 1, &op), SAKER_EINPUT, "names no document");
+    skr_buf_free (&buf);
+    skr_buf_free (&long_form);
 }
 
 static void a_cut_operation_is_refused (void)
@@ -222,6 +242,7 @@ int main (int argc, char **argv)
     RUN (every_kind_comes_back);
     RUN (cells_of_kinds);
     RUN (bad_forms_are_refused);
+    RUN (the_document_before_is_not_named_again);
     RUN (a_cut_operation_is_refused);
     RUN (limits_are_named);
     RUN (paths_are_bounded);

@@ -254,6 +254,41 @@ static void counts (void)
     CHECK_INT (receipt.seq, 0);
 }
 
+static void increments_in_a_row_are_one_each (void)
+{
+    for (int i = 0; i < 100; i++) {
+        add_int (SKR_INTENT_INCR, i % 2 ? "odd" : "even", "/n", 1 + i);
+        add_int (SKR_INTENT_INCR, "even", "/other", i % 2 ? -3 : 3);
+    }
+    CHECK_OK (put_now (pair.a));
+    CHECK_INT (last_ops (pair.a), 2); /* the third has the sum 0 */
+    CHECK_STR (shown (pair.a, "even"), "/n=2500c");
+    CHECK_STR (shown (pair.a, "odd"), "/n=2550c");
+    /* what stands between keeps its place */
+    add_int (SKR_INTENT_INCR, "row", "/n", 1);
+    add_int (SKR_INTENT_INCR, "row", "/n", 2);
+    add (SKR_INTENT_DELETE, "row", "/n");
+    add_int (SKR_INTENT_INCR, "row", "/n", 10);
+    add_int (SKR_INTENT_INCR, "row", "/n", 20);
+    CHECK_OK (put_now (pair.a));
+    CHECK_INT (last_ops (pair.a), 3);
+    CHECK_STR (shown (pair.a, "row"), "/n=30c");
+    /* a sum that no integer holds */
+    add_int (SKR_INTENT_INCR, "large", "/n", INT64_MAX);
+    add_int (SKR_INTENT_INCR, "large", "/n", 5);
+    add_int (SKR_INTENT_INCR, "large", "/n", -6);
+    CHECK_OK (put_now (pair.a));
+    CHECK (last_ops (pair.a) > 0);
+    CHECK_STR (shown (pair.a, "large"), "/n=9223372036854775806c");
+    /* one that cannot be takes all back */
+    add_int (SKR_INTENT_INCR, "bad row", "/n", 1);
+    add_text (SKR_INTENT_INCR, "bad row", "/n", "x");
+    CHECK_ERR (put_now (pair.a), SAKER_EINPUT, "integer");
+    CHECK_STR (shown (pair.a, "bad row"), "nothing");
+    CHECK_OK (sync_both ());
+    CHECK_STR (shown (pair.b, "even"), "/n=2500c");
+}
+
 static void keeps_sets (void)
 {
     add_text (SKR_INTENT_ADD, "members", "/tags", "red");
@@ -667,6 +702,7 @@ int main (int argc, char **argv)
     RUN (sets_and_reads);
     RUN (deletes_what_is_there);
     RUN (counts);
+    RUN (increments_in_a_row_are_one_each);
     RUN (keeps_sets);
     RUN (types_do_not_mix_by_accident);
     RUN (maps_are_made_once);
