@@ -352,7 +352,7 @@ static bool all_up (const skr_links_t *links)
 /* Does the other side say that it hears us? Beats name the members that their author hears. */
 static bool is_heard_there (const skr_links_t *links, const skr_link_t *self)
 {
-    uint64_t own = skr_get_u64 (skr_device_key (skr_replica_device (links->replica)));
+    uint32_t own = skr_wire_short (skr_device_key (skr_replica_device (links->replica)));
     for (size_t i = 0; i < self->report.links_count; i++) {
         if (self->report.links[i] == own) {
             return true;

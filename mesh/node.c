@@ -174,6 +174,7 @@ static void take_call (skr_node_t *self, const skr_member_t *member, const skr_s
     }
     if (link) {
         skr_link_called (link, said->instance.data);
+        skr_tell_called (self, skr_node_now (self));
     }
 }
 

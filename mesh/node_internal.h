@@ -73,9 +73,10 @@ struct skr_node_t {
 
     /* beats */
     uint64_t beat_number;
-    uint64_t beat_ms; /* mono, of the last */
-    bool beat_soon;   /* something changed since */
-    uint64_t *told;   /* per collection index: changes at the last beat */
+    uint64_t beat_ms;   /* mono, of the last */
+    bool beat_soon;     /* something changed since */
+    uint64_t called_ms; /* mono: a beat is due for who called; 0: none is */
+    uint64_t *told;     /* per collection index: changes at the last beat */
     size_t told_count;
     size_t tell_next; /* collection to tell in turn */
 
@@ -95,6 +96,8 @@ uint64_t skr_node_now (const skr_node_t *self);
 /* tell.c: sends a beat when one is due; takes a beat that came on a link's SUB. */
 void skr_tell (skr_node_t *self, uint64_t mono_ms);
 uint64_t skr_tell_deadline_ms (const skr_node_t *self);
+/* Somebody said HELLO, and is about to subscribe: it is not to wait for what we have. */
+void skr_tell_called (skr_node_t *self, uint64_t mono_ms);
 void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t beat, uint64_t mono_ms);
 
 /* node.c: after a failure in the middle of a group; SAKER_OK: does nothing. */

@@ -91,6 +91,7 @@ static skr_report_roster_t *roster_of (skr_report_t *self, const skr_clock_t *cl
         return NULL;
     }
     roster->uses = 1;
+    roster->digest = skr_clock_digest (clock);
     self->ticks += clock->count;
     return self->roster = roster;
 }
@@ -117,14 +118,15 @@ static void take_told (skr_report_t *self, skr_report_entry_t *entry, skr_beat_e
     entry->roster = roster;
 }
 
-static const skr_clock_t *roster_in (const skr_beat_t *beat)
+/* The roster under which a beat tells; NULL when it only names one that we have not. */
+static skr_report_roster_t *roster_in (skr_report_t *self, const skr_beat_t *beat)
 {
     for (size_t i = 0; i < beat->entries_count; i++) {
         if (skr_id_is_zero (&beat->entries[i].collection)) {
-            return &beat->entries[i].clock;
+            return roster_of (self, &beat->entries[i].clock);
         }
     }
-    return NULL;
+    return self->roster && self->roster->digest == beat->roster ? self->roster : NULL;
 }
 
 /* One order for all beats of a device: by the start of its process, the process, the number. Were
@@ -155,8 +157,7 @@ bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_
     self->heard_ms = mono_ms;
     self->links_count = beat->links_count;
     memcpy (self->links, beat->links, beat->links_count * sizeof beat->links[0]);
-    const skr_clock_t *clock = roster_in (beat);
-    skr_report_roster_t *roster = clock ? roster_of (self, clock) : NULL;
+    skr_report_roster_t *roster = roster_in (self, beat);
     for (size_t i = 0; i < beat->entries_count; i++) {
         const skr_id_t *collection = &beat->entries[i].collection;
         bool fits = has_room (self, collection, &beat->entries[i].clock);

@@ -12,6 +12,7 @@
 typedef struct skr_report_roster_t {
     size_t uses;
     skr_clock_t clock;
+    uint64_t digest; /* of the clock */
 } skr_report_roster_t;
 
 typedef struct skr_report_entry_t {
@@ -33,7 +34,7 @@ typedef struct skr_report_t {
     uint64_t state;    /* digest of its last beat */
     uint64_t heard_ms; /* mono, of the last beat; 0: never */
     size_t links_count;
-    uint64_t links[SKR_WIRE_BEAT_LINKS_MAX];
+    uint32_t links[SKR_WIRE_BEAT_LINKS_MAX];
     skr_report_entry_t *entries; /* sorted by collection */
     size_t entries_count, entries_capacity;
     size_t ticks;                /* in all clocks of the entries, the rosters included */

@@ -5,13 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEAT_GAP_MS 20 /* at least, between two beats, for each who hears them */
-#define TICK_BYTES 47  /* of a clock's entry with its hash and what is kept, encoded, at most */
-
-static uint64_t short_id (const uint8_t device[32])
-{
-    return skr_get_u64 (device);
-}
+#define BEAT_GAP_MS 20  /* at least, between two beats, for each who hears them */
+#define ROSTER_EVERY 16 /* beats: then the roster is told though it did not change */
+#define CALLED_MS 60    /* after somebody's call: then it has subscribed */
+#define TICK_BYTES 47   /* of a clock's entry with its hash and what is kept, encoded, at most */
 
 static bool make_told (skr_node_t *self)
 {
@@ -66,8 +63,8 @@ static bool add_entry (const skr_node_t *self, skr_beat_t *beat, const skr_colle
     return true;
 }
 
-/* First the roster, without which nothing counts; then what moved since the last beat, then the
-   others in turn, so that a lost beat is made good. */
+/* What moved since the last beat, the roster first, without which nothing counts; then the others
+   in turn, so that a lost beat is made good. */
 static void add_entries (skr_node_t *self, skr_beat_t *beat)
 {
     size_t count = skr_replica_collections (self->replica);
@@ -75,7 +72,11 @@ static void add_entries (skr_node_t *self, skr_beat_t *beat)
     if (count == 0) {
         return; /* the store could not be read again yet */
     }
-    add_entry (self, beat, skr_replica_collection_at (self->replica, 0), &bytes_left);
+    const skr_collection_t *roster = skr_replica_collection_at (self->replica, 0);
+    beat->roster = skr_clock_digest (&roster->clock);
+    if (self->called_ms || beat->number % ROSTER_EVERY == 0) {
+        add_entry (self, beat, roster, &bytes_left);
+    }
     for (size_t i = 0; i < count && i < self->told_count; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (self->replica, i);
         if (collection->changes != self->told[i]
@@ -83,8 +84,8 @@ static void add_entries (skr_node_t *self, skr_beat_t *beat)
             self->told[i] = collection->changes;
         }
     }
-    for (size_t i = 0; i < count && i < 4; i++) {
-        self->tell_next = (self->tell_next + 1) % count;
+    for (size_t i = 1; i < count && i <= 4; i++) {
+        self->tell_next = self->tell_next + 1 < count ? self->tell_next + 1 : 1;
         add_entry (self, beat, skr_replica_collection_at (self->replica, self->tell_next),
                    &bytes_left);
     }
@@ -95,7 +96,7 @@ static void add_links (const skr_node_t *self, skr_beat_t *beat)
     for (size_t i = 0; i < self->links.count; i++) {
         const skr_link_t *link = self->links.links[i];
         if (link->state == SKR_LINK_UP && beat->links_count < SKR_WIRE_BEAT_LINKS_MAX) {
-            beat->links[beat->links_count++] = short_id (link->device);
+            beat->links[beat->links_count++] = skr_wire_short (link->device);
         }
     }
 }
@@ -145,7 +146,13 @@ static uint64_t gap_ms (const skr_node_t *self)
 
 uint64_t skr_tell_deadline_ms (const skr_node_t *self)
 {
-    return self->beat_ms + (self->beat_soon ? gap_ms (self) : SKR_BEAT_EVERY_MS);
+    uint64_t due_ms = self->beat_ms + (self->beat_soon ? gap_ms (self) : SKR_BEAT_EVERY_MS);
+    return self->called_ms && self->called_ms < due_ms ? self->called_ms : due_ms;
+}
+
+void skr_tell_called (skr_node_t *self, uint64_t mono_ms)
+{
+    self->called_ms = self->called_ms ? self->called_ms : mono_ms + CALLED_MS;
 }
 
 void skr_tell (skr_node_t *self, uint64_t mono_ms)
@@ -154,12 +161,13 @@ void skr_tell (skr_node_t *self, uint64_t mono_ms)
         send_beat (self); /* design 7: every second and after activity */
         self->beat_ms = mono_ms;
         self->beat_soon = false;
+        self->called_ms = mono_ms < self->called_ms ? self->called_ms : 0;
     }
 }
 
 /* ---- beats that come */
 
-static bool hears (const skr_report_t *report, uint64_t id)
+static bool hears (const skr_report_t *report, uint32_t id)
 {
     for (size_t i = 0; i < report->links_count; i++) {
         if (report->links[i] == id) {
@@ -175,7 +183,7 @@ static bool is_wanted (const skr_node_t *self, const skr_link_t *author, const s
     for (size_t i = 0; i < self->links.count; i++) {
         const skr_link_t *link = self->links.links[i];
         if (link != author && link != from && link->state == SKR_LINK_UP
-            && !hears (&link->report, short_id (author->device))) {
+            && !hears (&link->report, skr_wire_short (author->device))) {
             return true;
         }
     }

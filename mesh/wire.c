@@ -89,7 +89,7 @@ static void put_entries (skr_buf_t *buf, const skr_beat_t *beat)
 
 static void put_body (skr_buf_t *buf, const skr_beat_t *beat)
 {
-    skr_cbor_put_array (buf, 9);
+    skr_cbor_put_array (buf, 10);
     skr_cbor_put_uint (buf, SKR_WIRE_VERSION);
     skr_cbor_put_bytes (buf, beat->writer.bytes, sizeof beat->writer.bytes);
     skr_cbor_put_bytes (buf, beat->instance, sizeof beat->instance);
@@ -97,6 +97,7 @@ static void put_body (skr_buf_t *buf, const skr_beat_t *beat)
     skr_cbor_put_uint (buf, beat->started_ms);
     skr_cbor_put_uint (buf, beat->wall_ms);
     skr_cbor_put_uint (buf, beat->state);
+    skr_cbor_put_uint (buf, beat->roster);
     skr_cbor_put_array (buf, beat->links_count);
     for (size_t i = 0; i < beat->links_count; i++) {
         skr_cbor_put_uint (buf, beat->links[i]);
@@ -209,13 +210,14 @@ static saker_err_t get_body (skr_beat_t *beat, skr_span_t body)
 {
     skr_cbor_t cbor;
     skr_cbor_open (&cbor, body);
-    if (skr_cbor_get_array (&cbor, 9) != 9) {
-        skr_cbor_reject (&cbor, "a beat has nine parts");
-    }
+    size_t parts = skr_cbor_get_array (&cbor, 16);
     uint64_t version = skr_cbor_get_uint (&cbor);
     if (cbor.error == SAKER_OK && version != SKR_WIRE_VERSION) {
         return skr_fail (SAKER_EVERSION, "beat of version %llu: this peer speaks %d",
                          (unsigned long long) version, SKR_WIRE_VERSION);
+    }
+    if (parts != 10) {
+        skr_cbor_reject (&cbor, "a beat has ten parts");
     }
     skr_cbor_get_fixed (&cbor, beat->writer.bytes, sizeof beat->writer.bytes);
     skr_cbor_get_fixed (&cbor, beat->instance, sizeof beat->instance);
@@ -223,9 +225,14 @@ static saker_err_t get_body (skr_beat_t *beat, skr_span_t body)
     beat->started_ms = skr_cbor_get_uint (&cbor);
     beat->wall_ms = skr_cbor_get_uint (&cbor);
     beat->state = skr_cbor_get_uint (&cbor);
+    beat->roster = skr_cbor_get_uint (&cbor);
     beat->links_count = skr_cbor_get_array (&cbor, SKR_WIRE_BEAT_LINKS_MAX);
     for (size_t i = 0; i < beat->links_count; i++) {
-        beat->links[i] = skr_cbor_get_uint (&cbor);
+        uint64_t link = skr_cbor_get_uint (&cbor);
+        if (link > UINT32_MAX) {
+            skr_cbor_reject (&cbor, "a link of a beat has 32 bits");
+        }
+        beat->links[i] = (uint32_t) link;
     }
     get_entries (&cbor, beat);
     return skr_wrap (skr_cbor_close (&cbor), "beat");
@@ -273,6 +280,11 @@ void skr_beat_free (skr_beat_t *beat)
         skr_beat_entry_free (&beat->entries[i]);
     }
     beat->entries_count = 0;
+}
+
+uint32_t skr_wire_short (const uint8_t device[SKR_DEVICE_KEY_BYTES])
+{
+    return skr_get_u32 (device);
 }
 
 uint64_t skr_wire_state (const skr_replica_t *replica)

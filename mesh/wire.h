@@ -32,7 +32,7 @@
 
 #include "peer/replica.h"
 
-#define SKR_WIRE_VERSION 2
+#define SKR_WIRE_VERSION 3
 #define SKR_WIRE_MESSAGE_BYTES_MAX (1u << 20)     /* ROUTER, DEALER */
 #define SKR_WIRE_FRAME_BYTES_MAX (65536u + 4096u) /* PUB, SUB */
 #define SKR_WIRE_CREDIT_MAX (512u << 10)          /* bytes of changes or of a part in one answer */
@@ -76,8 +76,9 @@ void skr_wire_error (skr_buf_t *buf, uint64_t number, saker_err_t error, const c
 saker_err_t skr_wire_open (skr_cbor_t *cbor, skr_span_t message, uint64_t *number,
                            skr_wire_kind_t *kind, size_t *count) SKR_MUST_USE;
 
-/* A beat: what a peer has stored, and whom it hears. The roster's entry comes with every beat, so
-   that what it tells of the others counts (design 5, "Stable"). */
+/* A beat: what a peer has stored, and whom it hears. What it tells of collections counts under the
+   roster that it had then (design 5, "Stable"): its digest comes with every beat, its entry when it
+   has changed and now and then. */
 typedef struct skr_beat_entry_t {
     skr_id_t collection;
     skr_fingerprint_t fingerprint;
@@ -102,8 +103,9 @@ typedef struct skr_beat_t {
     uint64_t started_ms; /* of its process, see skr_replica_started_ms: the latest counts */
     uint64_t wall_ms;    /* when it was made, by the clock of its author */
     uint64_t state;      /* digest over all collections, see skr_wire_state */
+    uint64_t roster;     /* digest of the roster's clock */
     size_t links_count;  /* members that this peer hears directly */
-    uint64_t links[SKR_WIRE_BEAT_LINKS_MAX]; /* first 8 bytes of the device keys */
+    uint32_t links[SKR_WIRE_BEAT_LINKS_MAX]; /* by skr_wire_short */
     size_t entries_count;
     skr_beat_entry_t entries[SKR_WIRE_BEAT_COLLECTIONS_MAX];
 } skr_beat_t;
@@ -116,6 +118,10 @@ void skr_beat_put (skr_buf_t *buf, const skr_beat_t *beat, const skr_id_t *mesh,
 saker_err_t skr_beat_get (skr_beat_t *beat, skr_span_t signed_beat, const skr_roster_t *roster,
                           const skr_member_t **author) SKR_MUST_USE;
 void skr_beat_free (skr_beat_t *beat);
+
+/* By what a beat names a member: the first bytes of its key. Two that share them may be passed a
+   beat less than they need, and hear it from its author. */
+uint32_t skr_wire_short (const uint8_t device[SKR_DEVICE_KEY_BYTES]);
 
 /* Digest over (id, clock, fingerprint) of all collections, in any order. */
 uint64_t skr_wire_state (const skr_replica_t *replica);
