@@ -22,17 +22,19 @@
 #define BRANCH 0x01
 #define LEAF 0x02
 #define BIG 0x01
+#define DEPTH_MAX 32 /* of LMDB: CURSOR_STACK */
 #define META_ROOT 80
 #define META_TRANSACTION 144
 #define META_BYTES 152
 #define NOTHING UINT64_MAX /* the root of an empty table */
-#define DEPTH_MAX 32
 
 typedef struct extent_t {
     int descriptor;
     size_t page_bytes;
     uint64_t first, end; /* the pages that are missing at the end */
     uint64_t free;       /* of these, as listed */
+    uint64_t pages_left; /* to read: a damaged file may lead in circles */
+    int depth;
 } extent_t;
 
 static uint16_t get_u16 (const uint8_t *at)
@@ -90,9 +92,9 @@ static bool take_big_list (extent_t *self, uint64_t page, size_t size)
     return good;
 }
 
-static bool take_page (extent_t *self, uint64_t number, int depth);
+static bool take_page (extent_t *self, uint64_t number);
 
-static bool take_node (extent_t *self, const uint8_t *page, size_t at, bool leaf, int depth)
+static bool take_node (extent_t *self, const uint8_t *page, size_t at, bool leaf)
 {
     if (at < HEAD_BYTES || at + NODE_BYTES > self->page_bytes) {
         return false;
@@ -101,7 +103,7 @@ static bool take_node (extent_t *self, const uint8_t *page, size_t at, bool leaf
     uint64_t low = get_u16 (node) | (uint64_t) get_u16 (node + 2) << 16;
     uint16_t flags = get_u16 (node + 4);
     if (!leaf) {
-        return take_page (self, low | (uint64_t) flags << 32, depth + 1);
+        return take_page (self, low | (uint64_t) flags << 32);
     }
     size_t data = at + NODE_BYTES + get_u16 (node + 6);
     size_t size = flags & BIG ? 8 : (size_t) low;
@@ -112,7 +114,7 @@ static bool take_node (extent_t *self, const uint8_t *page, size_t at, bool leaf
                        : take_list (self, page + data, size);
 }
 
-static bool take_nodes (extent_t *self, const uint8_t *page, int depth)
+static bool take_nodes (extent_t *self, const uint8_t *page)
 {
     uint16_t flags = get_u16 (page + 10), lower = get_u16 (page + 12);
     bool leaf = flags & LEAF;
@@ -120,19 +122,25 @@ static bool take_nodes (extent_t *self, const uint8_t *page, int depth)
         return false;
     }
     for (size_t at = HEAD_BYTES; at + 1 < lower; at += 2) {
-        if (!take_node (self, page, get_u16 (page + at), leaf, depth)) {
+        if (!take_node (self, page, get_u16 (page + at), leaf)) {
             return false;
         }
     }
     return true;
 }
 
-static bool take_page (extent_t *self, uint64_t number, int depth)
+static bool take_page (extent_t *self, uint64_t number)
 {
-    uint8_t *page = depth < DEPTH_MAX ? malloc (self->page_bytes) : NULL;
+    if (!self->pages_left || self->depth == DEPTH_MAX) {
+        return false;
+    }
+    self->pages_left--;
+    self->depth++;
+    uint8_t *page = malloc (self->page_bytes);
     bool good =
-        page && read_at (self, number, 0, page, self->page_bytes) && take_nodes (self, page, depth);
+        page && read_at (self, number, 0, page, self->page_bytes) && take_nodes (self, page);
     free (page);
+    self->depth--;
     return good;
 }
 
@@ -154,11 +162,12 @@ bool skr_extent_holds (int descriptor, size_t page_bytes, size_t file_bytes, siz
     extent_t self = {.descriptor = descriptor,
                      .page_bytes = page_bytes,
                      .first = file_bytes / page_bytes,
-                     .end = used_bytes / page_bytes};
+                     .end = used_bytes / page_bytes,
+                     .pages_left = file_bytes / page_bytes};
     uint64_t root;
     if (file_bytes >= used_bytes) {
         return true;
     }
     return sizeof (size_t) == 8 && find_root (&self, &root) && root != NOTHING
-           && take_page (&self, root, 0) && self.free == self.end - self.first;
+           && take_page (&self, root) && self.free == self.end - self.first;
 }

@@ -4,16 +4,20 @@
 #include "tests/lib/temp_folder.h"
 
 #include "crdt/bytes.h"
+#include "peer/extent.h"
 #include "peer/folder.h"
 #include "peer/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define PAGE 4096
 
 static char place[TEMP_FOLDER_BYTES];
 static char folder[TEMP_FOLDER_BYTES + 32];
@@ -451,6 +455,30 @@ static void opens_where_free_pages_were_never_written (void)
     skr_store_close (&store);
 }
 
+/* However the list of free pages is damaged, reading it ends, and within its bytes. */
+static void damaged_free_pages_are_read_to_an_end (void)
+{
+    uint64_t random = check_seed ();
+    size_t size;
+    CHECK_OK (fill_marked ());
+    uint8_t *data = load_data (&size);
+    int file = memfd_create ("store", MFD_CLOEXEC);
+    CHECK (data && size >= 8 * PAGE && file >= 0);
+    CHECK (skr_extent_holds (file, PAGE, size, size));
+    for (int i = 0; data && i < 3000; i++) {
+        size_t page = check_random (&random) % (size / PAGE) * PAGE;
+        CHECK (pwrite (file, data, size, 0) == (ssize_t) size);
+        for (int k = 0; k < 4; k++) {
+            size_t at = page + check_random (&random) % (k ? 160 : PAGE);
+            uint8_t byte = (uint8_t) check_random (&random);
+            CHECK (pwrite (file, &byte, 1, (off_t) at) == 1);
+        }
+        (void) skr_extent_holds (file, PAGE, size, size + 3 * PAGE);
+    }
+    (void) close (file);
+    free (data);
+}
+
 static saker_err_t random_group (skr_store_t *store, uint64_t *random)
 {
     static const uint8_t bytes[50000];
@@ -701,6 +729,7 @@ int main (int argc, char **argv)
     RUN (finds_a_cut_file);
     RUN (opens_where_free_pages_were_never_written);
     RUN (opens_whatever_groups_left);
+    RUN (damaged_free_pages_are_read_to_an_end);
     RUN (refuses_a_second_process);
     RUN (opens_after_a_kill);
     RUN (refuses_an_open_folder);
