@@ -52,11 +52,11 @@ static void write_axes (const plot_t *self, double most, FILE *file)
     for (int i = 0; i <= 5; i++) {
         double value = most * i / 5, y = y_of (value, most);
         fprintf (file, "<path d='M%d %.1fH%d' stroke='#ddd'/>", LEFT, y, WIDTH - RIGHT);
-        fprintf (file, "<text x='%d' y='%.1f' text-anchor='end'>%g</text>\n", LEFT - 8, y + 4,
+        fprintf (file, "<text x='%d' y='%.1f' text-anchor='end'>%.7g</text>\n", LEFT - 8, y + 4,
                  value);
     }
     for (size_t i = 0; i < self->points; i++) {
-        fprintf (file, "<text x='%.1f' y='%d' text-anchor='middle'>%g</text>\n",
+        fprintf (file, "<text x='%.1f' y='%d' text-anchor='middle'>%.7g</text>\n",
                  x_of (self, self->x[i]), HEIGHT - BOTTOM + 18, self->x[i]);
     }
     fprintf (file, "<text x='%d' y='22' font-size='15'>%s</text>\n", LEFT, self->title);
@@ -75,7 +75,7 @@ static void write_line (const plot_t *self, size_t at, double most, FILE *file)
     fprintf (file, "'/>\n");
     for (size_t i = 0; i < self->points; i++) {
         fprintf (
-            file, "<circle r='3' fill='%s' cx='%.1f' cy='%.1f'><title>%g: %g</title></circle>\n",
+            file, "<circle r='3' fill='%s' cx='%.1f' cy='%.1f'><title>%.7g: %.7g</title></circle>\n",
             colours[at], x_of (self, self->x[i]), y_of (line->y[i], most), self->x[i], line->y[i]);
     }
     fprintf (file, "<text x='%d' y='%d' text-anchor='end' fill='%s'>%s</text>\n", WIDTH - RIGHT,

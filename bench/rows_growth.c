@@ -21,7 +21,7 @@ static void point (plot_t *plot, double x, const double *values, const char *con
         char figure[96];
         plot->lines[i].y[plot->points] = values[i];
         plot->lines[i].name = names[i];
-        snprintf (figure, sizeof figure, "%s %g: %s", plot->x_name, x, names[i]);
+        snprintf (figure, sizeof figure, "%s %.7g: %s", plot->x_name, x, names[i]);
         bench_print (figure, values[i], unit, NULL, 0);
     }
     plot->points++;
