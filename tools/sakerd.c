@@ -234,7 +234,10 @@ static int check_config (const options_t *options)
     if (!file) {
         return fail (SAKER_ENOTFOUND, "there is no config to check; name it with --config FILE");
     }
-    saker_err_t error = saker_config_check (file, print_problem, file);
+    saker_config_t *config = saker_config_new ();
+    saker_err_t error = config ? saker_config_check (config, file, print_problem, file)
+                               : SAKER_ENOMEM;
+    saker_config_destroy (&config);
     if (error == SAKER_OK) {
         printf ("%s: good\n", file);
     } else if (error != SAKER_EINPUT) {
