@@ -1,0 +1,359 @@
+#include "gateway/server.h"
+
+#include "gateway/doorman.h"
+#include "gateway/parts.h"
+#include "gateway/problem.h"
+#include "gateway/reply.h"
+#include "gateway/route.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+#define SOCKET_NAME "run/http"
+
+struct server_t {
+    gateway_t *gateway;
+    struct MHD_Daemon *daemon;
+    int listener; /* -1: MHD has it */
+    char *cert, *key;
+};
+
+/* ---- a request comes in */
+
+static enum MHD_Result queue (request_t *request)
+{
+    if (!request->response) {
+        return MHD_NO; /* out of memory: the connection is closed */
+    }
+    return MHD_queue_response (request->connection, request->status, request->response);
+}
+
+/* In a worker. */
+static void run (job_t *job, call_t *call)
+{
+    request_t *request = (request_t *) job;
+    request->again = false;
+    if (!call->peer && !request->route->idle) {
+        problem_error (request, call, SAKER_EUNREACHABLE);
+    } else {
+        request->route->run (request, call);
+    }
+    if (request->again) {
+        if (hub_wait (request->gateway->hub, request)) {
+            return; /* somebody else may have it by now */
+        }
+        problem_say (request, 503, "the gateway is about to end: ask again in a moment");
+    }
+    MHD_resume_connection (request->connection);
+}
+
+static enum MHD_Result hand_over (request_t *request)
+{
+    request->job.run = run;
+    MHD_suspend_connection (request->connection);
+    if (workers_submit (request->gateway->workers, &request->job)) {
+        return MHD_YES;
+    }
+    problem_say (request, 503, "too many requests wait already: try again in a moment");
+    MHD_resume_connection (request->connection);
+    return MHD_YES;
+}
+
+/* What does not fit is read and dropped, so that the client gets to its answer; but not for ever.
+ */
+static enum MHD_Result take_body (request_t *request, const char *data, size_t *size)
+{
+    atomic_size_t *all = &request->gateway->body_bytes;
+    size_t more = *size;
+    *size = 0;
+    request->body_counted += more;
+    atomic_fetch_add (all, more);
+    if (request->body_counted > REQUEST_BODY_BYTES_MAX) {
+        request->too_large = true;
+        strbuf_free (&request->body);
+        return request->body_counted > REQUEST_BODY_BYTES_READ ? MHD_NO : MHD_YES;
+    }
+    if (atomic_load (all) > REQUEST_BODIES_BYTES_MAX) {
+        return MHD_NO;
+    }
+    strbuf_add (&request->body, data, more);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request (void *argument, struct MHD_Connection *connection,
+                                   const char *url, const char *method, const char *version,
+                                   const char *data, size_t *size, void **context)
+{
+    request_t *request = *context;
+    (void) argument;
+    (void) url;
+    if (!request) {
+        return MHD_NO;
+    }
+    if (!request->headed) {
+        request->headed = true;
+        request->connection = connection;
+        return doorman_pass (request, method, version) ? MHD_YES : queue (request);
+    }
+    if (*size > 0) {
+        return take_body (request, data, size);
+    }
+    if (request->status) {
+        return queue (request);
+    }
+    if (request->too_large) {
+        problem_say (request, 413, "a body has %u bytes at most", REQUEST_BODY_BYTES_MAX);
+    } else if (request->body.failed) {
+        problem_say (request, 503, "the gateway is out of memory; try again");
+    }
+    return request->status ? queue (request) : hand_over (request);
+}
+
+static void *on_uri (void *argument, const char *uri, struct MHD_Connection *connection)
+{
+    const server_t *self = argument;
+    (void) connection;
+    return request_new (self->gateway, uri);
+}
+
+static void on_completed (void *argument, struct MHD_Connection *connection, void **context,
+                          enum MHD_RequestTerminationCode code)
+{
+    const server_t *self = argument;
+    request_t *request = *context;
+    (void) connection;
+    (void) code;
+    if (request) {
+        atomic_fetch_sub (&self->gateway->body_bytes, request->body_counted);
+        request_free (request);
+        *context = NULL;
+    }
+}
+
+/* What is encoded stays so: route.c and request.c decode each part by itself, and strictly. */
+static size_t keep_encoded (void *argument, struct MHD_Connection *connection, char *text)
+{
+    (void) argument;
+    (void) connection;
+    return strlen (text);
+}
+
+static void on_log (void *argument, const char *format, va_list arguments)
+{
+    const server_t *self = argument;
+    char message[512];
+    vsnprintf (message, sizeof message, format, arguments);
+    message[strcspn (message, "\n")] = 0;
+    gateway_log (self->gateway, 3, "gateway: %s", message);
+}
+
+/* ---- where it listens */
+
+static saker_err_t fail (char sentence[SAKER_SENTENCE_MAX], saker_err_t error,
+                         const place_to_listen_t *place, const char *what)
+{
+    snprintf (sentence, SAKER_SENTENCE_MAX, "gateway-listen: cannot listen on %s: %s", place->text,
+              what);
+    return error;
+}
+
+/* By way of the folder, so that the path of a store may be longer than the name of a socket. */
+static saker_err_t bind_local (server_t *self, const place_to_listen_t *place,
+                               char sentence[SAKER_SENTENCE_MAX])
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int folder = open (self->gateway->store, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) {
+        return fail (sentence, SAKER_EIO, place, strerror (errno));
+    }
+    snprintf (address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SOCKET_NAME, folder);
+    unlink (address.sun_path);
+    bool bound = bind (self->listener, (const struct sockaddr *) &address, sizeof address) == 0
+                 && chmod (address.sun_path, 0600) == 0;
+    int error = errno;
+    close (folder);
+    return bound ? SAKER_OK : fail (sentence, SAKER_EIO, place, strerror (error));
+}
+
+static saker_err_t bind_address (server_t *self, const place_to_listen_t *place,
+                                 char sentence[SAKER_SENTENCE_MAX])
+{
+    int yes = 1;
+    setsockopt (self->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (place->address.any.sa_family == AF_INET6) {
+        setsockopt (self->listener, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    }
+    if (bind (self->listener, &place->address.any, place->size) == 0) {
+        return SAKER_OK;
+    }
+    return fail (sentence, errno == EADDRINUSE ? SAKER_EBUSY : SAKER_EIO, place, strerror (errno));
+}
+
+static saker_err_t open_listener (server_t *self, const place_to_listen_t *place,
+                                  char sentence[SAKER_SENTENCE_MAX])
+{
+    int family = place->local ? AF_UNIX : place->address.any.sa_family;
+    self->listener = socket (family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (self->listener < 0) {
+        return fail (sentence, SAKER_EIO, place, strerror (errno));
+    }
+    saker_err_t error =
+        place->local ? bind_local (self, place, sentence) : bind_address (self, place, sentence);
+    if (error == SAKER_OK && listen (self->listener, BACKLOG) != 0) {
+        error = fail (sentence, SAKER_EIO, place, strerror (errno));
+    }
+    return error;
+}
+
+/* ---- TLS */
+
+static char *load (const char *file)
+{
+    struct stat status;
+    FILE *stream = fopen (file, "rbe");
+    char *text = NULL;
+    if (stream && fstat (fileno (stream), &status) == 0 && status.st_size < 1 << 20) {
+        text = calloc (1, (size_t) status.st_size + 1);
+    }
+    if (text && fread (text, 1, (size_t) status.st_size, stream) != (size_t) status.st_size) {
+        free (text);
+        text = NULL;
+    }
+    if (stream) {
+        fclose (stream);
+    }
+    return text;
+}
+
+static saker_err_t load_tls (server_t *self, char sentence[SAKER_SENTENCE_MAX])
+{
+    const settings_t *settings = &self->gateway->settings;
+    self->cert = load (settings->tls_cert);
+    self->key = load (settings->tls_key);
+    if (self->cert && self->key) {
+        return SAKER_OK;
+    }
+    snprintf (sentence, SAKER_SENTENCE_MAX, "%s: cannot read %.200s",
+              self->cert ? "gateway-tls-key" : "gateway-tls-cert",
+              self->cert ? settings->tls_key : settings->tls_cert);
+    return SAKER_EINPUT;
+}
+
+/* ---- starting and stopping */
+
+static unsigned per_address (const settings_t *settings, const place_to_listen_t *place)
+{
+    if (settings->connections_per_address) {
+        return settings->connections_per_address;
+    }
+    return place->local || place->loopback ? settings->connections : SETTINGS_PER_ADDRESS_DEFAULT;
+}
+
+static struct MHD_Daemon *start_daemon (server_t *self, const place_to_listen_t *place)
+{
+    const settings_t *settings = &self->gateway->settings;
+    bool tls = self->cert;
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, self->cert},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, self->key},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    return MHD_start_daemon (
+        flags | (tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, self,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, self, /* first: it serves the other options */
+        MHD_OPTION_LISTEN_SOCKET, self->listener, MHD_OPTION_URI_LOG_CALLBACK, on_uri, self,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        self, MHD_OPTION_CONNECTION_LIMIT, settings->connections,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address (settings, place),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) SERVER_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t) SERVER_CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls ? options : options + 2,
+        MHD_OPTION_END);
+}
+
+/* The log says where it is, with the port that was free. */
+static void tell_place (const server_t *self, const place_to_listen_t *place)
+{
+    const char *scheme = self->cert ? "https" : "http";
+    struct sockaddr_in6 six = {.sin6_port = 0};
+    socklen_t size = sizeof six;
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info (self->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+    if (place->local) {
+        gateway_log (self->gateway, 2, "gateway: listens on %s://%s/" SOCKET_NAME, "unix",
+                     self->gateway->store);
+        return;
+    }
+    if (info && getsockname (info->listen_fd, (struct sockaddr *) &six, &size) == 0) {
+        gateway_log (self->gateway, 2, "gateway: listens on %s://%.*s:%u", scheme,
+                     (int) (strrchr (place->text, ':') - place->text), place->text,
+                     (unsigned) ntohs (six.sin6_port)); /* sin_port lies at the same place */
+    }
+}
+
+saker_err_t server_new (server_t **self_p, gateway_t *gateway, const place_to_listen_t *place,
+                        char sentence[SAKER_SENTENCE_MAX])
+{
+    server_t *self = *self_p = calloc (1, sizeof *self);
+    if (!self) {
+        snprintf (sentence, SAKER_SENTENCE_MAX, "out of memory");
+        return SAKER_ENOMEM;
+    }
+    self->gateway = gateway;
+    self->listener = -1;
+    bool tls = !place->local && *gateway->settings.tls_cert;
+    saker_err_t error = tls ? load_tls (self, sentence) : SAKER_OK;
+    if (error == SAKER_OK) {
+        error = open_listener (self, place, sentence);
+    }
+    if (error == SAKER_OK) {
+        self->daemon = start_daemon (self, place);
+        error = self->daemon ? SAKER_OK
+                             : fail (sentence, SAKER_EIO, place,
+                                     tls ? "the server does not start; are certificate and key "
+                                           "PEM, and of each other?"
+                                         : "the server does not start");
+    }
+    if (error != SAKER_OK) {
+        server_destroy (self_p);
+        return error;
+    }
+    self->listener = -1;
+    tell_place (self, place);
+    return SAKER_OK;
+}
+
+void server_quiet (server_t *self)
+{
+    if (self && self->daemon && self->listener < 0) {
+        self->listener = MHD_quiesce_daemon (self->daemon);
+    }
+}
+
+void server_destroy (server_t **self_p)
+{
+    server_t *self = *self_p;
+    if (!self) {
+        return;
+    }
+    if (self->daemon) {
+        MHD_stop_daemon (self->daemon);
+    }
+    if (self->listener >= 0) {
+        close (self->listener);
+    }
+    free (self->cert);
+    if (self->key) {
+        explicit_bzero (self->key, strlen (self->key));
+    }
+    free (self->key);
+    free (self);
+    *self_p = NULL;
+}
