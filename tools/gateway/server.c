@@ -86,6 +86,12 @@ static enum MHD_Result take_body (request_t *request, const char *data, size_t *
     return MHD_YES;
 }
 
+static bool has_body (const request_t *request)
+{
+    const char *length = request_header (request, "Content-Length");
+    return request_header (request, "Transfer-Encoding") || (length && strcmp (length, "0") != 0);
+}
+
 static enum MHD_Result on_request (void *argument, struct MHD_Connection *connection,
                                    const char *url, const char *method, const char *version,
                                    const char *data, size_t *size, void **context)
@@ -99,7 +105,9 @@ static enum MHD_Result on_request (void *argument, struct MHD_Connection *connec
     if (!request->headed) {
         request->headed = true;
         request->connection = connection;
-        return doorman_pass (request, method, version) ? MHD_YES : queue (request);
+        /* An answer before the body ends the connection; without a body it can wait. */
+        return doorman_pass (request, method, version) || !has_body (request) ? MHD_YES
+                                                                              : queue (request);
     }
     if (*size > 0) {
         return take_body (request, data, size);
