@@ -1,7 +1,7 @@
 /* Gateway: HTTP for programs that do not link libsaker, and for web pages. A part of sakerd that
    uses the public library alone, as any program would.
 
-     client -> server (one thread a place, epoll) -> doorman: host, origin, token, route
+     client -> porter -> server (two threads a place, epoll) -> doorman: host, origin, token, route
             -> queue -> worker (a handle each) -> route_*.c -> reply
      daemon -> hub (follows the feed) -> ring of recent changes -> streams, long polls */
 

@@ -41,28 +41,57 @@ static void wake_polls (hub_t *self, const record_t *record)
     }
 }
 
-static void wake_streams (hub_t *self, const record_t *record)
+/* Remembers the collection until streams are woken. With too many, all streams are. */
+static void note_fresh (hub_t *self, const char *collection)
 {
-    stream_t *stream;
-    LIST_FOREACH (stream, &self->streams, next)
-    {
-        if (stream->state == STREAM_IDLE && stream_wants (stream, record)) {
-            stream_wake (stream);
+    for (size_t i = 0; i < self->fresh_count && i < HUB_FRESH_MAX; i++) {
+        if (strcmp (self->fresh[i], collection) == 0) {
+            return;
         }
     }
+    if (self->fresh_count < HUB_FRESH_MAX) {
+        snprintf (self->fresh[self->fresh_count], sizeof self->fresh[0], "%s", collection);
+    }
+    self->fresh_count++;
 }
 
-/* Those that are idle have seen everything that is for them. */
-static void move_streams (hub_t *self)
+static bool wants_fresh (const hub_t *self, const stream_t *stream)
+{
+    for (size_t i = 0; i < self->fresh_count && i < HUB_FRESH_MAX; i++) {
+        if (stream_wants (stream, self->fresh[i])) {
+            return true;
+        }
+    }
+    return self->fresh_count > HUB_FRESH_MAX;
+}
+
+/* A stream that is idle and not woken has seen everything that is for it. */
+static void wake_streams (hub_t *self)
 {
     stream_t *stream;
     LIST_FOREACH (stream, &self->streams, next)
     {
-        if (stream->state == STREAM_IDLE && stream->cursor.position >= self->ring.floor
-            && memcmp (stream->cursor.epoch, self->ring.epoch, sizeof self->ring.epoch) == 0) {
+        if (stream->state != STREAM_IDLE) {
+            continue;
+        }
+        if (wants_fresh (self, stream)) {
+            stream_wake (stream);
+        } else if (stream->cursor.position >= self->ring.floor
+                   && memcmp (stream->cursor.epoch, self->ring.epoch, 16) == 0) {
             stream->cursor.position = self->ring.newest;
         }
     }
+    self->fresh_count = 0;
+    self->woken_ms = instant_mono_ms ();
+}
+
+/* How long streams are to be left alone, still: the first change comes at once, and many streams
+   are not woken for each of many changes. */
+static int64_t rest_ms (const hub_t *self)
+{
+    int64_t next_ms = self->woken_ms + (int64_t) (self->streams_count / HUB_STREAMS_A_MS);
+    int64_t left_ms = next_ms - instant_mono_ms ();
+    return left_ms > 0 ? left_ms : 0;
 }
 
 /* ---- following */
@@ -80,7 +109,7 @@ static int take_change (const gathered_t *gathered, void *argument)
     if (record) {
         ring_add (&self->ring, record);
         self->ring.newest = gathered->position;
-        wake_streams (self, record);
+        note_fresh (self, gathered->collection);
         wake_polls (self, record);
     } else { /* streams read it by their cursors */
         saker_cursor_t cursor = {.position = gathered->position};
@@ -102,19 +131,30 @@ static saker_err_t begin (hub_t *self, saker_cursor_t *cursor)
     return error;
 }
 
+/* For so long the feed may be waited for. */
+static int patience_ms (hub_t *self)
+{
+    pthread_mutex_lock (&self->mutex);
+    int64_t left_ms = self->fresh_count > 0 ? rest_ms (self) : FOLLOW_MS;
+    pthread_mutex_unlock (&self->mutex);
+    return left_ms < FOLLOW_MS ? (int) left_ms : FOLLOW_MS;
+}
+
 static saker_err_t follow_once (hub_t *self, saker_cursor_t *cursor)
 {
     gathering_t gathering = {.gathered_fn = take_change, .argument = self};
     memcpy (gathering.epoch, cursor->epoch, sizeof gathering.epoch);
-    saker_err_t error =
-        saker_watch (self->call.peer, NULL, cursor, FOLLOW_MS, gathering_event, &gathering);
+    saker_err_t error = saker_watch (self->call.peer, NULL, cursor, patience_ms (self),
+                                     gathering_event, &gathering);
     if (!gathering_end (&gathering, error == SAKER_OK)) {
         return SAKER_ENOMEM;
     }
     if (error == SAKER_OK || error == SAKER_ETIMEOUT) {
         pthread_mutex_lock (&self->mutex);
         self->ring.newest = cursor->position;
-        move_streams (self);
+        if (self->fresh_count == 0 || rest_ms (self) == 0) {
+            wake_streams (self);
+        }
         pthread_mutex_unlock (&self->mutex);
         return SAKER_OK;
     }
@@ -175,6 +215,7 @@ static void *follow (void *argument)
     hub_t *self = argument;
     saker_cursor_t cursor;
     bool begun = false;
+    int64_t ticked_ms = 0;
     while (!is_ending (self)) {
         saker_err_t error = SAKER_OK;
         if (!self->call.peer) {
@@ -185,7 +226,10 @@ static void *follow (void *argument)
         }
         begun = error == SAKER_OK || (begun && error != SAKER_EGAP && error != SAKER_ENOMEM);
         set_ready (self, error == SAKER_OK);
-        tick (self);
+        if (instant_mono_ms () - ticked_ms >= FOLLOW_MS) {
+            tick (self);
+            ticked_ms = instant_mono_ms ();
+        }
         if (error != SAKER_OK) {
             usleep (AGAIN_US);
         }
@@ -235,6 +279,9 @@ saker_err_t hub_new (hub_t **self_p, gateway_t *gateway)
         return SAKER_ENOMEM;
     }
     self->gateway = gateway;
+    LIST_INIT (&self->streams);
+    LIST_INIT (&self->polls);
+    STAILQ_INIT (&self->turns);
     pthread_mutex_init (&self->mutex, NULL);
     self->threaded = pthread_create (&self->thread, NULL, follow, self) == 0;
     return self->threaded ? SAKER_OK : SAKER_EIO;
@@ -257,6 +304,12 @@ void hub_end (hub_t *self)
     LIST_FOREACH (stream, &self->streams, next)
     {
         stream->ended = true;
+        stream_wake (stream);
+    }
+    while (!STAILQ_EMPTY (&self->turns)) {
+        stream = STAILQ_FIRST (&self->turns);
+        STAILQ_REMOVE_HEAD (&self->turns, turn);
+        stream->state = STREAM_IDLE;
         stream_wake (stream);
     }
     while (!LIST_EMPTY (&self->polls)) {

@@ -10,6 +10,8 @@
 
 #define HUB_RECORDS_MAX 4096
 #define HUB_RECORDS_BYTES_MAX (8u << 20)
+#define HUB_FRESH_MAX 16
+#define HUB_STREAMS_A_MS 20 /* that are woken on average, so that requests get their turn */
 
 typedef struct hub_t hub_t;
 

@@ -1,26 +1,22 @@
 #include "gateway/server.h"
 
 #include "gateway/doorman.h"
+#include "gateway/listening.h"
 #include "gateway/parts.h"
+#include "gateway/porter.h"
 #include "gateway/problem.h"
 #include "gateway/reply.h"
 #include "gateway/route.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BACKLOG 1024
-#define SOCKET_NAME "run/http"
-
 struct server_t {
     gateway_t *gateway;
-    struct MHD_Daemon *daemon;
-    int listener; /* -1: MHD has it */
+    porter_t *porter;
+    struct MHD_Daemon *requests, *streams; /* two threads; see porter.h */
     char *cert, *key;
 };
 
@@ -161,64 +157,6 @@ static void on_log (void *argument, const char *format, va_list arguments)
     gateway_log (self->gateway, 3, "gateway: %s", message);
 }
 
-/* ---- where it listens */
-
-static saker_err_t fail (char sentence[SAKER_SENTENCE_MAX], saker_err_t error,
-                         const place_to_listen_t *place, const char *what)
-{
-    snprintf (sentence, SAKER_SENTENCE_MAX, "gateway-listen: cannot listen on %s: %s", place->text,
-              what);
-    return error;
-}
-
-/* By way of the folder, so that the path of a store may be longer than the name of a socket. */
-static saker_err_t bind_local (server_t *self, const place_to_listen_t *place,
-                               char sentence[SAKER_SENTENCE_MAX])
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int folder = open (self->gateway->store, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) {
-        return fail (sentence, SAKER_EIO, place, strerror (errno));
-    }
-    snprintf (address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SOCKET_NAME, folder);
-    unlink (address.sun_path);
-    bool bound = bind (self->listener, (const struct sockaddr *) &address, sizeof address) == 0
-                 && chmod (address.sun_path, 0600) == 0;
-    int error = errno;
-    close (folder);
-    return bound ? SAKER_OK : fail (sentence, SAKER_EIO, place, strerror (error));
-}
-
-static saker_err_t bind_address (server_t *self, const place_to_listen_t *place,
-                                 char sentence[SAKER_SENTENCE_MAX])
-{
-    int yes = 1;
-    setsockopt (self->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (place->address.any.sa_family == AF_INET6) {
-        setsockopt (self->listener, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
-    }
-    if (bind (self->listener, &place->address.any, place->size) == 0) {
-        return SAKER_OK;
-    }
-    return fail (sentence, errno == EADDRINUSE ? SAKER_EBUSY : SAKER_EIO, place, strerror (errno));
-}
-
-static saker_err_t open_listener (server_t *self, const place_to_listen_t *place,
-                                  char sentence[SAKER_SENTENCE_MAX])
-{
-    int family = place->local ? AF_UNIX : place->address.any.sa_family;
-    self->listener = socket (family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (self->listener < 0) {
-        return fail (sentence, SAKER_EIO, place, strerror (errno));
-    }
-    saker_err_t error =
-        place->local ? bind_local (self, place, sentence) : bind_address (self, place, sentence);
-    if (error == SAKER_OK && listen (self->listener, BACKLOG) != 0) {
-        error = fail (sentence, SAKER_EIO, place, strerror (errno));
-    }
-    return error;
-}
-
 /* ---- TLS */
 
 static char *load (const char *file)
@@ -260,10 +198,10 @@ static unsigned per_address (const settings_t *settings, const place_to_listen_t
     if (settings->connections_per_address) {
         return settings->connections_per_address;
     }
-    return place->local || place->loopback ? settings->connections : SETTINGS_PER_ADDRESS_DEFAULT;
+    return place->local || place->loopback ? 0 : SETTINGS_PER_ADDRESS_DEFAULT;
 }
 
-static struct MHD_Daemon *start_daemon (server_t *self, const place_to_listen_t *place)
+static struct MHD_Daemon *start_thread (server_t *self, const place_to_listen_t *place)
 {
     const settings_t *settings = &self->gateway->settings;
     bool tls = self->cert;
@@ -272,76 +210,70 @@ static struct MHD_Daemon *start_daemon (server_t *self, const place_to_listen_t 
         {MHD_OPTION_HTTPS_MEM_KEY, 0, self->key},
         {MHD_OPTION_END, 0, NULL},
     };
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUSPEND_RESUME | MHD_USE_ERROR_LOG
+                     | MHD_USE_NO_LISTEN_SOCKET;
     return MHD_start_daemon (
         flags | (tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, self,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, self, /* first: it serves the other options */
-        MHD_OPTION_LISTEN_SOCKET, self->listener, MHD_OPTION_URI_LOG_CALLBACK, on_uri, self,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        self, MHD_OPTION_CONNECTION_LIMIT, settings->connections,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address (settings, place),
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, self, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, self, MHD_OPTION_CONNECTION_LIMIT,
+        settings->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address (settings, place),
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) SERVER_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t) SERVER_CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls ? options : options + 2,
         MHD_OPTION_END);
 }
 
-/* The log says where it is, with the port that was free. */
-static void tell_place (const server_t *self, const place_to_listen_t *place)
+static saker_err_t start_threads (server_t *self, const place_to_listen_t *place, int listener,
+                                  char sentence[SAKER_SENTENCE_MAX])
 {
-    const char *scheme = self->cert ? "https" : "http";
-    struct sockaddr_in6 six = {.sin6_port = 0};
-    socklen_t size = sizeof six;
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info (self->daemon, MHD_DAEMON_INFO_LISTEN_FD);
-    if (place->local) {
-        gateway_log (self->gateway, 2, "gateway: listens on %s://%s/" SOCKET_NAME, "unix",
-                     self->gateway->store);
-        return;
+    self->requests = start_thread (self, place);
+    self->streams = self->requests ? start_thread (self, place) : NULL;
+    if (!self->streams) {
+        close (listener);
+        snprintf (sentence, SAKER_SENTENCE_MAX, "gateway-listen: cannot serve %s: %s", place->text,
+                  self->cert ? "are certificate and key in PEM, and of each other?"
+                             : "out of memory or of threads");
+        return SAKER_EIO;
     }
-    if (info && getsockname (info->listen_fd, (struct sockaddr *) &six, &size) == 0) {
-        gateway_log (self->gateway, 2, "gateway: listens on %s://%.*s:%u", scheme,
-                     (int) (strrchr (place->text, ':') - place->text), place->text,
-                     (unsigned) ntohs (six.sin6_port)); /* sin_port lies at the same place */
-    }
+    self->porter = porter_new (listener, self->requests, self->streams, self->cert,
+                               self->gateway->settings.connections);
+    snprintf (sentence, SAKER_SENTENCE_MAX, "gateway-listen: out of memory or of threads");
+    return self->porter ? SAKER_OK : SAKER_EIO;
 }
 
 saker_err_t server_new (server_t **self_p, gateway_t *gateway, const place_to_listen_t *place,
                         char sentence[SAKER_SENTENCE_MAX])
 {
+    char url[PATH_MAX + 16];
+    int listener = -1;
     server_t *self = *self_p = calloc (1, sizeof *self);
     if (!self) {
         snprintf (sentence, SAKER_SENTENCE_MAX, "out of memory");
         return SAKER_ENOMEM;
     }
     self->gateway = gateway;
-    self->listener = -1;
     bool tls = !place->local && *gateway->settings.tls_cert;
     saker_err_t error = tls ? load_tls (self, sentence) : SAKER_OK;
     if (error == SAKER_OK) {
-        error = open_listener (self, place, sentence);
+        error = listening_open (place, gateway->store, &listener, sentence);
     }
     if (error == SAKER_OK) {
-        self->daemon = start_daemon (self, place);
-        error = self->daemon ? SAKER_OK
-                             : fail (sentence, SAKER_EIO, place,
-                                     tls ? "the server does not start; are certificate and key "
-                                           "PEM, and of each other?"
-                                         : "the server does not start");
+        listening_url (place, gateway->store, listener, tls, url, sizeof url);
+        error = start_threads (self, place, listener, sentence);
     }
-    if (error != SAKER_OK) {
+    if (error == SAKER_OK) { /* the log says where it is, with the port that was free */
+        gateway_log (gateway, 2, "gateway: listens on %s", url);
+    } else {
         server_destroy (self_p);
-        return error;
     }
-    self->listener = -1;
-    tell_place (self, place);
-    return SAKER_OK;
+    return error;
 }
 
 void server_quiet (server_t *self)
 {
-    if (self && self->daemon && self->listener < 0) {
-        self->listener = MHD_quiesce_daemon (self->daemon);
+    if (self) {
+        porter_destroy (&self->porter);
     }
 }
 
@@ -351,11 +283,12 @@ void server_destroy (server_t **self_p)
     if (!self) {
         return;
     }
-    if (self->daemon) {
-        MHD_stop_daemon (self->daemon);
+    server_quiet (self);
+    if (self->requests) {
+        MHD_stop_daemon (self->requests);
     }
-    if (self->listener >= 0) {
-        close (self->listener);
+    if (self->streams) {
+        MHD_stop_daemon (self->streams);
     }
     free (self->cert);
     if (self->key) {

@@ -1,6 +1,6 @@
-/* Server: one place where the gateway listens, with libmicrohttpd in one thread. It reads requests,
-   has the doorman look at them, hands them to a worker and suspends the connection until there is
-   an answer. */
+/* Server: one place where the gateway listens, with libmicrohttpd in two threads. It reads
+   requests, has the doorman look at them, hands them to a worker and suspends the connection until
+   there is an answer. */
 
 #ifndef TOOLS_GATEWAY_SERVER_H_INCLUDED
 #define TOOLS_GATEWAY_SERVER_H_INCLUDED

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool stream_wants (const stream_t *self, const record_t *record)
+bool stream_wants (const stream_t *self, const char *collection)
 {
-    return (*self->collection == 0 || strcmp (self->collection, record->collection) == 0)
-           && token_may_see (self->access.token, record->collection);
+    return (*self->collection == 0 || strcmp (self->collection, collection) == 0)
+           && token_may_see (self->access.token, collection);
 }
 
 void stream_wake (stream_t *self)
@@ -68,6 +68,8 @@ static saker_err_t read_page (call_t *call, reading_t *reading, saker_cursor_t *
     return error == SAKER_ETIMEOUT || error == SAKER_ENOTFOUND ? SAKER_OK : error;
 }
 
+static void begin_next (hub_t *hub);
+
 static void read_on (job_t *job, call_t *call)
 {
     stream_t *self = (stream_t *) job;
@@ -85,9 +87,27 @@ static void read_on (job_t *job, call_t *call)
         strbuf_free (&reading.text);
         self->ended = true; /* the client comes again with its cursor */
     }
+    hub->reading--;
+    begin_next (hub);
     self->state = STREAM_WRITING;
     MHD_resume_connection (self->connection);
     pthread_mutex_unlock (&hub->mutex);
+}
+
+/* Those whose turn it is get a worker; when none is to be had, until the next tick. */
+static void begin_next (hub_t *hub)
+{
+    while (!STAILQ_EMPTY (&hub->turns) && hub->reading < STREAMS_READING_MAX) {
+        stream_t *stream = STAILQ_FIRST (&hub->turns);
+        STAILQ_REMOVE_HEAD (&hub->turns, turn);
+        stream->job.run = read_on;
+        if (hub->pages_bytes < STREAM_PAGES_BYTES_MAX
+            && workers_submit (hub->gateway->workers, &stream->job)) {
+            hub->reading++;
+        } else {
+            stream->state = STREAM_IDLE;
+        }
+    }
 }
 
 /* ---- sending, in the server's thread and under the hub's lock */
@@ -105,16 +125,11 @@ static bool is_behind (const stream_t *self)
            || self->cursor.position < ring->floor || self->cursor.position > ring->newest;
 }
 
-/* Has a worker read, or, when too much is going on, waits for the next tick. */
 static void begin_reading (stream_t *self)
 {
-    hub_t *hub = self->hub;
-    self->job.run = read_on;
     suspend (self, STREAM_READING);
-    if (hub->pages_bytes >= STREAM_PAGES_BYTES_MAX
-        || !workers_submit (hub->gateway->workers, &self->job)) {
-        self->state = STREAM_IDLE;
-    }
+    STAILQ_INSERT_TAIL (&self->hub->turns, self, turn);
+    begin_next (self->hub);
 }
 
 /* The next record for this stream becomes the one being sent; false: there is none. */
@@ -123,7 +138,7 @@ static bool take_record (stream_t *self)
     const ring_t *ring = &self->hub->ring;
     size_t number;
     record_t *record = ring_after (ring, self->cursor.position, &number);
-    while (record && !stream_wants (self, record)) {
+    while (record && !stream_wants (self, record->collection)) {
         record = ring_at (ring, ++number);
     }
     if (!record) {
@@ -224,6 +239,7 @@ static void stream_free (void *argument)
     hub_t *hub = self->hub;
     pthread_mutex_lock (&hub->mutex);
     LIST_REMOVE (self, next);
+    hub->streams_count--;
     record_leave (self->record);
     end_page (self);
     pthread_mutex_unlock (&hub->mutex);
@@ -246,6 +262,7 @@ struct MHD_Response *stream_new (hub_t *hub, request_t *request, const saker_cur
     self->cursor = *cursor; /* sent_ms 0: begins with a beat */
     pthread_mutex_lock (&hub->mutex);
     LIST_INSERT_HEAD (&hub->streams, self, next);
+    hub->streams_count++;
     self->ended = hub->ending;
     pthread_mutex_unlock (&hub->mutex);
     struct MHD_Response *response = MHD_create_response_from_callback (
