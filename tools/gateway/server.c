@@ -83,12 +83,13 @@ static enum MHD_Result take_body (request_t *request, const char *data, size_t *
 }
 
 /* A connection that is closed with some of a body unread loses the answer on its way. So the body
-   is read and dropped first, unless it is very large, or the client waits for a word before it
-   sends it. */
+   is read and dropped first, unless it is very large or its end unknown, or the client waits for a
+   word before it sends it. */
 static bool answers_at_once (const request_t *request)
 {
     const char *length = request_header (request, "Content-Length");
-    return request_header (request, "Expect")
+    const char *coding = request_header (request, "Transfer-Encoding");
+    return request_header (request, "Expect") || (coding && strcasecmp (coding, "chunked") != 0)
            || (length && strtoull (length, NULL, 10) > REQUEST_BODY_BYTES_READ);
 }
 
