@@ -57,6 +57,7 @@ class Daemon:
         self.store = os.path.join (work, name)
         self.log = os.path.join (work, name + ".log")
         self.process = None
+        self.address = "tcp://127.0.0.1:0" # and from then on the one that it got, which others know
         daemons.append (self)
         if ticket:
             self.tool ("join", "-", "--as", name, stdin = ticket)
@@ -82,7 +83,7 @@ class Daemon:
     def start (self, prefix = ()):
         log = open (self.log, "a")
         begin = log.tell ()
-        self.process = subprocess.Popen ([*prefix, SAKERD, "--store", self.store, "--listen", "tcp://127.0.0.1:0",
+        self.process = subprocess.Popen ([*prefix, SAKERD, "--store", self.store, "--listen", self.address,
                                           "--no-beacon"], stdout = subprocess.PIPE, stderr = log, text = True)
         log.close ()
         line = self.process.stdout.readline ()
