@@ -153,7 +153,8 @@ writers = [threading.Thread (target = write_wide, args = (Client (a, token), 250
 [t.start () for t in writers]
 [t.join () for t in writers]
 grown = a.rss_kb () - before # 1,000 changes of 12 KiB each in the feed: 2.4 GB for all readers
-ok ("200 readers that stopped", grown < 150000, f"{grown} KiB more")
+sanitized = b"__asan_" in open (SAKERD, "rb").read () # which keeps what is freed for a while
+ok ("200 readers that stopped", grown < (1000000 if sanitized else 150000), f"{grown} KiB more")
 same ("requests are answered", c.get ("/live").status, 200)
 print (f"200 readers that stopped: {grown} KiB more")
 for s in stopped:
