@@ -205,6 +205,23 @@ same ("and it serves", Client (a, token).get ("/live").status, 200)
 # ---- those who say nothing, or say it slowly
 silent = [connect (a) for _ in range (50)]
 half = [connect (a) for _ in range (50)]
+trickle = connect (a)
+trickle.sendall (b"GET /live HTTP/1.1\r\n")
+closed = []
+
+
+def drip ():
+    begin = time.monotonic ()
+    try:
+        while time.monotonic () - begin < DEADLINE_S:
+            trickle.sendall (b"X: y\r\n")
+            time.sleep (0.5)
+    except (BrokenPipeError, ConnectionResetError):
+        closed.append (time.monotonic () - begin)
+
+
+dripping = threading.Thread (target = drip)
+dripping.start ()
 [s.sendall (b"GET /live HTTP/1.1\r\nHost: loc") for s in half]
 begin = time.monotonic ()
 same ("nobody waits for them", Client (a, token).get ("/live").status, 200)
@@ -217,6 +234,8 @@ try:
 except ConnectionResetError:
     got = b""
 ok ("who stops in the middle, too", got == b"" or b"HTTP".startswith (got))
-[s.close () for s in silent + half]
+dripping.join ()
+ok ("and who goes on without an end", closed, closed)
+[s.close () for s in silent + half + [trickle]]
 same ("stopped", a.stop (), 0)
 finish ()
