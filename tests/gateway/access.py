@@ -216,6 +216,8 @@ same ("nor made anything", c.get ("/v1/collections/shots/documents").json["docum
 same ("the daemon is well", (c.get ("/ready").status, a.process.poll ()), (200, None))
 print (f"{len (table)} hostile requests")
 
+ok ("nothing of it is in the log", " debug:" not in open (a.log).read ())
+
 # ---- where it listens
 a.stop ()
 for lines, words in ((["gateway-listen = 0.0.0.0:0"], "gateway-tls-cert"), (["gateway-listen = nonsense"], "127.0.0.1:8677"), (["gateway-listen = 127.0.0.1:99999"], "no place to listen"),
