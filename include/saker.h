@@ -54,7 +54,8 @@ extern "C" {
     X (SAKER_EIO, 16, "input or output failed")                                                    \
     X (SAKER_ENOMEM, 17, "out of memory")                                                          \
     X (SAKER_EDIFFER, 18, "peers differ")                                                          \
-    X (SAKER_EGAP, 19, "history before this point is gone")
+    X (SAKER_EGAP, 19, "history before this point is gone")                                        \
+    X (SAKER_ECHANGED, 20, "changed meanwhile")
 
 typedef enum saker_err_t {
 #define SAKER_ERROR_ENUM(name, number, text) name = number,
@@ -168,6 +169,19 @@ SAKER_EXPORT saker_err_t saker_batch_remove (saker_batch_t *self, const char *do
    and answers with the receipt of the first. */
 SAKER_EXPORT saker_err_t saker_batch_operation (saker_batch_t *self, const void *id, size_t size);
 
+/* Keeps a note of the caller's own with the operation id: a repeat is answered with the note of the
+   first time. */
+#define SAKER_NOTE_BYTES 16
+SAKER_EXPORT saker_err_t saker_batch_note (saker_batch_t *self,
+                                           const uint8_t note[SAKER_NOTE_BYTES]);
+
+/* Expects what is at and below the place to have this state (see saker_read_state), after what the
+   operations before it did: otherwise nothing is written, and saker_write gives SAKER_ECHANGED. */
+#define SAKER_STATE_BYTES 16
+SAKER_EXPORT saker_err_t saker_batch_expect (saker_batch_t *self, const char *document,
+                                             const char *pointer,
+                                             const uint8_t state[SAKER_STATE_BYTES]);
+
 /* Operations and encoded bytes in the batch so far (of a replacement: what it may cost at least);
    one change takes SAKER_CHANGE_OPS_MAX and SAKER_CHANGE_BYTES_MAX of them. */
 SAKER_EXPORT size_t saker_batch_count (const saker_batch_t *self);
@@ -185,6 +199,7 @@ typedef struct saker_receipt_t {
     uint8_t writer[16]; /* who wrote */
     uint64_t seq;       /* that writer's count of changes in this collection; 0: nothing to do */
     bool repeated;      /* the operation id was known: this is the receipt of the first time */
+    uint8_t note[SAKER_NOTE_BYTES]; /* given then; zeros: none, or no longer known */
 } saker_receipt_t;
 
 /* Writes the batch. When it returns, the change is on the local disk. `receipt` may be NULL.
@@ -219,6 +234,14 @@ typedef int saker_leaf_fn (const saker_leaf_t *leaf, void *argument);
 SAKER_EXPORT saker_err_t saker_read (saker_t *self, const char *collection, const char *document,
                                      const char *pointer, saker_leaf_fn *leaf_fn, void *argument);
 
+/* The same, and names the state that was read: equal on every peer that holds the same, and another
+   one after each write, even where what is shown is the same. Zeros: nothing is there (with
+   SAKER_ENOTFOUND, or what ended the read early). */
+SAKER_EXPORT saker_err_t saker_read_state (saker_t *self, const char *collection,
+                                           const char *document, const char *pointer,
+                                           saker_leaf_fn *leaf_fn, void *argument,
+                                           uint8_t state[SAKER_STATE_BYTES]);
+
 /* Reads every document of a collection, in byte order of the ids: each as of one moment, these
    moments one after the other. */
 SAKER_EXPORT saker_err_t saker_iterate (saker_t *self, const char *collection,
@@ -240,6 +263,10 @@ SAKER_EXPORT saker_err_t saker_collections (saker_t *self, saker_name_fn *name_f
 /* Ids of the documents of a collection (`documents` is 1), in byte order. */
 SAKER_EXPORT saker_err_t saker_documents (saker_t *self, const char *collection,
                                           saker_name_fn *name_fn, void *argument);
+/* The same, from the id `from` on, be there such a document or not. */
+SAKER_EXPORT saker_err_t saker_documents_from (saker_t *self, const char *collection,
+                                               const char *from, saker_name_fn *name_fn,
+                                               void *argument);
 
 /* ------------------------------------------------------------------------------------------------
    History and conflicts. */
@@ -549,6 +576,20 @@ typedef struct saker_config_t saker_config_t;
 SAKER_EXPORT saker_config_t *saker_config_new (void);
 SAKER_EXPORT void saker_config_destroy (saker_config_t **self_p);
 
+/* A key that belongs to the program and not to the library. `set` takes one value, or writes one
+   sentence about what is wrong with it and what to do instead. */
+#define SAKER_SENTENCE_MAX 512
+typedef struct saker_config_key_t {
+    const char *name;
+    saker_err_t (*set) (void *argument, const char *value, char sentence[SAKER_SENTENCE_MAX]);
+} saker_config_key_t;
+
+/* Makes the program's own keys known, before anything is set or loaded. They are handed over as
+   they are met, even where the file turns out wrong further down. Borrowed as long as the config
+   is. */
+SAKER_EXPORT void saker_config_keys (saker_config_t *self, const saker_config_key_t *keys,
+                                     size_t count, void *argument);
+
 /* Sets one key, as a line of the file does. The error names the key.
 
      listen       tcp://ADDR:PORT that others reach this peer at; port 0: any free one
@@ -575,12 +616,16 @@ SAKER_EXPORT saker_err_t saker_config_load (saker_config_t *self, const char *fi
 typedef void saker_problem_fn (unsigned line, const char *sentence, void *argument);
 
 /* Reads a file as saker_config_load does and hands over every wrong line, in order, instead of
-   stopping at the first. SAKER_EINPUT when there was one; otherwise what reading the file gave. */
-SAKER_EXPORT saker_err_t saker_config_check (const char *file, saker_problem_fn *problem_fn,
-                                             void *argument);
+   stopping at the first; the config keeps what was right. SAKER_EINPUT when there was a wrong one;
+   otherwise what reading the file gave. */
+SAKER_EXPORT saker_err_t saker_config_check (saker_config_t *self, const char *file,
+                                             saker_problem_fn *problem_fn, void *argument);
 
 /* What the running daemon tells its program. `level`: 0 error, 1 warning, 2 info, 3 debug. */
 typedef void saker_log_fn (int level, const char *message, void *argument);
+
+/* The level up to which the config wants to be told. */
+SAKER_EXPORT int saker_config_log_level (const saker_config_t *self);
 
 typedef struct saker_daemon_t saker_daemon_t;
 

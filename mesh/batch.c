@@ -194,6 +194,23 @@ saker_err_t saker_batch_operation (saker_batch_t *self, const void *id, size_t s
     return SAKER_OK;
 }
 
+saker_err_t saker_batch_note (saker_batch_t *self, const uint8_t note[SAKER_NOTE_BYTES])
+{
+    memcpy (self->note, note, sizeof self->note);
+    self->noted = true;
+    return SAKER_OK;
+}
+
+saker_err_t saker_batch_expect (saker_batch_t *self, const char *document, const char *pointer,
+                                const uint8_t state[SAKER_STATE_BYTES])
+{
+    saker_value_t value = {.type = SAKER_BYTES};
+    value.as.string.data = (const char *) state;
+    value.as.string.size = SAKER_STATE_BYTES;
+    SKR_TRY (check_outside (self));
+    return add_value (self, SKR_INTENT_EXPECT, document, pointer, &value);
+}
+
 size_t saker_batch_count (const saker_batch_t *self)
 {
     return self->count;
@@ -215,6 +232,9 @@ static void put_batch (skr_question_t *question, const saker_batch_t *batch)
     if (batch->operation_id_size > 0) {
         skr_question_bytes (question, 2, batch->operation_id, batch->operation_id_size);
     }
+    if (batch->noted) {
+        skr_question_bytes (question, 3, batch->note, sizeof batch->note);
+    }
 }
 
 saker_err_t skr_question_receipt (skr_question_t *question, saker_receipt_t *receipt)
@@ -225,6 +245,10 @@ saker_err_t skr_question_receipt (skr_question_t *question, saker_receipt_t *rec
     receipt->seq = skr_cbor_get_uint (&question->cbor);
     skr_fields_need (&question->fields, 2);
     receipt->repeated = skr_cbor_get_bool (&question->cbor);
+    memset (receipt->note, 0, sizeof receipt->note);
+    if (skr_fields_has (&question->fields, 3)) {
+        skr_cbor_get_fixed (&question->cbor, receipt->note, sizeof receipt->note);
+    }
     return skr_question_check (question);
 }
 
@@ -243,7 +267,7 @@ saker_err_t saker_write (saker_t *self, const saker_batch_t *batch, saker_receip
     skr_question_t question;
     saker_receipt_t unwanted;
     SKR_TRY (check_batch (batch));
-    size_t arguments = batch->operation_id_size > 0 ? 3 : 2;
+    size_t arguments = 2 + (batch->operation_id_size > 0 ? 1 : 0) + (batch->noted ? 1 : 0);
     saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_WRITE, arguments);
     if (error == SAKER_OK) {
         put_batch (&question, batch);

@@ -34,6 +34,8 @@ struct saker_batch_t {
     bool replacing;
     uint8_t operation_id[64];
     size_t operation_id_size;
+    bool noted;
+    uint8_t note[SAKER_NOTE_BYTES];
     skr_buf_t path, value; /* kept for their memory */
 };
 

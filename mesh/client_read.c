@@ -6,6 +6,7 @@
 
 #include "crdt/limits.h"
 #include "crdt/path.h"
+#include "crdt/state.h"
 #include "crdt/value.h"
 #include "peer/api_internal.h"
 
@@ -38,6 +39,7 @@ typedef struct reading_t {
     char document[SKR_DOCUMENT_BYTES_MAX + 1];
     char author[SKR_NAME_BYTES_MAX + 1];
     skr_buf_t pointer;
+    skr_state_t *state; /* of what was handed over; NULL: not wanted */
     saker_leaf_fn *leaf_fn;
     void *argument;
     bool stopped;
@@ -56,7 +58,8 @@ static void get_leaf (reading_t *reading, skr_cbor_t *cbor, saker_leaf_t *leaf)
         skr_cbor_reject (cbor, "not a leaf");
     }
     skr_fields_text (cbor, reading->document, sizeof reading->document);
-    set_pointer (reading, skr_cbor_get_bytes (cbor));
+    skr_span_t path = skr_cbor_get_bytes (cbor);
+    set_pointer (reading, path);
     leaf->cell = (saker_cell_t) skr_cbor_get_uint (cbor);
     skr_value_get (cbor, &leaf->value);
     uint64_t flags = skr_cbor_get_uint (cbor);
@@ -72,6 +75,10 @@ static void get_leaf (reading_t *reading, skr_cbor_t *cbor, saker_leaf_t *leaf)
     leaf->document = reading->document;
     leaf->pointer = (const char *) reading->pointer.data;
     leaf->author = reading->author;
+    if (reading->state && cbor->error == SAKER_OK) {
+        skr_state_add (reading->state, path, (skr_kind_t) leaf->cell, &leaf->value, leaf->rival,
+                       leaf->shown, leaf->writer, leaf->seq);
+    }
 }
 
 static saker_err_t hand_over (reading_t *reading, skr_cbor_t *cbor)
@@ -246,6 +253,26 @@ saker_err_t saker_read (saker_t *self, const char *collection, const char *docum
     return read_one (&reading, document, pointer);
 }
 
+saker_err_t saker_read_state (saker_t *self, const char *collection, const char *document,
+                              const char *pointer, saker_leaf_fn *leaf_fn, void *argument,
+                              uint8_t state[SAKER_STATE_BYTES])
+{
+    skr_state_t seen;
+    reading_t reading = {.self = self,
+                         .command = SKR_COMMAND_READ,
+                         .collection = collection,
+                         .state = &seen,
+                         .leaf_fn = leaf_fn,
+                         .argument = argument};
+    skr_state_begin (&seen);
+    saker_err_t error = read_one (&reading, document, pointer);
+    saker_err_t ended = skr_state_end (&seen, state);
+    if (error != SAKER_OK || reading.stopped) {
+        memset (state, 0, SAKER_STATE_BYTES);
+    }
+    return error == SAKER_OK ? ended : error;
+}
+
 saker_err_t saker_read_then (saker_t *self, const char *collection, const char *document,
                              const char *pointer, uint64_t time_ms, saker_leaf_fn *leaf_fn,
                              void *argument)
@@ -356,10 +383,17 @@ saker_err_t saker_collections (saker_t *self, saker_name_fn *name_fn, void *argu
 saker_err_t saker_documents (saker_t *self, const char *collection, saker_name_fn *name_fn,
                              void *argument)
 {
+    return saker_documents_from (self, collection, "", name_fn, argument);
+}
+
+saker_err_t saker_documents_from (saker_t *self, const char *collection, const char *from,
+                                  saker_name_fn *name_fn, void *argument)
+{
     listing_t listing = {.command = SKR_COMMAND_DOCUMENTS,
                          .collection = collection,
                          .name_fn = name_fn,
                          .argument = argument};
+    skr_buf_append_span (&listing.from, skr_span_text (from));
     return list_pages (self, &listing);
 }
 

@@ -176,18 +176,43 @@ static size_t distance (const char *one, const char *other)
     return row[width];
 }
 
-static saker_err_t unknown_key (const char *key)
+/* Keys of the library first, then the program's. */
+static const char *key_name (const saker_config_t *self, size_t number)
 {
-    for (size_t i = 0; i < KEYS; i++) {
-        if (distance (key, keys[i].name) <= 2) {
-            return skr_fail (SAKER_EINPUT, "unknown key '%.40s': did you mean '%s'?", key,
-                             keys[i].name);
+    return number < KEYS ? keys[number].name : self->program_keys[number - KEYS].name;
+}
+
+static saker_err_t unknown_key (const saker_config_t *self, const char *key)
+{
+    char names[LINE_BYTES_MAX] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < KEYS + self->program_keys_count; i++) {
+        const char *name = key_name (self, i);
+        if (distance (key, name) <= 2) {
+            return skr_fail (SAKER_EINPUT, "unknown key '%.40s': did you mean '%s'?", key, name);
+        }
+        if (used + strlen (name) + 3 < sizeof names) {
+            used += (size_t) snprintf (names + used, sizeof names - used, "%s%s", used ? ", " : "",
+                                       name);
         }
     }
-    return skr_fail (SAKER_EINPUT,
-                     "unknown key '%.40s': the keys are listen, seed, interface, beacon, "
-                     "beacon-port, log-level, history, history-size, horizon, fold-counters",
-                     key);
+    return skr_fail (SAKER_EINPUT, "unknown key '%.40s': the keys are %s", key, names);
+}
+
+static saker_err_t set_program_key (saker_config_t *self, const saker_config_key_t *key,
+                                    const char *value)
+{
+    char sentence[SAKER_SENTENCE_MAX] = "";
+    saker_err_t error = key->set (self->program, value, sentence);
+    return error == SAKER_OK ? SAKER_OK : skr_fail (error, "%s: %s", key->name, sentence);
+}
+
+void saker_config_keys (saker_config_t *self, const saker_config_key_t *program_keys, size_t count,
+                        void *argument)
+{
+    self->program_keys = program_keys;
+    self->program_keys_count = count;
+    self->program = argument;
 }
 
 saker_err_t saker_config_set (saker_config_t *self, const char *key, const char *value)
@@ -197,7 +222,12 @@ saker_err_t saker_config_set (saker_config_t *self, const char *key, const char 
             return skr_wrap (keys[i].set (self, value), "%s", key);
         }
     }
-    return unknown_key (key);
+    for (size_t i = 0; i < self->program_keys_count; i++) {
+        if (strcmp (key, self->program_keys[i].name) == 0) {
+            return set_program_key (self, &self->program_keys[i], value);
+        }
+    }
+    return unknown_key (self, key);
 }
 
 saker_config_t *saker_config_new (void)
@@ -215,6 +245,11 @@ saker_config_t *saker_config_new (void)
         skr_fail (SAKER_ENOMEM, "out of memory");
     }
     return self;
+}
+
+int saker_config_log_level (const saker_config_t *self)
+{
+    return (int) self->log_level;
 }
 
 void saker_config_destroy (saker_config_t **self_p)
@@ -314,15 +349,11 @@ saker_err_t saker_config_load (saker_config_t *self, const char *file)
     return error;
 }
 
-saker_err_t saker_config_check (const char *file, saker_problem_fn *problem_fn, void *argument)
+saker_err_t saker_config_check (saker_config_t *self, const char *file,
+                                saker_problem_fn *problem_fn, void *argument)
 {
-    saker_config_t *scratch = saker_config_new ();
     check_t check = {problem_fn, argument, 0};
-    if (!scratch) {
-        return SAKER_ENOMEM;
-    }
-    saker_err_t error = read_file (scratch, file, &check);
-    saker_config_destroy (&scratch);
+    saker_err_t error = read_file (self, file, &check);
     if (error == SAKER_OK && check.problems) {
         return skr_fail (SAKER_EINPUT, "%s: %u wrong line%s", file, check.problems,
                          check.problems == 1 ? "" : "s");

@@ -23,9 +23,12 @@ struct saker_config_t {
     bool beacon;
     uint16_t beacon_port;
     skr_level_t log_level;
-    uint64_t history_ms;    /* of changes that all members have stored */
-    uint64_t horizon_ms;    /* for which an admin's peer waits for who is away; 0: for ever */
-    bool folds;             /* counters below the cut */
+    uint64_t history_ms; /* of changes that all members have stored */
+    uint64_t horizon_ms; /* for which an admin's peer waits for who is away; 0: for ever */
+    bool folds;          /* counters below the cut */
+    const saker_config_key_t *program_keys;
+    size_t program_keys_count;
+    void *program;
     uint64_t history_bytes; /* of the log, at which less is kept; 0: any number */
 };
 

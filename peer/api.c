@@ -183,7 +183,7 @@ typedef struct writing_t {
 static bool has_value (skr_intent_kind_t kind)
 {
     return kind == SKR_INTENT_SET || kind == SKR_INTENT_SET_LWW || kind == SKR_INTENT_INCR
-           || kind == SKR_INTENT_ADD || kind == SKR_INTENT_REMOVE;
+           || kind == SKR_INTENT_ADD || kind == SKR_INTENT_REMOVE || kind == SKR_INTENT_EXPECT;
 }
 
 static void get_value (skr_cbor_t *cbor, skr_intent_t *intent)
@@ -211,7 +211,7 @@ static void get_intent (skr_cbor_t *cbor, skr_intent_t *intent)
 {
     size_t count = skr_cbor_get_array (cbor, 4);
     uint64_t kind = skr_cbor_get_uint (cbor);
-    if (kind < SKR_INTENT_SET || kind > SKR_INTENT_REPLACE_END) {
+    if (kind < SKR_INTENT_SET || kind > SKR_INTENT_EXPECT) {
         skr_cbor_reject (cbor, "an intent of unknown kind");
         return;
     }
@@ -264,18 +264,26 @@ static saker_err_t get_writing (skr_api_call_t *call, writing_t *writing)
             skr_cbor_reject (&call->cbor, "an operation id has 1 to 64 bytes");
         }
     }
+    if (skr_fields_has (&call->fields, 3)) {
+        skr_cbor_get_fixed (&call->cbor, writing->local.note, sizeof writing->local.note);
+    }
     return skr_api_arguments_end (call);
 }
 
 void skr_api_put_receipt (skr_api_call_t *call, const saker_receipt_t *receipt)
 {
-    skr_cbor_put_map (call->body, 3);
+    bool noted = !sodium_is_zero (receipt->note, sizeof receipt->note);
+    skr_cbor_put_map (call->body, noted ? 4 : 3);
     skr_cbor_put_uint (call->body, 0);
     skr_cbor_put_bytes (call->body, receipt->writer, sizeof receipt->writer);
     skr_cbor_put_uint (call->body, 1);
     skr_cbor_put_uint (call->body, receipt->seq);
     skr_cbor_put_uint (call->body, 2);
     skr_cbor_put_bool (call->body, receipt->repeated);
+    if (noted) {
+        skr_cbor_put_uint (call->body, 3);
+        skr_cbor_put_bytes (call->body, receipt->note, sizeof receipt->note);
+    }
     call->when = SKR_API_HELD;
 }
 

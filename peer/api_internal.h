@@ -5,7 +5,8 @@
 
      command      arguments                                  answer
      HELLO                                                   0 device's name, 1 role, 2 mesh's name
-     WRITE        0 collection, 1 intents, ?2 operation id   0 writer, 1 seq, 2 repeated
+     WRITE        0 collection, 1 intents,                   0 writer, 1 seq, 2 repeated, ?3 note
+                  ?2 operation id, ?3 note
      READ         0 collection, 1 document, 2 path,          ?0 rest, 1 leaves
                   ?3 skip, ?4 digest, ?5 time
      ITERATE      0 collection, 1 first document,            ?0 rest, 1 leaves

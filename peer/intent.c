@@ -235,6 +235,8 @@ saker_err_t skr_making_intent (skr_making_t *making, const skr_intent_t *intent)
         return make_add (making, intent);
     case SKR_INTENT_REMOVE:
         return make_remove (making, intent);
+    case SKR_INTENT_EXPECT:
+        return skr_making_expect (making, intent);
     case SKR_INTENT_REPLACE:
     case SKR_INTENT_REPLACE_END:
         break;

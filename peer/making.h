@@ -45,6 +45,11 @@ saker_err_t skr_intent_check (const skr_intent_t *intent) SKR_MUST_USE;
 /* Any intent but a replacement. */
 saker_err_t skr_making_intent (skr_making_t *making, const skr_intent_t *intent) SKR_MUST_USE;
 
+/* ---- expecting.c */
+
+/* SAKER_ECHANGED when the place has another state than this one. */
+saker_err_t skr_making_expect (const skr_making_t *making, const skr_intent_t *intent) SKR_MUST_USE;
+
 /* ---- replacing.c */
 
 /* Makes the replacement that begins at intents[0]; *used is how many intents it took. */

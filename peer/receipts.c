@@ -1,7 +1,7 @@
 /* Receipts of operation ids:
 
      SKR_OPERATIONS  hash of collection and operation id 16 -> writer 16, seq u64, collection 16,
-                     hlc u64
+                     hlc u64, note 16
 
    They go when nobody will ask again: after a time, and once the change itself is below the cut. A
    slow walk over all of them finds those; it needs no order, and costs nothing when one is kept. */
@@ -15,8 +15,9 @@
 #include <sodium.h>
 #include <string.h>
 
-#define RECEIPT_BYTES 48
-#define RECEIPT_BYTES_BEFORE 24 /* without collection and time: such are kept */
+#define RECEIPT_BYTES 64
+#define RECEIPT_BYTES_UNNOTED 48 /* without a note */
+#define RECEIPT_BYTES_BEFORE 24  /* without collection and time: such are kept */
 
 void skr_receipt_key (const skr_id_t *collection, skr_span_t operation_id,
                       uint8_t key[SKR_RECEIPT_KEY_BYTES])
@@ -35,11 +36,15 @@ saker_err_t skr_receipt_find (skr_replica_t *self, const uint8_t key[SKR_RECEIPT
         return SAKER_OK;
     }
     SKR_TRY (error);
-    if (value.size != RECEIPT_BYTES && value.size != RECEIPT_BYTES_BEFORE) {
+    if (value.size != RECEIPT_BYTES && value.size != RECEIPT_BYTES_UNNOTED
+        && value.size != RECEIPT_BYTES_BEFORE) {
         return skr_fail (SAKER_EDAMAGED, "a record of an operation id is not in form");
     }
     memcpy (receipt->writer, value.data, 16);
     receipt->seq = skr_get_u64 (value.data + 16);
+    if (value.size == RECEIPT_BYTES) {
+        memcpy (receipt->note, value.data + 48, sizeof receipt->note);
+    }
     receipt->repeated = true;
     return SAKER_OK;
 }
@@ -52,6 +57,7 @@ saker_err_t skr_receipt_keep (skr_replica_t *self, const uint8_t key[SKR_RECEIPT
     skr_put_u64 (value + 16, receipt->seq);
     memcpy (value + 24, collection->bytes, 16);
     skr_put_u64 (value + 40, self->hlc); /* not below the change's own */
+    memcpy (value + 48, receipt->note, sizeof receipt->note);
     saker_err_t error =
         skr_store_put (self->store, SKR_OPERATIONS, skr_span (key, SKR_RECEIPT_KEY_BYTES),
                        skr_span (value, sizeof value));
@@ -90,7 +96,7 @@ static saker_err_t look (skr_span_t key, skr_span_t value, void *argument)
         walk->more = true;
         return SKR_STOP;
     }
-    if (value.size == RECEIPT_BYTES
+    if (value.size >= RECEIPT_BYTES_UNNOTED
         && skr_hlc_ms (skr_get_u64 (value.data + 40)) + SKR_RECEIPT_MS_MIN <= walk->wall_ms
         && is_cut (walk->replica, value)) {
         memcpy (walk->going[walk->going_count++], key.data, key.size);

@@ -136,6 +136,7 @@ typedef enum skr_intent_kind_t {
     SKR_INTENT_REMOVE,
     SKR_INTENT_REPLACE, /* what follows, up to the end, is all that stays at and below */
     SKR_INTENT_REPLACE_END,
+    SKR_INTENT_EXPECT, /* the state that must be there, else nothing is written */
 } skr_intent_kind_t;
 
 typedef struct skr_intent_t {
@@ -149,8 +150,9 @@ typedef struct skr_local_t {
     const char *collection;
     const skr_intent_t *intents;
     size_t count;
-    skr_span_t operation_id; /* empty: none */
-    skr_span_t origin;       /* empty: none */
+    skr_span_t operation_id;        /* empty: none */
+    skr_span_t origin;              /* empty: none */
+    uint8_t note[SAKER_NOTE_BYTES]; /* kept with the operation id; zeros: none */
 } skr_local_t;
 
 /* Makes, signs and applies one local change, in a group. Nothing is left of it when it fails:

@@ -137,6 +137,7 @@ saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
         return SAKER_OK; /* design 4: the same id is never applied twice */
     }
     SKR_TRY (write_once (self, local, &id, receipt));
+    memcpy (receipt->note, local->note, sizeof receipt->note);
     SKR_TRY (skr_receipt_keep (self, key, &id, receipt));
     return skr_admit_ready (self);
 }

@@ -1,6 +1,7 @@
 /* conflicts: lists the places where rivals are, and settles them. */
 
 #include "canon.h"
+#include "choice.h"
 #include "commands.h"
 #include "fill.h"
 #include "jsonin.h"
@@ -14,41 +15,6 @@
 #include <string.h>
 
 #define COLUMNS_MAX 40 /* of a value in a list */
-
-/* Rivals [first, first + count) that are taken together: the members of a set are one choice. */
-typedef struct choice_t {
-    const saker_rival_t *first;
-    size_t count;
-} choice_t;
-
-/* The choice that begins at the rival `at`. */
-static choice_t choice_at (const saker_conflict_t *conflict, size_t at)
-{
-    choice_t choice = {&conflict->rivals[at], 1};
-    while (choice.first->cell == SAKER_MEMBER && at + choice.count < conflict->rivals_count
-           && conflict->rivals[at + choice.count].cell == SAKER_MEMBER) {
-        choice.count++;
-    }
-    return choice;
-}
-
-static const char *choice_cell (const choice_t *choice)
-{
-    return choice->first->cell == SAKER_MEMBER ? "set" : say_cell (choice->first->cell);
-}
-
-/* A map is told by its cell; its keys are the document's. */
-static json_t *choice_value (const choice_t *choice)
-{
-    if (choice->first->cell != SAKER_MEMBER) {
-        return tree_value (&choice->first->value);
-    }
-    json_t *members = json_array ();
-    for (size_t i = 0; i < choice->count; i++) {
-        json_array_append_new (members, tree_value (&choice->first[i].value));
-    }
-    return members;
-}
 
 static void choice_text (const choice_t *choice, strbuf_t *text)
 {
@@ -70,31 +36,9 @@ typedef struct listing_t {
     saker_err_t error;
 } listing_t;
 
-static json_t *choice_json (const choice_t *choice, size_t number)
-{
-    const saker_rival_t *first = choice->first;
-    char writer[33], time[PAINT_TIME_MAX];
-    say_hex (first->writer, writer);
-    paint_time (first->time_ms, time);
-    return json_pack ("{s:I,s:s,s:o,s:b,s:s,s:s,s:s,s:I,s:o,s:I}", "n", (json_int_t) number, "cell",
-                      choice_cell (choice), "value", choice_value (choice), "shown", first->shown,
-                      "author", first->author, "time", time, "writer", writer, "seq",
-                      (json_int_t) first->seq, "over", say_bases (first->bases, first->bases_count),
-                      "over_more", (json_int_t) first->bases_more);
-}
-
 static saker_err_t print_line (listing_t *listing, const saker_conflict_t *conflict)
 {
-    json_t *rivals = json_array ();
-    size_t number = 0;
-    for (size_t at = 0; at < conflict->rivals_count;) {
-        choice_t choice = choice_at (conflict, at);
-        json_array_append_new (rivals, choice_json (&choice, ++number));
-        at += choice.count;
-    }
-    return say_json (listing->call, json_pack ("{s:s,s:s,s:s,s:o}", "collection",
-                                               conflict->collection, "document", conflict->document,
-                                               "pointer", conflict->pointer, "rivals", rivals));
+    return say_json (listing->call, choice_list (conflict));
 }
 
 /* Cuts a text to so many columns, with "..." at its end. */
@@ -279,49 +223,6 @@ typedef struct settling_t {
     saker_err_t error; /* of the library */
 } settling_t;
 
-/* A counter starts anew with the sum; no increment is 0. */
-static saker_err_t take_counter (const settling_t *settling, int64_t sum)
-{
-    const place_t *place = settling->place;
-    saker_err_t error = saker_batch_delete (settling->batch, place->document, place->pointer);
-    if (error == SAKER_OK) {
-        error = saker_batch_incr (settling->batch, place->document, place->pointer, sum ? sum : 1);
-    }
-    return error == SAKER_OK && sum == 0
-               ? saker_batch_incr (settling->batch, place->document, place->pointer, -1)
-               : error;
-}
-
-static saker_err_t take_set (const settling_t *settling, const choice_t *choice)
-{
-    const place_t *place = settling->place;
-    saker_err_t error = saker_batch_delete (settling->batch, place->document, place->pointer);
-    for (size_t i = 0; i < choice->count && error == SAKER_OK; i++) {
-        error = saker_batch_add (settling->batch, place->document, place->pointer,
-                                 &choice->first[i].value);
-    }
-    return error;
-}
-
-static saker_err_t take_choice (const settling_t *settling, const choice_t *choice)
-{
-    const place_t *place = settling->place;
-    const saker_value_t *value = &choice->first->value;
-    switch (choice->first->cell) {
-    case SAKER_REGISTER:
-        return saker_batch_set (settling->batch, place->document, place->pointer, value);
-    case SAKER_LWW:
-        return saker_batch_set_lww (settling->batch, place->document, place->pointer, value);
-    case SAKER_COUNTER:
-        return take_counter (settling, value->as.integer);
-    case SAKER_MEMBER:
-        return take_set (settling, choice);
-    case SAKER_EMPTY_MAP: /* its keys stay */
-        return saker_batch_set_map (settling->batch, place->document, place->pointer);
-    }
-    return SAKER_EVERSION;
-}
-
 static int settle_conflict (const saker_conflict_t *conflict, void *argument)
 {
     settling_t *settling = argument;
@@ -329,7 +230,8 @@ static int settle_conflict (const saker_conflict_t *conflict, void *argument)
     for (size_t at = 0; at < conflict->rivals_count;) {
         choice_t choice = choice_at (conflict, at);
         if (++settling->choices == settling->number) {
-            settling->error = take_choice (settling, &choice);
+            settling->error = choice_take (&choice, settling->batch, settling->place->document,
+                                           settling->place->pointer);
         }
         at += choice.count;
     }

@@ -2,7 +2,6 @@
 
 #include "base64.h"
 #include "marks.h"
-#include "strbuf.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,16 +77,15 @@ saker_err_t fill_value (call_t *call, const json_t *json, saker_value_t *value, 
     return call_fail (call, SAKER_EINPUT, "an array cannot be a member of a set");
 }
 
-/* Adds "/key" in the form of a JSON Pointer. */
-static void enter (fill_t *self, const char *key)
+void fill_enter (strbuf_t *pointer, const char *key)
 {
     key += mark_like (key, 2);
-    strbuf_text (&self->pointer, "/");
+    strbuf_text (pointer, "/");
     for (; *key; key++) {
         if (*key == '~' || *key == '/') {
-            strbuf_text (&self->pointer, *key == '~' ? "~0" : "~1");
+            strbuf_text (pointer, *key == '~' ? "~0" : "~1");
         } else {
-            strbuf_add (&self->pointer, key, 1);
+            strbuf_add (pointer, key, 1);
         }
     }
 }
@@ -161,7 +159,7 @@ static saker_err_t fill_map (fill_t *self, const json_t *json, size_t levels)
     json_object_foreach ((json_t *) json, key, value)
     {
         size_t size = self->pointer.size;
-        enter (self, key);
+        fill_enter (&self->pointer, key);
         error =
             self->pointer.failed ? call_memory (self->call) : fill_any (self, value, levels + 1);
         if (error != SAKER_OK) {

@@ -4,6 +4,7 @@
 #define TOOLS_FILL_H_INCLUDED
 
 #include "call.h"
+#include "strbuf.h"
 
 #include <jansson.h>
 
@@ -15,5 +16,7 @@ saker_err_t fill_value (call_t *call, const json_t *json, saker_value_t *value, 
    counters and byte strings. */
 saker_err_t fill_replace (call_t *call, saker_batch_t *batch, const char *document,
                           const char *pointer, const json_t *json);
+/* Adds "/key", for a key as it is in JSON, to a JSON Pointer. */
+void fill_enter (strbuf_t *pointer, const char *key);
 
 #endif

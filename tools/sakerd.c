@@ -1,11 +1,13 @@
 /* sakerd: the daemon. Reads its command line and its config, runs a peer until it is told to stop,
    and writes what happens to stderr. */
 
+#include "gateway/gateway.h"
 #include "notify.h"
 #include "saker.h"
 #include "where.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,10 +52,12 @@ typedef struct options_t {
     bool check, help, version;
     size_t settings_count;
     setting_t settings[SETTINGS_MAX];
+    settings_t gateway;
 } options_t;
 
 static saker_daemon_t *running; /* for the signal handlers */
 static bool to_journal;
+static atomic_int log_level = 2; /* what the gateway says is held against it here */
 
 /* ---- what is printed ---- */
 
@@ -73,6 +77,9 @@ static void log_line (int level, const char *message, void *argument)
     static const char *const names[] = {"error", "warning", "info", "debug"};
     static const int priorities[] = {3, 4, 6, 7};
     (void) argument;
+    if (level > atomic_load (&log_level)) {
+        return;
+    }
     level = level < 0 ? 0 : level > 3 ? 3 : level;
     if (to_journal) {
         fprintf (stderr, "<%d>%s\n", priorities[level], message);
@@ -202,10 +209,13 @@ static char *default_config (const char *store)
 }
 
 /* First the file, then the command line, which so has the last word. */
-static saker_err_t fill_config (const options_t *options, saker_config_t *config)
+static saker_err_t fill_config (const options_t *options, saker_config_t *config,
+                                settings_t *gateway)
 {
     char *standard = options->config ? NULL : default_config (options->store);
     const char *file = options->config ? options->config : standard;
+    settings_begin (gateway);
+    saker_config_keys (config, settings_keys, settings_keys_count, gateway);
     saker_err_t error = file ? saker_config_load (config, file) : SAKER_OK;
     free (standard);
     for (size_t i = 0; i < options->settings_count && error == SAKER_OK; i++) {
@@ -214,10 +224,19 @@ static saker_err_t fill_config (const options_t *options, saker_config_t *config
     return error;
 }
 
+/* What the gateway is told counts from the next start on. */
 static saker_err_t reload (saker_config_t *fresh, void *argument)
 {
+    static settings_t gateway; /* too large for a stack */
+    const options_t *options = argument;
     notify_reloading ();
-    saker_err_t error = fill_config (argument, fresh);
+    saker_err_t error = fill_config (options, fresh, &gateway);
+    if (error == SAKER_OK) {
+        atomic_store (&log_level, saker_config_log_level (fresh));
+    }
+    if (error == SAKER_OK && memcmp (&gateway, &options->gateway, sizeof gateway) != 0) {
+        log_line (1, "gateway: what changed in its settings counts from the next start on", NULL);
+    }
     notify_send ("READY=1");
     return error;
 }
@@ -227,14 +246,32 @@ static void print_problem (unsigned line, const char *sentence, void *argument)
     fprintf (stderr, "%s:%u: %s\n", (const char *) argument, line, sentence);
 }
 
-static int check_config (const options_t *options)
+static saker_err_t check_file (options_t *options, char *file)
+{
+    char sentence[SAKER_SENTENCE_MAX];
+    saker_config_t *config = saker_config_new ();
+    if (!config) {
+        return SAKER_ENOMEM;
+    }
+    settings_begin (&options->gateway);
+    saker_config_keys (config, settings_keys, settings_keys_count, &options->gateway);
+    saker_err_t error = saker_config_check (config, file, print_problem, file);
+    if (error == SAKER_OK && settings_check (&options->gateway, sentence) != SAKER_OK) {
+        fprintf (stderr, "%s: %s\n", file, sentence);
+        error = SAKER_EINPUT;
+    }
+    saker_config_destroy (&config);
+    return error;
+}
+
+static int check_config (options_t *options)
 {
     char *standard = options->config ? NULL : default_config (options->store);
     char *file = options->config ? strdup (options->config) : standard;
     if (!file) {
         return fail (SAKER_ENOTFOUND, "there is no config to check; name it with --config FILE");
     }
-    saker_err_t error = saker_config_check (file, print_problem, file);
+    saker_err_t error = check_file (options, file);
     if (error == SAKER_OK) {
         printf ("%s: good\n", file);
     } else if (error != SAKER_EINPUT) {
@@ -295,15 +332,16 @@ static int run (options_t *options, saker_daemon_t *daemon)
 }
 
 /* Opens the store and binds the sockets. */
-static saker_err_t make_daemon (const options_t *options, saker_daemon_t **daemon)
+static saker_err_t make_daemon (options_t *options, saker_daemon_t **daemon)
 {
     saker_config_t *config = saker_config_new ();
-    saker_err_t error = config ? fill_config (options, config) : SAKER_ENOMEM;
+    saker_err_t error = config ? fill_config (options, config, &options->gateway) : SAKER_ENOMEM;
     if (error != SAKER_OK) {
         fail_library (error);
         saker_config_destroy (&config);
         return error;
     }
+    atomic_store (&log_level, saker_config_log_level (config));
     error = saker_daemon_new (daemon, options->store, config, log_line, NULL);
     if (error != SAKER_OK) {
         fail_library (error);
@@ -322,8 +360,13 @@ static int start (options_t *options)
     if (error != SAKER_OK) {
         return (int) error;
     }
-    int status = run (options, daemon);
+    char sentence[SAKER_SENTENCE_MAX];
+    gateway_t *gateway = NULL;
+    error = gateway_new (&gateway, options->store, &options->gateway, log_line, sentence);
+    int status = error == SAKER_OK ? run (options, daemon) : fail (error, sentence);
+    gateway_quiet (gateway);
     saker_daemon_destroy (&daemon);
+    gateway_destroy (&gateway);
     return status;
 }
 

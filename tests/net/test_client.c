@@ -384,6 +384,114 @@ static void an_operation_id_writes_once (void)
     end (&fixture);
 }
 
+static void a_note_comes_back_with_a_repeat (void)
+{
+    static fixture_t fixture;
+    static const uint8_t first_note[SAKER_NOTE_BYTES] = {1, 2, 3},
+                         other_note[SAKER_NOTE_BYTES] = {4};
+    saker_receipt_t receipt;
+    saker_batch_t *batch = saker_batch_new ("shots");
+    CHECK (begin (&fixture));
+    CHECK_OK (saker_batch_operation (batch, "once", 4));
+    CHECK_OK (saker_batch_note (batch, first_note));
+    CHECK_OK (saker_batch_incr (batch, "d", "/n", 1));
+    CHECK_OK (saker_write (fixture.peer, batch, &receipt));
+    CHECK (!receipt.repeated && memcmp (receipt.note, first_note, sizeof first_note) == 0);
+    CHECK_OK (saker_batch_note (batch, other_note));
+    CHECK_OK (saker_write (fixture.peer, batch, &receipt));
+    CHECK (receipt.repeated && memcmp (receipt.note, first_note, sizeof first_note) == 0);
+    saker_batch_destroy (&batch);
+    end (&fixture);
+}
+
+static saker_err_t state_of (saker_t *peer, const char *pointer, uint8_t state[SAKER_STATE_BYTES])
+{
+    seen_t seen = {.leaves = 0};
+    return saker_read_state (peer, "shots", "d", pointer, see_leaf, &seen, state);
+}
+
+/* Sets /a if the place has the state. */
+static saker_err_t set_if (saker_t *peer, const char *pointer, const uint8_t *state)
+{
+    const saker_value_t value = text_of ("new");
+    saker_batch_t *batch = saker_batch_new ("shots");
+    saker_err_t error = saker_batch_expect (batch, "d", pointer, state);
+    error = error == SAKER_OK ? saker_batch_set (batch, "d", "/a", &value) : error;
+    error = error == SAKER_OK ? saker_write (peer, batch, NULL) : error;
+    saker_batch_destroy (&batch);
+    return error;
+}
+
+static void what_is_expected_must_be_there (void)
+{
+    static fixture_t fixture;
+    static const uint8_t nothing[SAKER_STATE_BYTES];
+    uint8_t first[SAKER_STATE_BYTES], second[SAKER_STATE_BYTES], part[SAKER_STATE_BYTES];
+    CHECK (begin (&fixture));
+    CHECK_ERR (state_of (fixture.peer, "", first), SAKER_ENOTFOUND, "");
+    CHECK (memcmp (first, nothing, sizeof first) == 0);
+    CHECK_OK (set_if (fixture.peer, "", nothing));
+    CHECK_ERR (set_if (fixture.peer, "", nothing), SAKER_ECHANGED, "d is not what was expected");
+    CHECK_OK (state_of (fixture.peer, "", first));
+    CHECK_OK (set_text (fixture.peer, "shots", "d", "/b", "x"));
+    CHECK_OK (state_of (fixture.peer, "/b", part));
+    CHECK_ERR (set_if (fixture.peer, "", first), SAKER_ECHANGED, "read it again");
+    CHECK_OK (state_of (fixture.peer, "", first));
+    CHECK_OK (set_if (fixture.peer, "", first));
+    CHECK_OK (state_of (fixture.peer, "", second));
+    CHECK (memcmp (first, second, sizeof first) != 0); /* the same text, written anew */
+    CHECK_OK (set_if (fixture.peer, "/b", part));      /* this part is what it was */
+    CHECK_OK (set_if (fixture.peer, "/c", nothing));
+    end (&fixture);
+}
+
+static void an_operation_that_is_known_expects_nothing (void)
+{
+    static fixture_t fixture;
+    static const uint8_t nothing[SAKER_STATE_BYTES];
+    saker_receipt_t first, second;
+    saker_batch_t *batch = saker_batch_new ("shots");
+    CHECK (begin (&fixture));
+    CHECK_OK (saker_batch_operation (batch, "once", 4));
+    CHECK_OK (saker_batch_expect (batch, "d", "", nothing));
+    CHECK_OK (saker_batch_incr (batch, "d", "/n", 1));
+    CHECK_OK (saker_write (fixture.peer, batch, &first));
+    CHECK_OK (saker_write (fixture.peer, batch, &second));
+    CHECK (second.repeated && second.seq == first.seq);
+    saker_batch_destroy (&batch);
+    end (&fixture);
+}
+
+/* ---- a program's own keys */
+
+static saker_err_t take_colour (void *argument, const char *value,
+                                char sentence[SAKER_SENTENCE_MAX])
+{
+    snprintf (argument, 16, "%s", value);
+    snprintf (sentence, SAKER_SENTENCE_MAX, "'%s' is no colour: write red", value);
+    return strcmp (value, "red") == 0 ? SAKER_OK : SAKER_EINPUT;
+}
+
+static void a_program_has_keys_of_its_own (void)
+{
+    static const saker_config_key_t keys[] = {{"colour", take_colour}};
+    char colour[16] = "";
+    saker_config_t *config = saker_config_new ();
+    CHECK_ERR (saker_config_set (config, "colour", "red"), SAKER_EINPUT, "unknown key 'colour'");
+    saker_config_keys (config, keys, 1, colour);
+    CHECK_OK (saker_config_set (config, "colour", "red"));
+    CHECK_STR (colour, "red");
+    CHECK_ERR (saker_config_set (config, "colour", "loud"), SAKER_EINPUT,
+               "colour: 'loud' is no colour: write red");
+    CHECK_ERR (saker_config_set (config, "color", "red"), SAKER_EINPUT, "did you mean 'colour'?");
+    CHECK_ERR (saker_config_set (config, "nonsense", "red"), SAKER_EINPUT, "fold-counters, colour");
+    CHECK_OK (saker_config_set (config, "beacon", "no"));
+    CHECK_INT (saker_config_log_level (config), 2);
+    CHECK_OK (saker_config_set (config, "log-level", "debug"));
+    CHECK_INT (saker_config_log_level (config), 3);
+    saker_config_destroy (&config);
+}
+
 /* A document of about 600 KiB. */
 static saker_err_t write_large (saker_t *peer)
 {
@@ -505,6 +613,30 @@ static int see_event (const saker_event_t *event, void *argument)
               event->document, event->author);
     seen->events++;
     return seen->stop_after && seen->events >= seen->stop_after;
+}
+
+static int stop_at_first (const char *name, uint64_t documents, void *argument)
+{
+    (void) documents;
+    snprintf (argument, 16, "%s", name);
+    return 1;
+}
+
+static void a_list_begins_anywhere (void)
+{
+    static fixture_t fixture;
+    char name[16] = "";
+    CHECK (begin (&fixture));
+    CHECK_OK (set_text (fixture.peer, "shots", "a", "/x", "1"));
+    CHECK_OK (set_text (fixture.peer, "shots", "c", "/x", "1"));
+    CHECK_OK (saker_documents_from (fixture.peer, "shots", "b", stop_at_first, name));
+    CHECK_STR (name, "c");
+    CHECK_OK (saker_documents_from (fixture.peer, "shots", "a", stop_at_first, name));
+    CHECK_STR (name, "a");
+    name[0] = 0;
+    CHECK_OK (saker_documents_from (fixture.peer, "shots", "d", stop_at_first, name));
+    CHECK_STR (name, "");
+    end (&fixture);
 }
 
 static void a_watch_hands_over_what_comes (void)
@@ -650,10 +782,15 @@ int main (int argc, char **argv)
     RUN (a_callback_ends_the_read);
     RUN (what_a_batch_refuses);
     RUN (an_operation_id_writes_once);
+    RUN (a_note_comes_back_with_a_repeat);
+    RUN (what_is_expected_must_be_there);
+    RUN (an_operation_that_is_known_expects_nothing);
+    RUN (a_program_has_keys_of_its_own);
     RUN (a_large_document_is_whole);
     RUN (many_documents_are_iterated);
     RUN (a_callback_may_use_the_handle);
     RUN (names_are_listed);
+    RUN (a_list_begins_anywhere);
     RUN (a_watch_hands_over_what_comes);
     RUN (a_watch_that_is_ended_repeats_the_change);
     RUN (wait_waits_for_others);
