@@ -577,6 +577,19 @@ static bool is_reissuing (const history_t *self, const skr_id_t *writer)
     return count > 1 && !skr_id_equal (&writers[count - 1], writer);
 }
 
+/* Who knows that a change is void has taken it back, and does not see it when it writes; another
+   one may not know yet. */
+static bool is_void_somewhere (const history_t *self, const skr_dot_t *dot)
+{
+    for (int i = 0; i < sim.peers_count && (sim.rights || sim.fences || sim.forks); i++) {
+        const skr_replica_t *replica = replica_of (&sim.peers[i]);
+        if (replica && dot->seq > limit_at (replica, &dot->writer, &self->collection->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool names (const skr_content_t *content, const skr_op_t *op, const skr_dot_t *dot)
 {
     skr_pred_t *pred = NULL;
@@ -602,7 +615,9 @@ static void replay_op (history_t *self, const skr_content_t *content, const skr_
         entry_t *entry = &self->entries[i];
         bool own = skr_id_equal (&entry->dot.writer, &change->writer);
         bool saw = own || skr_clock_get (&author->saw, &entry->dot.writer) >= entry->dot.seq;
-        saw = again ? names (content, op, &entry->dot) : saw;
+        saw = again || (saw && is_void_somewhere (self, &entry->dot))
+                  ? names (content, op, &entry->dot)
+                  : saw;
         if (entry->live && saw && scope_has (op, entry)) {
             entry->live = false;
         }
