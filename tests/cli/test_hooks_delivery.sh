@@ -3,7 +3,7 @@
 # slow receivers, addresses that are not listed.
 # shellcheck source=tests/cli/hooks.sh
 . "${srcdir:-.}/tests/cli/hooks.sh"
-lease=5s
+lease=5s patience_s=15
 
 receive farm
 receive wall
@@ -67,32 +67,32 @@ same "no secret is shown" "$(on anna hooks show farm --json | grep -c "${secret#
 
 fresh=$(on anna hooks rotate farm --overlap 3s)
 rotated=$SECONDS
-works "a change" on anna set shots/sq020 1
+works "a change" on anna set shots/sq020 /n 1
 until_true "it comes" got_is farm "docs[-1]" sq020
 same "signed with both" "$(signed farm "$secret" "$fresh")" True
 until [ $((SECONDS - rotated)) -ge 4 ]; do sleep 0.2; done
-works "a change" on anna set shots/sq030 1
+works "a change" on anna set shots/sq030 /n 1
 until_true "it comes" got_is farm "docs[-1]" sq030
 same "signed with the new one" "$(signed farm "$fresh")" True
 
 # ---- retries: it fails twice, then takes it; the id stays
 
 answers farm '{"status": 500, "times": 2, "only": "sq040"}'
-works "a change" on anna set shots/sq040 1
+works "a change" on anna set shots/sq040 /n 1
 until_true "it comes in the end" got_is farm "docs[-1]" sq040
 same "three attempts with one id" "$(got farm "len (set (r['id'] for r in g if r['b']['subject'] == 'sq040')), len ([r for r in g if r['b']['subject'] == 'sq040'])")" "(1, 3)"
 
 answers farm '{"status": 429, "times": 1, "only": "sq050", "headers": {"Retry-After": "2"}}'
-works "a change" on anna set shots/sq050 1
+works "a change" on anna set shots/sq050 /n 1
 until_true "it comes in the end" got_is farm "docs[-1]" sq050
 same "Retry-After is kept" "$(got farm "(lambda t: 1.9 < t[1] - t[0] < 10) ([r['at'] for r in g if r['b']['subject'] == 'sq050'])")" True
 
 # ---- order: what fails holds up its document, and no other
 
 answers farm '{"status": 400, "times": 2, "only": "sq060"}'
-works "a change" on anna set shots/sq060 1
-works "another of it" on anna set shots/sq060 2
-works "one of another" on anna set shots/sq070 1
+works "a change" on anna set shots/sq060 /n 1
+works "another of it" on anna set shots/sq060 /n 2
+works "one of another" on anna set shots/sq070 /n 1
 until_true "all three come" got_is farm "sorted (docs[-3:])" "['sq060', 'sq060', 'sq070']"
 same "in order" "$(got farm "[r['b']['data']['seq'] for r in ok if r['b']['subject'] == 'sq060'] == sorted (r['b']['data']['seq'] for r in ok if r['b']['subject'] == 'sq060')")" True
 same "others are not held up" "$(got farm "docs[-3]")" sq070
@@ -100,7 +100,7 @@ same "others are not held up" "$(got farm "docs[-3]")" sq070
 # ---- dead letters
 
 answers farm '{"status": 400, "only": "sq080"}'
-works "a change" on anna set shots/sq080 1
+works "a change" on anna set shots/sq080 /n 1
 is_dead () { [ "$(on anna hooks dead farm --json | json "j['document'], j['attempts'], j['status']")" = "('$1', 3, 400)" ]; }
 until_true "it is dead after three attempts" is_dead sq080
 answers farm '{}'
@@ -131,7 +131,7 @@ until_true "the two that fit come" got_is wall "docs" "['sq101', 'sq102']"
 # ---- pause and resume
 
 works "pause" on anna hooks pause farm
-works "a change" on anna set shots/sq300 1
+works "a change" on anna set shots/sq300 /n 1
 works "the other one sends" on anna set shots/sq103 /title '"Yes"'
 until_true "the other one got it" got_is wall "docs[-1]" sq103
 same "nothing while paused" "$(got farm "'sq300' in docs")" False
@@ -144,21 +144,21 @@ answers slow '{"stall": 60}'
 works "a slow one" on anna hooks add slow "$(url slow)" --collection shots --backoff 200ms --attempts 2
 until_true "it is sent" has_owner anna slow
 begun=$SECONDS
-for i in 1 2 3 4 5; do works "a change" on anna set "shots/sq40$i" 1; done
+for i in 1 2 3 4 5; do works "a change" on anna set "shots/sq40$i" /n 1; done
 until_true "the others get theirs" got_is farm "docs[-1]" sq405
 if [ $((SECONDS - begun)) -le 5 ]; then ok; else not_ok "a slow receiver held up another"; fi
 answers slow '{"bytes": 50000000}'
 until_true "an endless answer is an answer" got_is slow "len ([r for r in ok if r['b']['subject'] == 'sq405']) > 0" True
 answers slow "{\"status\": 307, \"headers\": {\"Location\": \"$(url farm)\"}}"
 count=$(got farm "len (g)")
-works "a change" on anna set shots/sq500 1
+works "a change" on anna set shots/sq500 /n 1
 until_true "a redirect is refused" eval 'on anna hooks dead slow | grep -q "redirects are not followed"'
 until_true "by its own way it comes once" got_is farm "len (g)" $((count + 1))
 
 # ---- 410 ends it
 
 answers slow '{"status": 410}'
-works "a change" on anna set shots/sq510 1
+works "a change" on anna set shots/sq510 /n 1
 is_gone () { [ "$(on anna hooks show slow --json | json "j['state']")" = gone ]; }
 until_true "it is gone" is_gone
 same "and says why" "$(on anna hooks show slow --json | json "'410' in j['reason']")" True
@@ -173,7 +173,7 @@ works "0.0.0.0" on anna hooks add zero "http://0.0.0.0:${ports[wall]}/" --collec
 works "mapped" on anna hooks add mapped "http://[::ffff:10.0.0.1]:${ports[wall]}/" --collection shots --attempts 1
 for hook in inside zero mapped; do until_true "$hook is sent" has_owner anna "$hook"; done
 count=$(got wall "len (g)")
-works "a change" on anna set shots/sq600 1
+works "a change" on anna set shots/sq600 /n 1
 for hook in inside zero mapped; do
     until_true "$hook is told what to do" eval "on anna hooks dead $hook | grep -q 'is in no network of hooks-allow'"
 done
@@ -181,7 +181,7 @@ same "nothing came" "$(got wall "len (g)")" "$count"
 
 # ---- the log is bounded
 
-for i in $(seq 80); do on anna set "shots/sq700" "$i" || not_ok "set"; done
+for i in $(seq 80); do on anna set "shots/sq700" /n "$i" || not_ok "set"; done
 until_true "all came" got_is farm "len ([d for d in docs if d == 'sq700'])" 80
 size=$(cat "$work/anna/hooks.log" "$work/anna/hooks.log.1" | wc -c)
 if [ "$size" -le 20000 ]; then ok; else not_ok "the log has $size bytes"; fi

@@ -108,14 +108,23 @@ static saker_err_t add_progress (courier_t *self, saker_batch_t *batch, const le
 
 /* ---- writing */
 
+/* Would it be written at another time? */
+static bool may_help (saker_err_t error)
+{
+    return error != SAKER_OK && error != SAKER_ENOTFOUND && error != SAKER_EINPUT
+           && error != SAKER_ELIMIT && error != SAKER_ETYPE;
+}
+
 /* What was sent must be known: tries until it is written. */
 static bool write_batch (courier_t *self, saker_batch_t *batch)
 {
     char others[OTHERS_SIZE];
     saker_err_t error = saker_write (self->call.peer, batch, NULL);
-    while (error != SAKER_OK && !is_ending (self)) {
+    if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
         office_log (self->office, 1, "hooks: %s: cannot write what was sent: %s", self->hook.name,
                     saker_error_text ());
+    }
+    while (may_help (error) && !is_ending (self)) {
         office_rest (self->office, AGAIN_MS);
         error = saker_write (self->call.peer, batch, NULL);
     }
@@ -152,6 +161,19 @@ static void set_aside (courier_t *self, const letter_t *letter)
     pthread_mutex_unlock (&self->office->mutex);
 }
 
+static bool is_dead (const courier_t *self, const letter_t *letter)
+{
+    return letter->attempts >= self->hook.attempts;
+}
+
+static void tell_dead (const courier_t *self, const letter_t *letter)
+{
+    office_log (self->office, 1,
+                "hooks: %s: event %s was not taken in %u attempt%s (%s): see saker hooks dead",
+                self->hook.name, letter->id, letter->attempts, letter->attempts == 1 ? "" : "s",
+                letter->why);
+}
+
 /* Sets letters of the feed aside, by one change. */
 static bool write_asides (courier_t *self, letter_t *letters, size_t count)
 {
@@ -160,14 +182,19 @@ static bool write_asides (courier_t *self, letter_t *letters, size_t count)
     int64_t now_ms = instant_wall_ms ();
     for (size_t i = 0; i < count && error == SAKER_OK; i++) {
         letters[i].since_ms = now_ms;
-        error = add_letter (self, batch, "aside", &letters[i]);
+        error =
+            add_letter (self, batch, is_dead (self, &letters[i]) ? "dead" : "aside", &letters[i]);
         if (error == SAKER_OK) {
             error = add_progress (self, batch, &letters[i]);
         }
     }
     bool written = error == SAKER_OK && write_batch (self, batch);
     for (size_t i = 0; i < count && written; i++) {
-        set_aside (self, &letters[i]);
+        if (is_dead (self, &letters[i])) {
+            tell_dead (self, &letters[i]);
+        } else {
+            set_aside (self, &letters[i]);
+        }
         raise (self, &letters[i]);
     }
     saker_batch_destroy (&batch);
@@ -186,34 +213,36 @@ static bool write_done (courier_t *self, const letter_t *letter)
     return written;
 }
 
-/* A letter that was set aside is done with, waits again, or is dead. */
-static void write_again (courier_t *self, const letter_t *letter, bool done)
+static void forget_aside (courier_t *self, const letter_t *letter)
 {
-    bool dead = !done && letter->attempts >= self->hook.attempts;
+    pthread_mutex_lock (&self->office->mutex);
+    office_drop_aside (self, letter->id);
+    pthread_mutex_unlock (&self->office->mutex);
+}
+
+/* A letter that was set aside is done with, or dead. Somebody may have taken it away meanwhile. */
+static void write_end (courier_t *self, const letter_t *letter, bool dead)
+{
     saker_batch_t *batch = saker_batch_new (hooks (self));
-    saker_err_t error = batch ? SAKER_OK : SAKER_ENOMEM;
+    saker_err_t error = batch ? delete_aside (self, batch, letter) : SAKER_ENOMEM;
     if (error == SAKER_OK && dead) {
         error = add_letter (self, batch, "dead", letter);
     }
-    if (error == SAKER_OK) {
-        error = done || dead ? delete_aside (self, batch, letter)
-                             : add_letter (self, batch, "aside", letter);
-    }
-    if (error == SAKER_OK && write_batch (self, batch)) {
-        pthread_mutex_lock (&self->office->mutex);
-        if (done || dead) {
-            office_drop_aside (self, letter->id);
-        } else {
-            (void) office_put_aside (self, letter);
-        }
-        pthread_mutex_unlock (&self->office->mutex);
+    if (error == SAKER_OK && write_batch (self, batch) && dead) {
+        tell_dead (self, letter);
     }
     saker_batch_destroy (&batch);
-    if (dead) {
-        office_log (self->office, 1,
-                    "hooks: %s: event %s was not taken in %u attempts (%s): see saker hooks dead",
-                    self->hook.name, letter->id, letter->attempts, letter->why);
+    forget_aside (self, letter);
+}
+
+static void write_again (courier_t *self, const letter_t *letter)
+{
+    saker_batch_t *batch = saker_batch_new (hooks (self));
+    if (batch && add_letter (self, batch, "aside", letter) == SAKER_OK
+        && write_batch (self, batch)) {
+        set_aside (self, letter);
     }
+    saker_batch_destroy (&batch);
 }
 
 static void write_gone (courier_t *self)
@@ -343,9 +372,7 @@ static bool is_still_there (courier_t *self, letter_t *letter)
     bool there = error == SAKER_OK && letter_take (letter, json);
     json_decref (json);
     if (!there && (error == SAKER_OK || error == SAKER_ENOTFOUND)) {
-        pthread_mutex_lock (&self->office->mutex);
-        office_drop_aside (self, letter->id);
-        pthread_mutex_unlock (&self->office->mutex);
+        forget_aside (self, letter);
     }
     return there;
 }
@@ -369,8 +396,10 @@ static bool carry_aside (courier_t *self, int64_t *wait_ms)
     }
     if (outcome.result == DELIVER_GONE) {
         write_gone (self);
+    } else if (outcome.result == DELIVER_DONE || is_dead (self, &letter)) {
+        write_end (self, &letter, outcome.result != DELIVER_DONE);
     } else {
-        write_again (self, &letter, outcome.result == DELIVER_DONE);
+        write_again (self, &letter);
     }
     return true;
 }

@@ -354,6 +354,7 @@ typedef struct replaying_t {
     const upkeep_replay_t *what;
     letter_t *list;
     size_t count, capacity;
+    size_t dead; /* the first of them */
     bool too_many;
 } replaying_t;
 
@@ -412,8 +413,10 @@ static void set_aside (replaying_t *self)
         letter->next_ms = 0;
         letter->since_ms = now_ms;
         letter->why[0] = 0;
-        hook_below ("dead", self->hook->name, letter->id, document);
-        delete_document (&self->bulk, document);
+        if (i < self->dead) {
+            hook_below ("dead", self->hook->name, letter->id, document);
+            delete_document (&self->bulk, document);
+        }
         put_letter (&self->bulk, "aside", self->hook->name, letter);
     }
 }
@@ -428,6 +431,7 @@ saker_err_t upkeep_replay (call_t *call, const char *hooks, const char *name,
     if (error == SAKER_OK) {
         error = upkeep_letters (call, hooks, "dead", name, see_dead, &self);
     }
+    self.dead = self.count;
     if (error == SAKER_OK && !(what->event && self.count > 0)) {
         error = scan (call, hook.collection, see_event, &self);
     }
