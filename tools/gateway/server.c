@@ -1,8 +1,10 @@
 #include "gateway/server.h"
 
 #include "gateway/doorman.h"
+#include "gateway/instant.h"
 #include "gateway/listening.h"
 #include "gateway/parts.h"
+#include "gateway/patience.h"
 #include "gateway/porter.h"
 #include "gateway/problem.h"
 #include "gateway/reply.h"
@@ -16,6 +18,7 @@
 struct server_t {
     gateway_t *gateway;
     porter_t *porter;
+    patience_t patience;
     struct MHD_Daemon *requests, *streams; /* two threads; see porter.h */
     char *cert, *key;
 };
@@ -68,9 +71,12 @@ static enum MHD_Result take_body (request_t *request, const char *data, size_t *
     atomic_size_t *all = &request->gateway->body_bytes;
     size_t more = *size;
     *size = 0;
+    if (instant_mono_ms () - request->begun_ms > REQUEST_BODY_MS) {
+        return MHD_NO;
+    }
     request->body_counted += more;
     atomic_fetch_add (all, more);
-    if (request->body_counted > REQUEST_BODY_BYTES_MAX) {
+    if (request->status || request->body_counted > REQUEST_BODY_BYTES_MAX) {
         request->too_large = true;
         strbuf_free (&request->body);
         return request->body_counted > REQUEST_BODY_BYTES_READ ? MHD_NO : MHD_YES;
@@ -82,18 +88,23 @@ static enum MHD_Result take_body (request_t *request, const char *data, size_t *
     return MHD_YES;
 }
 
-static bool has_body (const request_t *request)
+/* A connection that is closed with some of a body unread loses the answer on its way. So the body
+   is read and dropped first, unless it is very large or its end unknown, or the client waits for a
+   word before it sends it. */
+static bool answers_at_once (const request_t *request)
 {
     const char *length = request_header (request, "Content-Length");
-    return request_header (request, "Transfer-Encoding") || (length && strcmp (length, "0") != 0);
+    const char *coding = request_header (request, "Transfer-Encoding");
+    return request_header (request, "Expect") || (coding && strcasecmp (coding, "chunked") != 0)
+           || (length && strtoull (length, NULL, 10) > REQUEST_BODY_BYTES_READ);
 }
 
 static enum MHD_Result on_request (void *argument, struct MHD_Connection *connection,
                                    const char *url, const char *method, const char *version,
                                    const char *data, size_t *size, void **context)
 {
+    server_t *self = argument;
     request_t *request = *context;
-    (void) argument;
     (void) url;
     if (!request) {
         return MHD_NO;
@@ -101,9 +112,11 @@ static enum MHD_Result on_request (void *argument, struct MHD_Connection *connec
     if (!request->headed) {
         request->headed = true;
         request->connection = connection;
-        /* An answer before the body ends the connection; without a body it can wait. */
-        return doorman_pass (request, method, version) || !has_body (request) ? MHD_YES
-                                                                              : queue (request);
+        request->begun_ms = instant_mono_ms ();
+        patience_head (&self->patience, connection, true);
+        return !doorman_pass (request, method, version) && answers_at_once (request)
+                   ? queue (request)
+                   : MHD_YES;
     }
     if (*size > 0) {
         return take_body (request, data, size);
@@ -129,10 +142,10 @@ static void *on_uri (void *argument, const char *uri, struct MHD_Connection *con
 static void on_completed (void *argument, struct MHD_Connection *connection, void **context,
                           enum MHD_RequestTerminationCode code)
 {
-    const server_t *self = argument;
+    server_t *self = argument;
     request_t *request = *context;
-    (void) connection;
     (void) code;
+    patience_head (&self->patience, connection, false);
     if (request) {
         atomic_fetch_sub (&self->gateway->body_bytes, request->body_counted);
         request_free (request);
@@ -148,7 +161,8 @@ static size_t keep_encoded (void *argument, struct MHD_Connection *connection, c
     return strlen (text);
 }
 
-static void on_log (void *argument, const char *format, va_list arguments)
+static __attribute__ ((format (printf, 2, 0))) void on_log (void *argument, const char *format,
+                                                            va_list arguments)
 {
     const server_t *self = argument;
     char message[512];
@@ -216,6 +230,7 @@ static struct MHD_Daemon *start_thread (server_t *self, const place_to_listen_t 
         flags | (tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, self,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, self, /* first: it serves the other options */
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, self, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, patience_connection, &self->patience,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, self, MHD_OPTION_CONNECTION_LIMIT,
         settings->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address (settings, place),
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) SERVER_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -253,6 +268,7 @@ saker_err_t server_new (server_t **self_p, gateway_t *gateway, const place_to_li
         return SAKER_ENOMEM;
     }
     self->gateway = gateway;
+    patience_begin (&self->patience);
     bool tls = !place->local && *gateway->settings.tls_cert;
     saker_err_t error = tls ? load_tls (self, sentence) : SAKER_OK;
     if (error == SAKER_OK) {
@@ -268,6 +284,13 @@ saker_err_t server_new (server_t **self_p, gateway_t *gateway, const place_to_li
         server_destroy (self_p);
     }
     return error;
+}
+
+void server_look (server_t *self)
+{
+    if (self) {
+        patience_look (&self->patience);
+    }
 }
 
 void server_quiet (server_t *self)
@@ -290,6 +313,7 @@ void server_destroy (server_t **self_p)
     if (self->streams) {
         MHD_stop_daemon (self->streams);
     }
+    patience_end (&self->patience);
     free (self->cert);
     if (self->key) {
         explicit_bzero (self->key, strlen (self->key));
