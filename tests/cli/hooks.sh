@@ -71,3 +71,9 @@ sender ()
 # owner NAME HOOK: who sends, as NAME sees it.
 owner () { on "$1" hooks show "$2" --json | json "j['sends']"; }
 has_owner () { [ "$(owner "$1" "$2")" != None ]; }
+
+# calm: no daemon of a sanitized build complained. After they have ended.
+calm ()
+{
+    if grep -qE "Sanitizer|runtime error" "$work"/*.log; then not_ok "a daemon complains: $(grep -hE "Sanitizer|runtime error" "$work"/*.log | head -3)"; else ok; fi
+}

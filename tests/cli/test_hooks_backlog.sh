@@ -52,4 +52,5 @@ same "in order of each document" "$(got farm "len ({d for d in distinct.values (
 until_true "none waits" eval '[ "$(waiting)" = 0 ]'
 same "none is dead" "$(on anna hooks dead farm --json)" ""
 stop anna bob
+calm
 finish

@@ -106,4 +106,5 @@ done
 works "remove" on carol inbox remove git
 refuses "it is no more" 3 "saker inbox list" on carol inbox show git
 stop anna bob carol
+calm
 finish

@@ -65,4 +65,5 @@ same "once" "$(post "$signature")" 200
 same "what it did not sign is not" "$(post "v1,AAAA${signature:7}")" 401
 same "as it was" "$(on anna get "notes/$(on anna ls notes)" /title)" '"Ünder way"'
 stop anna
+calm
 finish

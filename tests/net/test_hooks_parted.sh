@@ -80,4 +80,6 @@ for round in 1 2; do
     if [ "$repeats" -le "$round" ]; then ok; else not_ok "$repeats repeats in $round takeovers"; fi
 done
 same "each document once" "$(got farm "sorted (collections.Counter (distinct.values ()).values ())[-1]")" 1
+stop anna bob carol
+calm
 finish
