@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define OPEN_MS 3000
-#define STACK_BYTES (512u << 10)
+#define STACK_BYTES (4u << 20) /* JSON of 2,048 levels is walked by recursion */
 
 typedef struct worker_t {
     workers_t *all;
@@ -122,12 +122,4 @@ bool workers_submit (workers_t *self, job_t *job)
     }
     pthread_mutex_unlock (&self->mutex);
     return room;
-}
-
-size_t workers_waiting (workers_t *self)
-{
-    pthread_mutex_lock (&self->mutex);
-    size_t waiting = self->waiting;
-    pthread_mutex_unlock (&self->mutex);
-    return waiting;
 }
