@@ -1,5 +1,6 @@
 #include "gateway/dispatch.h"
 
+#include "gateway/account.h"
 #include "gateway/instant.h"
 #include "gateway/lookup.h"
 #include "gateway/office.h"
@@ -75,8 +76,7 @@ static void take_progress (courier_t *courier)
 {
     office_t *self = courier->office;
     delivered_t read = {0};
-    if (courier_read_progress (&self->call, self->settings.hooks, courier->fresh.name, &read)
-        == SAKER_OK) {
+    if (account_read (&self->call, self->settings.hooks, courier->fresh.name, &read) == SAKER_OK) {
         pthread_mutex_lock (&self->mutex);
         for (size_t i = 0; i < read.count; i++) {
             (void) delivered_raise (&courier->delivered, read.list[i].writer, read.list[i].number);
@@ -558,20 +558,43 @@ static bool should_claim (office_t *self, const courier_t *courier)
     return ours;
 }
 
+static bool is_busy (office_t *self)
+{
+    courier_t *courier;
+    bool busy = false;
+    pthread_mutex_lock (&self->mutex);
+    LIST_FOREACH (courier, &self->couriers, next)
+    {
+        busy = busy || courier->busy;
+    }
+    pthread_mutex_unlock (&self->mutex);
+    return busy;
+}
+
+/* Nothing more begins; what is under way comes to its end, if that is soon. */
+static void stop_sending (office_t *self)
+{
+    int64_t begun_ms = instant_mono_ms ();
+    pthread_mutex_lock (&self->mutex);
+    self->settled = false;
+    pthread_mutex_unlock (&self->mutex);
+    while (is_busy (self) && instant_mono_ms () - begun_ms < OFFICE_LEAVE_MS) {
+        office_rest (self, 50);
+    }
+}
+
 static void hand_over (office_t *self)
 {
     courier_t *courier;
-    if (self->registered) {
-        (void) put_peer (self, true);
-    }
+    stop_sending (self);
     LIST_FOREACH (courier, &self->couriers, next)
     {
         if (courier->listed && *self->device && strcmp (courier->owner, self->device) == 0) {
-            pthread_mutex_lock (&self->mutex);
-            courier->owner[0] = 0; /* nothing more is sent */
-            pthread_mutex_unlock (&self->mutex);
             (void) put (self, "lease", courier->fresh.name, lease_json ("", courier->term + 1));
         }
+    }
+    if (self->registered) {
+        (void) put_peer (self, true);
     }
     confirm (self);
 }
