@@ -435,7 +435,8 @@ static saker_err_t put_peer (office_t *self, bool left)
                 json_pack ("{s:I,s:b}", "count", (json_int_t) self->count, "left", left));
 }
 
-/* Alone nothing needs to be written: whoever comes waits for the lease's time first. */
+/* Alone nothing needs to be written: whoever comes waits for the lease's time first. One who may
+   not write does not send; it is told once. */
 static void renew (office_t *self)
 {
     int64_t now_ms = instant_mono_ms ();
@@ -443,18 +444,19 @@ static void renew (office_t *self)
         hold (self, now_ms);
         return;
     }
-    if (self->registered && now_ms - self->renewed_ms < self->settings.hooks_lease_ms / 3) {
+    if (self->renewed_ms && now_ms - self->renewed_ms < self->settings.hooks_lease_ms / 3) {
         return;
     }
-    saker_err_t error = put_peer (self, false);
-    if (error != SAKER_OK) {
+    self->renewed_ms = now_ms;
+    if (put_peer (self, false) == SAKER_OK) {
+        self->registered = true;
+        self->refused = false;
+        hold (self, now_ms);
+    } else if (!self->refused) {
+        self->refused = true;
         office_log (self, 1, "hooks: cannot write into the collection %s: %s", self->settings.hooks,
                     self->call.sentence);
-        return;
     }
-    self->registered = true;
-    self->renewed_ms = now_ms;
-    hold (self, now_ms);
 }
 
 /* ---- after a start, or when we were away for longer than a lease */
@@ -621,7 +623,8 @@ static void drop_unlisted (office_t *self)
 static void work (office_t *self)
 {
     courier_t *courier;
-    if (instant_mono_ms () - self->held_ms > self->settings.hooks_lease_ms && self->settled) {
+    if (self->registered && self->settled
+        && instant_mono_ms () - self->held_ms > self->settings.hooks_lease_ms) {
         office_log (self, 1, "hooks: this peer was away for longer than a lease: others may send");
         unsettle (self);
     }

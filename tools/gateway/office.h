@@ -79,7 +79,7 @@ struct office_t {
     bool begun;
     int64_t looked_ms, renewed_ms, unsettled_ms, cleaned_ms; /* mono */
     int64_t count;                                           /* our counter */
-    bool registered;
+    bool registered, refused;
 
     pthread_mutex_t mutex;
     pthread_cond_t changed;
