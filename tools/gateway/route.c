@@ -28,6 +28,14 @@ const route_t routes[] = {
     {"GET", "/v1/changes", TOKEN_READ, route_changes, .arguments = {"cursor", "wait", "limit"}},
     {"GET", COLLECTION "/changes", TOKEN_READ, route_changes,
      .arguments = {"cursor", "wait", "limit"}},
+    {"GET", "/v1/hooks", TOKEN_ADMIN, route_hooks, .arguments = {NULL}},
+    {"GET", "/v1/hooks/{hook}", TOKEN_ADMIN, route_hook, .arguments = {NULL}},
+    {"POST", "/v1/hooks/{hook}/state", TOKEN_ADMIN, route_hook_state, .arguments = {NULL}},
+    {"GET", "/v1/hooks/{hook}/deliveries", TOKEN_ADMIN, route_hook_deliveries,
+     .arguments = {"limit"}},
+    {"GET", "/v1/hooks/{hook}/dead", TOKEN_ADMIN, route_hook_dead, .arguments = {"limit"}},
+    {"POST", "/v1/hooks/{hook}/replay", TOKEN_ADMIN, route_hook_replay, .arguments = {NULL}},
+    {"POST", "/v1/inbox/{inbox}", TOKEN_NONE, route_inbox, .arguments = {NULL}},
     {.method = NULL},
 };
 
@@ -114,6 +122,19 @@ static bool take_names (request_t *request, const char *const parts[REQUEST_NAME
         }
     }
     return true;
+}
+
+bool route_is_open (const char *uri, const char *method)
+{
+    const char *parts[REQUEST_NAMES_MAX];
+    size_t sizes[REQUEST_NAMES_MAX];
+    for (const route_t *route = routes; route->method; route++) {
+        if (route->role == TOKEN_NONE && is_method (route->method, method)
+            && fits (route->pattern, uri, parts, sizes)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool route_find (request_t *request, const char *method)
