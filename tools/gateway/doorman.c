@@ -1,7 +1,7 @@
 /* A web page can make a browser send requests here, by a name of its own that leads to 127.0.0.1 or
    straight to it. So the header Host must hold a name that is ours, and Origin, where there is one,
    must be the gateway's own or one that is configured. And no request is answered without a token,
-   which no browser adds by itself. */
+   which no browser adds by itself, but for what tells nothing (routes that are open). */
 
 #include "gateway/doorman.h"
 
@@ -165,7 +165,8 @@ static bool is_own_origin (const request_t *request, const char *origin)
     return strncmp (origin, scheme, size) == 0 && host && strcasecmp (origin + size, host) == 0;
 }
 
-static bool check_origin (request_t *request)
+/* A link on another site may lead to the gateway's page. */
+static bool check_origin (request_t *request, bool open)
 {
     settings_t *settings = &request->gateway->settings;
     const char *origin = request_header (request, "Origin");
@@ -183,7 +184,8 @@ static bool check_origin (request_t *request)
                      origin);
         return false;
     }
-    if (!origin && site && strcmp (site, "same-origin") != 0 && strcmp (site, "none") != 0) {
+    if (!origin && !open && site && strcmp (site, "same-origin") != 0
+        && strcmp (site, "none") != 0) {
         problem_say (request, 403, "web pages of other sites may not ask this gateway");
         return false;
     }
@@ -249,6 +251,9 @@ bool doorman_may_see (const request_t *request, const char *collection)
 static bool check_right (request_t *request)
 {
     const token_t *token = request->access.token;
+    if (!token) { /* the route is open */
+        return true;
+    }
     if (token->role < request->route->role) {
         problem_say (request, 403, "this token may %s only; this needs one with the role %s",
                      token_role_text (token->role), token_role_text (request->route->role));
@@ -263,14 +268,15 @@ static bool check_right (request_t *request)
 
 bool doorman_pass (request_t *request, const char *method, const char *version)
 {
-    if (!check_form (request, version) || !check_host (request) || !check_origin (request)) {
+    bool open = route_is_open (request->uri, method);
+    if (!check_form (request, version) || !check_host (request) || !check_origin (request, open)) {
         return false;
     }
     if (is_preflight (request, method)) {
         answer_options (request);
         return false;
     }
-    if (!check_token (request)) {
+    if (!open && !check_token (request)) {
         return false;
     }
     if (strcmp (method, "OPTIONS") == 0) {

@@ -7,6 +7,7 @@
 #include "gateway/hub.h"
 #include "gateway/keeper.h"
 #include "gateway/server.h"
+#include "gateway/tally.h"
 #include "gateway/worker.h"
 
 #include <stdatomic.h>
@@ -19,6 +20,7 @@ struct gateway_t {
     workers_t *workers;
     hub_t *hub;
     server_t *servers[SETTINGS_PLACES_MAX];
+    tally_t tally;
     atomic_size_t body_bytes; /* of all requests that are under way */
     atomic_bool ending;
 };

@@ -9,9 +9,14 @@
 #define DOCUMENT COLLECTION "/documents/{document}"
 
 const route_t routes[] = {
-    {"GET", "/live", TOKEN_READ, route_live, .idle = true},
+    {"GET", "/", TOKEN_READ, route_page, .idle = true, .open = true},
+    {"GET", "/app.js", TOKEN_READ, route_page_script, .idle = true, .open = true},
+    {"GET", "/style.css", TOKEN_READ, route_page_style, .idle = true, .open = true},
+    {"GET", "/live", TOKEN_READ, route_live, .idle = true, .open = true},
     {"GET", "/ready", TOKEN_READ, route_ready, .idle = true},
+    {"GET", "/metrics", TOKEN_READ, route_metrics, .idle = true},
     {"GET", "/openapi.json", TOKEN_READ, route_describe, .idle = true},
+    {"GET", "/v1/mesh", TOKEN_READ, route_mesh, .arguments = {NULL}},
     {"GET", "/v1/collections", TOKEN_READ, route_collections, .arguments = {NULL}},
     {"GET", COLLECTION "/documents", TOKEN_READ, route_documents, .arguments = {"from", "limit"}},
     {"GET", DOCUMENT, TOKEN_READ, route_get, .arguments = {"pointer", "view"}},
@@ -66,6 +71,24 @@ static bool fits (const char *pattern, const char *uri, const char *parts[REQUES
 static bool is_method (const char *method, const char *asked)
 {
     return strcmp (method, strcmp (asked, "HEAD") == 0 ? "GET" : asked) == 0;
+}
+
+size_t route_count (void)
+{
+    return sizeof routes / sizeof *routes - 1;
+}
+
+bool route_is_open (const char *uri, const char *method)
+{
+    const char *parts[REQUEST_NAMES_MAX];
+    size_t sizes[REQUEST_NAMES_MAX];
+    for (const route_t *route = routes; route->method; route++) {
+        if (route->open && is_method (route->method, method)
+            && fits (route->pattern, uri, parts, sizes)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void route_allow (const char *uri, char allow[ROUTE_ALLOW_SIZE])

@@ -21,18 +21,25 @@ typedef struct route_t {
     route_fn *run;
     const char *arguments[ROUTE_ARGUMENTS_MAX]; /* of the query */
     bool idle;                                  /* needs no daemon: the handle may be NULL */
+    bool open;                                  /* needs no token */
 } route_t;
 
 /* Finds the route and fills request->names. Otherwise a problem is the answer, and false. */
 bool route_find (request_t *request, const char *method);
+/* Is it answered without a token? */
+bool route_is_open (const char *uri, const char *method);
 /* The methods that a path has, as Allow lists them; "" when there is no such path. */
 void route_allow (const char *uri, char allow[ROUTE_ALLOW_SIZE]);
 /* The whole table, ended by a NULL method. */
 extern const route_t routes[];
+size_t route_count (void);
 
 /* ---- what the route_*.c give */
 
 extern route_fn route_live, route_ready;                                 /* route_health.c */
+extern route_fn route_metrics;                                           /* route_metrics.c */
+extern route_fn route_mesh;                                              /* route_mesh.c */
+extern route_fn route_page, route_page_script, route_page_style;         /* route_page.c */
 extern route_fn route_describe;                                          /* route_describe.c */
 extern route_fn route_collections, route_documents;                      /* route_collections.c */
 extern route_fn route_get, route_put, route_patch, route_delete;         /* route_document.c */

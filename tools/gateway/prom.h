@@ -1,0 +1,17 @@
+/* Prom: the text format of Prometheus, version 0.0.4. */
+
+#ifndef TOOLS_GATEWAY_PROM_H_INCLUDED
+#define TOOLS_GATEWAY_PROM_H_INCLUDED
+
+#include "strbuf.h"
+
+#define PROM_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+/* Begins a family; all its samples follow. `type`: counter, gauge, histogram. */
+void prom_family (strbuf_t *text, const char *name, const char *type, const char *help);
+/* One sample. Then come pairs of a label's name and its value, ended by NULL. */
+void prom_sample (strbuf_t *text, const char *name, double value, ...) __attribute__ ((sentinel));
+/* A family of one sample without labels. */
+void prom_one (strbuf_t *text, const char *name, const char *type, const char *help, double value);
+
+#endif
