@@ -8,10 +8,23 @@
 #define COLLECTION "/v1/collections/{collection}"
 #define DOCUMENT COLLECTION "/documents/{document}"
 
+#define PAGE(pattern)                                                                              \
+    {                                                                                              \
+        "GET", pattern, TOKEN_READ, route_page, .idle = true, .open = true                         \
+    }
+
 const route_t routes[] = {
-    {"GET", "/", TOKEN_READ, route_page, .idle = true, .open = true},
-    {"GET", "/app.js", TOKEN_READ, route_page_script, .idle = true, .open = true},
-    {"GET", "/style.css", TOKEN_READ, route_page_style, .idle = true, .open = true},
+    PAGE ("/"),
+    PAGE ("/page/app.js"),
+    PAGE ("/page/ask.js"),
+    PAGE ("/page/changes.js"),
+    PAGE ("/page/conflicts.js"),
+    PAGE ("/page/hooks.js"),
+    PAGE ("/page/make.js"),
+    PAGE ("/page/peers.js"),
+    PAGE ("/page/picture.js"),
+    PAGE ("/page/state.js"),
+    PAGE ("/page/style.css"),
     {"GET", "/live", TOKEN_READ, route_live, .idle = true, .open = true},
     {"GET", "/ready", TOKEN_READ, route_ready, .idle = true},
     {"GET", "/metrics", TOKEN_READ, route_metrics, .idle = true},

@@ -39,7 +39,7 @@ size_t route_count (void);
 extern route_fn route_live, route_ready;                                 /* route_health.c */
 extern route_fn route_metrics;                                           /* route_metrics.c */
 extern route_fn route_mesh;                                              /* route_mesh.c */
-extern route_fn route_page, route_page_script, route_page_style;         /* route_page.c */
+extern route_fn route_page;                                              /* route_page.c */
 extern route_fn route_describe;                                          /* route_describe.c */
 extern route_fn route_collections, route_documents;                      /* route_collections.c */
 extern route_fn route_get, route_put, route_patch, route_delete;         /* route_document.c */

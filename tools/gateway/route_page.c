@@ -1,28 +1,56 @@
-/* The web page: three files that are part of the program. They tell nothing about the mesh, so they
+/* The web page: files that are part of the program. They tell nothing about the mesh, so they
    need no token; the page asks for one and sends it with each request. */
 
 #include "gateway/etag.h"
+#include "gateway/problem.h"
 #include "gateway/reply.h"
 #include "gateway/route.h"
 
 #include <sodium.h>
+#include <string.h>
 
 #define ETAG_BYTES 12
 
-static const char index_html[] =
-#include "page/index.inc"
-    ;
-static const char app_js[] =
-#include "page/app.inc"
-    ;
-static const char style_css[] =
-#include "page/style.inc"
-    ;
+#include "page.inc" /* a string for each file */
+
+/* A file, by the pattern of its route. */
+typedef struct file_t {
+    const char *pattern, *type, *data;
+    size_t size;
+} file_t;
+
+#define HTML(pattern, name)                                                                        \
+    {                                                                                              \
+        pattern, "text/html; charset=utf-8", name, sizeof name - 1                                 \
+    }
+#define SCRIPT(pattern, name)                                                                      \
+    {                                                                                              \
+        pattern, "text/javascript; charset=utf-8", name, sizeof name - 1                           \
+    }
+#define STYLE(pattern, name)                                                                       \
+    {                                                                                              \
+        pattern, "text/css; charset=utf-8", name, sizeof name - 1                                  \
+    }
+
+static const file_t files[] = {
+    HTML ("/", index_html),
+    SCRIPT ("/page/app.js", app_js),
+    SCRIPT ("/page/ask.js", ask_js),
+    SCRIPT ("/page/changes.js", changes_js),
+    SCRIPT ("/page/conflicts.js", conflicts_js),
+    SCRIPT ("/page/hooks.js", hooks_js),
+    SCRIPT ("/page/make.js", make_js),
+    SCRIPT ("/page/peers.js", peers_js),
+    SCRIPT ("/page/picture.js", picture_js),
+    SCRIPT ("/page/state.js", state_js),
+    STYLE ("/page/style.css", style_css),
+};
 
 /* Nothing but these files runs or is loaded, and no other page may show this one in a frame. */
 static const char policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'";
 
 static void make_tag (const char *data, size_t size, char tag[2 * ETAG_BYTES + 3])
 {
@@ -34,10 +62,10 @@ static void make_tag (const char *data, size_t size, char tag[2 * ETAG_BYTES + 3
     tag[2 * ETAG_BYTES + 2] = 0;
 }
 
-static void reply_file (request_t *request, const char *type, const char *data, size_t size)
+static void reply_file (request_t *request, const file_t *file)
 {
     char tag[2 * ETAG_BYTES + 3];
-    make_tag (data, size, tag);
+    make_tag (file->data, file->size, tag);
     reply_header (request, "ETag", "%s", tag);
     reply_header (request, "Cache-Control", "no-cache");
     reply_header (request, "Content-Security-Policy", "%s", policy);
@@ -47,24 +75,18 @@ static void reply_file (request_t *request, const char *type, const char *data, 
     if (etag_is_known (request, tag)) {
         reply_empty (request, 304);
     } else {
-        reply_static (request, 200, type, data, size);
+        reply_static (request, 200, file->type, file->data, file->size);
     }
 }
 
 void route_page (request_t *request, call_t *call)
 {
     (void) call;
-    reply_file (request, "text/html; charset=utf-8", index_html, sizeof index_html - 1);
-}
-
-void route_page_script (request_t *request, call_t *call)
-{
-    (void) call;
-    reply_file (request, "text/javascript; charset=utf-8", app_js, sizeof app_js - 1);
-}
-
-void route_page_style (request_t *request, call_t *call)
-{
-    (void) call;
-    reply_file (request, "text/css; charset=utf-8", style_css, sizeof style_css - 1);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (strcmp (files[i].pattern, request->route->pattern) == 0) {
+            reply_file (request, &files[i]);
+            return;
+        }
+    }
+    problem_say (request, 404, "there is no such file of the page");
 }

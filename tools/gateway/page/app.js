@@ -1,1 +1,133 @@
-x
+// The page: asks for a token, then shows the mesh until the token no longer holds.
+
+import {ask, sentenceOf, token, whenRefused} from "./ask.js";
+import {followChanges, prepareChanges} from "./changes.js";
+import {readConflicts, setRole} from "./conflicts.js";
+import {readHooks} from "./hooks.js";
+import {byId, replace, said} from "./make.js";
+import {showMesh, watchSize} from "./peers.js";
+
+const MESH_MS = 2000;
+const REST_MS = 10000; // conflicts and deliveries, when nothing says that they changed
+const SOON_MS = 300;
+
+let stop = null; // of what runs while there is a token
+let soon = null;
+
+// ---- state
+
+let streams = false;
+let meshProblem = "";
+
+function sayState(why = "") {
+    const good = streams && !meshProblem;
+    byId("state").className = good ? "live" : "bad";
+    replace(byId("state"), good ? "live" : said(meshProblem || why || "connecting…"));
+}
+
+// ---- reading
+
+async function readMesh() {
+    try {
+        const mesh = await ask("v1/mesh");
+        meshProblem = "";
+        setRole(mesh.token.role);
+        showMesh(mesh);
+        const count = mesh.collections.reduce((sum, one) => sum + one.conflicts, 0);
+        document.title = `${count ? `(${count}) ` : ""}${mesh.mesh.name} – saker`;
+    } catch (error) {
+        meshProblem = sentenceOf(error);
+    }
+    sayState();
+}
+
+// Calls again and again, one after the other; seldom while nobody looks.
+async function every(ms, call, signal) {
+    while (!signal.aborted) {
+        await call();
+        await new Promise((go) => setTimeout(go, document.hidden ? 5 * ms : ms));
+    }
+}
+
+// Many changes at once are one reason to read again.
+function readSoon() {
+    soon ??= setTimeout(async () => {
+        soon = null;
+        await Promise.all([readMesh(), readConflicts()]);
+    }, SOON_MS);
+}
+
+// ---- coming and going
+
+function show(entry) {
+    byId("entry").hidden = !entry;
+    byId("board").hidden = entry;
+    byId("leave").hidden = entry;
+}
+
+function begin() {
+    stop = new AbortController();
+    show(false);
+    sayState();
+    every(MESH_MS, readMesh, stop.signal);
+    every(REST_MS, readConflicts, stop.signal);
+    every(REST_MS, readHooks, stop.signal);
+    followChanges(stop.signal, {
+        onChange: readSoon,
+        onGap: readSoon,
+        onState(connected, why) {
+            streams = connected;
+            sayState(why);
+        },
+    });
+}
+
+function end(sentence = "") {
+    stop?.abort();
+    stop = null;
+    token.forget();
+    streams = false;
+    show(true);
+    byId("state").textContent = "";
+    byId("entry-problem").textContent = sentence;
+    byId("token").focus();
+}
+
+// A token is kept once the gateway took it.
+async function onEnter(event) {
+    event.preventDefault();
+    const text = byId("token").value.trim();
+    byId("entry-problem").textContent = "";
+    if (!/^[\x21-\x7e]+$/u.test(text)) {
+        byId("entry-problem").textContent = "That is no token: it begins with saker_.";
+        return;
+    }
+    token.set(text);
+    try {
+        await ask("v1/mesh");
+    } catch (error) {
+        end(`Not taken: ${sentenceOf(error)}.`);
+        return;
+    }
+    byId("token").value = "";
+    begin();
+    byId("main").focus();
+}
+
+// Loaded anew, so that nothing of the mesh is left in the page.
+function onLeave() {
+    token.forget();
+    location.reload();
+}
+
+byId("entry").addEventListener("submit", onEnter);
+byId("leave").addEventListener("click", onLeave);
+whenRefused((sentence) => stop && end(`The token no longer holds: ${sentence}.`));
+prepareChanges();
+watchSize();
+if (token.get()) {
+    begin();
+} else {
+    show(true);
+    byId("token").focus();
+}

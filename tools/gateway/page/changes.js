@@ -1,0 +1,169 @@
+// Changes as they come: server-sent events, read by fetch, since EventSource cannot send a token
+// but in the URL. After a break it goes on behind the last event that came.
+
+import {Refusal, send, sentenceOf} from "./ask.js";
+import {byId, make, moment, plural, said} from "./make.js";
+
+const SHOWN_MAX = 200;
+const NAMES_MAX = 4;
+const SILENCE_MS = 45000; // the gateway says something every 15 s
+const AGAIN_MS = [500, 1000, 2000, 5000, 10000];
+
+let last = null;
+let control = null;
+let paused = false;
+let held = [];
+let count = 0;
+let tries = 0;
+
+// ---- the stream
+
+// Splits text into events; what is not complete yet stays for the next time.
+export function makeParser(onEvent) {
+    let rest = "";
+    return (text) => {
+        rest += text;
+        let end;
+        while ((end = rest.indexOf("\n\n")) >= 0) {
+            onEvent(parseEvent(rest.slice(0, end)));
+            rest = rest.slice(end + 2);
+        }
+    };
+}
+
+function parseEvent(block) {
+    const event = {id: null, type: "message", data: ""};
+    for (const line of block.split("\n")) {
+        const [, name, value] = /^([a-z]+): ?(.*)$/su.exec(line) ?? [];
+        if (name === "id") {
+            event.id = value;
+        } else if (name === "event") {
+            event.type = value;
+        } else if (name === "data") {
+            event.data += (event.data ? "\n" : "") + value;
+        }
+    }
+    return event;
+}
+
+// Aborts a stream that says nothing for too long.
+function guard(abort) {
+    let timer = setTimeout(abort, SILENCE_MS);
+    return {
+        hear() {
+            clearTimeout(timer);
+            timer = setTimeout(abort, SILENCE_MS);
+        },
+        end: () => clearTimeout(timer),
+    };
+}
+
+async function follow(signal, callbacks) {
+    const silence = guard(() => control?.abort());
+    try {
+        const answer = await send("v1/changes", {signal,
+            headers: {Accept: "text/event-stream", ...(last ? {"Last-Event-ID": last} : {})}});
+        callbacks.onState(true);
+        const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+        const parser = makeParser((event) => take(event, callbacks));
+        for (let part = await reader.read(); !part.done; part = await reader.read()) {
+            tries = 0;
+            silence.hear();
+            parser(part.value);
+        }
+    } finally {
+        silence.end();
+    }
+}
+
+function take(event, callbacks) {
+    last = event.id ?? last;
+    if (event.type === "change") {
+        const change = JSON.parse(event.data);
+        add(changeRow(change));
+        callbacks.onChange(change);
+    } else if (event.type === "gap") {
+        add(make("li", {class: "gap"}, "History in between is gone: what is above it is newer, "
+            + "and the rest of the page was read anew."));
+        callbacks.onGap();
+    }
+}
+
+// ---- the list
+
+function changeRow(change) {
+    const names = change.documents.slice(0, NAMES_MAX);
+    const more = change.documents.length - names.length;
+    return make("li", {},
+        moment(change.time), " ", said(change.author, {class: "name"}), " wrote ",
+        names.flatMap((name, i) => [i ? ", " : "",
+            said(`${change.collection}/${name}`, {class: "document"})]),
+        more > 0 ? ` and ${more} more` : null);
+}
+
+function add(row) {
+    if (paused) {
+        held.push(row);
+        held = held.slice(-SHOWN_MAX);
+    } else {
+        put([row]);
+    }
+    count += row.className === "gap" ? 0 : 1;
+    tell();
+}
+
+function put(rows) {
+    const list = byId("changes");
+    for (const row of rows) {
+        list.prepend(row);
+    }
+    while (list.childElementCount > SHOWN_MAX) {
+        list.lastElementChild.remove();
+    }
+}
+
+function tell() {
+    const waiting = held.length > 0 ? `, ${held.length} held back` : "";
+    byId("changes-said").textContent = count === 0 ? "They show here as they come."
+        : `${plural(count, "change")} since this page was opened${waiting}.`;
+}
+
+function onPause() {
+    paused = !paused;
+    byId("pause").setAttribute("aria-pressed", String(paused));
+    byId("pause").textContent = paused ? "Go on" : "Pause";
+    if (!paused) {
+        put(held);
+        held = [];
+    }
+    tell();
+}
+
+// ---- for others
+
+export function prepareChanges() {
+    byId("pause").addEventListener("click", onPause);
+    tell();
+}
+
+// Follows until the signal says that it is enough. `callbacks`: onChange, onGap, onState.
+export async function followChanges(stop, callbacks) {
+    stop.addEventListener("abort", () => control?.abort());
+    while (!stop.aborted) {
+        control = new AbortController();
+        try {
+            await follow(control.signal, callbacks);
+            callbacks.onState(false, "the stream ended");
+        } catch (error) {
+            if (stop.aborted || (error instanceof Refusal && error.status === 401)) {
+                return;
+            }
+            if (error instanceof Refusal && error.status === 400) {
+                last = null; // the cursor is none of this store
+            }
+            callbacks.onState(false, sentenceOf(error));
+        }
+        const wait = AGAIN_MS[Math.min(tries++, AGAIN_MS.length - 1)];
+        await new Promise((go) => setTimeout(go, wait));
+    }
+}

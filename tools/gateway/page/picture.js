@@ -1,0 +1,101 @@
+// The mesh as a picture: this peer in the middle, the others on a ring around it. A state shows by
+// colour, by the kind of line, by the shape at its end and in words.
+
+import {draw, shorten, visible} from "./make.js";
+import {behindText, countStates, isBehind, linkText, states} from "./state.js";
+
+const PER_SIDE_ROOMY = 9; // with more, a member has one line of text
+const SIZE = 7;
+
+// Shapes at the end of a link.
+const shapes = {
+    up: () => draw("circle", {r: SIZE}),
+    slow: () => draw("path", {d: `M0 ${-SIZE - 2}L${SIZE + 2} ${SIZE}L${-SIZE - 2} ${SIZE}Z`}),
+    silent: () => draw("circle", {r: SIZE - 1}),
+    left: () => draw("rect", {x: -SIZE + 1, y: -SIZE + 1, width: 2 * SIZE - 2,
+        height: 2 * SIZE - 2}),
+    fenced: () => draw("path", {d: `M${-SIZE} ${-SIZE}L${SIZE} ${SIZE}M${SIZE} ${-SIZE}`
+        + `L${-SIZE} ${SIZE}`}),
+};
+
+export const shapeOf = (state) => (shapes[state] ?? shapes.silent)();
+
+// Members on both sides of an ellipse, in rows that are equally far from each other, so that no
+// text covers another.
+function places(count, width) {
+    const right = Math.ceil(count / 2);
+    const row = right > PER_SIDE_ROOMY ? 20 : 44;
+    const text = Math.min(190, Math.max(96, width * 0.32));
+    const radiusX = Math.max(36, Math.min(width / 2 - text - 16, 330));
+    const radiusY = Math.max(70, (right - 1) * row / 2 / 0.94);
+    const height = 2 * radiusY + 64;
+    const list = [];
+    for (let i = 0; i < count; i++) {
+        const onRight = i < right;
+        const rows = onRight ? right : count - right;
+        const at = onRight ? i : i - right;
+        const y = (at - (rows - 1) / 2) * row;
+        const x = radiusX * Math.sqrt(1 - Math.min(0.95, (y / radiusY) ** 2));
+        list.push({x: onRight ? x : -x, y, onRight});
+    }
+    return {list, text, height, roomy: row > 20};
+}
+
+function label(peer, place, layout) {
+    const letters = Math.floor(layout.text / 7.2);
+    const x = place.x + (place.onRight ? 1 : -1) * (SIZE + 7);
+    const anchor = place.onRight ? "start" : "end";
+    const short = isBehind(peer) || peer.link !== "up"
+        ? `${peer.link}${isBehind(peer) ? `, ${peer.behind}` : ""}` : "";
+    const name = shorten(visible(peer.name),
+        layout.roomy ? letters : Math.max(4, letters - short.length - 1));
+    const lines = layout.roomy
+        ? [draw("text", {x, y: place.y - 1, class: "name"}, name),
+            draw("text", {x, y: place.y + 14, class: "lag"}, shorten(linkText(peer), letters + 2)),
+            isBehind(peer) && draw("text", {x, y: place.y + 28, class: "lag behind"},
+                shorten(behindText(peer), letters + 2))]
+        : [draw("text", {x, y: place.y + 4},
+            draw("tspan", {class: "name"}, name),
+            draw("tspan", {class: isBehind(peer) ? "lag behind" : "lag", dx: 5}, short))];
+    return draw("g", {"text-anchor": anchor}, ...lines.filter(Boolean));
+}
+
+function member(peer, place, layout) {
+    const whole = `${visible(peer.name)}: ${linkText(peer)}, ${behindText(peer)}`;
+    return draw("g", {class: `member ${peer.link}`, "data-peer": peer.id},
+        draw("title", {}, whole),
+        draw("line", {x1: 0, y1: 0, x2: place.x, y2: place.y}),
+        draw("g", {class: "shape", transform: `translate(${place.x} ${place.y})`},
+            shapeOf(peer.link)),
+        label(peer, place, layout));
+}
+
+function middle(self) {
+    return draw("g", {class: "self"},
+        draw("title", {}, `${visible(self.name)}: this peer`),
+        draw("circle", {r: 15, class: "halo"}),
+        draw("circle", {r: 10}),
+        draw("text", {y: 31, class: "name", "text-anchor": "middle"},
+            shorten(visible(self.name), 14)),
+        draw("text", {y: 45, class: "lag", "text-anchor": "middle"}, "this peer"));
+}
+
+function summary(self, others) {
+    const counts = countStates(others);
+    const words = states.filter((state) => counts[state] > 0)
+        .map((state) => `${counts[state]} ${state}`).join(", ");
+    return others.length === 0 ? `${visible(self.name)} is the only member`
+        : `${visible(self.name)}, this peer, and its links to other members: ${words}`;
+}
+
+// The picture for a container of this width.
+export function pictureOf(peers, width) {
+    const self = peers.find((peer) => peer.link === "self") ?? {name: "?"};
+    const others = peers.filter((peer) => peer !== self);
+    const layout = places(others.length, width);
+    const members = others.map((peer, i) => member(peer, layout.list[i], layout));
+    return draw("svg", {role: "img", "aria-label": summary(self, others), width,
+        height: layout.height,
+        viewBox: `${-width / 2} ${-layout.height / 2} ${width} ${layout.height}`},
+    ...members, middle(self));
+}
