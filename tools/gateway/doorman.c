@@ -79,7 +79,7 @@ static bool check_length (request_t *request)
         problem_say (request, 400, "Content-Length is no number");
         return false;
     }
-    if (digits > 10 || strtoull (length, NULL, 10) > REQUEST_BODY_BYTES_MAX) {
+    if (digits > 18 || strtoull (length, NULL, 10) > REQUEST_BODY_BYTES_MAX) {
         problem_say (request, 413, "a body has %u bytes at most", REQUEST_BODY_BYTES_MAX);
         return false;
     }

@@ -12,10 +12,15 @@
 #include "gateway/sight.h"
 #include "gateway/writing.h"
 
+#include <sodium.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#define TRIES_MAX 20
+#define TRIES_MAX 40
+#define REST_US                                                                                    \
+    500 /* before the second try; longer before each, at random, so that no two meet again */
+#define REST_US_MAX 20000
 #define MERGE_PATCH "application/merge-patch+json"
 #define JSON_PATCH "application/json-patch+json"
 
@@ -254,11 +259,16 @@ static bool try_once (changing_t *self)
 static void change (request_t *request, call_t *call, changing_t *changing)
 {
     int tries = 0;
+    uint32_t rest_us = REST_US;
     changing->request = request;
     changing->call = call;
     bool again = check_pointer (request) && writing_begin (&changing->writing, request, call);
     while (again && tries++ < TRIES_MAX) {
         again = try_once (changing);
+        if (again) {
+            usleep (rest_us / 2 + randombytes_uniform (rest_us));
+            rest_us = 2 * rest_us < REST_US_MAX ? 2 * rest_us : REST_US_MAX;
+        }
     }
     if (again) {
         problem_say (request, 503, "%s/%s changes faster than it can be written: try again",

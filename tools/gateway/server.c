@@ -72,7 +72,7 @@ static enum MHD_Result take_body (request_t *request, const char *data, size_t *
     *size = 0;
     request->body_counted += more;
     atomic_fetch_add (all, more);
-    if (request->body_counted > REQUEST_BODY_BYTES_MAX) {
+    if (request->status || request->body_counted > REQUEST_BODY_BYTES_MAX) {
         request->too_large = true;
         strbuf_free (&request->body);
         return request->body_counted > REQUEST_BODY_BYTES_READ ? MHD_NO : MHD_YES;
@@ -84,10 +84,15 @@ static enum MHD_Result take_body (request_t *request, const char *data, size_t *
     return MHD_YES;
 }
 
-static bool has_body (const request_t *request)
+/* A connection that is closed with some of a body unread loses the answer on its way. So the body
+   is read and dropped first, unless it is very large or its end unknown, or the client waits for a
+   word before it sends it. */
+static bool answers_at_once (const request_t *request)
 {
     const char *length = request_header (request, "Content-Length");
-    return request_header (request, "Transfer-Encoding") || (length && strcmp (length, "0") != 0);
+    const char *coding = request_header (request, "Transfer-Encoding");
+    return request_header (request, "Expect") || (coding && strcasecmp (coding, "chunked") != 0)
+           || (length && strtoull (length, NULL, 10) > REQUEST_BODY_BYTES_READ);
 }
 
 static enum MHD_Result on_request (void *argument, struct MHD_Connection *connection,
@@ -103,9 +108,9 @@ static enum MHD_Result on_request (void *argument, struct MHD_Connection *connec
     if (!request->headed) {
         request->headed = true;
         request->connection = connection;
-        /* An answer before the body ends the connection; without a body it can wait. */
-        return doorman_pass (request, method, version) || !has_body (request) ? MHD_YES
-                                                                              : queue (request);
+        return !doorman_pass (request, method, version) && answers_at_once (request)
+                   ? queue (request)
+                   : MHD_YES;
     }
     if (*size > 0) {
         return take_body (request, data, size);
