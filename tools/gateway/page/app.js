@@ -4,7 +4,7 @@ import {ask, sentenceOf, token, whenRefused} from "./ask.js";
 import {followChanges, prepareChanges} from "./changes.js";
 import {readConflicts, setRole} from "./conflicts.js";
 import {readHooks} from "./hooks.js";
-import {byId, replace, said} from "./make.js";
+import {byId, replace, rest, said} from "./make.js";
 import {showMesh, watchSize} from "./peers.js";
 
 const MESH_MS = 2000;
@@ -45,7 +45,7 @@ async function readMesh() {
 async function every(ms, call, signal) {
     while (!signal.aborted) {
         await call();
-        await new Promise((go) => setTimeout(go, document.hidden ? 5 * ms : ms));
+        await rest(document.hidden ? 5 * ms : ms, signal);
     }
 }
 
@@ -65,14 +65,16 @@ function show(entry) {
     byId("leave").hidden = entry;
 }
 
-function begin() {
+async function begin() {
     stop = new AbortController();
+    const {signal} = stop;
     show(false);
     sayState();
-    every(MESH_MS, readMesh, stop.signal);
-    every(REST_MS, readConflicts, stop.signal);
-    every(REST_MS, readHooks, stop.signal);
-    followChanges(stop.signal, {
+    await readMesh(); // which tells, too, what the token may
+    every(MESH_MS, readMesh, signal);
+    every(REST_MS, readConflicts, signal);
+    every(REST_MS, readHooks, signal);
+    followChanges(signal, {
         onChange: readSoon,
         onGap: readSoon,
         onState(connected, why) {
@@ -110,8 +112,8 @@ async function onEnter(event) {
         return;
     }
     byId("token").value = "";
-    begin();
     byId("main").focus();
+    await begin();
 }
 
 // Loaded anew, so that nothing of the mesh is left in the page.

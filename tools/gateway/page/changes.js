@@ -2,7 +2,7 @@
 // but in the URL. After a break it goes on behind the last event that came.
 
 import {Refusal, send, sentenceOf} from "./ask.js";
-import {byId, make, moment, plural, said} from "./make.js";
+import {byId, make, moment, plural, rest, said} from "./make.js";
 
 const SHOWN_MAX = 200;
 const NAMES_MAX = 4;
@@ -20,13 +20,13 @@ let tries = 0;
 
 // Splits text into events; what is not complete yet stays for the next time.
 export function makeParser(onEvent) {
-    let rest = "";
+    let left = "";
     return (text) => {
-        rest += text;
+        left += text;
         let end;
-        while ((end = rest.indexOf("\n\n")) >= 0) {
-            onEvent(parseEvent(rest.slice(0, end)));
-            rest = rest.slice(end + 2);
+        while ((end = left.indexOf("\n\n")) >= 0) {
+            onEvent(parseEvent(left.slice(0, end)));
+            left = left.slice(end + 2);
         }
     };
 }
@@ -130,7 +130,6 @@ function tell() {
 
 function onPause() {
     paused = !paused;
-    byId("pause").setAttribute("aria-pressed", String(paused));
     byId("pause").textContent = paused ? "Go on" : "Pause";
     if (!paused) {
         put(held);
@@ -163,7 +162,6 @@ export async function followChanges(stop, callbacks) {
             }
             callbacks.onState(false, sentenceOf(error));
         }
-        const wait = AGAIN_MS[Math.min(tries++, AGAIN_MS.length - 1)];
-        await new Promise((go) => setTimeout(go, wait));
+        await rest(AGAIN_MS[Math.min(tries++, AGAIN_MS.length - 1)], stop);
     }
 }

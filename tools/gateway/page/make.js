@@ -90,3 +90,16 @@ export function replace(container, ...children) {
         container.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
     }
 }
+
+// Some time; less when the signal says that it is enough.
+export function rest(ms, signal) {
+    return new Promise((go) => {
+        const end = () => {
+            clearTimeout(timer);
+            signal.removeEventListener("abort", end);
+            go();
+        };
+        const timer = setTimeout(end, ms);
+        signal.addEventListener("abort", end);
+    });
+}

@@ -26,8 +26,8 @@ function places(count, width) {
     const right = Math.ceil(count / 2);
     const row = right > PER_SIDE_ROOMY ? 20 : 44;
     const text = Math.min(190, Math.max(96, width * 0.32));
-    const radiusX = Math.max(36, Math.min(width / 2 - text - 16, 330));
-    const radiusY = Math.max(70, (right - 1) * row / 2 / 0.94);
+    const radiusX = Math.max(36, Math.min(width / 2 - text - 16, 150 + 12 * count));
+    const radiusY = Math.max(36, (right - 1) * row / 2 / 0.94);
     const height = 2 * radiusY + 64;
     const list = [];
     for (let i = 0; i < count; i++) {
@@ -51,9 +51,10 @@ function label(peer, place, layout) {
         layout.roomy ? letters : Math.max(4, letters - short.length - 1));
     const lines = layout.roomy
         ? [draw("text", {x, y: place.y - 1, class: "name"}, name),
-            draw("text", {x, y: place.y + 14, class: "lag"}, shorten(linkText(peer), letters + 2)),
+            draw("text", {x, y: place.y + 14, class: "lag"},
+                shorten(linkText(peer) + (isBehind(peer) ? "" : `, ${behindText(peer)}`), letters + 4)),
             isBehind(peer) && draw("text", {x, y: place.y + 28, class: "lag behind"},
-                shorten(behindText(peer), letters + 2))]
+                shorten(behindText(peer), letters + 4))]
         : [draw("text", {x, y: place.y + 4},
             draw("tspan", {class: "name"}, name),
             draw("tspan", {class: isBehind(peer) ? "lag behind" : "lag", dx: 5}, short))];

@@ -46,14 +46,19 @@ class Chrome:
             for listener in self.listeners:
                 listener (message)
 
-    def call (self, method, session = None, **params):
+    def send (self, method, session = None, **params):
         with self.came:
             self.number += 1
-            number = self.number
-        message = {"id": number, "method": method, "params": params}
-        if session:
-            message["sessionId"] = session
-        os.write (self.out, json.dumps (message).encode () + b"\0")
+            message = {"id": self.number, "method": method, "params": params}
+            if session:
+                message["sessionId"] = session
+            data = json.dumps (message).encode () + b"\0"
+            while data:
+                data = data[os.write (self.out, data):]
+            return message["id"]
+
+    def call (self, method, session = None, **params):
+        number = self.send (method, session, **params)
         with self.came:
             if not self.came.wait_for (lambda: number in self.answers, PATIENCE_S):
                 raise TimeoutError (method)
@@ -79,7 +84,7 @@ class Page:
     """One tab. `problems`: what the console says that it should not."""
 
     def __init__ (self, chrome):
-        self.chrome, self.problems, self.requests = chrome, [], []
+        self.chrome, self.problems, self.requests, self.stubs = chrome, [], [], {}
         target = chrome.call ("Target.createTarget", url = "about:blank")["targetId"]
         self.session = chrome.call ("Target.attachToTarget", targetId = target, flatten = True)["sessionId"]
         chrome.listeners.append (self.listen)
@@ -104,10 +109,26 @@ class Page:
             self.problems.append ("dialog: " + params["message"])
         elif method == "Network.requestWillBeSent":
             self.requests.append (params["request"])
+        elif method == "Fetch.requestPaused":
+            self.answer (params)
+
+    def answer (self, params):
+        body = next ((body for end, body in self.stubs.items () if params["request"]["url"].endswith (end)), None)
+        if body is None:
+            self.chrome.send ("Fetch.continueRequest", self.session, requestId = params["requestId"])
+        else:
+            self.chrome.send ("Fetch.fulfillRequest", self.session, requestId = params["requestId"], responseCode = 200,
+                              responseHeaders = [{"name": "Content-Type", "value": "application/json"}],
+                              body = base64.b64encode (json.dumps (body).encode ()).decode ())
+
+    def stub (self, end, body):
+        """Requests whose URL ends so get this answer, and not the gateway's; None: the gateway's again."""
+        self.stubs[end] = body
+        self.call ("Fetch.enable", patterns = [{"urlPattern": "*" + end}])
 
     def open (self, url):
         self.call ("Page.navigate", url = url)
-        self.until ("document.readyState === 'complete'")
+        self.until (f"location.href === {json.dumps (url)} && document.readyState === 'complete'")
 
     def run (self, script):
         answer = self.call ("Runtime.evaluate", expression = script, awaitPromise = True, returnByValue = True)
