@@ -2,7 +2,7 @@
 // colour, by the kind of line, by the shape at its end and in words.
 
 import {draw, shorten, visible} from "./make.js";
-import {behindText, countStates, isBehind, linkText, states} from "./state.js";
+import {behindText, countStates, isBehind, linkText, shortLag, states} from "./state.js";
 
 const PER_SIDE_ROOMY = 9; // with more, a member has one line of text
 const SIZE = 7;
@@ -24,9 +24,9 @@ export const shapeOf = (state) => (shapes[state] ?? shapes.silent)();
 // text covers another.
 function places(count, width) {
     const right = Math.ceil(count / 2);
-    const row = right > PER_SIDE_ROOMY ? 20 : 44;
-    const text = Math.min(190, Math.max(96, width * 0.32));
-    const radiusX = Math.max(36, Math.min(width / 2 - text - 16, 150 + 12 * count));
+    const row = right > PER_SIDE_ROOMY ? 20 : 48;
+    const text = Math.min(200, Math.max(96, width * 0.32));
+    const radiusX = Math.max(36, Math.min(width / 2 - text - SIZE - 9, 150 + 12 * count));
     const radiusY = Math.max(36, (right - 1) * row / 2 / 0.94);
     const height = 2 * radiusY + 64;
     const list = [];
@@ -41,24 +41,52 @@ function places(count, width) {
     return {list, text, height, roomy: row > 20};
 }
 
+// ---- text that fits
+
+const ruler = document.createElement("canvas").getContext("2d");
+
+function widthOf(text, font) {
+    ruler.font = `${font} ${getComputedStyle(document.body).fontFamily}`;
+    return ruler.measureText(text).width;
+}
+
+function fit(text, width, font) {
+    let letters = Infinity;
+    let shown = text;
+    while (letters > 1 && widthOf(shown, font) > width) {
+        letters = Math.min(letters, Array.from(shown).length) - 1;
+        shown = shorten(text, letters);
+    }
+    return shown;
+}
+
+const nameFont = "600 13px";
+const lagFont = "12px";
+
+function tallLabel(peer, x, y, width) {
+    const state = linkText(peer) + (isBehind(peer) ? "" : `, ${behindText(peer)}`);
+    return [
+        draw("text", {x, y: y - 1, class: "name"}, fit(visible(peer.name), width, nameFont)),
+        draw("text", {x, y: y + 14, class: "lag"}, fit(state, width, lagFont)),
+        isBehind(peer) ? draw("text", {x, y: y + 28, class: "lag behind"},
+            fit(shortLag(peer), width, lagFont)) : null,
+    ];
+}
+
+function flatLabel(peer, x, y, width) {
+    const state = [peer.link === "up" ? "" : peer.link,
+        isBehind(peer) ? shortLag(peer) : ""].filter(Boolean).join(", ");
+    const left = width - widthOf(state, lagFont) - 6;
+    return [draw("text", {x, y: y + 4},
+        draw("tspan", {class: "name"}, fit(visible(peer.name), Math.max(left, width / 3), nameFont)),
+        state ? draw("tspan", {class: isBehind(peer) ? "lag behind" : "lag", dx: 5},
+            fit(state, width * 2 / 3 - 6, lagFont)) : null)];
+}
+
 function label(peer, place, layout) {
-    const letters = Math.floor(layout.text / 7.2);
     const x = place.x + (place.onRight ? 1 : -1) * (SIZE + 7);
-    const anchor = place.onRight ? "start" : "end";
-    const short = isBehind(peer) || peer.link !== "up"
-        ? `${peer.link}${isBehind(peer) ? `, ${peer.behind}` : ""}` : "";
-    const name = shorten(visible(peer.name),
-        layout.roomy ? letters : Math.max(4, letters - short.length - 1));
-    const lines = layout.roomy
-        ? [draw("text", {x, y: place.y - 1, class: "name"}, name),
-            draw("text", {x, y: place.y + 14, class: "lag"},
-                shorten(linkText(peer) + (isBehind(peer) ? "" : `, ${behindText(peer)}`), letters + 4)),
-            isBehind(peer) && draw("text", {x, y: place.y + 28, class: "lag behind"},
-                shorten(behindText(peer), letters + 4))]
-        : [draw("text", {x, y: place.y + 4},
-            draw("tspan", {class: "name"}, name),
-            draw("tspan", {class: isBehind(peer) ? "lag behind" : "lag", dx: 5}, short))];
-    return draw("g", {"text-anchor": anchor}, ...lines.filter(Boolean));
+    const lines = (layout.roomy ? tallLabel : flatLabel)(peer, x, place.y, layout.text);
+    return draw("g", {"text-anchor": place.onRight ? "start" : "end"}, ...lines);
 }
 
 function member(peer, place, layout) {

@@ -13,12 +13,17 @@ export function linkText(peer) {
         : peer.link === "slow" || peer.link === "silent" ? `${peer.link}, ${silence}` : peer.link;
 }
 
+const lagAge = (peer) => peer.lag_ms < 0 ? "" : `, ${age(peer.lag_ms)}`;
+
 // Its lag in words.
 export function behindText(peer) {
     return peer.behind < 0 ? "lag unknown"
         : peer.behind === 0 ? "level"
-        : `${plural(peer.behind, "change")} behind${peer.lag_ms < 0 ? "" : `, ${age(peer.lag_ms)}`}`;
+        : `${plural(peer.behind, "change")} behind${lagAge(peer)}`;
 }
+
+// The same, shorter, of one that is behind.
+export const shortLag = (peer) => `${peer.behind} behind${lagAge(peer)}`;
 
 export function countStates(peers) {
     const counts = Object.fromEntries(states.map((state) => [state, 0]));
