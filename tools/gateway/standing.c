@@ -272,12 +272,22 @@ static void take_name (standing_t *self, const saker_leaf_t *leaf)
     self->twin = self->twin || strcmp (leaf->pointer, "/twin/what") == 0;
 }
 
-static void take_number (standing_t *self, const saker_leaf_t *leaf)
+/* STANDING_NUMBERS_MAX: there is none. */
+static size_t place_of (const char *pointer)
 {
     for (size_t i = 0; standing_numbers[i].pointer; i++) {
-        if (strcmp (leaf->pointer, standing_numbers[i].pointer) == 0) {
-            self->numbers[i] = leaf->value.as.integer;
+        if (strcmp (pointer, standing_numbers[i].pointer) == 0) {
+            return i;
         }
+    }
+    return STANDING_NUMBERS_MAX;
+}
+
+static void set_number (standing_t *self, const char *pointer, int64_t value)
+{
+    size_t place = place_of (pointer);
+    if (place < STANDING_NUMBERS_MAX) {
+        self->numbers[place] = value;
     }
 }
 
@@ -353,7 +363,7 @@ static int take_leaf (const saker_leaf_t *leaf, void *argument)
 {
     take_name (argument, leaf);
     if (leaf->value.type == SAKER_INT) {
-        take_number (argument, leaf);
+        set_number (argument, leaf->pointer, leaf->value.as.integer);
     }
     take_collection (argument, leaf);
     return 0;
@@ -386,6 +396,7 @@ saker_err_t standing_read (standing_t *self, const request_t *request, call_t *c
 {
     *self = (standing_t){.request = request};
     memset (self->numbers, 0xff, sizeof self->numbers);
+    set_number (self, "/fork/collections", 0); /* told when there is one */
     self->collections = calloc (STANDING_COLLECTIONS_MAX, sizeof *self->collections);
     self->peers = calloc (STANDING_PEERS_MAX, sizeof *self->peers);
     if (!self->collections || !self->peers) {
@@ -408,10 +419,6 @@ void standing_free (standing_t *self)
 
 int64_t standing_number (const standing_t *self, const char *pointer)
 {
-    for (size_t i = 0; standing_numbers[i].pointer; i++) {
-        if (strcmp (pointer, standing_numbers[i].pointer) == 0) {
-            return self->numbers[i];
-        }
-    }
-    return -1;
+    size_t place = place_of (pointer);
+    return place < STANDING_NUMBERS_MAX ? self->numbers[place] : -1;
 }
