@@ -88,6 +88,7 @@ class Page:
         target = chrome.call ("Target.createTarget", url = "about:blank")["targetId"]
         self.session = chrome.call ("Target.attachToTarget", targetId = target, flatten = True)["sessionId"]
         chrome.listeners.append (self.listen)
+        self.call ("Emulation.setScrollbarsHidden", hidden = True)
         for domain in ("Page", "Runtime", "Log", "Network", "Accessibility", "DOM"):
             self.call (domain + ".enable")
 

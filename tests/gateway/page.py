@@ -101,6 +101,7 @@ page = chrome.page ()
 
 def shoot (name, **options):
     if SHOTS:
+        page.run ("scrollTo (0, 0)")
         page.shoot (os.path.join (SHOTS, name + ".png"), **options)
 
 
