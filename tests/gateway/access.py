@@ -222,6 +222,23 @@ for lines, words in ((["gateway-listen = 0.0.0.0:0"], "gateway-tls-cert"), (["ga
     ok (lines[-1], done.returncode and words in done.stderr, done.stderr)
     checked = subprocess.run ([SAKERD, "--store", a.store, "--check-config"], capture_output = True, text = True, timeout = DEADLINE_S)
     ok (lines[-1] + ": checked", checked.returncode and words in checked.stderr, checked.stderr)
+key, cert = os.path.join (work, "key.pem"), os.path.join (work, "cert.pem")
+subprocess.run (["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                 "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert], check = True, capture_output = True)
+a.configure ([f"gateway-tls-cert = {cert}", f"gateway-tls-key = {key}"], ("0.0.0.0:0", "127.0.0.1:0"))
+a.start ()
+import ssl
+context = ssl.create_default_context (cafile = cert)
+for url in a.urls:
+    ok (url + " is https", url.startswith ("https://"))
+    with context.wrap_socket (socket.create_connection (("127.0.0.1", int (url.rsplit (":", 1)[1]))), server_hostname = "localhost") as tls:
+        tls.sendall (f"GET {doc ('d')} HTTP/1.1\r\nHost: localhost\r\n{T}\r\n\r\n".encode ())
+        same (url + " with TLS", read_answer (tls.makefile ("rb")).status, 200)
+    same (url + " without", getattr (raw (a, get ().encode (), seconds = 5), "status", None), None)
+a.stop ()
+a.configure ([f"gateway-tls-cert = {key}", f"gateway-tls-key = {cert}"], ("127.0.0.1:0",))
+done = subprocess.run ([SAKERD, "--store", a.store, "--listen", "tcp://127.0.0.1:0", "--no-beacon"], capture_output = True, text = True, timeout = DEADLINE_S)
+ok ("a wrong certificate is told", done.returncode and "PEM" in done.stderr, done.stderr)
 a.configure (listen = ())
 a.start ()
 same ("off unless configured", (a.urls, os.path.exists (a.local) and bool (a.said.count ("gateway"))), ([], False))

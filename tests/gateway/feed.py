@@ -153,7 +153,8 @@ writers = [threading.Thread (target = write_wide, args = (Client (a, token), 250
 [t.start () for t in writers]
 [t.join () for t in writers]
 grown = a.rss_kb () - before # 1,000 changes of 12 KiB each in the feed: 2.4 GB for all readers
-ok ("200 readers that stopped", grown < 150000, f"{grown} KiB more")
+sanitized = b"__asan_" in open (SAKERD, "rb").read () # which keeps what is freed for a while
+ok ("200 readers that stopped", grown < (1000000 if sanitized else 150000), f"{grown} KiB more")
 same ("requests are answered", c.get ("/live").status, 200)
 print (f"200 readers that stopped: {grown} KiB more")
 for s in stopped:
@@ -204,6 +205,23 @@ same ("and it serves", Client (a, token).get ("/live").status, 200)
 # ---- those who say nothing, or say it slowly
 silent = [connect (a) for _ in range (50)]
 half = [connect (a) for _ in range (50)]
+trickle = connect (a)
+trickle.sendall (b"GET /live HTTP/1.1\r\n")
+closed = []
+
+
+def drip ():
+    begin = time.monotonic ()
+    try:
+        while time.monotonic () - begin < DEADLINE_S:
+            trickle.sendall (b"X: y\r\n")
+            time.sleep (0.5)
+    except (BrokenPipeError, ConnectionResetError):
+        closed.append (time.monotonic () - begin)
+
+
+dripping = threading.Thread (target = drip)
+dripping.start ()
 [s.sendall (b"GET /live HTTP/1.1\r\nHost: loc") for s in half]
 begin = time.monotonic ()
 same ("nobody waits for them", Client (a, token).get ("/live").status, 200)
@@ -216,6 +234,8 @@ try:
 except ConnectionResetError:
     got = b""
 ok ("who stops in the middle, too", got == b"" or b"HTTP".startswith (got))
-[s.close () for s in silent + half]
+dripping.join ()
+ok ("and who goes on without an end", closed, closed)
+[s.close () for s in silent + half + [trickle]]
 same ("stopped", a.stop (), 0)
 finish ()

@@ -117,9 +117,9 @@ if [ "$paths" = '-I$(top_srcdir)/include' ]; then ok; else not_ok "tools are com
 
 # ---- 5. no two files share a base name; none is called util, common or manager
 
-same=$(cd "$top" && ls crdt/*.c peer/*.c mesh/*.c tools/*.c | sed 's|.*/||' | sort | uniq -d)
+same=$(cd "$top" && ls crdt/*.c peer/*.c mesh/*.c tools/*.c tools/gateway/*.c | sed 's|.*/||' | sort | uniq -d)
 if [ -z "$same" ]; then ok; else not_ok "shared names:" $same; fi
-vague=$(cd "$top" && ls crdt peer mesh tools | grep -E '^(util|utils|common|manager|misc|helpers?)\.')
+vague=$(cd "$top" && ls crdt peer mesh tools tools/gateway | grep -E '^(util|utils|common|manager|misc|helpers?)\.')
 if [ -z "$vague" ]; then ok; else not_ok "vague names:" $vague; fi
 
 # ---- 6. the shared library shows saker_ and nothing else

@@ -58,7 +58,17 @@ static saker_err_t start_parts (gateway_t *self, char sentence[SAKER_SENTENCE_MA
     if (error == SAKER_OK) {
         error = hub_new (&self->hub, self);
     }
-    return error == SAKER_OK ? start_servers (self, sentence) : error;
+    if (error == SAKER_OK) {
+        error = start_servers (self, sentence);
+    }
+    return error == SAKER_OK ? hub_start (self->hub) : error;
+}
+
+void gateway_look (gateway_t *self)
+{
+    for (size_t i = 0; i < SETTINGS_PLACES_MAX; i++) {
+        server_look (self->servers[i]);
+    }
 }
 
 saker_err_t gateway_new (gateway_t **self_p, const char *store, const settings_t *settings,

@@ -179,6 +179,7 @@ static void tick (hub_t *self)
     int64_t now_ms = instant_mono_ms ();
     stream_t *stream;
     keeper_look (self->gateway->keeper);
+    gateway_look (self->gateway);
     pthread_mutex_lock (&self->mutex);
     LIST_FOREACH (stream, &self->streams, next)
     {
@@ -304,6 +305,11 @@ saker_err_t hub_new (hub_t **self_p, gateway_t *gateway)
     LIST_INIT (&self->polls);
     STAILQ_INIT (&self->turns);
     pthread_mutex_init (&self->mutex, NULL);
+    return SAKER_OK;
+}
+
+saker_err_t hub_start (hub_t *self)
+{
     self->threaded = pthread_create (&self->thread, NULL, follow, self) == 0;
     return self->threaded ? SAKER_OK : SAKER_EIO;
 }

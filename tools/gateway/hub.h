@@ -16,6 +16,8 @@
 typedef struct hub_t hub_t;
 
 saker_err_t hub_new (hub_t **self_p, gateway_t *gateway);
+/* Begins to follow, once all other parts are there. */
+saker_err_t hub_start (hub_t *self);
 /* Follows no longer; streams end, long polls are answered. */
 void hub_end (hub_t *self);
 /* When no stream is left. */

@@ -25,6 +25,8 @@ struct gateway_t {
     atomic_bool ending;
 };
 
+/* Once a second: what is late is ended. */
+void gateway_look (gateway_t *self);
 /* One line in the daemon's log. `level` as in saker_log_fn. */
 void gateway_log (const gateway_t *self, int level, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));

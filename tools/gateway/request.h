@@ -14,6 +14,7 @@
 
 #define REQUEST_BODY_BYTES_MAX (1u << 20)
 #define REQUEST_BODY_BYTES_READ (4u << 20)    /* of one that is too large, before it is cut off */
+#define REQUEST_BODY_MS 60000                 /* to send it */
 #define REQUEST_BODIES_BYTES_MAX (128u << 20) /* of all requests together */
 #define REQUEST_NAMES_MAX 2                   /* in the path: {collection}, {document} */
 #define REQUEST_NAME_SIZE 256                 /* SAKER_DOCUMENT_BYTES_MAX and a zero */
@@ -47,6 +48,7 @@ typedef struct request_t {
     size_t arguments_count;
     access_t access;
     strbuf_t body;
+    int64_t begun_ms;             /* mono: when its head was there */
     size_t body_counted;          /* bytes of it in the gateway's account */
     LIST_ENTRY (request_t) polls; /* of the hub, while a long poll waits */
     int64_t deadline_ms;          /* mono: of a long poll; 0: it has not begun to wait */

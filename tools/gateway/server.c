@@ -1,8 +1,10 @@
 #include "gateway/server.h"
 
 #include "gateway/doorman.h"
+#include "gateway/instant.h"
 #include "gateway/listening.h"
 #include "gateway/parts.h"
+#include "gateway/patience.h"
 #include "gateway/porter.h"
 #include "gateway/problem.h"
 #include "gateway/reply.h"
@@ -16,6 +18,7 @@
 struct server_t {
     gateway_t *gateway;
     porter_t *porter;
+    patience_t patience;
     struct MHD_Daemon *requests, *streams; /* two threads; see porter.h */
     char *cert, *key;
 };
@@ -70,6 +73,9 @@ static enum MHD_Result take_body (request_t *request, const char *data, size_t *
     atomic_size_t *all = &request->gateway->body_bytes;
     size_t more = *size;
     *size = 0;
+    if (instant_mono_ms () - request->begun_ms > REQUEST_BODY_MS) {
+        return MHD_NO;
+    }
     request->body_counted += more;
     atomic_fetch_add (all, more);
     if (request->status || request->body_counted > REQUEST_BODY_BYTES_MAX) {
@@ -99,8 +105,8 @@ static enum MHD_Result on_request (void *argument, struct MHD_Connection *connec
                                    const char *url, const char *method, const char *version,
                                    const char *data, size_t *size, void **context)
 {
+    server_t *self = argument;
     request_t *request = *context;
-    (void) argument;
     (void) url;
     if (!request) {
         return MHD_NO;
@@ -108,6 +114,8 @@ static enum MHD_Result on_request (void *argument, struct MHD_Connection *connec
     if (!request->headed) {
         request->headed = true;
         request->connection = connection;
+        request->begun_ms = instant_mono_ms ();
+        patience_head (&self->patience, connection, true);
         return !doorman_pass (request, method, version) && answers_at_once (request)
                    ? queue (request)
                    : MHD_YES;
@@ -136,10 +144,10 @@ static void *on_uri (void *argument, const char *uri, struct MHD_Connection *con
 static void on_completed (void *argument, struct MHD_Connection *connection, void **context,
                           enum MHD_RequestTerminationCode code)
 {
-    const server_t *self = argument;
+    server_t *self = argument;
     request_t *request = *context;
-    (void) connection;
     (void) code;
+    patience_head (&self->patience, connection, false);
     if (request) {
         atomic_fetch_sub (&self->gateway->body_bytes, request->body_counted);
         request_free (request);
@@ -223,6 +231,7 @@ static struct MHD_Daemon *start_thread (server_t *self, const place_to_listen_t 
         flags | (tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, self,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, self, /* first: it serves the other options */
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, self, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, patience_connection, &self->patience,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, self, MHD_OPTION_CONNECTION_LIMIT,
         settings->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address (settings, place),
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) SERVER_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -260,6 +269,7 @@ saker_err_t server_new (server_t **self_p, gateway_t *gateway, const place_to_li
         return SAKER_ENOMEM;
     }
     self->gateway = gateway;
+    patience_begin (&self->patience);
     bool tls = !place->local && *gateway->settings.tls_cert;
     saker_err_t error = tls ? load_tls (self, sentence) : SAKER_OK;
     if (error == SAKER_OK) {
@@ -282,6 +292,13 @@ size_t server_connections (const server_t *self)
     return porter_connections (self->requests) + porter_connections (self->streams);
 }
 
+void server_look (server_t *self)
+{
+    if (self) {
+        patience_look (&self->patience);
+    }
+}
+
 void server_quiet (server_t *self)
 {
     if (self) {
@@ -302,6 +319,7 @@ void server_destroy (server_t **self_p)
     if (self->streams) {
         MHD_stop_daemon (self->streams);
     }
+    patience_end (&self->patience);
     free (self->cert);
     if (self->key) {
         explicit_bzero (self->key, strlen (self->key));
