@@ -40,8 +40,9 @@ function tile(name, value, bad = false) {
 function tiles(mesh, others) {
     const counts = countStates(others);
     const well = counts.up;
-    const worst = others.reduce((most, peer) => Math.max(most, peer.behind), 0);
-    const longest = others.reduce((most, peer) => Math.max(most, peer.lag_ms), 0);
+    const awaited = others.filter((peer) => peer.link !== "fenced"); // nobody waits for these
+    const worst = awaited.reduce((most, peer) => Math.max(most, peer.behind), 0);
+    const longest = awaited.reduce((most, peer) => Math.max(most, peer.lag_ms), 0);
     const conflicts = mesh.collections.reduce((sum, one) => sum + one.conflicts, 0);
     const documents = mesh.collections.reduce((sum, one) => sum + one.documents, 0);
     return [

@@ -25,7 +25,7 @@ export const shapeOf = (state) => (shapes[state] ?? shapes.silent)();
 function places(count, width) {
     const right = Math.ceil(count / 2);
     const row = right > PER_SIDE_ROOMY ? 20 : 48;
-    const text = Math.min(200, Math.max(96, width * 0.32));
+    const text = Math.min(240, Math.max(96, width * 0.34));
     const radiusX = Math.max(36, Math.min(width / 2 - text - SIZE - 9, 150 + 12 * count));
     const radiusY = Math.max(36, (right - 1) * row / 2 / 0.94);
     const height = 2 * radiusY + 64;
@@ -76,11 +76,12 @@ function tallLabel(peer, x, y, width) {
 function flatLabel(peer, x, y, width) {
     const state = [peer.link === "up" ? "" : peer.link,
         isBehind(peer) ? shortLag(peer) : ""].filter(Boolean).join(", ");
-    const left = width - widthOf(state, lagFont) - 6;
+    const room = Math.max(width - widthOf(state, lagFont) - 6, 0.55 * width);
+    const name = fit(visible(peer.name), room, nameFont);
     return [draw("text", {x, y: y + 4},
-        draw("tspan", {class: "name"}, fit(visible(peer.name), Math.max(left, width / 3), nameFont)),
+        draw("tspan", {class: "name"}, name),
         state ? draw("tspan", {class: isBehind(peer) ? "lag behind" : "lag", dx: 5},
-            fit(state, width * 2 / 3 - 6, lagFont)) : null)];
+            fit(state, width - widthOf(name, nameFont) - 6, lagFont)) : null)];
 }
 
 function label(peer, place, layout) {
