@@ -54,9 +54,13 @@ function tiles(mesh, others) {
     ];
 }
 
+// Left alone where it would be the same, so that what the mouse points at stays.
 function drawPicture() {
     const width = Math.max(240, Math.floor(byId("picture").clientWidth));
-    byId("picture").replaceChildren(pictureOf(latest.peers, width));
+    const fresh = pictureOf(latest.peers, width);
+    if (byId("picture").firstElementChild?.outerHTML !== fresh.outerHTML) {
+        byId("picture").replaceChildren(fresh);
+    }
 }
 
 function showLegend() {
