@@ -26,7 +26,7 @@ static void add_numbers (strbuf_t *text, const standing_t *standing)
             prom_family (text, number->name, number->type, number->help);
             last = number->name;
         }
-        prom_sample (text, number->name, value, number->label[0], number->label[1], NULL);
+        prom_sample (text, number->name, value, number->label, number->value, NULL);
     }
 }
 

@@ -2,11 +2,13 @@
 #include "gateway/prom.h"
 
 #include <dirent.h>
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+#define LINE_BYTES 1024
 
 static void add_disk (strbuf_t *text, const char *store)
 {
@@ -47,37 +49,42 @@ static void add_time (strbuf_t *text)
     }
 }
 
-/* Seconds between boot and the start of this process; -1: not known. */
-static double started_s (void)
+/* The first line of a file of /proc that begins so; false: it has none. */
+static bool read_line (const char *name, const char *begin, char line[LINE_BYTES])
 {
-    char line[1024];
-    unsigned long long ticks = 0;
-    FILE *file = fopen ("/proc/self/stat", "re");
-    const char *end = file && fgets (line, sizeof line, file) ? strrchr (line, ')') : NULL;
+    bool found = false;
+    FILE *file = fopen (name, "re");
+    while (file && !found && fgets (line, LINE_BYTES, file)) {
+        found = strncmp (line, begin, strlen (begin)) == 0;
+    }
     if (file) {
         fclose (file);
     }
-    bool known = end
-                 && sscanf (end + 1,
-                            " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-                            "%*d %*d %llu",
-                            &ticks)
-                        == 1;
-    return known ? (double) ticks / (double) sysconf (_SC_CLK_TCK) : -1;
+    return found;
 }
 
+/* A number of a line, after so many words. */
+static double number_after (const char *line, unsigned words)
+{
+    while (words-- > 0) {
+        line += strcspn (line, " ");
+        line += strspn (line, " ");
+    }
+    return strtod (line, NULL);
+}
+
+/* Of the boot, and of this process since then, in seconds; -1: not known. */
 static double booted_s (void)
 {
-    char line[256];
-    double booted = -1;
-    FILE *file = fopen ("/proc/stat", "re");
-    while (file && booted < 0 && fgets (line, sizeof line, file)) {
-        (void) (sscanf (line, "btime %lf", &booted) == 1);
-    }
-    if (file) {
-        fclose (file);
-    }
-    return booted;
+    char line[LINE_BYTES];
+    return read_line ("/proc/stat", "btime ", line) ? number_after (line, 1) : -1;
+}
+
+static double started_s (void)
+{
+    char line[LINE_BYTES];
+    const char *end = read_line ("/proc/self/stat", "", line) ? strrchr (line, ')') : NULL;
+    return end ? number_after (end, 20) / (double) sysconf (_SC_CLK_TCK) : -1;
 }
 
 static void add_start (strbuf_t *text)
@@ -91,14 +98,10 @@ static void add_start (strbuf_t *text)
 
 static void add_memory (strbuf_t *text)
 {
-    unsigned long long pages = 0;
-    FILE *file = fopen ("/proc/self/statm", "re");
-    if (file && fscanf (file, "%*u %llu", &pages) == 1) {
+    char line[LINE_BYTES];
+    if (read_line ("/proc/self/statm", "", line)) {
         prom_one (text, "process_resident_memory_bytes", "gauge", "Memory in use.",
-                  (double) pages * (double) sysconf (_SC_PAGESIZE));
-    }
-    if (file) {
-        fclose (file);
+                  number_after (line, 1) * (double) sysconf (_SC_PAGESIZE));
     }
 }
 

@@ -1,6 +1,5 @@
 #include "gateway/prom.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -37,6 +36,18 @@ static void add_labels (strbuf_t *text, va_list labels)
     strbuf_text (text, first ? "" : "}");
 }
 
+static void add_value (strbuf_t *text, double value)
+{
+    bool whole = value <= EXACT_MAX && value >= -EXACT_MAX && (double) (long long) value == value;
+    strbuf_format (text, whole ? " %.0f\n" : " %.15g\n", value);
+}
+
+void prom_bare (strbuf_t *text, const char *name, double value)
+{
+    strbuf_text (text, name);
+    add_value (text, value);
+}
+
 void prom_sample (strbuf_t *text, const char *name, double value, ...)
 {
     va_list labels;
@@ -44,12 +55,11 @@ void prom_sample (strbuf_t *text, const char *name, double value, ...)
     strbuf_text (text, name);
     add_labels (text, labels);
     va_end (labels);
-    bool whole = fabs (value) <= EXACT_MAX && floor (value) == value;
-    strbuf_format (text, whole ? " %.0f\n" : " %.15g\n", value);
+    add_value (text, value);
 }
 
 void prom_one (strbuf_t *text, const char *name, const char *type, const char *help, double value)
 {
     prom_family (text, name, type, help);
-    prom_sample (text, name, value, NULL);
+    prom_bare (text, name, value);
 }

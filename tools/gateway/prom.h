@@ -9,6 +9,8 @@
 
 /* Begins a family; all its samples follow. `type`: counter, gauge, histogram. */
 void prom_family (strbuf_t *text, const char *name, const char *type, const char *help);
+/* One sample without labels. */
+void prom_bare (strbuf_t *text, const char *name, double value);
 /* One sample. Then come pairs of a label's name and its value, ended by NULL. */
 void prom_sample (strbuf_t *text, const char *name, double value, ...) __attribute__ ((sentinel));
 /* A family of one sample without labels. */

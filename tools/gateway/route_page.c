@@ -19,21 +19,14 @@ typedef struct file_t {
     size_t size;
 } file_t;
 
-#define HTML(pattern, name)                                                                        \
+#define FILE_OF(pattern, type, text)                                                               \
     {                                                                                              \
-        pattern, "text/html; charset=utf-8", name, sizeof name - 1                                 \
+        (pattern), (type), (text), sizeof (text) - 1                                               \
     }
-#define SCRIPT(pattern, name)                                                                      \
-    {                                                                                              \
-        pattern, "text/javascript; charset=utf-8", name, sizeof name - 1                           \
-    }
-#define STYLE(pattern, name)                                                                       \
-    {                                                                                              \
-        pattern, "text/css; charset=utf-8", name, sizeof name - 1                                  \
-    }
+#define SCRIPT(pattern, text) FILE_OF (pattern, "text/javascript; charset=utf-8", text)
 
 static const file_t files[] = {
-    HTML ("/", index_html),
+    FILE_OF ("/", "text/html; charset=utf-8", index_html),
     SCRIPT ("/page/app.js", app_js),
     SCRIPT ("/page/ask.js", ask_js),
     SCRIPT ("/page/changes.js", changes_js),
@@ -43,7 +36,7 @@ static const file_t files[] = {
     SCRIPT ("/page/peers.js", peers_js),
     SCRIPT ("/page/picture.js", picture_js),
     SCRIPT ("/page/state.js", state_js),
-    STYLE ("/page/style.css", style_css),
+    FILE_OF ("/page/style.css", "text/css; charset=utf-8", style_css),
 };
 
 /* Nothing but these files runs or is loaded, and no other page may show this one in a frame. */

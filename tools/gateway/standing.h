@@ -16,8 +16,8 @@ typedef struct standing_number_t {
     const char *name;    /* of the metric */
     const char *type;    /* counter or gauge */
     const char *help;
-    double unit;          /* that it is told in: 1, or 0.001 for milliseconds */
-    const char *label[2]; /* name and value; such lines stand together */
+    double unit;               /* that it is told in: 1, or 0.001 for milliseconds */
+    const char *label, *value; /* or NULL; such lines stand together */
 } standing_number_t;
 
 /* Ended by a NULL pointer. */

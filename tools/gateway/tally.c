@@ -83,9 +83,9 @@ static void add_times (tally_t *self, strbuf_t *text)
         prom_sample (text, "saker_gateway_request_seconds_bucket", (double) count, "le", limit,
                      NULL);
     }
-    prom_sample (text, "saker_gateway_request_seconds_sum",
-                 (double) atomic_load (&self->sum_us) / 1e6, NULL);
-    prom_sample (text, "saker_gateway_request_seconds_count", (double) count, NULL);
+    prom_bare (text, "saker_gateway_request_seconds_sum",
+               (double) atomic_load (&self->sum_us) / 1e6);
+    prom_bare (text, "saker_gateway_request_seconds_count", (double) count);
 }
 
 void tally_text (tally_t *self, strbuf_t *text)
