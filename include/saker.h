@@ -263,6 +263,10 @@ SAKER_EXPORT saker_err_t saker_collections (saker_t *self, saker_name_fn *name_f
 /* Ids of the documents of a collection (`documents` is 1), in byte order. */
 SAKER_EXPORT saker_err_t saker_documents (saker_t *self, const char *collection,
                                           saker_name_fn *name_fn, void *argument);
+/* The same, from the id `from` on, be there such a document or not. */
+SAKER_EXPORT saker_err_t saker_documents_from (saker_t *self, const char *collection,
+                                               const char *from, saker_name_fn *name_fn,
+                                               void *argument);
 
 /* ------------------------------------------------------------------------------------------------
    History and conflicts. */

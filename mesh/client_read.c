@@ -383,10 +383,17 @@ saker_err_t saker_collections (saker_t *self, saker_name_fn *name_fn, void *argu
 saker_err_t saker_documents (saker_t *self, const char *collection, saker_name_fn *name_fn,
                              void *argument)
 {
+    return saker_documents_from (self, collection, "", name_fn, argument);
+}
+
+saker_err_t saker_documents_from (saker_t *self, const char *collection, const char *from,
+                                  saker_name_fn *name_fn, void *argument)
+{
     listing_t listing = {.command = SKR_COMMAND_DOCUMENTS,
                          .collection = collection,
                          .name_fn = name_fn,
                          .argument = argument};
+    skr_buf_append_span (&listing.from, skr_span_text (from));
     return list_pages (self, &listing);
 }
 

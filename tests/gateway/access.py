@@ -192,6 +192,10 @@ add ({400}, batch ({}), batch ([]), batch ({"operations": [{"op": "delete"}]}), 
 add ({413}, batch ({"operations": [{"op": "delete", "document": "x" * 256}]}), batch ({"operations": [{"op": "increment", "document": "d", "pointer": "/n"}] * 1025}))
 add ({400}, settle ({}), settle ([]), settle ({"pointer": "/x"}), settle ({"pointer": "/x", "take": 0}), settle ({"pointer": "/x", "take": "1"}), settle ({"pointer": "/x", "take": 1, "value": 1}), settle ({"take": 1}), settle ({"pointer": 1, "take": 1}), settle ({"pointer": "/x", "take": 1, "extra": 1}))
 add ({404}, settle ({"pointer": "/x", "take": 1}), settle ({"pointer": "/x", "value": 1}))
+deep = lambda n, left = '{"a":', right = "}": left * n + "1" + right * n
+add ({400, 404, 413}, *(way (deep (n, *kind)) for way in (lambda b: send ("PUT", b), merge, lambda b: send ("PATCH", '[{"op":"add","path":"/q","value":' + b + '},{"op":"copy","from":"/q","path":"/r"},{"op":"test","path":"/q","value":' + b + "}]", path = doc ("d"), type = "application/json-patch+json"),
+     lambda b: post ('{"op":"set","pointer":"/q","value":' + b + "}"), lambda b: settle ('{"pointer":"/q","value":' + b + "}"), lambda b: batch ('{"operations":[{"op":"set","document":"q","value":' + b + "}]}"))
+     for n in (40, 2000, 2047, 2100, 100000) for kind in (('{"a":', "}"), ("[", "]"))))
 # preconditions and keys
 add ({412}, *(send ("PUT", "{}", "If-Match: " + tag, path = doc ("d")) for tag in ("x", '"x"', "W/*", '""', '"' + "0" * 32 + '"', '"' + "f" * 33 + '"', ",", '"' + "0" * 32, "W/\"" + "0" * 32 + '"')), send ("PUT", "{}", "If-None-Match: *", path = doc ("d")))
 add ({400}, send ("PUT", "{}", "If-Match: *", "If-Match: *"), send ("PUT", "{}", "Idempotency-Key:"), send ("PUT", "{}", "Idempotency-Key: " + "k" * 256), send ("PUT", "{}", "Idempotency-Key: a", "Idempotency-Key: b"))

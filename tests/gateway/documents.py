@@ -217,6 +217,15 @@ c = Client (a, token)
 r = c.post (doc ("kept"), {"op": "increment", "pointer": "/n"}, Idempotency_Key = "restart")
 same ("a repeat after a restart", (r.json, r["Idempotency-Replayed"], c.get (doc ("kept")).json), (first, "true", {"n": 1}))
 
+results = []
+def at_once (): results.append (Client (a, token).post (doc ("once"), {"op": "increment", "pointer": "/n"}, Idempotency_Key = "together"))
+threads = [threading.Thread (target = at_once) for _ in range (12)]
+[t.start () for t in threads]
+[t.join () for t in threads]
+same ("twelve at once: one increment", c.get (doc ("once")).json, {"n": 1})
+same ("and one answer", {(n.status, n.body) for n in results}, {(200, results[0].body)})
+same ("the first of which is none of a repeat", sum (n["Idempotency-Replayed"] is None for n in results), 1)
+
 # ---- lists
 names = c.get ("/v1/collections").json["collections"]
 same ("collections", [n["name"] for n in names], ["shots"])
@@ -229,6 +238,8 @@ while start is not None:
     start = r.get ("next")
 same ("in pages", pages, all_names)
 same ("of no collection", c.get ("/v1/collections/none/documents").status, 404)
+
+same ("a start that is too long", c.get ("/v1/collections/shots/documents?from=" + "x" * 256).status, 400)
 
 # ---- what is too much
 r = c.put (doc ("big"), {"x": "y" * 61441})

@@ -612,6 +612,30 @@ static int see_event (const saker_event_t *event, void *argument)
     return seen->stop_after && seen->events >= seen->stop_after;
 }
 
+static int stop_at_first (const char *name, uint64_t documents, void *argument)
+{
+    (void) documents;
+    snprintf (argument, 16, "%s", name);
+    return 1;
+}
+
+static void a_list_begins_anywhere (void)
+{
+    static fixture_t fixture;
+    char name[16] = "";
+    CHECK (begin (&fixture));
+    CHECK_OK (set_text (fixture.peer, "shots", "a", "/x", "1"));
+    CHECK_OK (set_text (fixture.peer, "shots", "c", "/x", "1"));
+    CHECK_OK (saker_documents_from (fixture.peer, "shots", "b", stop_at_first, name));
+    CHECK_STR (name, "c");
+    CHECK_OK (saker_documents_from (fixture.peer, "shots", "a", stop_at_first, name));
+    CHECK_STR (name, "a");
+    name[0] = 0;
+    CHECK_OK (saker_documents_from (fixture.peer, "shots", "d", stop_at_first, name));
+    CHECK_STR (name, "");
+    end (&fixture);
+}
+
 static void a_watch_hands_over_what_comes (void)
 {
     static fixture_t fixture;
@@ -763,6 +787,7 @@ int main (int argc, char **argv)
     RUN (many_documents_are_iterated);
     RUN (a_callback_may_use_the_handle);
     RUN (names_are_listed);
+    RUN (a_list_begins_anywhere);
     RUN (a_watch_hands_over_what_comes);
     RUN (a_watch_that_is_ended_repeats_the_change);
     RUN (wait_waits_for_others);

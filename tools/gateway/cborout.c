@@ -60,7 +60,7 @@ static void add_map (strbuf_t *text, const json_t *json)
         text->failed = true;
         return;
     }
-    json_object_foreach ((json_t *) (uintptr_t) json, key, value)
+    json_object_foreach ((json_t *) json, key, value)
     {
         keys[used++] = key;
     }

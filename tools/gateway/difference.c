@@ -26,7 +26,7 @@ bool difference_is_marked (const json_t *marked)
     if (mark_inside (marked, MARK_SET) || mark_inside (marked, MARK_COUNTER)) {
         return true;
     }
-    json_object_foreach ((json_t *) (uintptr_t) marked, key, value)
+    json_object_foreach ((json_t *) marked, key, value)
     {
         if (difference_is_marked (value)) {
             return true;
@@ -40,7 +40,7 @@ static json_t *mark_map (const json_t *marked, const json_t *plain)
     json_t *result = json_object ();
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *) (uintptr_t) plain, key, value)
+    json_object_foreach ((json_t *) plain, key, value)
     {
         json_t *inside = difference_mark (json_object_get (marked, key), value);
         if (json_object_set_new (result, key, inside) != 0) {
@@ -62,7 +62,7 @@ json_t *difference_mark (const json_t *marked, const json_t *plain)
     if (mark_inside (marked, MARK_COUNTER) && json_is_integer (plain)) {
         return json_pack ("{s:O}", MARK_COUNTER, plain);
     }
-    return json_incref ((json_t *) (uintptr_t) plain);
+    return json_incref ((json_t *) plain);
 }
 
 /* ---- single operations */
@@ -177,13 +177,13 @@ static saker_err_t change_map (difference_t *self, const json_t *before, const j
     const char *key;
     json_t *value;
     saker_err_t error = SAKER_OK;
-    json_object_foreach ((json_t *) (uintptr_t) before, key, value)
+    json_object_foreach ((json_t *) before, key, value)
     {
         if (error == SAKER_OK && !json_object_get (after, key)) {
             error = change_key (self, key, value, NULL);
         }
     }
-    json_object_foreach ((json_t *) (uintptr_t) after, key, value)
+    json_object_foreach ((json_t *) after, key, value)
     {
         if (error == SAKER_OK) {
             error = change_key (self, key, json_object_get (before, key), value);

@@ -6,7 +6,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#define DIGITS (2 * SAKER_STATE_BYTES)
+#define DIGITS ((size_t) 2 * SAKER_STATE_BYTES)
 
 void etag_text (const request_t *request, const uint8_t state[SAKER_STATE_BYTES], char view,
                 char text[ETAG_TEXT_SIZE])

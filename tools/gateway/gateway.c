@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define FILES_FOR_OTHERS 512 /* what the daemon itself may have open */
+#define FILES_FOR_OTHERS 512u /* what the daemon itself may have open */
 
 void gateway_log (const gateway_t *self, int level, const char *format, ...)
 {

@@ -97,7 +97,7 @@ static saker_err_t check_members (call_t *call, const json_t *json, size_t numbe
     static const char *const known[] = {"op", "document", "pointer", "value", "by"};
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *) (uintptr_t) json, key, value)
+    json_object_foreach ((json_t *) json, key, value)
     {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

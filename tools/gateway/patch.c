@@ -16,7 +16,7 @@ json_t *patch_merge (const json_t *target, const json_t *patch)
     json_t *result = json_is_object (target) ? json_deep_copy (target) : json_object ();
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *) (uintptr_t) patch, key, value)
+    json_object_foreach ((json_t *) patch, key, value)
     {
         if (json_is_null (value)) {
             json_object_del (result, key);
@@ -167,7 +167,7 @@ static saker_err_t put (patching_t *self, const char *pointer, json_t *value)
 static saker_err_t take_away (patching_t *self, const char *pointer)
 {
     spot_t spot;
-    json_t *value;
+    json_t *value = NULL;
     size_t index;
     saker_err_t error = look_up (self, pointer, &value);
     if (error == SAKER_OK) {
@@ -194,7 +194,7 @@ static size_t weigh (const json_t *json)
     size_t weight = 1, index;
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *) (uintptr_t) json, key, value)
+    json_object_foreach ((json_t *) json, key, value)
     {
         weight += weigh (value);
     }
@@ -208,7 +208,7 @@ static size_t weigh (const json_t *json)
 /* Copies double what is there: a short patch must not make a large value. */
 static saker_err_t copy_value (patching_t *self, const char *from, json_t **copy)
 {
-    json_t *value;
+    json_t *value = NULL;
     saker_err_t error = look_up (self, from, &value);
     if (error != SAKER_OK) {
         return error;
@@ -223,7 +223,7 @@ static saker_err_t copy_value (patching_t *self, const char *from, json_t **copy
 
 static saker_err_t move (patching_t *self, const char *from, const char *pointer)
 {
-    json_t *value;
+    json_t *value = NULL;
     size_t size = strlen (from);
     if (strncmp (pointer, from, size) == 0 && pointer[size] == '/') {
         return refuse (self, SAKER_EINPUT, "a value cannot be moved into itself:", pointer);
@@ -253,7 +253,7 @@ static bool is_equal (const json_t *a, const json_t *b)
                    : json_number_value (a) == json_number_value (b);
     }
     if (json_is_object (a) && json_is_object (b) && json_object_size (a) == json_object_size (b)) {
-        json_object_foreach ((json_t *) (uintptr_t) a, key, value)
+        json_object_foreach ((json_t *) a, key, value)
         {
             json_t *other = json_object_get (b, key);
             if (!other || !is_equal (value, other)) {
@@ -276,7 +276,7 @@ static bool is_equal (const json_t *a, const json_t *b)
 
 static saker_err_t test (patching_t *self, const char *pointer, const json_t *wanted)
 {
-    json_t *value;
+    json_t *value = NULL;
     saker_err_t error = look_up (self, pointer, &value);
     if (error != SAKER_OK) {
         return refuse (self, SAKER_EDIFFER, "the test does not hold at", pointer);

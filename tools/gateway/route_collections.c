@@ -10,7 +10,6 @@
 typedef struct listing_t {
     request_t *request;
     json_t *list;
-    const char *from; /* names before it are left out */
     size_t limit;
     char next[REQUEST_NAME_SIZE]; /* the first that had no room */
     bool failed;
@@ -57,9 +56,6 @@ static int take_document (const char *name, uint64_t documents, void *argument)
 {
     listing_t *listing = argument;
     (void) documents;
-    if (listing->from && strcmp (name, listing->from) < 0) {
-        return 0;
-    }
     if (json_array_size (listing->list) == listing->limit) {
         snprintf (listing->next, sizeof listing->next, "%s", name);
         return 1;
@@ -70,11 +66,18 @@ static int take_document (const char *name, uint64_t documents, void *argument)
 
 void route_documents (request_t *request, call_t *call)
 {
-    listing_t listing = {.request = request, .from = request_argument (request, "from")};
+    const char *from = request_argument (request, "from");
+    listing_t listing = {.request = request};
+    if (from && strlen (from) > SAKER_DOCUMENT_BYTES_MAX) {
+        problem_say (request, 400, "\"from\" is the id of a document: it has %d bytes at most",
+                     SAKER_DOCUMENT_BYTES_MAX);
+        return;
+    }
     if (!request_number (request, "limit", 1, 10000, 1000, &listing.limit)) {
         return;
     }
     listing.list = json_array ();
-    saker_err_t error = saker_documents (call->peer, request->names[0], take_document, &listing);
+    saker_err_t error = saker_documents_from (call->peer, request->names[0], from ? from : "",
+                                              take_document, &listing);
     reply_list (&listing, error, "documents");
 }

@@ -163,10 +163,8 @@ static size_t keep_encoded (void *argument, struct MHD_Connection *connection, c
     return strlen (text);
 }
 
-static void on_log (void *argument, const char *format, va_list arguments)
-    __attribute__ ((format (printf, 2, 0)));
-
-static void on_log (void *argument, const char *format, va_list arguments)
+static __attribute__ ((format (printf, 2, 0))) void on_log (void *argument, const char *format,
+                                                            va_list arguments)
 {
     const server_t *self = argument;
     char message[512];

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define OPEN_MS 3000
-#define STACK_BYTES (512u << 10)
+#define STACK_BYTES (4u << 20) /* JSON of 2,048 levels is walked by recursion */
 
 typedef struct worker_t {
     workers_t *all;

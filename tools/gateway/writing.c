@@ -79,7 +79,7 @@ static saker_err_t ask (writing_t *self, request_t *request, call_t *call, saker
 bool writing_begin (writing_t *self, request_t *request, call_t *call)
 {
     const char *key = request_header (request, "Idempotency-Key");
-    saker_receipt_t first;
+    saker_receipt_t first = {.seq = 0};
     *self = (writing_t){.keyed = key};
     if (!key) {
         return true;
