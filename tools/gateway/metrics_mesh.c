@@ -8,7 +8,7 @@ static void add_about (strbuf_t *text, const standing_t *standing)
     prom_family (text, "saker_mesh_info", "gauge", "The mesh and this peer.");
     prom_sample (text, "saker_mesh_info", 1, "mesh", standing->mesh, "mesh_id", standing->mesh_id,
                  "device", standing->device, "device_id", standing->device_id, "role",
-                 standing->role, NULL);
+                 standing->role);
     prom_one (text, "saker_twin", "gauge", "Another process runs as this device: 1 or 0.",
               standing->twin);
 }
@@ -26,7 +26,7 @@ static void add_numbers (strbuf_t *text, const standing_t *standing)
             prom_family (text, number->name, number->type, number->help);
             last = number->name;
         }
-        prom_sample (text, number->name, value, number->label, number->value, NULL);
+        prom_sample (text, number->name, value, number->label, number->value);
     }
 }
 
@@ -48,7 +48,7 @@ static void add_states (strbuf_t *text, const standing_t *standing)
         for (size_t k = 0; k < standing->peers_count; k++) {
             count += strcmp (standing->peers[k].link, states[i]) == 0;
         }
-        prom_sample (text, "saker_peers", (double) count, "state", states[i], NULL);
+        prom_sample (text, "saker_peers", (double) count, "state", states[i]);
     }
     prom_one (text, "saker_peers_left_out", "gauge",
               "Members that are not told one by one because there are too many.",
@@ -63,7 +63,7 @@ static void add_links (strbuf_t *text, const standing_t *standing)
         const standing_peer_t *peer = &standing->peers[k];
         for (size_t i = 0; i < STATES && !is_self (peer); i++) {
             prom_sample (text, "saker_peer_link", strcmp (peer->link, states[i]) == 0, "peer",
-                         peer->name, "id", peer->id, "state", states[i], NULL);
+                         peer->name, "id", peer->id, "state", states[i]);
         }
     }
 }
@@ -78,8 +78,7 @@ static void add_each (strbuf_t *text, const standing_t *standing, size_t offset,
         int64_t value;
         memcpy (&value, (const char *) peer + offset, sizeof value);
         if (!is_self (peer) && value >= 0) {
-            prom_sample (text, name, (double) value * unit, "peer", peer->name, "id", peer->id,
-                         NULL);
+            prom_sample (text, name, (double) value * unit, "peer", peer->name, "id", peer->id);
         }
     }
 }
@@ -109,7 +108,7 @@ static void add_collection_numbers (strbuf_t *text, const standing_t *standing, 
         const standing_collection_t *collection = &standing->collections[i];
         int64_t value;
         memcpy (&value, (const char *) collection + offset, sizeof value);
-        prom_sample (text, name, (double) value, "collection", collection->name, NULL);
+        prom_sample (text, name, (double) value, "collection", collection->name);
     }
 }
 

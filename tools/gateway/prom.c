@@ -1,6 +1,5 @@
 #include "gateway/prom.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #define EXACT_MAX 9007199254740992.0 /* up to here a double tells every integer apart */
@@ -23,17 +22,16 @@ static void add_escaped (strbuf_t *text, const char *value)
     }
 }
 
-static void add_labels (strbuf_t *text, va_list labels)
+static void add_labels (strbuf_t *text, const char *const labels[])
 {
-    const char *name;
-    bool first = true;
-    while ((name = va_arg (labels, const char *))) {
-        strbuf_format (text, "%s%s=\"", first ? "{" : ",", name);
-        add_escaped (text, va_arg (labels, const char *));
+    const char *before = "{";
+    for (; labels[0]; labels += 2) {
+        strbuf_format (text, "%s%s=\"", before, labels[0]);
+        add_escaped (text, labels[1]);
         strbuf_text (text, "\"");
-        first = false;
+        before = ",";
     }
-    strbuf_text (text, first ? "" : "}");
+    strbuf_text (text, *before == ',' ? "}" : "");
 }
 
 static void add_value (strbuf_t *text, double value)
@@ -48,13 +46,10 @@ void prom_bare (strbuf_t *text, const char *name, double value)
     add_value (text, value);
 }
 
-void prom_sample (strbuf_t *text, const char *name, double value, ...)
+void prom_labelled (strbuf_t *text, const char *name, double value, const char *const labels[])
 {
-    va_list labels;
-    va_start (labels, value);
     strbuf_text (text, name);
     add_labels (text, labels);
-    va_end (labels);
     add_value (text, value);
 }
 

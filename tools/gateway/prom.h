@@ -11,8 +11,10 @@
 void prom_family (strbuf_t *text, const char *name, const char *type, const char *help);
 /* One sample without labels. */
 void prom_bare (strbuf_t *text, const char *name, double value);
-/* One sample. Then come pairs of a label's name and its value, ended by NULL. */
-void prom_sample (strbuf_t *text, const char *name, double value, ...) __attribute__ ((sentinel));
+/* One sample; its labels are names and values by turns, up to the first NULL. */
+void prom_labelled (strbuf_t *text, const char *name, double value, const char *const labels[]);
+#define prom_sample(text, name, value, ...)                                                        \
+    prom_labelled (text, name, value, (const char *const[]){__VA_ARGS__, NULL})
 /* A family of one sample without labels. */
 void prom_one (strbuf_t *text, const char *name, const char *type, const char *help, double value);
 

@@ -19,7 +19,7 @@ void route_metrics (request_t *request, call_t *call)
     strbuf_t text = {0};
     bool answers = read_standing (&standing, request, call);
     prom_family (&text, "saker_build_info", "gauge", "The version of saker.");
-    prom_sample (&text, "saker_build_info", 1, "version", saker_version (), NULL);
+    prom_sample (&text, "saker_build_info", 1, "version", saker_version ());
     prom_one (&text, "saker_daemon_up", "gauge", "The daemon answers its gateway: 1 or 0.",
               answers);
     if (answers) {

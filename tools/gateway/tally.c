@@ -62,7 +62,7 @@ static void add_route (tally_t *self, strbuf_t *text, size_t number)
             prom_sample (text, "saker_gateway_requests_total", (double) count, "method",
                          known ? routes[number].method : "", "route",
                          known ? routes[number].pattern : "", "code",
-                         i < COUNT (codes) ? code : "other", NULL);
+                         i < COUNT (codes) ? code : "other");
         }
     }
 }
@@ -80,8 +80,7 @@ static void add_times (tally_t *self, strbuf_t *text)
         if (i < COUNT (limits_s)) {
             snprintf (limit, sizeof limit, "%g", limits_s[i]);
         }
-        prom_sample (text, "saker_gateway_request_seconds_bucket", (double) count, "le", limit,
-                     NULL);
+        prom_sample (text, "saker_gateway_request_seconds_bucket", (double) count, "le", limit);
     }
     prom_bare (text, "saker_gateway_request_seconds_sum",
                (double) atomic_load (&self->sum_us) / 1e6);
