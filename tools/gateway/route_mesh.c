@@ -7,11 +7,22 @@
 #include "gateway/standing.h"
 #include "say.h"
 
-static int take_peer (const saker_peer_t *peer, void *argument)
+static json_t *peers_json (const standing_t *standing)
 {
-    json_t *peers = argument;
-    return json_array_size (peers) == STANDING_PEERS_MAX
-           || json_array_append_new (peers, say_peer (peer)) != 0;
+    json_t *list = json_array ();
+    for (size_t i = 0; i < standing->peers_count; i++) {
+        const standing_peer_t *peer = &standing->peers[i];
+        json_array_append_new (list, say_peer (&(saker_peer_t){.name = peer->name,
+                                                               .id = peer->id,
+                                                               .role = peer->role,
+                                                               .link = peer->link,
+                                                               .address = peer->address,
+                                                               .seen_ms = peer->seen_ms,
+                                                               .behind = peer->behind,
+                                                               .lag_ms = peer->lag_ms,
+                                                               .rtt_us = peer->rtt_us}));
+    }
+    return list;
 }
 
 static json_t *collections_json (const standing_t *standing)
@@ -28,10 +39,10 @@ static json_t *collections_json (const standing_t *standing)
     return list;
 }
 
-static json_t *mesh_json (const standing_t *standing, const request_t *request, json_t *peers)
+static json_t *mesh_json (const standing_t *standing, const request_t *request)
 {
     const token_t *token = request->access.token;
-    return json_pack ("{s:{s:s,s:s,s:I},s:{s:s,s:s,s:s},s:{s:s,s:s},s:{s:I,s:I,s:I},s:o,s:O,s:s}",
+    return json_pack ("{s:{s:s,s:s,s:I},s:{s:s,s:s,s:s},s:{s:s,s:s},s:{s:I,s:I,s:I},s:o,s:o,s:s}",
                       "mesh", "name", standing->mesh, "id", standing->mesh_id, "members",
                       (json_int_t) standing_number (standing, "/mesh/members"), "device", "name",
                       standing->device, "id", standing->device_id, "role", standing->role, "token",
@@ -39,23 +50,18 @@ static json_t *mesh_json (const standing_t *standing, const request_t *request, 
                       "used_bytes", (json_int_t) standing_number (standing, "/store/used_bytes"),
                       "file_bytes", (json_int_t) standing_number (standing, "/store/file_bytes"),
                       "log_bytes", (json_int_t) standing_number (standing, "/log/bytes"),
-                      "collections", collections_json (standing), "peers", peers, "version",
-                      saker_version ());
+                      "collections", collections_json (standing), "peers", peers_json (standing),
+                      "version", saker_version ());
 }
 
 void route_mesh (request_t *request, call_t *call)
 {
     standing_t standing;
-    json_t *peers = json_array ();
     saker_err_t error = standing_read (&standing, request, call);
-    if (error == SAKER_OK) {
-        error = call_library (call, saker_peers (call->peer, take_peer, peers));
-    }
     if (error != SAKER_OK) {
         problem_error (request, call, error);
     } else {
-        reply_json (request, 200, mesh_json (&standing, request, peers));
+        reply_json (request, 200, mesh_json (&standing, request));
     }
     standing_free (&standing);
-    json_decref (peers);
 }

@@ -149,6 +149,7 @@ static int take_peer (const saker_peer_t *peer, void *argument)
     snprintf (copy->id, sizeof copy->id, "%s", peer->id);
     snprintf (copy->role, sizeof copy->role, "%s", peer->role);
     snprintf (copy->link, sizeof copy->link, "%s", peer->link);
+    snprintf (copy->address, sizeof copy->address, "%s", peer->address);
     return 0;
 }
 

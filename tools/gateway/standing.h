@@ -29,7 +29,7 @@ typedef struct standing_collection_t {
 } standing_collection_t;
 
 typedef struct standing_peer_t {
-    char name[STANDING_TEXT_SIZE], id[17], role[8], link[8];
+    char name[STANDING_TEXT_SIZE], id[17], role[8], link[8], address[STANDING_TEXT_SIZE];
     int64_t seen_ms, behind, lag_ms, rtt_us; /* -1: unknown */
 } standing_peer_t;
 
