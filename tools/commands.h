@@ -17,7 +17,7 @@ extern const command_t cmd_log, cmd_show, cmd_diff, cmd_restore_doc;
 extern const command_t cmd_conflicts;
 extern const command_t cmd_backup, cmd_restore;
 extern const command_t cmd_gc;
-extern const command_t cmd_token;
+extern const command_t cmd_token, cmd_hooks, cmd_inbox;
 extern const command_t cmd_demo;
 
 #endif

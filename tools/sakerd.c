@@ -55,6 +55,8 @@ typedef struct options_t {
 } options_t;
 
 static saker_daemon_t *running; /* for the signal handlers */
+static gateway_t *serving;
+static volatile sig_atomic_t stopping;
 static bool to_journal;
 
 /* ---- what is printed ---- */
@@ -278,7 +280,12 @@ static int check_config (options_t *options)
 static void on_stop (int number)
 {
     (void) number;
-    saker_daemon_stop (running);
+    if (stopping) { /* the second time it does not wait */
+        saker_daemon_stop (running);
+        return;
+    }
+    stopping = 1;
+    gateway_leave (serving, running);
 }
 
 static void on_reload (int number)
@@ -354,6 +361,7 @@ static int start (options_t *options)
     char sentence[SAKER_SENTENCE_MAX];
     gateway_t *gateway = NULL;
     error = gateway_new (&gateway, options->store, &options->gateway, log_line, sentence);
+    serving = gateway;
     int status = error == SAKER_OK ? run (options, daemon) : fail (error, sentence);
     gateway_quiet (gateway);
     saker_daemon_destroy (&daemon);

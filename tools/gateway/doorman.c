@@ -5,6 +5,7 @@
 
 #include "gateway/doorman.h"
 
+#include "gateway/hook.h"
 #include "gateway/parts.h"
 #include "gateway/problem.h"
 #include "gateway/reply.h"
@@ -166,7 +167,7 @@ static bool is_own_origin (const request_t *request, const char *origin)
 }
 
 /* A link on another site may lead to the gateway's page. */
-static bool check_origin (request_t *request, bool open)
+static bool check_origin (request_t *request, bool page)
 {
     settings_t *settings = &request->gateway->settings;
     const char *origin = request_header (request, "Origin");
@@ -184,7 +185,7 @@ static bool check_origin (request_t *request, bool open)
                      origin);
         return false;
     }
-    if (!origin && !open && site && strcmp (site, "same-origin") != 0
+    if (!origin && !page && site && strcmp (site, "same-origin") != 0
         && strcmp (site, "none") != 0) {
         problem_say (request, 403, "web pages of other sites may not ask this gateway");
         return false;
@@ -243,24 +244,40 @@ static bool check_token (request_t *request)
     return false;
 }
 
+/* The secrets of webhooks are documents, too. */
 bool doorman_may_see (const request_t *request, const char *collection)
 {
-    return token_may_see (request->access.token, collection);
+    const char *hooks = request->gateway->settings.hooks;
+    const token_t *token = request->access.token;
+    bool secret = strcmp (collection, *hooks ? hooks : HOOK_COLLECTION) == 0;
+    return token_may_see (token, collection) && (!secret || token->role == TOKEN_ADMIN);
+}
+
+/* The collection that a request is about, "" none. */
+static const char *collection_of (const request_t *request)
+{
+    static const char hooks[] = "/v1/hooks", collections[] = "/v1/collections/";
+    const char *pattern = request->route->pattern, *set = request->gateway->settings.hooks;
+    if (strncmp (pattern, hooks, strlen (hooks)) == 0) {
+        return *set ? set : HOOK_COLLECTION;
+    }
+    return strncmp (pattern, collections, strlen (collections)) == 0 ? request->names[0] : "";
 }
 
 static bool check_right (request_t *request)
 {
     const token_t *token = request->access.token;
-    if (!token) { /* the route is open */
+    if (request->route->role == TOKEN_NONE) {
         return true;
     }
+    const char *collection = collection_of (request);
     if (token->role < request->route->role) {
         problem_say (request, 403, "this token may %s only; this needs one with the role %s",
                      token_role_text (token->role), token_role_text (request->route->role));
         return false;
     }
-    if (*request->names[0] && !doorman_may_see (request, request->names[0])) {
-        problem_say (request, 403, "this token is not for the collection %s", request->names[0]);
+    if (*collection && !doorman_may_see (request, collection)) {
+        problem_say (request, 403, "this token is not for the collection %s", collection);
         return false;
     }
     return true;
@@ -269,7 +286,8 @@ static bool check_right (request_t *request)
 bool doorman_pass (request_t *request, const char *method, const char *version)
 {
     bool open = route_is_open (request->uri, method);
-    if (!check_form (request, version) || !check_host (request) || !check_origin (request, open)) {
+    bool page = open && (strcmp (method, "GET") == 0 || strcmp (method, "HEAD") == 0);
+    if (!check_form (request, version) || !check_host (request) || !check_origin (request, page)) {
         return false;
     }
     if (is_preflight (request, method)) {

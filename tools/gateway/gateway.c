@@ -53,6 +53,13 @@ static saker_err_t start_servers (gateway_t *self, char sentence[SAKER_SENTENCE_
 static saker_err_t start_parts (gateway_t *self, char sentence[SAKER_SENTENCE_MAX])
 {
     snprintf (sentence, SAKER_SENTENCE_MAX, "out of memory, or of threads");
+    if (*self->settings.hooks) {
+        saker_err_t failed =
+            dispatch_new (&self->dispatch, self->store, &self->settings, self->log_fn);
+        if (failed != SAKER_OK || self->settings.places_count == 0) {
+            return failed;
+        }
+    }
     self->keeper = keeper_new (self->store, self->log_fn);
     saker_err_t error = self->keeper ? workers_new (&self->workers, self->store) : SAKER_ENOMEM;
     if (error == SAKER_OK) {
@@ -75,7 +82,7 @@ saker_err_t gateway_new (gateway_t **self_p, const char *store, const settings_t
                          saker_log_fn *log_fn, char sentence[SAKER_SENTENCE_MAX])
 {
     *self_p = NULL;
-    if (settings->places_count == 0) {
+    if (settings->places_count == 0 && !*settings->hooks) {
         return SAKER_OK;
     }
     saker_err_t error = settings_check (settings, sentence);
@@ -99,6 +106,15 @@ saker_err_t gateway_new (gateway_t **self_p, const char *store, const settings_t
     return error;
 }
 
+void gateway_leave (gateway_t *self, saker_daemon_t *daemon)
+{
+    if (self && self->dispatch) {
+        dispatch_leave (self->dispatch, daemon);
+    } else {
+        saker_daemon_stop (daemon);
+    }
+}
+
 void gateway_quiet (gateway_t *self)
 {
     if (!self) {
@@ -118,6 +134,7 @@ void gateway_destroy (gateway_t **self_p)
         return;
     }
     gateway_quiet (self);
+    dispatch_destroy (&self->dispatch);
     hub_end (self->hub);
     workers_end (self->workers);
     for (size_t i = 0; i < SETTINGS_PLACES_MAX; i++) {

@@ -3,6 +3,7 @@
 #ifndef TOOLS_GATEWAY_PARTS_H_INCLUDED
 #define TOOLS_GATEWAY_PARTS_H_INCLUDED
 
+#include "gateway/dispatch.h"
 #include "gateway/gateway.h"
 #include "gateway/hub.h"
 #include "gateway/keeper.h"
@@ -19,6 +20,7 @@ struct gateway_t {
     keeper_t *keeper;
     workers_t *workers;
     hub_t *hub;
+    dispatch_t *dispatch; /* NULL: webhooks are off */
     server_t *servers[SETTINGS_PLACES_MAX];
     tally_t tally;
     atomic_size_t body_bytes; /* of all requests that are under way */

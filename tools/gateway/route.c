@@ -10,7 +10,7 @@
 
 #define PAGE(pattern)                                                                              \
     {                                                                                              \
-        "GET", pattern, TOKEN_READ, route_page, .idle = true, .open = true                         \
+        "GET", pattern, TOKEN_NONE, route_page, .idle = true                                       \
     }
 
 const route_t routes[] = {
@@ -25,7 +25,7 @@ const route_t routes[] = {
     PAGE ("/page/picture.js"),
     PAGE ("/page/state.js"),
     PAGE ("/page/style.css"),
-    {"GET", "/live", TOKEN_READ, route_live, .idle = true, .open = true},
+    {"GET", "/live", TOKEN_NONE, route_live, .idle = true},
     {"GET", "/ready", TOKEN_READ, route_ready, .idle = true},
     {"GET", "/metrics", TOKEN_READ, route_metrics, .idle = true},
     {"GET", "/openapi.json", TOKEN_READ, route_describe, .idle = true},
@@ -46,6 +46,14 @@ const route_t routes[] = {
     {"GET", "/v1/changes", TOKEN_READ, route_changes, .arguments = {"cursor", "wait", "limit"}},
     {"GET", COLLECTION "/changes", TOKEN_READ, route_changes,
      .arguments = {"cursor", "wait", "limit"}},
+    {"GET", "/v1/hooks", TOKEN_ADMIN, route_hooks, .arguments = {NULL}},
+    {"GET", "/v1/hooks/{hook}", TOKEN_ADMIN, route_hook, .arguments = {NULL}},
+    {"POST", "/v1/hooks/{hook}/state", TOKEN_ADMIN, route_hook_state, .arguments = {NULL}},
+    {"GET", "/v1/hooks/{hook}/deliveries", TOKEN_ADMIN, route_hook_deliveries,
+     .arguments = {"limit"}},
+    {"GET", "/v1/hooks/{hook}/dead", TOKEN_ADMIN, route_hook_dead, .arguments = {"limit"}},
+    {"POST", "/v1/hooks/{hook}/replay", TOKEN_ADMIN, route_hook_replay, .arguments = {NULL}},
+    {"POST", "/v1/inbox/{inbox}", TOKEN_NONE, route_inbox, .arguments = {NULL}},
     {.method = NULL},
 };
 
@@ -89,19 +97,6 @@ static bool is_method (const char *method, const char *asked)
 size_t route_count (void)
 {
     return sizeof routes / sizeof *routes - 1;
-}
-
-bool route_is_open (const char *uri, const char *method)
-{
-    const char *parts[REQUEST_NAMES_MAX];
-    size_t sizes[REQUEST_NAMES_MAX];
-    for (const route_t *route = routes; route->method; route++) {
-        if (route->open && is_method (route->method, method)
-            && fits (route->pattern, uri, parts, sizes)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 void route_allow (const char *uri, char allow[ROUTE_ALLOW_SIZE])
@@ -150,6 +145,19 @@ static bool take_names (request_t *request, const char *const parts[REQUEST_NAME
         }
     }
     return true;
+}
+
+bool route_is_open (const char *uri, const char *method)
+{
+    const char *parts[REQUEST_NAMES_MAX];
+    size_t sizes[REQUEST_NAMES_MAX];
+    for (const route_t *route = routes; route->method; route++) {
+        if (route->role == TOKEN_NONE && is_method (route->method, method)
+            && fits (route->pattern, uri, parts, sizes)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool route_find (request_t *request, const char *method)

@@ -17,16 +17,15 @@ typedef void route_fn (request_t *request, call_t *call);
 typedef struct route_t {
     const char *method;
     const char *pattern; /* {collection} and {document} stand for one decoded part */
-    token_role_t role;   /* that the token needs */
+    token_role_t role;   /* that the token needs; TOKEN_NONE: none is asked for */
     route_fn *run;
     const char *arguments[ROUTE_ARGUMENTS_MAX]; /* of the query */
     bool idle;                                  /* needs no daemon: the handle may be NULL */
-    bool open;                                  /* needs no token */
 } route_t;
 
 /* Finds the route and fills request->names. Otherwise a problem is the answer, and false. */
 bool route_find (request_t *request, const char *method);
-/* Is it answered without a token? */
+/* Is no token asked for? */
 bool route_is_open (const char *uri, const char *method);
 /* The methods that a path has, as Allow lists them; "" when there is no such path. */
 void route_allow (const char *uri, char allow[ROUTE_ALLOW_SIZE]);
@@ -45,6 +44,9 @@ extern route_fn route_collections, route_documents;                      /* rout
 extern route_fn route_get, route_put, route_patch, route_delete;         /* route_document.c */
 extern route_fn route_operate, route_batch;                              /* route_batch.c */
 extern route_fn route_conflicts, route_document_conflicts, route_settle; /* route_conflicts.c */
-extern route_fn route_changes;                                           /* route_changes.c */
+extern route_fn route_hooks, route_hook, route_hook_state;               /* route_hooks.c */
+extern route_fn route_hook_deliveries, route_hook_dead, route_hook_replay;
+extern route_fn route_inbox;   /* route_inbox.c */
+extern route_fn route_changes; /* route_changes.c */
 
 #endif

@@ -1,5 +1,9 @@
 #include "gateway/settings.h"
 
+#include "gateway/deliver.h"
+#include "gateway/diary.h"
+#include "gateway/lease.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
@@ -15,6 +19,10 @@ void settings_begin (settings_t *self)
 {
     memset (self, 0, sizeof *self);
     self->connections = SETTINGS_CONNECTIONS_DEFAULT;
+    self->hooks_lease_ms = LEASE_DEFAULT_MS;
+    self->hooks_timeout_ms = DELIVER_DEFAULT_MS;
+    self->hooks_log_age_ms = DIARY_AGE_DEFAULT_MS;
+    self->hooks_log_bytes = DIARY_BYTES_DEFAULT;
 }
 
 /* ---- gateway-listen */
@@ -177,6 +185,89 @@ static saker_err_t set_per_address (void *argument, const char *value,
     return set_number (&((settings_t *) argument)->connections_per_address, value, sentence);
 }
 
+/* ---- webhooks */
+
+static saker_err_t set_hooks (void *argument, const char *value, char sentence[SAKER_SENTENCE_MAX])
+{
+    settings_t *self = argument;
+    if (strlen (value) >= sizeof self->hooks || *value == '@') {
+        return wrong (sentence, value,
+                      "is no collection: write hooks = hooks, or another one for subscriptions");
+    }
+    snprintf (self->hooks, sizeof self->hooks, "%s", value);
+    return SAKER_OK;
+}
+
+static saker_err_t set_allow (void *argument, const char *value, char sentence[SAKER_SENTENCE_MAX])
+{
+    const char *what = allow_add (&((settings_t *) argument)->hooks_allow, value);
+    return what ? wrong (sentence, value, what) : SAKER_OK;
+}
+
+static saker_err_t set_authority (void *argument, const char *value,
+                                  char sentence[SAKER_SENTENCE_MAX])
+{
+    return set_file (((settings_t *) argument)->hooks_authority, value, sentence);
+}
+
+typedef struct unit_t {
+    const char *name;
+    int64_t factor;
+} unit_t;
+
+/* A number with a unit, within bounds. The list of units ends with a NULL name. */
+static bool take_amount (const char *value, const unit_t *units, int64_t min, int64_t max,
+                         int64_t *amount)
+{
+    size_t digits = strspn (value, "0123456789");
+    for (; digits > 0 && digits < 10 && units->name; units++) {
+        if (strcmp (value + digits, units->name) == 0) {
+            *amount = strtoll (value, NULL, 10) * units->factor;
+            return *amount >= min && *amount <= max;
+        }
+    }
+    return false;
+}
+
+static const unit_t times[] = {{"ms", 1},          {"s", 1000},         {"m", 60 * 1000},
+                               {"h", 3600 * 1000}, {"d", 86400 * 1000}, {NULL, 0}};
+static const unit_t sizes[] = {{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0}};
+
+static saker_err_t set_lease (void *argument, const char *value, char sentence[SAKER_SENTENCE_MAX])
+{
+    settings_t *self = argument;
+    return take_amount (value, times, LEASE_MIN_MS, LEASE_MAX_MS, &self->hooks_lease_ms)
+               ? SAKER_OK
+               : wrong (sentence, value, "is no time from 1s to 1h: write it as in 30s");
+}
+
+static saker_err_t set_timeout (void *argument, const char *value,
+                                char sentence[SAKER_SENTENCE_MAX])
+{
+    settings_t *self = argument;
+    return take_amount (value, times, 100, 60000, &self->hooks_timeout_ms)
+               ? SAKER_OK
+               : wrong (sentence, value, "is no time from 100ms to 60s: write it as in 15s");
+}
+
+static saker_err_t set_log_age (void *argument, const char *value,
+                                char sentence[SAKER_SENTENCE_MAX])
+{
+    settings_t *self = argument;
+    return take_amount (value, times, 1000, INT64_C (3650) * 86400000, &self->hooks_log_age_ms)
+               ? SAKER_OK
+               : wrong (sentence, value, "is no time from 1s to 3650d: write it as in 14d");
+}
+
+static saker_err_t set_log_size (void *argument, const char *value,
+                                 char sentence[SAKER_SENTENCE_MAX])
+{
+    settings_t *self = argument;
+    return take_amount (value, sizes, 16 << 10, INT64_C (1) << 40, &self->hooks_log_bytes)
+               ? SAKER_OK
+               : wrong (sentence, value, "is no size from 16K on: write it as in 16M");
+}
+
 const saker_config_key_t settings_keys[] = {
     {"gateway-listen", set_listen},
     {"gateway-host", set_host},
@@ -185,6 +276,13 @@ const saker_config_key_t settings_keys[] = {
     {"gateway-tls-key", set_key},
     {"gateway-connections", set_connections},
     {"gateway-connections-per-address", set_per_address},
+    {"hooks", set_hooks},
+    {"hooks-allow", set_allow},
+    {"hooks-authority", set_authority},
+    {"hooks-lease", set_lease},
+    {"hooks-timeout", set_timeout},
+    {"hooks-log-age", set_log_age},
+    {"hooks-log-size", set_log_size},
 };
 const size_t settings_keys_count = sizeof settings_keys / sizeof *settings_keys;
 

@@ -1,9 +1,10 @@
 /* Settings: what the gateway is told by the config of sakerd. It is off while there is no
-   gateway-listen. */
+   gateway-listen; webhooks are, while there is no hooks. */
 
 #ifndef TOOLS_GATEWAY_SETTINGS_H_INCLUDED
 #define TOOLS_GATEWAY_SETTINGS_H_INCLUDED
 
+#include "gateway/allow.h"
 #include "saker.h"
 
 #include <netinet/in.h>
@@ -38,7 +39,11 @@ typedef struct settings_t {
     size_t origins_count;
     char tls_cert[4096], tls_key[4096]; /* files; "": no TLS */
     unsigned connections;
-    unsigned connections_per_address; /* 0: on loopback any number, else the default */
+    unsigned connections_per_address;           /* 0: on loopback any number, else the default */
+    char hooks[SAKER_COLLECTION_BYTES_MAX + 1]; /* the collection of subscriptions; "": none */
+    allow_t hooks_allow;
+    char hooks_authority[4096]; /* a file; "": those of the system */
+    int64_t hooks_lease_ms, hooks_timeout_ms, hooks_log_age_ms, hooks_log_bytes;
 } settings_t;
 
 void settings_begin (settings_t *self);

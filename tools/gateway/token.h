@@ -16,7 +16,7 @@
 #define TOKENS_MAX 1000
 
 /* Each may what the one before may. */
-typedef enum token_role_t { TOKEN_READ = 1, TOKEN_WRITE, TOKEN_ADMIN } token_role_t;
+typedef enum token_role_t { TOKEN_NONE = 0, TOKEN_READ = 1, TOKEN_WRITE, TOKEN_ADMIN } token_role_t;
 
 typedef struct token_t {
     char id[TOKEN_ID_SIZE];

@@ -1,0 +1,703 @@
+#include "gateway/dispatch.h"
+
+#include "gateway/instant.h"
+#include "gateway/lookup.h"
+#include "gateway/office.h"
+#include "tree.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WATCH_MS 250
+#define OPEN_MS 1000
+#define LOOK_MS 500
+#define CLEAN_MS 60000
+#define NAMES_MAX 512 /* documents that changed, in one look */
+#define SETTLE_MIN_MS 1500
+#define OTHERS_SIZE (LEASE_PEERS_MAX * (LEASE_DEVICE_SIZE + 1))
+
+/* ---- the parts */
+
+static office_member_t *find_member (office_t *self, const char *device)
+{
+    for (size_t i = 0; i < self->members_count; i++) {
+        if (strcmp (self->members[i].device, device) == 0) {
+            return &self->members[i];
+        }
+    }
+    return NULL;
+}
+
+static courier_t *find_courier (office_t *self, const char *name)
+{
+    courier_t *courier;
+    LIST_FOREACH (courier, &self->couriers, next)
+    {
+        if (strcmp (courier->fresh.name, name) == 0) {
+            return courier;
+        }
+    }
+    return NULL;
+}
+
+static courier_t *make_courier (office_t *self, const char *name)
+{
+    courier_t *courier = find_courier (self, name);
+    if (courier) {
+        return courier;
+    }
+    if (self->couriers_count == OFFICE_HOOKS_MAX || !(courier = courier_new (self, name))) {
+        office_log (self, 0, "hooks: %s: there is no room for it: %d subscriptions at most", name,
+                    OFFICE_HOOKS_MAX);
+        return NULL;
+    }
+    pthread_mutex_lock (&self->mutex);
+    LIST_INSERT_HEAD (&self->couriers, courier, next);
+    self->couriers_count++;
+    pthread_mutex_unlock (&self->mutex);
+    return courier;
+}
+
+/* ---- what a document says */
+
+static void take_lease (courier_t *courier, const json_t *json)
+{
+    const char *owner = json_string_value (json_object_get (json, "owner"));
+    office_t *self = courier->office;
+    pthread_mutex_lock (&self->mutex);
+    snprintf (courier->owner, sizeof courier->owner, "%s", owner ? owner : "");
+    courier->term = json_integer_value (json_object_get (json, "term"));
+    pthread_mutex_unlock (&self->mutex);
+}
+
+static void take_progress (courier_t *courier)
+{
+    office_t *self = courier->office;
+    delivered_t read = {0};
+    if (courier_read_progress (&self->call, self->settings.hooks, courier->fresh.name, &read)
+        == SAKER_OK) {
+        pthread_mutex_lock (&self->mutex);
+        for (size_t i = 0; i < read.count; i++) {
+            (void) delivered_raise (&courier->delivered, read.list[i].writer, read.list[i].number);
+        }
+        pthread_mutex_unlock (&self->mutex);
+    }
+    delivered_free (&read);
+}
+
+static void take_aside (courier_t *courier, const char *event, const json_t *json)
+{
+    office_t *self = courier->office;
+    letter_t letter;
+    bool is = json && letter_take (&letter, json);
+    pthread_mutex_lock (&self->mutex);
+    if (is) {
+        (void) office_put_aside (courier, &letter);
+    } else {
+        office_drop_aside (courier, event);
+    }
+    pthread_mutex_unlock (&self->mutex);
+}
+
+static void drop_asides (courier_t *courier)
+{
+    while (courier->asides_count > 0) {
+        free (courier->asides[--courier->asides_count]);
+    }
+}
+
+static int see_aside (const char *document, json_t *json, void *argument)
+{
+    take_aside (argument, strrchr (document, '/') + 1, json);
+    return 0;
+}
+
+/* All that belongs to a subscription that is new here. */
+static void take_rest (courier_t *courier)
+{
+    office_t *self = courier->office;
+    char document[HOOK_DOCUMENT_SIZE];
+    json_t *json = NULL;
+    take_progress (courier);
+    hook_document ("lease", courier->fresh.name, document);
+    if (lookup_document (&self->call, self->settings.hooks, document, &json) == SAKER_OK) {
+        take_lease (courier, json);
+    }
+    json_decref (json);
+    hook_below ("aside", courier->fresh.name, "", document);
+    (void) lookup_all (&self->call, self->settings.hooks, document, see_aside, courier);
+}
+
+static void take_hook (office_t *self, const char *name, const json_t *json)
+{
+    hook_t hook;
+    saker_err_t error = json ? hook_take (&hook, name, json) : SAKER_ENOTFOUND;
+    courier_t *courier = error == SAKER_OK ? make_courier (self, name) : find_courier (self, name);
+    if (error == SAKER_EDAMAGED) {
+        office_log (self, 1, "hooks: %s/hook/%s is no subscription: make it with saker hooks add",
+                    self->settings.hooks, name);
+    }
+    if (!courier) {
+        return;
+    }
+    bool begins = error == SAKER_OK && !courier->listed;
+    if (begins) {
+        take_rest (courier);
+    }
+    pthread_mutex_lock (&self->mutex);
+    if (error == SAKER_OK) {
+        courier->fresh = hook;
+    } else {
+        delivered_free (&courier->delivered);
+        drop_asides (courier);
+        courier->owner[0] = 0;
+    }
+    courier->listed = error == SAKER_OK;
+    pthread_cond_broadcast (&self->changed);
+    pthread_mutex_unlock (&self->mutex);
+    explicit_bzero (&hook, sizeof hook);
+}
+
+/* Locked. */
+static bool is_up (office_t *self, const char *device)
+{
+    const office_member_t *member = find_member (self, device);
+    return member && member->up;
+}
+
+static void take_peer (office_t *self, const char *device, const json_t *json)
+{
+    if (json && strlen (device) == LEASE_DEVICE_SIZE - 1) {
+        int64_t count = json_integer_value (json_object_get (json, "count"));
+        bool own = strcmp (device, self->device) == 0;
+        pthread_mutex_lock (&self->mutex);
+        if (own) {
+            self->count = count > self->count ? count : self->count;
+        } else if (json_is_true (json_object_get (json, "left"))) {
+            lease_forget (&self->peers, device);
+        } else {
+            lease_see (&self->peers, device, count, instant_mono_ms ());
+            lease_find (&self->peers, device)->up = is_up (self, device);
+        }
+        pthread_mutex_unlock (&self->mutex);
+    }
+}
+
+/* What is behind "KIND/" of a document's id; NULL: it is of another kind. */
+static const char *rest_of (const char *document, const char *kind)
+{
+    size_t size = strlen (kind);
+    return strncmp (document, kind, size) == 0 && document[size] == '/' ? document + size + 1
+                                                                        : NULL;
+}
+
+static void take_below (office_t *self, const char *rest, const json_t *json)
+{
+    char name[HOOK_NAME_MAX + 1];
+    size_t size = strcspn (rest, "/");
+    if (size < sizeof name && rest[size]) {
+        memcpy (name, rest, size);
+        name[size] = 0;
+        courier_t *courier = find_courier (self, name);
+        if (courier && courier->listed) {
+            take_aside (courier, rest + size + 1, json);
+        }
+    }
+}
+
+/* `json` NULL: it is gone. */
+static int take_document (const char *document, json_t *json, void *argument)
+{
+    office_t *self = argument;
+    const char *rest;
+    courier_t *courier;
+    if ((rest = rest_of (document, "hook"))) {
+        take_hook (self, rest, json);
+    } else if ((rest = rest_of (document, "peer"))) {
+        take_peer (self, rest, json);
+    } else if ((rest = rest_of (document, "lease"))) {
+        courier = find_courier (self, rest);
+        if (courier && courier->listed) {
+            take_lease (courier, json);
+        }
+    } else if ((rest = rest_of (document, "progress"))) {
+        courier = find_courier (self, rest);
+        if (courier && courier->listed) {
+            take_progress (courier);
+        }
+    } else if ((rest = rest_of (document, "aside"))) {
+        take_below (self, rest, json);
+    }
+    return 0;
+}
+
+/* ---- following */
+
+typedef struct names_t {
+    size_t count;
+    char list[NAMES_MAX][HOOK_DOCUMENT_SIZE];
+} names_t;
+
+static int take_name (const saker_event_t *event, void *argument)
+{
+    names_t *names = argument;
+    for (size_t i = 0; i < names->count; i++) {
+        if (strcmp (names->list[i], event->document) == 0) {
+            return 0;
+        }
+    }
+    if (names->count == NAMES_MAX) {
+        return 1;
+    }
+    snprintf (names->list[names->count++], sizeof names->list[0], "%s", event->document);
+    return 0;
+}
+
+static saker_err_t read_names (office_t *self, const names_t *names)
+{
+    saker_err_t error = SAKER_OK;
+    for (size_t i = 0; i < names->count && error == SAKER_OK; i++) {
+        json_t *json = NULL;
+        error = lookup_document (&self->call, self->settings.hooks, names->list[i], &json);
+        if (error == SAKER_OK || error == SAKER_ENOTFOUND) {
+            take_document (names->list[i], json, self);
+            error = SAKER_OK;
+        }
+        json_decref (json);
+    }
+    return error;
+}
+
+static saker_err_t begin (office_t *self)
+{
+    saker_err_t error = saker_now (self->call.peer, &self->cursor);
+    if (error == SAKER_OK) {
+        error = lookup_all (&self->call, self->settings.hooks, "hook/", take_document, self);
+    }
+    if (error == SAKER_OK) {
+        error = lookup_all (&self->call, self->settings.hooks, "peer/", take_document, self);
+    }
+    self->begun = error == SAKER_OK;
+    return error;
+}
+
+/* After a gap everything is read anew; what was removed meanwhile, too. */
+static void begin_again (office_t *self)
+{
+    courier_t *courier;
+    self->begun = false;
+    LIST_FOREACH (courier, &self->couriers, next)
+    {
+        take_hook (self, courier->fresh.name, NULL);
+    }
+}
+
+static saker_err_t follow (office_t *self)
+{
+    names_t *names = calloc (1, sizeof *names);
+    if (!names) {
+        return SAKER_ENOMEM;
+    }
+    saker_cursor_t cursor = self->cursor;
+    saker_err_t error =
+        saker_watch (self->call.peer, self->settings.hooks, &cursor, WATCH_MS, take_name, names);
+    if (error == SAKER_EGAP) {
+        begin_again (self);
+    }
+    if (error == SAKER_OK) {
+        error = read_names (self, names);
+    }
+    if (error == SAKER_OK || error == SAKER_ETIMEOUT) {
+        self->cursor = cursor;
+        error = SAKER_OK;
+    }
+    free (names);
+    return error;
+}
+
+/* ---- the members */
+
+static int take_member (const saker_peer_t *peer, void *argument)
+{
+    office_t *self = argument;
+    office_member_t *member = find_member (self, peer->id);
+    if (!member && self->members_count < OFFICE_MEMBERS_MAX) {
+        member = &self->members[self->members_count++];
+        memset (member, 0, sizeof *member);
+        snprintf (member->device, sizeof member->device, "%s", peer->id);
+    }
+    if (!member) {
+        return 1;
+    }
+    bool own = strcmp (peer->link, "self") == 0, up = own || strcmp (peer->link, "up") == 0;
+    snprintf (member->name, sizeof member->name, "%s", peer->name);
+    if (up && !member->up) {
+        member->up_ms = instant_mono_ms ();
+    }
+    member->up = up;
+    member->self = own;
+    if (own) {
+        snprintf (self->device, sizeof self->device, "%s", peer->id);
+        lease_see (&self->peers, self->device, self->count, instant_mono_ms ());
+    }
+    lease_peer_t *sender = lease_find (&self->peers, peer->id);
+    if (sender) {
+        sender->up = up;
+    }
+    return 0;
+}
+
+/* The callback only notes: nothing is asked under the lock but this. */
+static void look_at_members (office_t *self)
+{
+    if (instant_mono_ms () - self->looked_ms < LOOK_MS) {
+        return;
+    }
+    self->looked_ms = instant_mono_ms ();
+    pthread_mutex_lock (&self->mutex);
+    (void) saker_peers (self->call.peer, take_member, self);
+    pthread_mutex_unlock (&self->mutex);
+}
+
+/* ---- our counter */
+
+/* Is there anybody who could take over? */
+static bool has_others (office_t *self)
+{
+    bool others = false;
+    int64_t now_ms = instant_mono_ms ();
+    pthread_mutex_lock (&self->mutex);
+    for (size_t i = 0; i < self->peers.count; i++) {
+        const lease_peer_t *peer = &self->peers.list[i];
+        others |= strcmp (peer->device, self->device) != 0
+                  && (peer->up || now_ms - peer->moved_ms < self->settings.hooks_lease_ms);
+    }
+    pthread_mutex_unlock (&self->mutex);
+    return others;
+}
+
+static void hold (office_t *self, int64_t now_ms)
+{
+    pthread_mutex_lock (&self->mutex);
+    self->held_ms = now_ms;
+    lease_peer_t *own = lease_find (&self->peers, self->device);
+    if (own) {
+        own->moved_ms = now_ms;
+        own->count = self->count;
+    }
+    pthread_mutex_unlock (&self->mutex);
+}
+
+static saker_err_t put (office_t *self, const char *kind, const char *name, json_t *json)
+{
+    char document[HOOK_DOCUMENT_SIZE];
+    saker_batch_t *batch = saker_batch_new (self->settings.hooks);
+    hook_document (kind, name, document);
+    saker_err_t error = batch && json ? lookup_put (&self->call, batch, document, "", json)
+                                      : call_memory (&self->call);
+    if (error == SAKER_OK) {
+        error = call_library (&self->call, saker_write (self->call.peer, batch, NULL));
+    }
+    saker_batch_destroy (&batch);
+    json_decref (json);
+    return error;
+}
+
+static saker_err_t put_peer (office_t *self, bool left)
+{
+    self->count++;
+    return put (self, "peer", self->device,
+                json_pack ("{s:I,s:b}", "count", (json_int_t) self->count, "left", left));
+}
+
+/* Alone nothing needs to be written: whoever comes waits for the lease's time first. */
+static void renew (office_t *self)
+{
+    int64_t now_ms = instant_mono_ms ();
+    if (self->registered && !has_others (self)) {
+        hold (self, now_ms);
+        return;
+    }
+    if (self->registered && now_ms - self->renewed_ms < self->settings.hooks_lease_ms / 3) {
+        return;
+    }
+    saker_err_t error = put_peer (self, false);
+    if (error != SAKER_OK) {
+        office_log (self, 1, "hooks: cannot write into the collection %s: %s", self->settings.hooks,
+                    self->call.sentence);
+        return;
+    }
+    self->registered = true;
+    self->renewed_ms = now_ms;
+    hold (self, now_ms);
+}
+
+/* ---- after a start, or when we were away for longer than a lease */
+
+static int see_verdict (const saker_verdict_t *verdict, void *argument)
+{
+    bool *behind = argument;
+    *behind = *behind || (verdict->reached && verdict->ahead > 0);
+    return 0;
+}
+
+static bool all_are_up (office_t *self)
+{
+    bool up = true;
+    pthread_mutex_lock (&self->mutex);
+    for (size_t i = 0; i < self->peers.count; i++) {
+        up = up && self->peers.list[i].up;
+    }
+    pthread_mutex_unlock (&self->mutex);
+    return up;
+}
+
+static void unsettle (office_t *self)
+{
+    int64_t now_ms = instant_mono_ms ();
+    pthread_mutex_lock (&self->mutex);
+    self->settled = false;
+    for (size_t i = 0; i < self->members_count; i++) {
+        self->members[i].up_ms = now_ms;
+    }
+    pthread_mutex_unlock (&self->mutex);
+    self->unsettled_ms = now_ms;
+}
+
+static void settle (office_t *self)
+{
+    int64_t now_ms = instant_mono_ms ();
+    bool behind = false, late = now_ms - self->unsettled_ms > self->settings.hooks_lease_ms;
+    if (self->settled || now_ms - self->unsettled_ms < SETTLE_MIN_MS
+        || (!late && !all_are_up (self))) {
+        return;
+    }
+    (void) saker_verify (self->call.peer, self->settings.hooks, OFFICE_CONFIRM_MS, see_verdict,
+                         &behind);
+    if (!behind || late) {
+        (void) follow (self);
+        pthread_mutex_lock (&self->mutex);
+        self->settled = true;
+        pthread_mutex_unlock (&self->mutex);
+    }
+}
+
+/* ---- leases */
+
+static void confirm (office_t *self)
+{
+    char others[OTHERS_SIZE];
+    office_others (self, others, sizeof others);
+    if (*others) {
+        (void) saker_wait (self->call.peer, others, OFFICE_CONFIRM_MS);
+    }
+}
+
+static json_t *lease_json (const char *owner, int64_t term)
+{
+    return json_pack ("{s:s,s:I}", "owner", owner, "term", (json_int_t) term);
+}
+
+static void claim (courier_t *courier)
+{
+    office_t *self = courier->office;
+    char before[LEASE_DEVICE_SIZE];
+    snprintf (before, sizeof before, "%s", courier->owner);
+    if (put (self, "lease", courier->fresh.name, lease_json (self->device, courier->term + 1))
+        != SAKER_OK) {
+        return;
+    }
+    confirm (self);
+    pthread_mutex_lock (&self->mutex);
+    courier->claimed_ms = instant_mono_ms ();
+    courier->term++;
+    snprintf (courier->owner, sizeof courier->owner, "%s", self->device);
+    pthread_mutex_unlock (&self->mutex);
+    office_log (self, 2, "hooks: %s: this peer sends from now on%s%s", courier->fresh.name,
+                *before ? ", in place of " : "", before);
+}
+
+/* Is it on us to claim it? */
+static bool should_claim (office_t *self, const courier_t *courier)
+{
+    int64_t now_ms = instant_mono_ms (), lease_ms = self->settings.hooks_lease_ms;
+    pthread_mutex_lock (&self->mutex);
+    bool held = *courier->owner
+                && (strcmp (courier->owner, self->device) == 0
+                    || lease_holds (&self->peers, courier->owner, lease_ms, now_ms));
+    const char *best = held || !courier->listed || !self->settled
+                           ? NULL
+                           : lease_best (&self->peers, courier->fresh.name, lease_ms, now_ms);
+    bool ours = best && strcmp (best, self->device) == 0;
+    pthread_mutex_unlock (&self->mutex);
+    return ours;
+}
+
+static void hand_over (office_t *self)
+{
+    courier_t *courier;
+    if (self->registered) {
+        (void) put_peer (self, true);
+    }
+    LIST_FOREACH (courier, &self->couriers, next)
+    {
+        if (courier->listed && *self->device && strcmp (courier->owner, self->device) == 0) {
+            pthread_mutex_lock (&self->mutex);
+            courier->owner[0] = 0; /* nothing more is sent */
+            pthread_mutex_unlock (&self->mutex);
+            (void) put (self, "lease", courier->fresh.name, lease_json ("", courier->term + 1));
+        }
+    }
+    confirm (self);
+}
+
+/* ---- the thread */
+
+/* One subscription that was removed, at a time. */
+static void drop_unlisted (office_t *self)
+{
+    courier_t *courier;
+    LIST_FOREACH (courier, &self->couriers, next)
+    {
+        if (!courier->listed) {
+            pthread_mutex_lock (&self->mutex);
+            LIST_REMOVE (courier, next);
+            self->couriers_count--;
+            pthread_mutex_unlock (&self->mutex);
+            courier_destroy (&courier);
+            return;
+        }
+    }
+}
+
+static void work (office_t *self)
+{
+    courier_t *courier;
+    if (instant_mono_ms () - self->held_ms > self->settings.hooks_lease_ms && self->settled) {
+        office_log (self, 1, "hooks: this peer was away for longer than a lease: others may send");
+        unsettle (self);
+    }
+    look_at_members (self);
+    if (!*self->device || LIST_EMPTY (&self->couriers)) {
+        hold (self, instant_mono_ms ());
+        return;
+    }
+    drop_unlisted (self);
+    renew (self);
+    settle (self);
+    LIST_FOREACH (courier, &self->couriers, next)
+    {
+        if (should_claim (self, courier)) {
+            claim (courier);
+        }
+    }
+}
+
+static void clean (office_t *self)
+{
+    if (instant_mono_ms () - self->cleaned_ms > CLEAN_MS) {
+        self->cleaned_ms = instant_mono_ms ();
+        diary_clean (self->diary);
+    }
+}
+
+static void leave (office_t *self)
+{
+    saker_daemon_t *daemon = atomic_exchange (&self->leaving, NULL);
+    if (daemon) {
+        if (self->call.peer) {
+            hand_over (self);
+        }
+        saker_daemon_stop (daemon);
+        atomic_store (&self->ending, true);
+    }
+}
+
+static void *run (void *argument)
+{
+    office_t *self = argument;
+    while (!atomic_load (&self->ending)) {
+        saker_err_t error = SAKER_OK;
+        if (!self->call.peer) {
+            error = saker_open (&self->call.peer, self->store, OPEN_MS);
+        }
+        if (error == SAKER_OK) {
+            error = self->begun ? follow (self) : begin (self);
+        }
+        if (error == SAKER_OK && self->begun) {
+            work (self);
+        }
+        clean (self);
+        leave (self);
+        if (error != SAKER_OK && !atomic_load (&self->ending)) {
+            office_rest (self, WATCH_MS);
+        }
+    }
+    call_close (&self->call);
+    return NULL;
+}
+
+struct dispatch_t {
+    office_t office;
+};
+
+static saker_err_t start (office_t *self)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init (&attributes);
+    pthread_condattr_setclock (&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init (&self->mutex, NULL);
+    pthread_cond_init (&self->changed, &attributes);
+    pthread_condattr_destroy (&attributes);
+    LIST_INIT (&self->couriers);
+    self->unsettled_ms = instant_mono_ms ();
+    self->diary =
+        diary_new (self->store, self->settings.hooks_log_bytes, self->settings.hooks_log_age_ms);
+    if (!self->diary || curl_global_init (CURL_GLOBAL_DEFAULT) != 0) {
+        return SAKER_ENOMEM;
+    }
+    self->threaded = pthread_create (&self->thread, NULL, run, self) == 0;
+    return self->threaded ? SAKER_OK : SAKER_EIO;
+}
+
+saker_err_t dispatch_new (dispatch_t **self_p, const char *store, const settings_t *settings,
+                          saker_log_fn *log_fn)
+{
+    dispatch_t *self = *self_p = calloc (1, sizeof *self);
+    if (!self) {
+        return SAKER_ENOMEM;
+    }
+    self->office.settings = *settings;
+    self->office.log_fn = log_fn;
+    snprintf (self->office.store, sizeof self->office.store, "%s", store);
+    snprintf (self->office.call.store, sizeof self->office.call.store, "%s", store);
+    return start (&self->office);
+}
+
+void dispatch_leave (dispatch_t *self, saker_daemon_t *daemon)
+{
+    atomic_store (&self->office.leaving, daemon);
+}
+
+void dispatch_destroy (dispatch_t **self_p)
+{
+    if (!*self_p) {
+        return;
+    }
+    office_t *self = &(*self_p)->office;
+    atomic_store (&self->ending, true);
+    if (self->threaded) {
+        pthread_join (self->thread, NULL);
+    }
+    while (!LIST_EMPTY (&self->couriers)) {
+        courier_t *courier = LIST_FIRST (&self->couriers);
+        LIST_REMOVE (courier, next);
+        courier_destroy (&courier);
+    }
+    diary_destroy (&self->diary);
+    pthread_cond_destroy (&self->changed);
+    pthread_mutex_destroy (&self->mutex);
+    free (*self_p);
+    *self_p = NULL;
+}
