@@ -343,6 +343,63 @@ for _ in range (150):
     reached.add (page.run ("document.activeElement.id || document.activeElement.innerText.slice (0, 20)"))
 ok ("Tab reaches everything", {"leave", "pause", "changes", "Keep this"} <= reached, reached)
 
+# ---- deliveries
+
+box = os.path.join (work, "receiver")
+os.mkdir (box)
+receiver = subprocess.Popen ([sys.executable, os.path.join (os.path.dirname (os.path.abspath (__file__)), "../lib/receiver.py"), box])
+atexit.register (receiver.kill)
+until ("a receiver", lambda: os.path.exists (os.path.join (box, "port")))
+
+
+def answers (answer):
+    with open (os.path.join (box, "answer.new"), "w") as file:
+        json.dump (answer, file)
+    os.rename (os.path.join (box, "answer.new"), os.path.join (box, "answer"))
+
+
+def got (document):
+    try:
+        lines = [json.loads (line) for line in open (os.path.join (box, "got"))]
+    except FileNotFoundError:
+        return []
+    return [line["status"] for line in lines if json.loads (line["body"])["data"]["document"] == document]
+
+
+ok ("not for this token", "role admin" in page.text ("#hooks"), page.text ("#hooks"))
+page.click ("#leave")
+page.until ("document.readyState === 'complete' && document.getElementById ('entry')")
+enter (a.token ("boss", "--role", "admin"))
+seen ("not configured", "document.getElementById ('hooks').innerText.includes ('set hooks in its saker.conf')")
+a.stop ()
+a.configure (["hooks = hooks", "hooks-allow = 127.0.0.0/8", "hooks-lease = 3s"], ("unix", f"127.0.0.1:{a.port}"))
+a.start ()
+seen ("no subscription", "document.getElementById ('hooks').innerText.includes ('No program has subscribed')")
+a.tool ("hooks", "add", "farm", f"http://127.0.0.1:{open (os.path.join (box, 'port')).read ()}/hook?x=1", "--collection", "shots", "--attempts", "1")
+until ("it is sent by anna", lambda: json.loads (a.tool ("hooks", "show", "farm", "--json"))["sends"] == "anna")
+A.put (doc ("good"), {"x": 1})
+until ("delivered", lambda: got ("good") == [200])
+answers ({"status": 500, "only": "<i>bad</i>"})
+A.put (doc ("<i>bad</i>"), {"x": 1})
+seen ("a dead letter shows", "document.querySelector ('#hooks details[open] tbody')?.innerText.includes ('<i>bad</i>')")
+seen ("and the deliveries", "document.querySelectorAll ('#hooks .scroll').length === 2 && document.getElementById ('hooks').innerText.includes ('✓ delivered (200)')")
+same ("no markup", page.run ("document.querySelectorAll ('#hooks i, #hooks b').length"), 0)
+same ("the metrics know", re.findall (r'^saker_hook_dead_letters\{hook="farm"\} (\d)$', A.get ("/metrics").body.decode (), re.M), ["1"])
+page.run ("scrollTo (0, 1e6)")
+shoot ("hooks", whole = False)
+answers ({"status": 200})
+page.click ("#hooks .scroll button")
+seen ("sent again", "document.getElementById ('hooks-said').innerText.startsWith ('1 event will be sent again to farm')")
+until ("it came", lambda: got ("<i>bad</i>") == [500, 200])
+seen ("no dead letter is left", "document.querySelector ('#hooks summary').innerText.includes ('0 dead letters') && document.querySelectorAll ('#hooks .scroll').length === 1")
+for width in (1920, 360):
+    page.size (width, 900)
+    same (f"nothing sticks out at {width}", page.run ("document.documentElement.scrollWidth <= innerWidth"), True)
+    page.run ("document.getElementById ('hooks').scrollIntoView ()")
+    shoot (f"hooks-{width}", whole = False)
+page.size (1280, 900)
+expect_cuts ()
+
 # ---- a token that may only look, and one that ends
 
 page.click ("#leave")

@@ -11,6 +11,8 @@
 void metrics_mesh (strbuf_t *text, const standing_t *standing);
 /* Of the gateway. */
 void metrics_gateway (strbuf_t *text, gateway_t *gateway);
+/* Of the subscriptions in a collection. */
+void metrics_hooks (strbuf_t *text, call_t *call, const char *hooks);
 /* Of the process, and of the disk that the store is on. */
 void metrics_process (strbuf_t *text, const char *store);
 

@@ -1,6 +1,7 @@
 /* The mesh as this peer sees it: the members, how the links to them are, how far they are behind.
  */
 
+#include "gateway/parts.h"
 #include "gateway/problem.h"
 #include "gateway/reply.h"
 #include "gateway/route.h"
@@ -42,16 +43,17 @@ static json_t *collections_json (const standing_t *standing)
 static json_t *mesh_json (const standing_t *standing, const request_t *request)
 {
     const token_t *token = request->access.token;
-    return json_pack ("{s:{s:s,s:s,s:I},s:{s:s,s:s,s:s},s:{s:s,s:s},s:{s:I,s:I,s:I},s:o,s:o,s:s}",
-                      "mesh", "name", standing->mesh, "id", standing->mesh_id, "members",
-                      (json_int_t) standing_number (standing, "/mesh/members"), "device", "name",
-                      standing->device, "id", standing->device_id, "role", standing->role, "token",
-                      "name", token->name, "role", token_role_text (token->role), "store",
-                      "used_bytes", (json_int_t) standing_number (standing, "/store/used_bytes"),
-                      "file_bytes", (json_int_t) standing_number (standing, "/store/file_bytes"),
-                      "log_bytes", (json_int_t) standing_number (standing, "/log/bytes"),
-                      "collections", collections_json (standing), "peers", peers_json (standing),
-                      "version", saker_version ());
+    return json_pack (
+        "{s:{s:s,s:s,s:I},s:{s:s,s:s,s:s},s:{s:s,s:s},s:{s:I,s:I,s:I},s:o,s:o,s:b,s:s}", "mesh",
+        "name", standing->mesh, "id", standing->mesh_id, "members",
+        (json_int_t) standing_number (standing, "/mesh/members"), "device", "name",
+        standing->device, "id", standing->device_id, "role", standing->role, "token", "name",
+        token->name, "role", token_role_text (token->role), "store", "used_bytes",
+        (json_int_t) standing_number (standing, "/store/used_bytes"), "file_bytes",
+        (json_int_t) standing_number (standing, "/store/file_bytes"), "log_bytes",
+        (json_int_t) standing_number (standing, "/log/bytes"), "collections",
+        collections_json (standing), "peers", peers_json (standing), "sends",
+        *request->gateway->settings.hooks != 0, "version", saker_version ());
 }
 
 void route_mesh (request_t *request, call_t *call)

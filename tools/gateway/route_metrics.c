@@ -1,6 +1,7 @@
 /* metrics: what an operator watches, as Prometheus reads it. While the daemon does not answer, what
    is known without it is told all the same. */
 
+#include "gateway/doorman.h"
 #include "gateway/metrics.h"
 #include "gateway/parts.h"
 #include "gateway/prom.h"
@@ -23,7 +24,11 @@ void route_metrics (request_t *request, call_t *call)
     prom_one (&text, "saker_daemon_up", "gauge", "The daemon answers its gateway: 1 or 0.",
               answers);
     if (answers) {
+        const char *hooks = request->gateway->settings.hooks;
         metrics_mesh (&text, &standing);
+        if (*hooks && doorman_may_see (request, hooks)) {
+            metrics_hooks (&text, call, hooks);
+        }
     }
     standing_free (&standing);
     metrics_gateway (&text, request->gateway);

@@ -3,7 +3,7 @@
 import {ask, sentenceOf, token, whenRefused} from "./ask.js";
 import {followChanges, prepareChanges} from "./changes.js";
 import {readConflicts, setRole} from "./conflicts.js";
-import {readHooks} from "./hooks.js";
+import {readHooks, setHooks} from "./hooks.js";
 import {byId, replace, rest, said} from "./make.js";
 import {showMesh, watchSize} from "./peers.js";
 
@@ -32,6 +32,7 @@ async function readMesh() {
         const mesh = await ask("v1/mesh");
         meshProblem = "";
         setRole(mesh.token.role);
+        setHooks(mesh.token.role, mesh.sends);
         showMesh(mesh);
         const count = mesh.collections.reduce((sum, one) => sum + one.conflicts, 0);
         document.title = `${count ? `(${count}) ` : ""}${mesh.mesh.name} – saker`;
