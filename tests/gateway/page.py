@@ -99,9 +99,10 @@ atexit.register (chrome.close)
 page = chrome.page ()
 
 
-def shoot (name, **options):
+def shoot (name, top = True, **options):
     if SHOTS:
-        page.run ("scrollTo (0, 0)")
+        if top:
+            page.run ("scrollTo (0, 0)")
         page.shoot (os.path.join (SHOTS, name + ".png"), **options)
 
 
@@ -386,7 +387,7 @@ seen ("and the deliveries", "document.querySelectorAll ('#hooks .scroll').length
 same ("no markup", page.run ("document.querySelectorAll ('#hooks i, #hooks b').length"), 0)
 same ("the metrics know", re.findall (r'^saker_hook_dead_letters\{hook="farm"\} (\d)$', A.get ("/metrics").body.decode (), re.M), ["1"])
 page.run ("scrollTo (0, 1e6)")
-shoot ("hooks", whole = False)
+shoot ("hooks", top = False, whole = False)
 answers ({"status": 200})
 page.click ("#hooks .scroll button")
 seen ("sent again", "document.getElementById ('hooks-said').innerText.startsWith ('1 event will be sent again to farm')")
@@ -396,7 +397,7 @@ for width in (1920, 360):
     page.size (width, 900)
     same (f"nothing sticks out at {width}", page.run ("document.documentElement.scrollWidth <= innerWidth"), True)
     page.run ("document.getElementById ('hooks').scrollIntoView ()")
-    shoot (f"hooks-{width}", whole = False)
+    shoot (f"hooks-{width}", top = False, whole = False)
 page.size (1280, 900)
 expect_cuts ()
 

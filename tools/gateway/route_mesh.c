@@ -43,8 +43,9 @@ static json_t *collections_json (const standing_t *standing)
 static json_t *mesh_json (const standing_t *standing, const request_t *request)
 {
     const token_t *token = request->access.token;
+    const char *hooks = request->gateway->settings.hooks;
     return json_pack (
-        "{s:{s:s,s:s,s:I},s:{s:s,s:s,s:s},s:{s:s,s:s},s:{s:I,s:I,s:I},s:o,s:o,s:b,s:s}", "mesh",
+        "{s:{s:s,s:s,s:I},s:{s:s,s:s,s:s},s:{s:s,s:s},s:{s:I,s:I,s:I},s:o,s:o,s:s?,s:s}", "mesh",
         "name", standing->mesh, "id", standing->mesh_id, "members",
         (json_int_t) standing_number (standing, "/mesh/members"), "device", "name",
         standing->device, "id", standing->device_id, "role", standing->role, "token", "name",
@@ -52,8 +53,8 @@ static json_t *mesh_json (const standing_t *standing, const request_t *request)
         (json_int_t) standing_number (standing, "/store/used_bytes"), "file_bytes",
         (json_int_t) standing_number (standing, "/store/file_bytes"), "log_bytes",
         (json_int_t) standing_number (standing, "/log/bytes"), "collections",
-        collections_json (standing), "peers", peers_json (standing), "sends",
-        *request->gateway->settings.hooks != 0, "version", saker_version ());
+        collections_json (standing), "peers", peers_json (standing), "hooks", *hooks ? hooks : NULL,
+        "version", saker_version ());
 }
 
 void route_mesh (request_t *request, call_t *call)

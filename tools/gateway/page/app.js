@@ -1,7 +1,7 @@
 // The page: asks for a token, then shows the mesh until the token no longer holds.
 
 import {ask, sentenceOf, token, whenRefused} from "./ask.js";
-import {followChanges, prepareChanges} from "./changes.js";
+import {followChanges, leaveOut, prepareChanges} from "./changes.js";
 import {readConflicts, setRole} from "./conflicts.js";
 import {readHooks, setHooks} from "./hooks.js";
 import {byId, replace, rest, said} from "./make.js";
@@ -10,9 +10,9 @@ import {showMesh, watchSize} from "./peers.js";
 const MESH_MS = 2000;
 const REST_MS = 10000; // conflicts and deliveries, when nothing says that they changed
 const SOON_MS = 300;
+const HOOKS_MS = 1000;
 
 let stop = null; // of what runs while there is a token
-let soon = null;
 
 // ---- state
 
@@ -32,7 +32,8 @@ async function readMesh() {
         const mesh = await ask("v1/mesh");
         meshProblem = "";
         setRole(mesh.token.role);
-        setHooks(mesh.token.role, mesh.sends);
+        setHooks(mesh.token.role, mesh.hooks !== null);
+        leaveOut(mesh.hooks);
         showMesh(mesh);
         const count = mesh.collections.reduce((sum, one) => sum + one.conflicts, 0);
         document.title = `${count ? `(${count}) ` : ""}${mesh.mesh.name} – saker`;
@@ -51,12 +52,18 @@ async function every(ms, call, signal) {
 }
 
 // Many changes at once are one reason to read again.
-function readSoon() {
-    soon ??= setTimeout(async () => {
-        soon = null;
-        await Promise.all([readMesh(), readConflicts()]);
-    }, SOON_MS);
+function soon(ms, call) {
+    let timer = null;
+    return () => {
+        timer ??= setTimeout(async () => {
+            timer = null;
+            await (stop && call());
+        }, ms);
+    };
 }
+
+const readSoon = soon(SOON_MS, () => Promise.all([readMesh(), readConflicts()]));
+const readHooksSoon = soon(HOOKS_MS, readHooks);
 
 // ---- coming and going
 
@@ -77,7 +84,11 @@ async function begin() {
     every(REST_MS, readHooks, signal);
     followChanges(signal, {
         onChange: readSoon,
-        onGap: readSoon,
+        onHooks: readHooksSoon,
+        onGap() {
+            readSoon();
+            readHooksSoon();
+        },
         onState(connected, why) {
             streams = connected;
             sayState(why);

@@ -10,6 +10,7 @@ const SILENCE_MS = 45000; // the gateway says something every 15 s
 const AGAIN_MS = [500, 1000, 2000, 5000, 10000];
 
 let last = null;
+let leftOut = null;
 let control = null;
 let paused = false;
 let held = [];
@@ -80,8 +81,12 @@ function take(event, callbacks) {
     last = event.id ?? last;
     if (event.type === "change") {
         const change = JSON.parse(event.data);
+        if (change.collection === leftOut) {
+            callbacks.onHooks();
+            return;
+        }
         add(changeRow(change));
-        callbacks.onChange(change);
+        callbacks.onChange();
     } else if (event.type === "gap") {
         add(make("li", {class: "gap"}, "History in between is gone: what is above it is newer, "
             + "and the rest of the page was read anew."));
@@ -145,7 +150,13 @@ export function prepareChanges() {
     tell();
 }
 
-// Follows until the signal says that it is enough. `callbacks`: onChange, onGap, onState.
+// The collection in which webhooks keep their books: that is nothing to look at.
+export function leaveOut(collection) {
+    leftOut = collection;
+}
+
+// Follows until the signal says that it is enough. `callbacks`: onChange, onHooks, onGap,
+// onState.
 export async function followChanges(stop, callbacks) {
     stop.addEventListener("abort", () => control?.abort());
     while (!stop.aborted) {

@@ -5,7 +5,8 @@ import {byId, make, moment, plural, replace, said} from "./make.js";
 
 const DELIVERIES = 30;
 const DEAD = 50;
-const unfolded = new Map(); // by name: is it unfolded?
+const unfolded = new Map(); // by name
+const hadDead = new Set();
 let shown = "";
 let mayLook = false;
 let sends = false;
@@ -90,7 +91,7 @@ function details(hook) {
 function card(hook) {
     const state = hook.state === "active" ? null
         : make("span", {class: "badge"}, hook.state, hook.reason ? ": " : "", said(hook.reason ?? ""));
-    return make("details", {class: "card", open: unfolded.get(hook.name), "data-hook": hook.name,
+    return make("details", {class: "card", open: unfolded.get(hook.name) ?? false, "data-hook": hook.name,
         ontoggle: (event) => onToggle(hook.name, event.currentTarget)},
     make("summary", {"data-key": `hook\n${hook.name}`},
         make("strong", {}, said(hook.name)), state, " · sent by ", said(hook.sends ?? "nobody"),
@@ -126,11 +127,13 @@ function show(hooks) {
 
 // ---- reading
 
-// What is folded is not asked for; a subscription with dead letters unfolds by itself, once.
+// What is folded is not asked for; a subscription unfolds by itself when it gets its first dead
+// letter.
 async function readOne(hook) {
-    if (!unfolded.has(hook.name)) {
-        unfolded.set(hook.name, hook.dead > 0);
+    if (hook.dead > 0 && !hadDead.has(hook.name)) {
+        unfolded.set(hook.name, true);
     }
+    hadDead[hook.dead > 0 ? "add" : "delete"](hook.name);
     hook.deliveries = [];
     hook.letters = [];
     if (unfolded.get(hook.name)) {
