@@ -626,6 +626,9 @@ SAKER_EXPORT saker_err_t saker_config_check (saker_config_t *self, const char *f
 /* What the running daemon tells its program. `level`: 0 error, 1 warning, 2 info, 3 debug. */
 typedef void saker_log_fn (int level, const char *message, void *argument);
 
+/* The level up to which the config wants to be told. */
+SAKER_EXPORT int saker_config_log_level (const saker_config_t *self);
+
 typedef struct saker_daemon_t saker_daemon_t;
 
 /* Opens the store, binds the sockets. When it returns, the daemon can be reached.

@@ -247,6 +247,11 @@ saker_config_t *saker_config_new (void)
     return self;
 }
 
+int saker_config_log_level (const saker_config_t *self)
+{
+    return (int) self->log_level;
+}
+
 void saker_config_destroy (saker_config_t **self_p)
 {
     free (*self_p);

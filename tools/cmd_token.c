@@ -36,6 +36,18 @@ static json_t *token_json (const token_t *token)
 
 /* ---- add */
 
+/* Text that can be kept and shown: UTF-8 without control characters. */
+static bool is_plain (const char *text)
+{
+    json_t *json = json_string (text);
+    bool plain = json;
+    for (; *text; text++) {
+        plain = plain && (unsigned char) *text >= 0x20 && *text != 0x7f;
+    }
+    json_decref (json);
+    return plain;
+}
+
 static saker_err_t take_collections (call_t *call, token_t *token, size_t max)
 {
     for (size_t i = 0; i < call->options_count; i++) {
@@ -43,8 +55,9 @@ static saker_err_t take_collections (call_t *call, token_t *token, size_t max)
         if (strcmp (call->options[i].option->name, "collection") != 0) {
             continue;
         }
-        if (!*name || strlen (name) > SAKER_COLLECTION_BYTES_MAX) {
-            return call_fail (call, SAKER_EUSAGE, "token add: --collection has 1 to %d bytes",
+        if (!*name || strlen (name) > SAKER_COLLECTION_BYTES_MAX || !is_plain (name)) {
+            return call_fail (call, SAKER_EUSAGE,
+                              "token add: --collection has 1 to %d bytes of plain UTF-8",
                               SAKER_COLLECTION_BYTES_MAX);
         }
         if (token->collections_count == max) {
@@ -60,8 +73,9 @@ static saker_err_t take_options (call_t *call, token_t *token)
 {
     const char *name = call_word (call, 1), *role = call_option (call, "role");
     int64_t expires_ms = 0;
-    if (!*name || strlen (name) > TOKEN_NAME_MAX) {
-        return call_fail (call, SAKER_EUSAGE, "token add: the name of a token has 1 to %d bytes",
+    if (!*name || strlen (name) > TOKEN_NAME_MAX || !is_plain (name)) {
+        return call_fail (call, SAKER_EUSAGE,
+                          "token add: the name of a token has 1 to %d bytes of plain UTF-8",
                           TOKEN_NAME_MAX);
     }
     snprintf (token->name, sizeof token->name, "%s", name);

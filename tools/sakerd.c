@@ -7,6 +7,7 @@
 #include "where.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,7 @@ static saker_daemon_t *running; /* for the signal handlers */
 static gateway_t *serving;
 static volatile sig_atomic_t stopping;
 static bool to_journal;
+static atomic_int log_level = 2; /* what the gateway says is held against it here */
 
 /* ---- what is printed ---- */
 
@@ -77,6 +79,9 @@ static void log_line (int level, const char *message, void *argument)
     static const char *const names[] = {"error", "warning", "info", "debug"};
     static const int priorities[] = {3, 4, 6, 7};
     (void) argument;
+    if (level > atomic_load (&log_level)) {
+        return;
+    }
     level = level < 0 ? 0 : level > 3 ? 3 : level;
     if (to_journal) {
         fprintf (stderr, "<%d>%s\n", priorities[level], message);
@@ -228,6 +233,9 @@ static saker_err_t reload (saker_config_t *fresh, void *argument)
     const options_t *options = argument;
     notify_reloading ();
     saker_err_t error = fill_config (options, fresh, &gateway);
+    if (error == SAKER_OK) {
+        atomic_store (&log_level, saker_config_log_level (fresh));
+    }
     if (error == SAKER_OK && memcmp (&gateway, &options->gateway, sizeof gateway) != 0) {
         log_line (1, "gateway: what changed in its settings counts from the next start on", NULL);
     }
@@ -340,6 +348,7 @@ static saker_err_t make_daemon (options_t *options, saker_daemon_t **daemon)
         saker_config_destroy (&config);
         return error;
     }
+    atomic_store (&log_level, saker_config_log_level (config));
     error = saker_daemon_new (daemon, options->store, config, log_line, NULL);
     if (error != SAKER_OK) {
         fail_library (error);

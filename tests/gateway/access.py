@@ -27,6 +27,10 @@ done = a.tool ("token", "add", "tests", check = False)
 same ("a name twice", (done.returncode, done.stdout), (4, ""))
 done = a.tool ("token", "add", "x", "--role", "king", check = False)
 same ("a wrong role", (done.returncode, done.stdout), (2, ""))
+for words in (["x", "--collection", b"a\xff"], ["x", "--collection", "a\nb"], ["x", "--collection", ""], [b"\xff"], ["a\tb"], [""], ["x" * 65], ["x", "--expires", "soon"]):
+    done = subprocess.run ([SAKER, "token", "add", *words, "--store", a.store], capture_output = True)
+    same (f"token add {words}", (done.returncode, done.stdout), (2, b""))
+same ("none of these was made", len (a.tool ("token", "list", "--json").splitlines ()), 5)
 same ("revoke of none", a.tool ("token", "revoke", "none", check = False).returncode, 3)
 done = subprocess.run ([SAKER, "token", "add", "x", "--store", os.path.join (work, "none")], capture_output = True)
 same ("no store", done.returncode, 3)
@@ -64,6 +68,8 @@ before = open (file).read ()
 open (file, "w").write ("nonsense")
 same ("a damaged file lets nobody in", c.get ("/ready").status, 401)
 same ("and is named", a.tool ("token", "list", check = False).returncode != 0, True)
+open (file, "w").write (before.replace ('"collections":[]', '"collections":null'))
+same ("a token without its collections lets nobody in", c.get ("/live").status, 401)
 open (file, "w").write (before)
 same ("whole again", c.get ("/ready").status, 200)
 ok ("no token in the log", all (t.split ("_", 2)[2] not in open (a.log).read () for t in (token, reader, shots)))
@@ -189,7 +195,7 @@ add ({400}, post ("[]"), post ("1"), post ({}), post ({"op": "nonsense"}), post 
 add ({400}, batch ({}), batch ([]), batch ({"operations": [{"op": "delete"}]}), batch ({"operations": [{"op": "delete", "document": ""}]}), batch ({"operations": [{"op": "delete", "document": 1}]}), batch ({"operations": [{"op": "delete", "document": "a\u0000b"}]}),
      batch ({"operations": [{"op": "set", "document": "d", "pointer": "/a", "value": 1}], "expect": {}}), batch ({"operations": [{"op": "set", "document": "d", "pointer": "/a", "value": 1}], "expect": [{"document": "d"}]}), batch ({"operations": [{"op": "set", "document": "d", "pointer": "/a", "value": 1}], "expect": [{"document": "d", "etag": "x"}]}),
      batch ({"operations": [{"op": "set", "document": "d", "pointer": "/a", "value": 1}], "expect": [{"document": "d", "etag": 5}]}))
-add ({413}, batch ({"operations": [{"op": "delete", "document": "x" * 256}]}), batch ({"operations": [{"op": "increment", "document": "d", "pointer": "/n"}] * 1025}))
+add ({413}, batch ({"operations": [{"op": "delete", "document": "x" * 256}]}), batch ({"operations": [{"op": "increment", "document": "d", "pointer": f"/n{i}"} for i in range (1025)]}))
 add ({400}, settle ({}), settle ([]), settle ({"pointer": "/x"}), settle ({"pointer": "/x", "take": 0}), settle ({"pointer": "/x", "take": "1"}), settle ({"pointer": "/x", "take": 1, "value": 1}), settle ({"take": 1}), settle ({"pointer": 1, "take": 1}), settle ({"pointer": "/x", "take": 1, "extra": 1}))
 add ({404}, settle ({"pointer": "/x", "take": 1}), settle ({"pointer": "/x", "value": 1}))
 deep = lambda n, left = '{"a":', right = "}": left * n + "1" + right * n
@@ -216,10 +222,12 @@ same ("nor made anything", c.get ("/v1/collections/shots/documents").json["docum
 same ("the daemon is well", (c.get ("/ready").status, a.process.poll ()), (200, None))
 print (f"{len (table)} hostile requests")
 
+ok ("nothing of it is in the log", " debug:" not in open (a.log).read ())
+
 # ---- where it listens
 a.stop ()
 for lines, words in ((["gateway-listen = 0.0.0.0:0"], "gateway-tls-cert"), (["gateway-listen = nonsense"], "127.0.0.1:8677"), (["gateway-listen = 127.0.0.1:99999"], "no place to listen"),
-                     (["gateway-host = a b"], "gateway-host"), (["gateway-origin = x"], "gateway-origin"), (["gateway-tls-cert = x"], "gateway-tls-cert"), (["gateway-connections = 0"], "gateway-connections"),
+                     (["gateway-host = a b"], "gateway-host"), (["gateway-host = localhost:80"], "without the port"), (["gateway-origin = x"], "gateway-origin"), (["gateway-tls-cert = x"], "gateway-tls-cert"), (["gateway-connections = 0"], "gateway-connections"),
                      (["gateway-listen = unix", "gateway-tls-cert = /x"], "go together"), (["gateway-lisen = unix"], "did you mean 'gateway-listen'")):
     a.configure (lines, ())
     done = subprocess.run ([SAKERD, "--store", a.store, "--listen", "tcp://127.0.0.1:0", "--no-beacon"], capture_output = True, text = True, timeout = DEADLINE_S)

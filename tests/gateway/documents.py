@@ -226,6 +226,35 @@ same ("twelve at once: one increment", c.get (doc ("once")).json, {"n": 1})
 same ("and one answer", {(n.status, n.body) for n in results}, {(200, results[0].body)})
 same ("the first of which is none of a repeat", sum (n["Idempotency-Replayed"] is None for n in results), 1)
 
+# ---- a daemon that is killed in the midst of writes: what was not answered is sent again, and each counts once
+KEYS, WRITERS = 100, 4
+
+
+def keep_on (number):
+    client = Client (a, token)
+    for i in range (KEYS):
+        while True:
+            try:
+                answer = client.post (doc ("killed"), {"op": "increment", "pointer": "/n"}, Idempotency_Key = f"k{number}-{i}")
+                if answer and answer.status == 200:
+                    break
+            except OSError: # it is down
+                client.close ()
+                time.sleep (0.02)
+
+
+threads = [threading.Thread (target = keep_on, args = (n,)) for n in range (WRITERS)]
+[t.start () for t in threads]
+kills = 0
+while any (t.is_alive () for t in threads) and kills < 5:
+    time.sleep (0.05)
+    a.kill ()
+    a.start ()
+    kills += 1
+[t.join (DEADLINE_S) for t in threads]
+ok ("it was killed meanwhile", kills >= 2, kills)
+same ("each counts once", c.get (doc ("killed")).json, {"n": KEYS * WRITERS})
+
 # ---- lists
 names = c.get ("/v1/collections").json["collections"]
 same ("collections", [n["name"] for n in names], ["shots"])

@@ -72,7 +72,7 @@ class Daemon:
         self.configure (config, listen)
 
     def configure (self, config = (), listen = ("unix", "127.0.0.1:0")):
-        lines = [f"gateway-listen = {place}" for place in listen] + list (config)
+        lines = ["log-level = info"] + [f"gateway-listen = {place}" for place in listen] + list (config)
         with open (os.path.join (self.store, "saker.conf"), "w") as file:
             file.write ("\n".join (lines) + "\n")
 

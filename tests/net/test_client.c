@@ -486,6 +486,9 @@ static void a_program_has_keys_of_its_own (void)
     CHECK_ERR (saker_config_set (config, "color", "red"), SAKER_EINPUT, "did you mean 'colour'?");
     CHECK_ERR (saker_config_set (config, "nonsense", "red"), SAKER_EINPUT, "fold-counters, colour");
     CHECK_OK (saker_config_set (config, "beacon", "no"));
+    CHECK_INT (saker_config_log_level (config), 2);
+    CHECK_OK (saker_config_set (config, "log-level", "debug"));
+    CHECK_INT (saker_config_log_level (config), 3);
     saker_config_destroy (&config);
 }
 

@@ -11,6 +11,7 @@
 
 #define FOLLOW_MS 1000 /* how long one look at the feed waits; and between two ticks */
 #define AGAIN_US 200000
+#define HUB_BEATS_TICKS 10 /* in so many, each idle stream gets its turn; below STREAM_BEAT_MS */
 #define OPEN_MS 1000
 
 /* ---- waking those who wait; under the lock */
@@ -163,13 +164,17 @@ static saker_err_t follow_once (hub_t *self, saker_cursor_t *cursor)
 
 /* ---- once a second */
 
-static void tick_stream (hub_t *self, stream_t *stream, int64_t now_ms)
+/* `beats` is how many more may be woken only to say that they live: those that began together do
+   not all say so at once. */
+static void tick_stream (hub_t *self, stream_t *stream, int64_t now_ms, size_t *beats)
 {
     if (!keeper_holds (self->gateway->keeper, &stream->access)) {
         stream->ended = true;
     }
     bool behind = stream->cursor.position < self->ring.floor;
-    if (stream->ended || behind || now_ms - stream->sent_ms >= STREAM_BEAT_MS) {
+    bool beat = now_ms - stream->sent_ms >= STREAM_BEAT_MS && *beats > 0;
+    *beats -= beat;
+    if (stream->ended || behind || beat) {
         stream_wake (stream);
     }
 }
@@ -181,9 +186,10 @@ static void tick (hub_t *self)
     keeper_look (self->gateway->keeper);
     gateway_look (self->gateway);
     pthread_mutex_lock (&self->mutex);
+    size_t beats = self->streams_count / HUB_BEATS_TICKS + 1;
     LIST_FOREACH (stream, &self->streams, next)
     {
-        tick_stream (self, stream, now_ms);
+        tick_stream (self, stream, now_ms, &beats);
     }
     request_t *request = LIST_FIRST (&self->polls);
     while (request) {

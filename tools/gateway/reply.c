@@ -81,13 +81,6 @@ bool reply_wants_cbor (const request_t *request)
            && quality_of (accept, "application/cbor") > quality_of (accept, "application/json");
 }
 
-bool reply_is_acceptable (const request_t *request)
-{
-    const char *accept = request_header (request, "Accept");
-    return !accept || quality_of (accept, "application/cbor") > 0
-           || quality_of (accept, "application/json") > 0;
-}
-
 /* ---- answers */
 
 void reply_response (request_t *request, unsigned status, struct MHD_Response *response)

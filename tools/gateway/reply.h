@@ -24,8 +24,6 @@ void reply_response (request_t *request, unsigned status, struct MHD_Response *r
 
 /* Would the client rather have CBOR? */
 bool reply_wants_cbor (const request_t *request);
-/* Does it take JSON or CBOR at all? */
-bool reply_is_acceptable (const request_t *request);
 /* What a status is called. Static. */
 const char *reply_reason (unsigned status);
 

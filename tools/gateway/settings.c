@@ -110,7 +110,7 @@ static void put_lower (char *to, const char *from)
 static saker_err_t set_host (void *argument, const char *value, char sentence[SAKER_SENTENCE_MAX])
 {
     settings_t *self = argument;
-    if (!is_name (value)) {
+    if (!is_name (value) || (*value != '[' && strchr (value, ':'))) {
         return wrong (sentence, value,
                       "is no name of a host: write it as in a URL, without the port");
     }

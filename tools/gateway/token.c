@@ -73,7 +73,7 @@ static saker_err_t copy_text (const json_t *json, const char *key, char *text, s
 static saker_err_t take_collections (token_t *token, const json_t *list)
 {
     size_t count = json_array_size (list);
-    if (count > TOKEN_COLLECTIONS_MAX) {
+    if (!json_is_array (list) || count > TOKEN_COLLECTIONS_MAX) {
         return SAKER_EDAMAGED;
     }
     token->collections = calloc (count + 1, sizeof *token->collections);
@@ -135,7 +135,10 @@ static json_t *token_json (const token_t *token)
     char hash[2 * TOKEN_HASH_BYTES + 1];
     json_t *collections = json_array ();
     for (size_t i = 0; i < token->collections_count; i++) {
-        json_array_append_new (collections, json_string (token->collections[i]));
+        if (json_array_append_new (collections, json_string (token->collections[i])) != 0) {
+            json_decref (collections); /* with one name less it would be for more */
+            return NULL;
+        }
     }
     sodium_bin2hex (hash, sizeof hash, token->hash, sizeof token->hash);
     return json_pack ("{s:s,s:s,s:s,s:s,s:I,s:I,s:o}", "id", token->id, "name", token->name, "role",
@@ -258,11 +261,12 @@ static saker_err_t replace_file (call_t *call, const char *store, const strbuf_t
 static saker_err_t write_file (call_t *call, const char *store, const tokens_t *tokens)
 {
     json_t *list = json_array ();
+    bool whole = true;
     for (size_t i = 0; i < tokens->count; i++) {
-        json_array_append_new (list, token_json (&tokens->list[i]));
+        whole = whole && json_array_append_new (list, token_json (&tokens->list[i])) == 0;
     }
     json_t *json = json_pack ("{s:o}", "tokens", list);
-    strbuf_t text = {.failed = !json};
+    strbuf_t text = {.failed = !json || !whole};
     canon_add (&text, json);
     strbuf_text (&text, "\n");
     json_decref (json);
@@ -389,9 +393,7 @@ static saker_err_t remove_token (call_t *call, tokens_t *tokens, void *argument)
 
 saker_err_t tokens_revoke (call_t *call, const char *store, const char *word)
 {
-    char name[TOKEN_NAME_MAX + 1];
-    snprintf (name, sizeof name, "%s", word);
-    return change_file (call, store, remove_token, name);
+    return change_file (call, store, remove_token, (void *) word);
 }
 
 /* ---- looking one up */
