@@ -1,18 +1,18 @@
 # shellcheck shell=bash disable=SC2034
 # What the tests of webhooks add to tests/cli/lib.sh: a receiver, and daemons that send.
 # shellcheck source=tests/cli/lib.sh
-. "${srcdir:-.}/tests/cli/lib.sh"
+[ "${work:-}" ] || . "${srcdir:-.}/tests/cli/lib.sh"
 
-lease=3s
+lease=3s bind= # where receivers listen
 declare -A ports=()
 
-# receive NAME: a receiver; what it gets is in NAME.d/got.
+# receive NAME [COMMAND...]: a receiver, as the command runs it; what it gets is in NAME.d/got.
 receive ()
 {
     local i
     mkdir -p "$work/$1.d"
     : >"$work/$1.d/got"
-    python3 "$top/tests/lib/receiver.py" "$work/$1.d" 2>"$work/$1.log" &
+    "${@:2}" python3 "$top/tests/lib/receiver.py" "$work/$1.d" $bind 2>"$work/$1.log" &
     pids[$1]=$!
     disown
     for ((i = 0; i < 200; i++)); do
@@ -30,7 +30,7 @@ answers ()
     mv "$work/$1.d/answer.new" "$work/$1.d/answer"
 }
 
-url () { echo "http://127.0.0.1:${ports[$1]}/hook"; }
+url () { echo "http://${bind:-127.0.0.1}:${ports[$1]}/hook"; }
 
 # got NAME EXPRESSION: a Python expression on `g`, the list of what it got; each has `b`, its body as JSON.
 got ()
@@ -71,3 +71,9 @@ sender ()
 # owner NAME HOOK: who sends, as NAME sees it.
 owner () { on "$1" hooks show "$2" --json | json "j['sends']"; }
 has_owner () { [ "$(owner "$1" "$2")" != None ]; }
+
+# calm: no daemon of a sanitized build complained. After they have ended.
+calm ()
+{
+    if grep -qE "Sanitizer|runtime error" "$work"/*.log; then not_ok "a daemon complains: $(grep -hE "Sanitizer|runtime error" "$work"/*.log | head -3)"; else ok; fi
+}

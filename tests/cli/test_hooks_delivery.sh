@@ -188,5 +188,5 @@ if [ "$size" -le 20000 ]; then ok; else not_ok "the log has $size bytes"; fi
 same "it can be read" "$(on anna hooks log farm --json | tail -1 | json "j['document'], j['result'], j['status']")" "('sq700', 'delivered', 200)"
 
 stop anna
-if grep -iE "sanitizer|runtime error" "$work"/*.log; then not_ok "the daemon complains"; else ok; fi
+calm
 finish

@@ -96,4 +96,5 @@ same "handing over repeats nothing" "$(got farm repeats)" "$before"
 
 same "each document once" "$(got farm "sorted (collections.Counter (distinct.values ()).values ())[-1]")" 1
 stop "${rest[@]}"
+calm
 finish

@@ -2,6 +2,8 @@
 # what the gateway answers is as it says.
 
 from gateway import *
+import hashlib
+import hmac
 
 try:
     import jsonschema
@@ -11,7 +13,7 @@ except ImportError: # another Python than Debian's comes first in the path
     os.execv ("/usr/bin/python3", ["/usr/bin/python3", *sys.argv])
 
 SCHEMA = "/usr/share/openapi-specification/schemas/v3.0/schema.json"
-a = Daemon ("anna").start ()
+a = Daemon ("anna", config = ("hooks = hooks",)).start ()
 c = Client (a, a.token ("tests", "--role", "admin"))
 api = c.get ("/openapi.json").json
 
@@ -61,7 +63,7 @@ same ("the same resources, methods, roles and arguments", described, wanted)
 for path, methods in paths.items ():
     names = set (re.findall (r"\{(\w+)\}", path))
     same (path + ": names of its path", {p["name"] for p in methods.get ("parameters", [])}, names)
-    answer = c.ask ("OPTIONS", path.format (collection = "c", document = "d"))
+    answer = c.ask ("OPTIONS", path.format (collection = "c", document = "d", hook = "h", inbox = "i"))
     allowed = {m.upper () for m in methods if m != "parameters"} | {"OPTIONS"} | ({"HEAD"} if "get" in methods else set ())
     same (path + ": Allow", set (answer["Allow"].split (", ")), allowed)
 
@@ -77,7 +79,7 @@ tried = set ()
 
 def check (method, path, status, body = None, query = "", **headers):
     operation = paths[path][method]
-    concrete = path.format (collection = "shots", document = "d") + query
+    concrete = path.format (collection = "shots", document = "d", hook = "h", inbox = "i") + query
     answer = c.ask (method.upper (), concrete, body, **headers)
     tried.add ((method, path))
     if not same (f"{method} {concrete}", answer.status, status):
@@ -131,6 +133,31 @@ check ("post", D, 409, {"op": "increment", "pointer": "/title"})
 check ("delete", D, 200)
 check ("get", D, 404)
 check ("put", D, 201, {"x": 1})
+a.tool ("hooks", "add", "h", "http://127.0.0.1:1/", "--collection", "shots", "--attempts", "1")
+check ("get", "/v1/hooks", 200)
+check ("get", "/v1/hooks/{hook}", 200)
+check ("post", "/v1/hooks/{hook}/state", 200, {"state": "paused"})
+check ("post", "/v1/hooks/{hook}/state", 200, {"state": "active"})
+check ("post", "/v1/hooks/{hook}/state", 400, {"state": "gone"})
+c.put (doc ("d"), {"x": 2})
+until ("an event is dead", lambda: c.get ("/v1/hooks/h/dead").json["dead"])
+check ("get", "/v1/hooks/{hook}/dead", 200)
+check ("get", "/v1/hooks/{hook}/deliveries", 200, query = "?limit=1")
+check ("post", "/v1/hooks/{hook}/replay", 202, {"event": c.get ("/v1/hooks/h/dead").json["dead"][0]["event"]})
+check ("post", "/v1/hooks/{hook}/replay", 202, {"since": 0})
+check ("post", "/v1/hooks/{hook}/replay", 404, {"event": "0" * 32})
+template = os.path.join (a.store, "template.json")
+with open (template, "w") as file:
+    file.write ('{"title": "{/title}"}')
+secret = a.tool ("inbox", "add", "i", "--scheme", "hmac", "--collection", "reviews", "--template", template).strip ()
+text = json.dumps ({"title": "Fix"})
+signed = {"X_Hub_Signature_256": "sha256=" + hmac.new (secret.encode (), text.encode (), hashlib.sha256).hexdigest (), "X_GitHub_Delivery": "1"}
+check ("post", "/v1/inbox/{inbox}", 201, text, **signed)
+check ("post", "/v1/inbox/{inbox}", 200, text, **signed)
+check ("post", "/v1/inbox/{inbox}", 401, text + " ", **signed)
+readers = Client (a, a.token ("readers", "--role", "write"))
+same ("secrets of webhooks are for admins", readers.get (doc ("hook%2Fh", "hooks")).status, 403)
+same ("and so are subscriptions", readers.get ("/v1/hooks").status, 403)
 check ("get", D, 401, Authorization = "Bearer x")
 check ("get", D, 403, Origin = "https://evil.example")
 same ("every operation was tried", tried, {(m, p) for p, methods in paths.items () for m in methods if m != "parameters"})

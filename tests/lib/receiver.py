@@ -1,4 +1,4 @@
-"""A receiver of webhooks for the tests, on 127.0.0.1 at a free port. Usage: receiver.py FOLDER
+"""A receiver of webhooks for the tests, at a free port. Usage: receiver.py FOLDER [ADDRESS]
 
 Its port is in FOLDER/port once it listens. Each request is a line of JSON in FOLDER/got, written before the
 answer. What it answers is read from FOLDER/answer before each: JSON as {"status": 200, "stall": SECONDS,
@@ -70,7 +70,7 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 64
 
 
-server = Server(("127.0.0.1", 0), Receiver)
+server = Server((sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1", 0), Receiver)
 with open(os.path.join(folder, "port.new"), "w") as file:
     file.write(str(server.server_address[1]))
 os.rename(os.path.join(folder, "port.new"), os.path.join(folder, "port"))

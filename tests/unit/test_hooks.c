@@ -27,7 +27,7 @@ static void known_signature (void)
     CHECK_INT (key.size, 24);
     sign_text (&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body, strlen (body), text);
     CHECK_STR (text, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-    CHECK (sign_parse (SECRET + 6, &key)); /* without its prefix */
+    CHECK (sign_parse (&SECRET[6], &key)); /* without its prefix */
 }
 
 static void signatures_are_checked (void)

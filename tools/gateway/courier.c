@@ -175,7 +175,7 @@ static void tell_dead (const courier_t *self, const letter_t *letter)
 }
 
 /* Sets letters of the feed aside, by one change. */
-static bool write_asides (courier_t *self, letter_t *letters, size_t count)
+static bool put_asides (courier_t *self, letter_t *letters, size_t count, bool progress)
 {
     saker_batch_t *batch = saker_batch_new (hooks (self));
     saker_err_t error = batch ? SAKER_OK : SAKER_ENOMEM;
@@ -184,7 +184,7 @@ static bool write_asides (courier_t *self, letter_t *letters, size_t count)
         letters[i].since_ms = now_ms;
         error =
             add_letter (self, batch, is_dead (self, &letters[i]) ? "dead" : "aside", &letters[i]);
-        if (error == SAKER_OK) {
+        if (error == SAKER_OK && progress) {
             error = add_progress (self, batch, &letters[i]);
         }
     }
@@ -195,10 +195,17 @@ static bool write_asides (courier_t *self, letter_t *letters, size_t count)
         } else {
             set_aside (self, &letters[i]);
         }
-        raise (self, &letters[i]);
+        if (progress) {
+            raise (self, &letters[i]);
+        }
     }
     saker_batch_destroy (&batch);
     return written;
+}
+
+static bool write_asides (courier_t *self, letter_t *letters, size_t count)
+{
+    return put_asides (self, letters, count, true);
 }
 
 static bool write_done (courier_t *self, const letter_t *letter)
@@ -410,12 +417,28 @@ typedef struct fetching_t {
     courier_t *courier;
     uint64_t position;
     unsigned index; /* of the document in its change */
+    bool stopped;   /* the queue is full */
+    bool lettered;  /* the last letter is of this change */
 } fetching_t;
+
+/* No document of the change comes any more: its last letter ends it. */
+static void end_change (fetching_t *self)
+{
+    courier_t *courier = self->courier;
+    if (self->lettered && courier->queue_count > 0) {
+        letter_t *last = &courier->queue[courier->queue_count - 1];
+        last->number = delivered_whole (last->seq);
+    }
+    self->lettered = false;
+}
 
 static int take_event (const saker_event_t *event, void *argument)
 {
     fetching_t *fetching = argument;
     courier_t *self = fetching->courier;
+    if (event->position != fetching->position) {
+        end_change (fetching);
+    }
     fetching->index = event->position == fetching->position ? fetching->index + 1 : 0;
     fetching->position = event->position;
     int64_t number = delivered_number (event->seq, fetching->index);
@@ -424,19 +447,23 @@ static int take_event (const saker_event_t *event, void *argument)
         return 0;
     }
     if (self->queue_count == self->queue_max) {
+        fetching->lettered = false; /* more of it comes the next time */
+        fetching->stopped = true;
         return 1;
     }
     letter_t *letter = &self->queue[self->queue_count++];
     letter_of (letter, event);
     letter->number = number;
+    fetching->lettered = true;
     return self->queue_max == 1;
 }
 
-/* Where the feed begins that is kept: by halves, since a cursor before it is answered by a gap. */
+/* The feed begins behind what this peer, or another one, has not sent. */
 static saker_err_t find_begin (courier_t *self)
 {
     saker_err_t error = begin_find (self->call.peer, self->hook.collection, &self->cursor);
     self->placed = error == SAKER_OK;
+    self->gap = error == SAKER_OK && self->cursor.position > 0;
     return error;
 }
 
@@ -481,16 +508,112 @@ static bool fetch (courier_t *self, size_t max, int timeout_ms)
                              take_event, &fetching);
     }
     self->fetched_ms = instant_mono_ms ();
+    if (error == SAKER_OK && !fetching.stopped) {
+        end_change (&fetching);
+    }
     if (error == SAKER_EGAP) {
-        office_log (self->office, 1,
-                    "hooks: %s: changes that are no longer kept here were not looked at; raise "
-                    "history in saker.conf",
-                    self->hook.name);
         (void) find_begin (self);
     } else if (error != SAKER_OK && error != SAKER_ETIMEOUT) {
         office_rest (self->office, AGAIN_MS);
     }
     return error == SAKER_OK || error == SAKER_ETIMEOUT;
+}
+
+/* ---- after a gap */
+
+typedef struct mending_t {
+    courier_t *courier;
+    letter_t letters[BATCH_MAX];
+    size_t count, all;
+    delivered_t reached; /* what the documents show of each writer */
+    bool failed;
+} mending_t;
+
+static void flush_mended (mending_t *self)
+{
+    if (self->count > 0 && !self->failed) {
+        self->failed = !put_asides (self->courier, self->letters, self->count, false);
+    }
+    self->all += self->count;
+    self->count = 0;
+}
+
+static bool is_noted (const mending_t *self, const saker_leaf_t *leaf)
+{
+    for (size_t i = self->count; i-- > 0;) {
+        const letter_t *letter = &self->letters[i];
+        if (letter->seq == leaf->seq && memcmp (letter->writer, leaf->writer, 16) == 0
+            && strcmp (letter->document, leaf->document) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a document shows, or a rival, that progress does not cover. Of a change of several documents
+   it is not known which were sent: all of them count as not sent. */
+static int see_leaf (const saker_leaf_t *leaf, void *argument)
+{
+    mending_t *self = argument;
+    courier_t *courier = self->courier;
+    const char *wanted = courier->hook.documents;
+    int64_t number = delivered_whole (leaf->seq);
+    if (strncmp (leaf->document, wanted, strlen (wanted)) != 0
+        || is_covered (courier, leaf->writer, number, leaf->time_ms) || is_noted (self, leaf)) {
+        return 0;
+    }
+    const saker_event_t event = {.collection = courier->hook.collection,
+                                 .document = leaf->document,
+                                 .author = leaf->author,
+                                 .seq = leaf->seq,
+                                 .time_ms = leaf->time_ms};
+    letter_t *letter = &self->letters[self->count++];
+    letter_of (letter, &event);
+    letter_id (event.collection, event.document, leaf->writer, event.seq, letter->id);
+    memcpy (letter->writer, leaf->writer, sizeof letter->writer);
+    letter->number = number;
+    self->failed |= !delivered_raise (&self->reached, leaf->writer, number);
+    if (self->count == BATCH_MAX) {
+        flush_mended (self);
+    }
+    return self->failed || self->all >= OFFICE_ASIDES_MAX || is_ending (courier);
+}
+
+/* Once all of it is set aside, progress covers it. */
+static bool write_reached (mending_t *self)
+{
+    courier_t *courier = self->courier;
+    bool written = true;
+    for (size_t i = 0; i < self->reached.count && written; i++) {
+        letter_t letter = {.number = self->reached.list[i].number};
+        memcpy (letter.writer, self->reached.list[i].writer, sizeof letter.writer);
+        written = write_done (courier, &letter);
+    }
+    return written;
+}
+
+/* The feed has not all of what was not sent; the documents have what came of it: that is set aside,
+   to be sent. What was written over meanwhile, or deleted, is not told any more. */
+static void mend (courier_t *self)
+{
+    mending_t *mending = calloc (1, sizeof *mending);
+    if (!mending) {
+        return;
+    }
+    mending->courier = self;
+    saker_err_t error = saker_iterate (self->call.peer, self->hook.collection, see_leaf, mending);
+    flush_mended (mending);
+    if ((error == SAKER_OK || error == SAKER_ENOTFOUND) && !mending->failed
+        && write_reached (mending)) {
+        self->gap = false;
+        office_log (
+            self->office, mending->all > 0 ? 1 : 2,
+            "hooks: %s: the history of this peer begins behind what was sent: %zu events "
+            "are sent of what the documents show; a longer history in saker.conf loses none",
+            self->hook.name, mending->all);
+    }
+    delivered_free (&mending->reached);
+    free (mending);
 }
 
 /* One who does not send keeps its cursor at the first that is not done with. */
@@ -675,6 +798,9 @@ static bool is_full (courier_t *self)
 static void send_some (courier_t *self)
 {
     int64_t wait_ms = WATCH_MS;
+    if (self->placed && self->gap) {
+        mend (self);
+    }
     if (carry_aside (self, &wait_ms)) {
         return;
     }

@@ -28,6 +28,11 @@ int64_t delivered_number (uint64_t seq, unsigned index)
     return (int64_t) (seq << DELIVERED_SHIFT) + index + 1;
 }
 
+int64_t delivered_whole (uint64_t seq)
+{
+    return (int64_t) ((seq + 1) << DELIVERED_SHIFT) - 1;
+}
+
 int64_t delivered_get (const delivered_t *self, const uint8_t writer[16])
 {
     size_t place = place_of (self, writer);

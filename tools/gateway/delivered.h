@@ -24,6 +24,8 @@ typedef struct delivered_t {
 
 /* The number when document `index` (from 0 on) of a change is done with. */
 int64_t delivered_number (uint64_t seq, unsigned index);
+/* The number when all of a change is. */
+int64_t delivered_whole (uint64_t seq);
 /* -1: nothing is known of the writer. */
 int64_t delivered_get (const delivered_t *self, const uint8_t writer[16]);
 /* Raises the number of a writer; a lower one changes nothing. False: out of memory, or too many. */

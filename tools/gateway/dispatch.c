@@ -318,46 +318,70 @@ static saker_err_t follow (office_t *self)
 
 /* ---- the members */
 
-static int take_member (const saker_peer_t *peer, void *argument)
+typedef struct members_t {
+    size_t count;
+    struct {
+        char name[65], device[LEASE_DEVICE_SIZE], link[16];
+    } list[OFFICE_MEMBERS_MAX];
+} members_t;
+
+static int note_member (const saker_peer_t *peer, void *argument)
 {
-    office_t *self = argument;
-    office_member_t *member = find_member (self, peer->id);
-    if (!member && self->members_count < OFFICE_MEMBERS_MAX) {
-        member = &self->members[self->members_count++];
-        memset (member, 0, sizeof *member);
-        snprintf (member->device, sizeof member->device, "%s", peer->id);
-    }
-    if (!member) {
+    members_t *members = argument;
+    if (members->count == OFFICE_MEMBERS_MAX) {
         return 1;
     }
-    bool own = strcmp (peer->link, "self") == 0, up = own || strcmp (peer->link, "up") == 0;
-    snprintf (member->name, sizeof member->name, "%s", peer->name);
+    snprintf (members->list[members->count].name, sizeof members->list->name, "%s", peer->name);
+    snprintf (members->list[members->count].device, LEASE_DEVICE_SIZE, "%s", peer->id);
+    snprintf (members->list[members->count].link, sizeof members->list->link, "%s", peer->link);
+    members->count++;
+    return 0;
+}
+
+/* Locked. */
+static void take_member (office_t *self, const char *name, const char *device, const char *link)
+{
+    office_member_t *member = find_member (self, device);
+    if (!member && self->members_count == OFFICE_MEMBERS_MAX) {
+        return;
+    }
+    if (!member) {
+        member = &self->members[self->members_count++];
+        memset (member, 0, sizeof *member);
+        snprintf (member->device, sizeof member->device, "%s", device);
+    }
+    bool own = strcmp (link, "self") == 0, up = own || strcmp (link, "up") == 0;
+    snprintf (member->name, sizeof member->name, "%s", name);
     if (up && !member->up) {
         member->up_ms = instant_mono_ms ();
     }
     member->up = up;
     member->self = own;
     if (own) {
-        snprintf (self->device, sizeof self->device, "%s", peer->id);
+        snprintf (self->device, sizeof self->device, "%s", device);
         lease_see (&self->peers, self->device, self->count, instant_mono_ms ());
     }
-    lease_peer_t *sender = lease_find (&self->peers, peer->id);
+    lease_peer_t *sender = lease_find (&self->peers, device);
     if (sender) {
         sender->up = up;
     }
-    return 0;
 }
 
-/* The callback only notes: nothing is asked under the lock but this. */
 static void look_at_members (office_t *self)
 {
-    if (instant_mono_ms () - self->looked_ms < LOOK_MS) {
+    members_t *members =
+        instant_mono_ms () - self->looked_ms < LOOK_MS ? NULL : calloc (1, sizeof *members);
+    if (!members || saker_peers (self->call.peer, note_member, members) != SAKER_OK) {
+        free (members);
         return;
     }
     self->looked_ms = instant_mono_ms ();
     pthread_mutex_lock (&self->mutex);
-    (void) saker_peers (self->call.peer, take_member, self);
+    for (size_t i = 0; i < members->count; i++) {
+        take_member (self, members->list[i].name, members->list[i].device, members->list[i].link);
+    }
     pthread_mutex_unlock (&self->mutex);
+    free (members);
 }
 
 /* ---- our counter */

@@ -42,6 +42,7 @@ typedef struct courier_t {
     saker_cursor_t cursor;  /* all before it is done with */
     saker_cursor_t fetched; /* all before it is in the queue, or done with */
     bool placed;            /* there is a cursor */
+    bool gap;               /* there may be changes that the feed no longer has */
     int64_t saved_ms;       /* mono */
     uint64_t saved_position;
     int64_t hold_ms; /* mono: nothing is sent before */

@@ -12,7 +12,6 @@
 
 #define BATCH_OPS 900
 #define BATCH_BYTES 48000
-#define WHOLE_CHANGE 2046 /* an index that no document of a change has */
 
 /* ---- many writes */
 
@@ -85,7 +84,7 @@ static saker_err_t scan (call_t *call, const char *collection, saker_event_fn *f
 
 static int see_writer (const saker_event_t *event, void *argument)
 {
-    return !delivered_raise (argument, event->writer, delivered_number (event->seq, WHOLE_CHANGE));
+    return !delivered_raise (argument, event->writer, delivered_whole (event->seq));
 }
 
 /* What is here already is not sent. */
