@@ -125,7 +125,7 @@ class Page:
     def stub (self, end, body):
         """Requests whose URL ends so get this answer, and not the gateway's; None: the gateway's again."""
         self.stubs[end] = body
-        self.call ("Fetch.enable", patterns = [{"urlPattern": "*" + end}])
+        self.call ("Fetch.enable", patterns = [{"urlPattern": "*" + end.replace ("?", "\\?")} for end in self.stubs])
 
     def open (self, url):
         self.call ("Page.navigate", url = url)

@@ -39,4 +39,5 @@ ok ("no style or script in the markup", not re.search (r" style=| on[a-z]+=|<sty
 for path in ("/page", "/page/", "/page/index.html", "/page/../page/app.js", "/page/app.js/", "/page/%61pp.js", "/index.html", "//", "/page/openapi.json"):
     same (path + ": 401 without a token", nobody.get (path).status, 401)
 same ("an argument", nobody.get ("/?token=x").status, 400)
+same ("it ends well", a.stop (), 0)
 finish ()

@@ -179,12 +179,21 @@ if SHOTS:
     mesh = A.get ("/v1/mesh").json
     mesh["mesh"]["members"] = 1 + len (a_studio)
     mesh["store"]["used_bytes"] = 812345678
+    mesh["token"]["role"], mesh["hooks"] = "admin", "hooks"
+    at = time.strftime ("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime ())
+    page.stub ("/v1/hooks", {"more": False, "hooks": [{"name": "farm", "url": "https://farm.studio.example/hook", "collection": "shots", "state": "active",
+                                                       "reason": "", "sends": "anna", "waiting": 0, "dead": 1}]})
+    page.stub ("/deliveries?limit=30", {"more": False, "deliveries": [
+        {"event": str (i), "document": d, "time": at, "result": r, "status": c, "why": w, "took_ms": t, "attempt": n}
+        for i, (d, r, c, w, t, n) in enumerate ((("sq060", "delivered", 200, "", 14, 1), ("sq050", "failed", 503, "it answered 503", 9, 12), ("sq040", "delivered", 200, "", 11, 2)))]})
+    page.stub ("/dead?limit=50", {"more": False, "dead": [{"event": "1", "document": "sq050", "time": at, "attempts": 12, "status": 503, "why": "it answered 503"}]})
     mesh["peers"] = [p for p in mesh["peers"] if p["link"] == "self"] + [
         {"name": name, "id": f"{i:016x}", "role": "relay" if name == "archive" else "write", "link": link, "address": f"tcp://10.0.0.{20 + i}:5677",
          "seen_ms": seen, "behind": behind, "lag_ms": lag, "rtt_us": 400 + 70 * i if link == "up" else -1}
         for i, (name, link, behind, lag, seen) in enumerate (a_studio)]
     page.stub ("/v1/mesh", mesh)
     page.until ("document.querySelectorAll ('#peers tr').length === 10 && document.querySelectorAll ('#changes li').length >= 9")
+    page.until ("document.querySelectorAll ('#hooks tbody tr').length === 4")
     for name in ("light", "dark"):
         page.scheme (name)
         page.size (1120, 900)
@@ -192,7 +201,8 @@ if SHOTS:
         shoot ("page-" + name)
     page.scheme ("light")
     page.size (1280, 1000)
-    page.stub ("/v1/mesh", None)
+    for stubbed in list (page.stubs):
+        page.stub (stubbed, None)
     page.until ("document.querySelectorAll ('#peers tr').length === 3")
 
 # ---- settling
@@ -422,4 +432,5 @@ urls = [request["url"] for request in page.requests]
 ok ("no token in a URL", not any ("saker_" in url or writer in url or "token" in url for url in urls), urls)
 ok ("nothing from elsewhere", all (url.startswith ((relay.url, "data:")) for url in urls), set (urls))
 ok ("no token in the log", writer.split ("_", 2)[2] not in open (a.log).read ())
+same ("it ends well", a.stop (), 0)
 finish ()
