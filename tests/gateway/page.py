@@ -277,6 +277,13 @@ page.click ("#pause")
 seen ("shown", "document.querySelector ('#changes li').innerText.includes ('held')")
 expect_cuts ()
 
+many = 1500
+for i in range (many):
+    A.post (doc (f"many{i}"), {"op": "increment", "pointer": "/n"})
+seen ("many changes", f"document.querySelector ('#changes li').innerText.includes ('many{many - 1}') && {count} === 200")
+ok ("all are counted", int (page.text ("#changes-said").split ()[0]) > many, page.text ("#changes-said"))
+A.post ("/v1/collections/shots/batch", {"operations": [{"op": "delete", "document": f"many{i}"} for i in range (1000)]})
+
 # ---- names and values that would like to be more than text
 
 nasty = ["<img src=x onerror=alert(1)>", "\"><script>alert(1)</script>", "javascript:alert(1)", "'); alert (1); //",

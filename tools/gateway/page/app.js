@@ -9,7 +9,7 @@ import {showMesh, watchSize} from "./peers.js";
 
 const MESH_MS = 2000;
 const REST_MS = 10000; // conflicts and deliveries, when nothing says that they changed
-const SOON_MS = 300;
+const SOON_MS = 400;
 const HOOKS_MS = 1000;
 
 let stop = null; // of what runs while there is a token
@@ -51,14 +51,22 @@ async function every(ms, call, signal) {
     }
 }
 
-// Many changes at once are one reason to read again.
+// Many changes at once are one reason to read again; and one reading ends before the next begins.
 function soon(ms, call) {
-    let timer = null;
-    return () => {
-        timer ??= setTimeout(async () => {
-            timer = null;
+    let running = false;
+    let again = false;
+    return async () => {
+        again = true;
+        if (running) {
+            return;
+        }
+        running = true;
+        while (again && stop) {
+            again = false;
+            await rest(ms, stop.signal);
             await (stop && call());
-        }, ms);
+        }
+        running = false;
     };
 }
 

@@ -80,7 +80,9 @@ export function post(path, body, headers = {}) {
 // One sentence about what went wrong.
 export function sentenceOf(error) {
     return error instanceof Refusal ? error.message
-        : error instanceof TypeError ? "the gateway does not answer" : String(error.message);
+        : error instanceof TypeError ? "the gateway does not answer"
+        : error.name === "AbortError" ? "the gateway says nothing any more"
+        : String(error.message);
 }
 
 // The path of a document, or of something of it.

@@ -6,6 +6,7 @@ import {byId, make, moment, plural, rest, said} from "./make.js";
 
 const SHOWN_MAX = 200;
 const NAMES_MAX = 4;
+const FLUSH_MS = 150;
 const SILENCE_MS = 45000; // the gateway says something every 15 s
 const AGAIN_MS = [500, 1000, 2000, 5000, 10000];
 
@@ -13,7 +14,8 @@ let last = null;
 let leftOut = null;
 let control = null;
 let paused = false;
-let held = [];
+let held = []; // not shown yet, the oldest first
+let timer = null;
 let count = 0;
 let tries = 0;
 
@@ -85,18 +87,21 @@ function take(event, callbacks) {
             callbacks.onHooks();
             return;
         }
-        add(changeRow(change));
+        add(change);
         callbacks.onChange();
     } else if (event.type === "gap") {
-        add(make("li", {class: "gap"}, "History in between is gone: what is above it is newer, "
-            + "and the rest of the page was read anew."));
+        add({gap: true});
         callbacks.onGap();
     }
 }
 
 // ---- the list
 
-function changeRow(change) {
+function rowOf(change) {
+    if (change.gap) {
+        return make("li", {class: "gap"}, "History in between is gone: what is above it is newer, "
+            + "and the rest of the page was read anew.");
+    }
     const names = change.documents.slice(0, NAMES_MAX);
     const more = change.documents.length - names.length;
     return make("li", {},
@@ -106,29 +111,32 @@ function changeRow(change) {
         more > 0 ? ` and ${more} more` : null);
 }
 
-function add(row) {
-    if (paused) {
-        held.push(row);
+// Rows are made some times a second at most, and only those that will be seen.
+function add(entry) {
+    held.push(entry);
+    if (held.length > 2 * SHOWN_MAX) {
         held = held.slice(-SHOWN_MAX);
-    } else {
-        put([row]);
     }
-    count += row.className === "gap" ? 0 : 1;
+    count += entry.gap ? 0 : 1;
+    timer ??= setTimeout(flush, FLUSH_MS);
+}
+
+function flush() {
+    timer = null;
+    if (!paused) {
+        const rows = held.slice(-SHOWN_MAX).reverse().map(rowOf);
+        held = [];
+        const list = byId("changes");
+        list.prepend(...rows);
+        while (list.childElementCount > SHOWN_MAX) {
+            list.lastElementChild.remove();
+        }
+    }
     tell();
 }
 
-function put(rows) {
-    const list = byId("changes");
-    for (const row of rows) {
-        list.prepend(row);
-    }
-    while (list.childElementCount > SHOWN_MAX) {
-        list.lastElementChild.remove();
-    }
-}
-
 function tell() {
-    const waiting = held.length > 0 ? `, ${held.length} held back` : "";
+    const waiting = held.length > 0 ? `, ${Math.min(held.length, SHOWN_MAX)} held back` : "";
     byId("changes-said").textContent = count === 0 ? "They show here as they come."
         : `${plural(count, "change")} since this page was opened${waiting}.`;
 }
@@ -136,11 +144,7 @@ function tell() {
 function onPause() {
     paused = !paused;
     byId("pause").textContent = paused ? "Go on" : "Pause";
-    if (!paused) {
-        put(held);
-        held = [];
-    }
-    tell();
+    flush();
 }
 
 // ---- for others

@@ -8,6 +8,7 @@ import {ask, documentPath, post, send, sentenceOf} from "./ask.js";
 import {byId, make, moment, plural, replace, said} from "./make.js";
 
 const LIMIT = 100;
+const VALUE_MAX = 4000; // letters
 let shown = "";
 let mayWrite = false;
 let settling = false;
@@ -76,7 +77,9 @@ async function onSettle(conflict, rival, button) {
 // ---- showing
 
 function valueText(rival) {
-    return rival.cell === "map" ? "a map with keys" : JSON.stringify(rival.value, null, 2);
+    const text = rival.cell === "map" ? "a map with keys" : JSON.stringify(rival.value, null, 2);
+    return text.length <= VALUE_MAX ? text
+        : `${text.slice(0, VALUE_MAX)}… and ${text.length - VALUE_MAX} more letters`;
 }
 
 function rivalRow(conflict, rival) {
