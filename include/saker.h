@@ -424,6 +424,8 @@ typedef struct saker_peer_t {
     const char *address; /* tcp://..., or "" */
     int64_t seen_ms;     /* since the last beat; -1: never */
     int64_t behind;      /* changes that we have and it has not reported; -1: unknown */
+    int64_t lag_ms;      /* since the oldest of these was written, by its writer's clock; 0: there
+                            are none; -1: unknown, or it is no longer in our log */
     int64_t rtt_us;      /* of the link; -1: unknown */
 } saker_peer_t;
 

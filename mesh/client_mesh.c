@@ -88,7 +88,7 @@ static void take_peer (listing_t *listing, skr_cbor_t *cbor)
     char name[SKR_NAME_BYTES_MAX + 1], id[32], role[16], link[16];
     char address[SKR_ADDRESS_BYTES_MAX + 64];
     saker_peer_t peer = {.name = name, .id = id, .role = role, .link = link, .address = address};
-    if (skr_cbor_get_array (cbor, 8) != 8) {
+    if (skr_cbor_get_array (cbor, 9) != 9) {
         skr_cbor_reject (cbor, "not a peer");
     }
     skr_fields_text (cbor, name, sizeof name);
@@ -98,6 +98,7 @@ static void take_peer (listing_t *listing, skr_cbor_t *cbor)
     skr_fields_text (cbor, address, sizeof address);
     peer.seen_ms = skr_cbor_get_int (cbor);
     peer.behind = skr_cbor_get_int (cbor);
+    peer.lag_ms = skr_cbor_get_int (cbor);
     peer.rtt_us = skr_cbor_get_int (cbor);
     if (cbor->error == SAKER_OK) {
         listing->stopped = listing->peer_fn (&peer, listing->argument) != 0;

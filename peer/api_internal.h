@@ -42,7 +42,7 @@
      intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
      event   = [position, collection, document, author, writer, seq, time]
-     peer    = [name, id, role, link, address, seen, behind, rtt]
+     peer    = [name, id, role, link, address, seen, behind, lag, rtt]
      key     = [collection, key id, generation, time, author, used for what is new]
      verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
                 behind]

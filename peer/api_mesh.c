@@ -1,5 +1,7 @@
 /* Commands that tell about members and about this peer. */
 
+#include "crdt/change.h"
+#include "crdt/hlc.h"
 #include "peer/api_internal.h"
 #include "peer/conflicts.h"
 #include "peer/cutter.h"
@@ -9,30 +11,73 @@
 #include <string.h>
 
 #define PEERS_MAX 512       /* in one page */
+#define LOOKS_MAX 4096      /* into the log, for one page of peers */
 #define WRITERS_MAX 256     /* of this device, counted */
 #define COLLECTIONS_MAX 512 /* in one page of the status */
 
 /* ---- PEERS */
 
-/* Changes that we have and the member has not reported; -1 when it never told anything. */
-static int64_t count_behind (skr_api_t *self, const skr_member_t *member)
+/* What we have and a member has not reported. */
+typedef struct lag_t {
+    uint64_t changes;
+    uint64_t since_ms; /* wall, of the oldest of these; UINT64_MAX: not known */
+    bool told;         /* it told something at all */
+} lag_t;
+
+static saker_err_t note_since (const skr_log_entry_t *entry, void *argument)
+{
+    lag_t *lag = argument;
+    skr_change_t change;
+    if (skr_change_parse (&change, entry->change) == SAKER_OK
+        && skr_hlc_ms (change.hlc) < lag->since_ms) {
+        lag->since_ms = skr_hlc_ms (change.hlc);
+    }
+    return SKR_STOP;
+}
+
+/* `looks`: how often the log may still be looked at. */
+static void add_lag (skr_api_t *self, const skr_collection_t *ours, const skr_clock_t *theirs,
+                     lag_t *lag, size_t *looks)
 {
     static const skr_clock_t nothing;
-    uint64_t behind = 0;
-    bool told = false;
+    uint64_t missing = skr_clock_missing (&ours->clock, theirs ? theirs : &nothing);
+    lag->told = lag->told || theirs;
+    lag->changes += missing;
+    if (missing > 0 && *looks > 0) {
+        --*looks;
+        saker_err_t error =
+            skr_log_missing (skr_replica_store (self->replica), SKR_COMMITTED, ours->no,
+                             &ours->clock, theirs ? theirs : &nothing, note_since, lag);
+        (void) error; /* no longer in the log, or not readable: it has no time */
+    }
+}
+
+static lag_t lag_of (skr_api_t *self, const skr_member_t *member, size_t *looks)
+{
+    lag_t lag = {.since_ms = UINT64_MAX};
     for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
         const skr_collection_t *ours = skr_replica_collection_at (self->replica, i);
         skr_reported_t theirs = {.clock = NULL};
         self->neighbours.reported (self->neighbours.context, member->device, &ours->id, &theirs);
-        told = told || theirs.clock;
-        behind += skr_clock_missing (&ours->clock, theirs.clock ? theirs.clock : &nothing);
+        add_lag (self, ours, theirs.clock, &lag, looks);
     }
-    return told ? (int64_t) behind : -1;
+    return lag;
 }
 
-static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *buf)
+static int64_t lag_ms (const skr_api_t *self, const lag_t *lag)
+{
+    uint64_t now_ms = self->world->wall_ms (self->world->context);
+    return !lag->told                    ? -1
+           : lag->changes == 0           ? 0
+           : lag->since_ms == UINT64_MAX ? -1
+           : lag->since_ms < now_ms      ? (int64_t) (now_ms - lag->since_ms)
+                                         : 0;
+}
+
+static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *buf, size_t *looks)
 {
     skr_neighbour_t neighbour = {.link = "silent", .address = "", .seen_ms = -1, .rtt_us = -1};
+    lag_t lag = {.told = true};
     char id[17];
     bool own =
         memcmp (member->device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
@@ -40,15 +85,19 @@ static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
     if (skr_roster_is_fenced (skr_replica_roster (self->replica), member->device)) {
         neighbour.link = "fenced";
     }
+    if (!own) {
+        lag = lag_of (self, member, looks);
+    }
     skr_device_text (member->device, id);
-    skr_cbor_put_array (buf, 8);
+    skr_cbor_put_array (buf, 9);
     skr_api_put_text (buf, member->name);
     skr_api_put_text (buf, id);
     skr_api_put_text (buf, skr_role_text (member->role));
     skr_api_put_text (buf, neighbour.link);
     skr_api_put_text (buf, neighbour.address);
     skr_cbor_put_int (buf, neighbour.seen_ms);
-    skr_cbor_put_int (buf, own ? 0 : count_behind (self, member));
+    skr_cbor_put_int (buf, lag.told ? (int64_t) lag.changes : -1);
+    skr_cbor_put_int (buf, lag_ms (self, &lag));
     skr_cbor_put_int (buf, neighbour.rtt_us);
 }
 
@@ -72,12 +121,12 @@ saker_err_t skr_api_peers (skr_api_t *self, skr_api_call_t *call)
     }
     SKR_TRY (skr_api_arguments_end (call));
     size_t first = first_member (roster, from), left = skr_roster_count (roster) - first;
-    size_t count = left < PEERS_MAX ? left : PEERS_MAX;
+    size_t count = left < PEERS_MAX ? left : PEERS_MAX, looks = LOOKS_MAX;
     skr_cbor_put_map (call->body, left > count ? 2 : 1);
     skr_cbor_put_uint (call->body, 0);
     skr_cbor_put_array (call->body, count);
     for (size_t i = first; i < first + count; i++) {
-        put_peer (self, skr_roster_at (roster, i), call->body);
+        put_peer (self, skr_roster_at (roster, i), call->body, &looks);
     }
     if (left > count) {
         skr_cbor_put_uint (call->body, 1);

@@ -135,11 +135,7 @@ static int list_peer (const saker_peer_t *peer, void *argument)
         list_row (listing, peer);
         return 0;
     }
-    json_t *json = json_pack ("{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I}", "name", peer->name, "id",
-                              peer->id, "role", peer->role, "link", peer->link, "address",
-                              peer->address, "seen_ms", (json_int_t) peer->seen_ms, "behind",
-                              (json_int_t) peer->behind, "rtt_us", (json_int_t) peer->rtt_us);
-    listing->table.failed |= json_array_append_new (listing->json, json) != 0;
+    listing->table.failed |= json_array_append_new (listing->json, say_peer (peer)) != 0;
     return 0;
 }
 

@@ -74,6 +74,14 @@ json_t *say_leaf (const saker_leaf_t *leaf)
                       (json_int_t) leaf->seq);
 }
 
+json_t *say_peer (const saker_peer_t *peer)
+{
+    return json_pack ("{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "name", peer->name, "id", peer->id,
+                      "role", peer->role, "link", peer->link, "address", peer->address, "seen_ms",
+                      (json_int_t) peer->seen_ms, "behind", (json_int_t) peer->behind, "lag_ms",
+                      (json_int_t) peer->lag_ms, "rtt_us", (json_int_t) peer->rtt_us);
+}
+
 static json_t *base_json (const saker_base_t *base)
 {
     char writer[33], time[PAINT_TIME_MAX];

@@ -13,6 +13,8 @@ saker_err_t say_json (call_t *call, json_t *json);
 saker_err_t say_receipt (call_t *call, const saker_receipt_t *receipt);
 /* One leaf with its writer, as --json shows it. NULL: out of memory. Owned by the caller. */
 json_t *say_leaf (const saker_leaf_t *leaf);
+/* A member, as --json shows it. NULL: out of memory. Owned by the caller. */
+json_t *say_peer (const saker_peer_t *peer);
 /* What was replaced, as --json shows it. NULL: out of memory. Owned by the caller. */
 json_t *say_bases (const saker_base_t *bases, size_t count);
 /* The same for people: a line "over VALUE by AUTHOR at TIME" each, behind `indent`. The place is

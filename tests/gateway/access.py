@@ -53,7 +53,7 @@ start = c.get ("/v1/changes").json["cursor"]
 c.put (doc ("d", "secret"), {"x": 2})
 c.put (doc ("d"), {"x": 2})
 same ("sees its own changes", [n["collection"] for n in s.get ("/v1/changes?cursor=" + start).json["changes"]], ["shots"])
-until ("a token ends", lambda: Client (a, short).get ("/live").status == 401, 10)
+until ("a token ends", lambda: Client (a, short).get ("/ready").status == 401, 10)
 listening = Stream (a, shots)
 listening.next ()
 a.tool ("token", "revoke", "shots")
@@ -61,17 +61,17 @@ answer = s.get (doc ("d"))
 same ("revoked", (answer.status, answer["WWW-Authenticate"]), (401, 'Bearer realm="saker", error="invalid_token"'))
 same ("its stream ends", listening.next (), None)
 os.chmod (file, 0o644)
-same ("a file that others can read lets nobody in", c.get ("/live").status, 401)
+same ("a file that others can read lets nobody in", c.get ("/ready").status, 401)
 os.chmod (file, 0o600)
-same ("private again", c.get ("/live").status, 200)
+same ("private again", c.get ("/ready").status, 200)
 before = open (file).read ()
 open (file, "w").write ("nonsense")
-same ("a damaged file lets nobody in", c.get ("/live").status, 401)
+same ("a damaged file lets nobody in", c.get ("/ready").status, 401)
 same ("and is named", a.tool ("token", "list", check = False).returncode != 0, True)
 open (file, "w").write (before.replace ('"collections":[]', '"collections":null'))
-same ("a token without its collections lets nobody in", c.get ("/live").status, 401)
+same ("a token without its collections lets nobody in", c.get ("/ready").status, 401)
 open (file, "w").write (before)
-same ("whole again", c.get ("/live").status, 200)
+same ("whole again", c.get ("/ready").status, 200)
 ok ("no token in the log", all (t.split ("_", 2)[2] not in open (a.log).read () for t in (token, reader, shots)))
 
 # ---- web pages
@@ -118,7 +118,7 @@ def add (status, *requests): table.extend ((status, request) for request in requ
 add ({400, None}, "GET / HTTP/1.1 x\r\n\r\n", "GET\r\n\r\n", "\x01\x02\x03\r\n\r\n", head ("GET  HTTP/1.1", H, T))
 add ({505, 400, None}, head ("GET /live HTTP/2.0", H, T), head ("GET /live HTTP/3", H, T), head ("GET /live HTCPCP/1.0", H, T), head ("GET /live FTP/1.1", H, T))
 add ({400, 505, None}, head ("GET /live", H, T), head ("GET /live HTTP/0.9", H, T), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
-add ({404}, get ("/"), get ("/nothing"), get ("/v1"), get ("/v1/"), get ("/v2/collections"), get ("//live"), get ("/live/"), get ("/LIVE"), get ("/live/x"),
+add ({404}, get ("/nothing"), get ("/v1"), get ("/v1/"), get ("/v2/collections"), get ("//live"), get ("/live/"), get ("/LIVE"), get ("/live/x"),
      get ("/v1/collections/"), get ("/v1/collections/shots"), get ("/v1/collections/shots/documents/d/conflicts/x"), get ("/../live"), get ("/./live"),
      get ("/v1/../live"), get ("/v1/collections/../../live"), get ("/%2e%2e/gateway.tokens"), get ("/gateway.tokens"), get ("/device.key"), get ("/run/api"),
      get ("/etc/passwd"), get ("/v1/collections/shots/../../../gateway.tokens"), get ("/live%00"), get ("/live%2f"), get ("/v1%2fcollections"), get ("/live;x=1"),
@@ -153,11 +153,11 @@ add ({403}, *(get (doc ("d"), "Origin: " + origin) for origin in ("https://evil.
 add ({400}, get (doc ("d"), "Origin: https://tools.studio.example", "Origin: https://evil.example"))
 add ({401}, head (f"OPTIONS {doc ('d')} HTTP/1.1", H), head (f"OPTIONS {doc ('d')} HTTP/1.1", H, "Access-Control-Request-Method: PUT"))
 # tokens
-add ({401}, *(head ("GET /live HTTP/1.1", H, *(["Authorization: " + text] if text is not None else [])) for text in (None, "", "Bearer", "Bearer ", "Bearer x", "Basic " + "YTpi",
+add ({401}, *(head ("GET /ready HTTP/1.1", H, *(["Authorization: " + text] if text is not None else [])) for text in (None, "", "Bearer", "Bearer ", "Bearer x", "Basic " + "YTpi",
      "bearer", "Bearer  " + token, "Token " + token, token, "Bearer " + token[:-1], "Bearer " + token + "x", "Bearer " + token.upper (), "Bearer " + token.replace ("saker_", "saker-"),
      "Bearer saker_" + "0" * 16 + "_" + "A" * 43, "Bearer " + token.rsplit ("_", 1)[0] + "_", "Bearer " + token + " " + token, "Bearer null", "Bearer undefined", "Digest x", "Bearer " + "A" * 500,
-     "Bearer " + token + "," + token)), head (f"GET /live?token={token} HTTP/1.1", H), head (f"GET /live?access_token={token} HTTP/1.1", H), head ("GET /live HTTP/1.1", H, "Cookie: token=" + token),
-     head ("GET /nothing HTTP/1.1", H), head ("GET /openapi.json HTTP/1.1", H), head (f"PUT {doc ('d')} HTTP/1.1", H, "Content-Length: 2", body = "{}"), head ("GET /live HTTP/1.1", H, "X-Authorization: Bearer " + token))
+     "Bearer " + token + "," + token)), head (f"GET /ready?token={token} HTTP/1.1", H), head (f"GET /ready?access_token={token} HTTP/1.1", H), head ("GET /ready HTTP/1.1", H, "Cookie: token=" + token),
+     head ("GET /nothing HTTP/1.1", H), head ("GET /openapi.json HTTP/1.1", H), head (f"PUT {doc ('d')} HTTP/1.1", H, "Content-Length: 2", body = "{}"), head ("GET /ready HTTP/1.1", H, "X-Authorization: Bearer " + token))
 add ({400}, head ("GET /live HTTP/1.1", H, T, T), head ("GET /live HTTP/1.1", H, T, "Authorization: Bearer x"))
 # two meanings of one request: smuggling
 add ({400, 413, 501, None}, head (f"PUT {doc ('t')} HTTP/1.1", H, T, "Content-Type: application/json", "Content-Length: 2", "Transfer-Encoding: chunked", body = "2\r\n{}\r\n0\r\n\r\n"),

@@ -7,7 +7,7 @@ SAKER, SAKERD = sys.argv[1:3]
 DEADLINE_S = 60
 work = tempfile.mkdtemp (prefix = "saker-gateway-")
 daemons = []
-passed = failed = 0
+passed = failed = skipped = 0
 
 
 def ok (what, good, detail = ""):
@@ -24,6 +24,12 @@ def same (what, got, wanted):
     return ok (what, got == wanted, f"{got!r}, not {wanted!r}")
 
 
+def skip (what):
+    global skipped
+    skipped += 1
+    print ("skipped: " + what, flush = True)
+
+
 def until (what, condition, seconds = DEADLINE_S):
     end = time.monotonic () + seconds
     while time.monotonic () < end:
@@ -37,7 +43,7 @@ def finish ():
     if failed:
         for daemon in daemons:
             sys.stdout.write ("---- " + daemon.log + "\n" + "".join (open (daemon.log).readlines ()[-30:]))
-    print (f"{passed} passed, {failed} failed, 0 skipped")
+    print (f"{passed} passed, {failed} failed, {skipped} skipped")
     sys.exit (1 if failed or not passed else 0)
 
 

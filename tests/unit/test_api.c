@@ -12,6 +12,7 @@
 
 typedef struct world_t {
     uint64_t mono_ms;
+    uint64_t ahead_ms; /* of the real wall time */
 } world_t;
 
 typedef struct fixture_t {
@@ -37,8 +38,7 @@ static uint64_t test_mono_ms (void *context)
 
 static uint64_t test_wall_ms (void *context)
 {
-    (void) context;
-    return skr_world_real ()->wall_ms (NULL);
+    return skr_world_real ()->wall_ms (NULL) + ((const world_t *) context)->ahead_ms;
 }
 
 static void test_log (void *context, skr_level_t level, const char *message)
@@ -914,10 +914,11 @@ static void verify_asks_again_and_gives_up (void)
 static void peers_are_listed (void)
 {
     fixture_t fixture;
-    int behind[2], self = -1;
+    int behind[2], lag_ms[2], self = -1;
     CHECK (begin (&fixture));
     CHECK_OK (fake_neighbours_sync (&fixture.fake));
     CHECK_OK (pair_set (fixture.pair.a, "shots", "e", 1));
+    fixture.time.ahead_ms = 3000;
     put_head (&fixture, SKR_COMMAND_PEERS, 0);
     answer_t *answer = ask (&fixture);
     CHECK_ANSWER (answer, SAKER_OK, "");
@@ -925,12 +926,13 @@ static void peers_are_listed (void)
     CHECK_INT (skr_cbor_get_array (&answer->cbor, 8), 2);
     for (int i = 0; i < 2; i++) {
         char text[5][80];
-        CHECK_INT (skr_cbor_get_array (&answer->cbor, 8), 8);
+        CHECK_INT (skr_cbor_get_array (&answer->cbor, 9), 9);
         for (int k = 0; k < 5; k++) {
             skr_fields_text (&answer->cbor, text[k], sizeof text[k]);
         }
         (void) skr_cbor_get_int (&answer->cbor);
         behind[i] = (int) skr_cbor_get_int (&answer->cbor);
+        lag_ms[i] = (int) skr_cbor_get_int (&answer->cbor);
         (void) skr_cbor_get_int (&answer->cbor);
         self = strcmp (text[3], "self") == 0 ? i : self;
         CHECK_STR (text[2], self == i ? "admin" : "write");
@@ -938,6 +940,8 @@ static void peers_are_listed (void)
     CHECK_OK (skr_cbor_close (&answer->cbor));
     CHECK_INT (behind[self], 0);
     CHECK_INT (behind[1 - self], 1);
+    CHECK_INT (lag_ms[self], 0);
+    CHECK (lag_ms[1 - self] >= 3000 && lag_ms[1 - self] < 60000);
     end (&fixture);
 }
 

@@ -1,7 +1,7 @@
 /* A web page can make a browser send requests here, by a name of its own that leads to 127.0.0.1 or
    straight to it. So the header Host must hold a name that is ours, and Origin, where there is one,
    must be the gateway's own or one that is configured. And no request is answered without a token,
-   which no browser adds by itself. */
+   which no browser adds by itself, but for what tells nothing (routes that are open). */
 
 #include "gateway/doorman.h"
 
@@ -166,7 +166,8 @@ static bool is_own_origin (const request_t *request, const char *origin)
     return strncmp (origin, scheme, size) == 0 && host && strcasecmp (origin + size, host) == 0;
 }
 
-static bool check_origin (request_t *request)
+/* A link on another site may lead to the gateway's page. */
+static bool check_origin (request_t *request, bool page)
 {
     settings_t *settings = &request->gateway->settings;
     const char *origin = request_header (request, "Origin");
@@ -184,7 +185,8 @@ static bool check_origin (request_t *request)
                      origin);
         return false;
     }
-    if (!origin && site && strcmp (site, "same-origin") != 0 && strcmp (site, "none") != 0) {
+    if (!origin && !page && site && strcmp (site, "same-origin") != 0
+        && strcmp (site, "none") != 0) {
         problem_say (request, 403, "web pages of other sites may not ask this gateway");
         return false;
     }
@@ -283,14 +285,16 @@ static bool check_right (request_t *request)
 
 bool doorman_pass (request_t *request, const char *method, const char *version)
 {
-    if (!check_form (request, version) || !check_host (request) || !check_origin (request)) {
+    bool open = route_is_open (request->uri, method);
+    bool page = open && (strcmp (method, "GET") == 0 || strcmp (method, "HEAD") == 0);
+    if (!check_form (request, version) || !check_host (request) || !check_origin (request, page)) {
         return false;
     }
     if (is_preflight (request, method)) {
         answer_options (request);
         return false;
     }
-    if (!route_is_open (request->uri, method) && !check_token (request)) {
+    if (!open && !check_token (request)) {
         return false;
     }
     if (strcmp (method, "OPTIONS") == 0) {

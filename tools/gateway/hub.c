@@ -210,10 +210,13 @@ static bool is_ending (hub_t *self)
     return ending;
 }
 
-static void set_ready (hub_t *self, bool ready)
+static void set_ready (hub_t *self, saker_err_t error)
 {
+    const char *text = error == SAKER_OK ? "" : saker_error_text ();
     pthread_mutex_lock (&self->mutex);
-    self->ready = ready;
+    self->ready = error == SAKER_OK;
+    snprintf (self->sentence, sizeof self->sentence, "the daemon does not answer: %.1900s",
+              *text ? text : saker_error_name (error));
     pthread_mutex_unlock (&self->mutex);
 }
 
@@ -232,7 +235,7 @@ static void *follow (void *argument)
             error = begun ? follow_once (self, &cursor) : begin (self, &cursor);
         }
         begun = error == SAKER_OK || (begun && error != SAKER_EGAP && error != SAKER_ENOMEM);
-        set_ready (self, error == SAKER_OK);
+        set_ready (self, error);
         if (instant_mono_ms () - ticked_ms >= FOLLOW_MS) {
             tick (self);
             ticked_ms = instant_mono_ms ();
@@ -247,12 +250,30 @@ static void *follow (void *argument)
 
 /* ---- for others */
 
-bool hub_is_ready (hub_t *self)
+bool hub_is_ready (hub_t *self, char sentence[CALL_SENTENCE_MAX])
 {
     pthread_mutex_lock (&self->mutex);
     bool ready = self->ready;
+    snprintf (sentence, CALL_SENTENCE_MAX, "%s",
+              *self->sentence ? self->sentence : "the daemon was not asked yet");
     pthread_mutex_unlock (&self->mutex);
     return ready;
+}
+
+void hub_load (hub_t *self, hub_load_t *load)
+{
+    const request_t *request;
+    *load = (hub_load_t){0};
+    pthread_mutex_lock (&self->mutex);
+    LIST_FOREACH (request, &self->polls, polls)
+    {
+        load->polls++;
+    }
+    load->streams = self->streams_count;
+    load->changes = self->ring.count;
+    load->changes_bytes = self->ring.bytes;
+    load->pages_bytes = self->pages_bytes;
+    pthread_mutex_unlock (&self->mutex);
 }
 
 bool hub_now (hub_t *self, saker_cursor_t *cursor)

@@ -23,8 +23,16 @@ void hub_end (hub_t *self);
 /* When no stream is left. */
 void hub_destroy (hub_t **self_p);
 
-/* Does the daemon answer? */
-bool hub_is_ready (hub_t *self);
+/* Does the daemon answer? Otherwise a sentence says why not. */
+bool hub_is_ready (hub_t *self, char sentence[CALL_SENTENCE_MAX]);
+
+/* What it holds at this moment. */
+typedef struct hub_load_t {
+    size_t streams, polls;
+    size_t changes, changes_bytes; /* in the ring */
+    size_t pages_bytes;            /* that were read for streams and not sent yet */
+} hub_load_t;
+void hub_load (hub_t *self, hub_load_t *load);
 /* The cursor of this moment; false: it is not known yet. */
 bool hub_now (hub_t *self, saker_cursor_t *cursor);
 /* Keeps a long poll until something came behind request->poll, or its time is up: then it is a job

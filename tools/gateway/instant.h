@@ -25,4 +25,11 @@ static inline int64_t instant_mono_ms (void)
     return instant_read_ms (CLOCK_MONOTONIC);
 }
 
+static inline int64_t instant_mono_us (void)
+{
+    struct timespec now;
+    clock_gettime (CLOCK_MONOTONIC, &now);
+    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 #endif

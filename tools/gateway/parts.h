@@ -8,6 +8,7 @@
 #include "gateway/hub.h"
 #include "gateway/keeper.h"
 #include "gateway/server.h"
+#include "gateway/tally.h"
 #include "gateway/worker.h"
 
 #include <stdatomic.h>
@@ -21,6 +22,7 @@ struct gateway_t {
     hub_t *hub;
     dispatch_t *dispatch; /* NULL: webhooks are off */
     server_t *servers[SETTINGS_PLACES_MAX];
+    tally_t tally;
     atomic_size_t body_bytes; /* of all requests that are under way */
     atomic_bool ending;
 };

@@ -46,7 +46,7 @@ static bool asks_for_feed (int socket)
            && memmem (text, end ? (size_t) (end - text) : (size_t) size, "/changes", 8) != NULL;
 }
 
-static unsigned connections_of (struct MHD_Daemon *daemon)
+unsigned porter_connections (struct MHD_Daemon *daemon)
 {
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info (daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
@@ -69,7 +69,8 @@ static void turn_away (int socket)
 static void show_in (porter_t *self, int socket, const struct sockaddr_storage *address,
                      socklen_t address_size)
 {
-    if (connections_of (self->requests) + connections_of (self->streams) >= self->connections_max) {
+    if (porter_connections (self->requests) + porter_connections (self->streams)
+        >= self->connections_max) {
         turn_away (socket);
         return;
     }

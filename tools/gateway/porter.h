@@ -21,5 +21,7 @@ porter_t *porter_new (int listener, struct MHD_Daemon *requests, struct MHD_Daem
                       bool blind, unsigned connections_max);
 /* Takes no more connections. Before the threads of the server end. */
 void porter_destroy (porter_t **self_p);
+/* Connections that a thread of the server has. */
+unsigned porter_connections (struct MHD_Daemon *daemon);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "canon.h"
 #include "gateway/cborout.h"
+#include "gateway/problem.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -108,6 +109,21 @@ void reply_static (request_t *request, unsigned status, const char *type, const 
     reply_response (
         request, status,
         MHD_create_response_from_buffer (size, (void *) (uintptr_t) data, MHD_RESPMEM_PERSISTENT));
+}
+
+void reply_text (request_t *request, unsigned status, const char *type, strbuf_t *text)
+{
+    if (text->failed) {
+        strbuf_free (text);
+        problem_say (request, 503, "the gateway is out of memory; try again");
+        return;
+    }
+    reply_header (request, "Content-Type", "%s", type);
+    reply_header (request, "Cache-Control", "no-store");
+    reply_response (
+        request, status,
+        MHD_create_response_from_buffer (text->size, text->data, MHD_RESPMEM_MUST_FREE));
+    *text = (strbuf_t){.data = NULL};
 }
 
 void reply_empty (request_t *request, unsigned status)

@@ -15,6 +15,8 @@ void reply_problem (request_t *request, unsigned status, json_t *json);
 /* Makes bytes the answer, as they are; they are static. */
 void reply_static (request_t *request, unsigned status, const char *type, const char *data,
                    size_t size);
+/* Makes a text the answer. Takes it; one that failed is answered as out of memory. */
+void reply_text (request_t *request, unsigned status, const char *type, strbuf_t *text);
 /* An answer without content. */
 void reply_empty (request_t *request, unsigned status);
 /* Makes a response the answer, with the headers that were added. Takes it; NULL: out of memory. */

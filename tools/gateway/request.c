@@ -1,5 +1,6 @@
 #include "gateway/request.h"
 
+#include "gateway/instant.h"
 #include "gateway/problem.h"
 #include "gateway/route.h"
 #include "jsonin.h"
@@ -17,6 +18,7 @@ request_t *request_new (struct gateway_t *gateway, const char *uri)
     }
     if (self) {
         self->gateway = gateway;
+        self->begun_us = instant_mono_us ();
         SLIST_INIT (&self->headers);
     }
     return self;

@@ -54,6 +54,8 @@ typedef struct request_t {
     int64_t deadline_ms;          /* mono: of a long poll; 0: it has not begun to wait */
     saker_cursor_t poll;          /* where it waits */
     bool again;                   /* the answer is not there yet: it goes on waiting */
+    bool waited;                  /* it did so */
+    int64_t begun_us;             /* mono: when its first line came */
 
     SLIST_HEAD (, header_t) headers; /* of the answer */
     unsigned status;                 /* of the answer; 0: there is none yet */

@@ -8,10 +8,28 @@
 #define COLLECTION "/v1/collections/{collection}"
 #define DOCUMENT COLLECTION "/documents/{document}"
 
+#define PAGE(pattern)                                                                              \
+    {                                                                                              \
+        "GET", pattern, TOKEN_NONE, route_page, .idle = true                                       \
+    }
+
 const route_t routes[] = {
-    {"GET", "/live", TOKEN_READ, route_live, .idle = true},
+    PAGE ("/"),
+    PAGE ("/page/app.js"),
+    PAGE ("/page/ask.js"),
+    PAGE ("/page/changes.js"),
+    PAGE ("/page/conflicts.js"),
+    PAGE ("/page/hooks.js"),
+    PAGE ("/page/make.js"),
+    PAGE ("/page/peers.js"),
+    PAGE ("/page/picture.js"),
+    PAGE ("/page/state.js"),
+    PAGE ("/page/style.css"),
+    {"GET", "/live", TOKEN_NONE, route_live, .idle = true},
     {"GET", "/ready", TOKEN_READ, route_ready, .idle = true},
+    {"GET", "/metrics", TOKEN_READ, route_metrics, .idle = true},
     {"GET", "/openapi.json", TOKEN_READ, route_describe, .idle = true},
+    {"GET", "/v1/mesh", TOKEN_READ, route_mesh, .arguments = {NULL}},
     {"GET", "/v1/collections", TOKEN_READ, route_collections, .arguments = {NULL}},
     {"GET", COLLECTION "/documents", TOKEN_READ, route_documents, .arguments = {"from", "limit"}},
     {"GET", DOCUMENT, TOKEN_READ, route_get, .arguments = {"pointer", "view"}},
@@ -74,6 +92,11 @@ static bool fits (const char *pattern, const char *uri, const char *parts[REQUES
 static bool is_method (const char *method, const char *asked)
 {
     return strcmp (method, strcmp (asked, "HEAD") == 0 ? "GET" : asked) == 0;
+}
+
+size_t route_count (void)
+{
+    return sizeof routes / sizeof *routes - 1;
 }
 
 void route_allow (const char *uri, char allow[ROUTE_ALLOW_SIZE])

@@ -31,10 +31,14 @@ bool route_is_open (const char *uri, const char *method);
 void route_allow (const char *uri, char allow[ROUTE_ALLOW_SIZE]);
 /* The whole table, ended by a NULL method. */
 extern const route_t routes[];
+size_t route_count (void);
 
 /* ---- what the route_*.c give */
 
 extern route_fn route_live, route_ready;                                 /* route_health.c */
+extern route_fn route_metrics;                                           /* route_metrics.c */
+extern route_fn route_mesh;                                              /* route_mesh.c */
+extern route_fn route_page;                                              /* route_page.c */
 extern route_fn route_describe;                                          /* route_describe.c */
 extern route_fn route_collections, route_documents;                      /* route_collections.c */
 extern route_fn route_get, route_put, route_patch, route_delete;         /* route_document.c */

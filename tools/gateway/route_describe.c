@@ -3,13 +3,11 @@
 #include "gateway/reply.h"
 #include "gateway/route.h"
 
-static const char description[] =
-#include "openapi.inc"
-    ;
+#include "openapi.inc" /* openapi_json, a string */
 
 void route_describe (request_t *request, call_t *call)
 {
     (void) call;
     reply_header (request, "Cache-Control", "private, max-age=300");
-    reply_static (request, 200, "application/json", description, sizeof description - 1);
+    reply_static (request, 200, "application/json", openapi_json, sizeof openapi_json - 1);
 }

@@ -30,6 +30,7 @@ static enum MHD_Result queue (request_t *request)
     if (!request->response) {
         return MHD_NO; /* out of memory: the connection is closed */
     }
+    tally_count (&request->gateway->tally, request);
     return MHD_queue_response (request->connection, request->status, request->response);
 }
 
@@ -44,6 +45,7 @@ static void run (job_t *job, call_t *call)
         request->route->run (request, call);
     }
     if (request->again) {
+        request->waited = true;
         if (hub_wait (request->gateway->hub, request)) {
             return; /* somebody else may have it by now */
         }
@@ -284,6 +286,11 @@ saker_err_t server_new (server_t **self_p, gateway_t *gateway, const place_to_li
         server_destroy (self_p);
     }
     return error;
+}
+
+size_t server_connections (const server_t *self)
+{
+    return porter_connections (self->requests) + porter_connections (self->streams);
 }
 
 void server_look (server_t *self)

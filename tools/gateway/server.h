@@ -14,6 +14,8 @@ typedef struct server_t server_t;
 
 saker_err_t server_new (server_t **self_p, gateway_t *gateway, const place_to_listen_t *place,
                         char sentence[SAKER_SENTENCE_MAX]);
+/* How many there are now. */
+size_t server_connections (const server_t *self);
 /* Now and then: closes connections that take too long for a request. May be called with NULL. */
 void server_look (server_t *self);
 /* No new connections. May be called again, and with NULL. */

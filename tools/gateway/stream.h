@@ -46,6 +46,7 @@ struct hub_t {
     call_t call; /* of the thread */
     bool threaded;
     bool ready;
+    char sentence[CALL_SENTENCE_MAX]; /* why not; "": it was not asked yet */
     bool ending;
     ring_t ring;
     struct streams_t streams;

@@ -123,3 +123,11 @@ bool workers_submit (workers_t *self, job_t *job)
     pthread_mutex_unlock (&self->mutex);
     return room;
 }
+
+size_t workers_waiting (workers_t *self)
+{
+    pthread_mutex_lock (&self->mutex);
+    size_t waiting = self->waiting;
+    pthread_mutex_unlock (&self->mutex);
+    return waiting;
+}

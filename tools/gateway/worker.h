@@ -27,5 +27,7 @@ void workers_end (workers_t *self);
 void workers_destroy (workers_t **self_p);
 /* False when the queue is full. */
 bool workers_submit (workers_t *self, job_t *job);
+/* How many jobs wait. */
+size_t workers_waiting (workers_t *self);
 
 #endif
