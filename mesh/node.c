@@ -780,6 +780,8 @@ static void take_seeds (skr_node_t *self)
     for (size_t i = 0; i < self->config.seeds_count; i++) {
         self->seeds[i] = self->config.seeds[i];
     }
+    _Static_assert(SKR_LINK_SEEDS_MAX >= SKR_CONFIG_SEEDS_MAX, "each seed has a mark");
+    memset (self->links.seed_marks, 0, sizeof self->links.seed_marks);
     self->links.seeds = self->seeds;
     self->links.seeds_count = self->config.seeds_count;
 }
