@@ -68,14 +68,16 @@ static void ask_daemon (doctor_t *self)
     error = error == SAKER_OK ? told_links (self->call, &self->links) : error;
     error = error == SAKER_OK ? told_kept (self->call, &self->kept) : error;
     self->running = error == SAKER_OK;
+    self->call->sentence[0] = 0; /* it is told as a finding */
     if (!self->running) {
         add_down (self, error);
     }
     findings_looked (&self->findings, "whether a daemon runs on the store");
 }
 
-static saker_err_t examine (doctor_t *self)
+saker_err_t doctor_examine (doctor_t *self)
 {
+    findings_begin (&self->findings);
     self->config = saker_config_new ();
     if (!self->config || self->findings.failed) {
         return call_memory (self->call);
@@ -95,6 +97,15 @@ static saker_err_t examine (doctor_t *self)
         doctor_mesh (self);
     }
     return self->findings.failed ? call_memory (self->call) : SAKER_OK;
+}
+
+void doctor_free (doctor_t *self)
+{
+    findings_free (&self->findings);
+    saker_config_destroy (&self->config);
+    json_decref (self->status);
+    json_decref (self->links);
+    json_decref (self->kept);
 }
 
 /* ---- telling */
@@ -174,14 +185,9 @@ static saker_err_t conclude (call_t *call, const findings_t *findings)
 static saker_err_t run_doctor (call_t *call)
 {
     doctor_t self = {.call = call};
-    findings_begin (&self.findings);
-    saker_err_t error = examine (&self);
+    saker_err_t error = doctor_examine (&self);
     error = error == SAKER_OK ? conclude (call, &self.findings) : error;
-    findings_free (&self.findings);
-    saker_config_destroy (&self.config);
-    json_decref (self.status);
-    json_decref (self.links);
-    json_decref (self.kept);
+    doctor_free (&self);
     return error;
 }
 

@@ -15,6 +15,10 @@ typedef struct doctor_t {
     json_t *status, *links, *kept;
 } doctor_t;
 
+/* Looks at everything, from a doctor of which only `call` is set. doctor_free in any case. */
+saker_err_t doctor_examine (doctor_t *self);
+void doctor_free (doctor_t *self);
+
 /* doctor_store.c: folder, keys, rights, disk, config. */
 void doctor_store (doctor_t *self);
 /* doctor_net.c: interfaces, ports, seeds. */

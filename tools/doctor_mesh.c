@@ -36,9 +36,34 @@ static const char *name_of (const json_t *link)
     return told_text (link, "/name", "?");
 }
 
+/* Just after a start, links come up yet: that is waited for. */
 static bool is_settled (const doctor_t *self)
 {
-    return told_int (self->status, "/clock/up_ms", 0) > SETTLED_MS;
+    bool all_up = true;
+    for (size_t i = 0; i < json_array_size (self->links); i++) {
+        const json_t *link = link_at (self, i);
+        all_up =
+            all_up && (!is_other (link) || told_flag (link, "/fenced") || is_state (link, "up"));
+    }
+    return all_up || told_int (self->status, "/clock/up_ms", 0) > SETTLED_MS;
+}
+
+static void wait_until_settled (doctor_t *self)
+{
+    const struct timespec gap = {0, 500000000};
+    json_t *status = NULL, *links = NULL;
+    while (!is_settled (self)) {
+        (void) nanosleep (&gap, NULL);
+        if (told_status (self->call, &status) != SAKER_OK
+            || told_links (self->call, &links) != SAKER_OK) {
+            json_decref (status);
+            return;
+        }
+        json_decref (self->status);
+        json_decref (self->links);
+        self->status = status;
+        self->links = links;
+    }
 }
 
 /* ---- links */
@@ -56,8 +81,7 @@ static void look_at_away (doctor_t *self, const json_t *link)
         name, *address ? address : "ADDR", name);
     amount_age (seen_ms, age);
     if (seen_ms < 0) {
-        findings_add (&self->findings, is_settled (self) ? FINDING_WARNING : FINDING_NOTE,
-                      SAKER_EUNREACHABLE, "link.unheard", next,
+        findings_add (&self->findings, FINDING_WARNING, SAKER_EUNREACHABLE, "link.unheard", next,
                       "%s was not heard since this daemon started", name);
     } else if (behind > 0) {
         findings_add (&self->findings, FINDING_WARNING, SAKER_EUNREACHABLE, "link.silent", next,
@@ -71,20 +95,11 @@ static void look_at_away (doctor_t *self, const json_t *link)
     }
 }
 
-static void look_at_up (doctor_t *self, const json_t *link, const char *own_id)
+static void look_at_up (doctor_t *self, const json_t *link)
 {
     const char *name = name_of (link);
     int64_t requests = told_int (link, "/requests", 0);
     int64_t timeouts = told_int (link, "/timeouts", 0);
-    if (*own_id && !told_hears (link, own_id)) {
-        findings_add (&self->findings, is_settled (self) ? FINDING_WARNING : FINDING_NOTE,
-                      SAKER_EUNREACHABLE, "link.oneway",
-                      findings_next ("on %s: saker dial %s; open the port of this machine in its "
-                                     "firewall, the next one, too",
-                                     name, told_text (self->status, "/mesh/listen", "ADDR")),
-                      "%s is heard here, but does not hear this peer: the path works one way only",
-                      name);
-    }
     if (timeouts >= TIMEOUTS_MIN && timeouts * 10 > requests) {
         findings_add (&self->findings, FINDING_WARNING, SAKER_ETIMEOUT, "link.timeouts",
                       findings_next ("saker ping %s --count 20; look at the network between", name),
@@ -100,7 +115,7 @@ static void look_at_up (doctor_t *self, const json_t *link, const char *own_id)
     }
 }
 
-static void look_at_link (doctor_t *self, const json_t *link, const char *own_id)
+static void look_at_link (doctor_t *self, const json_t *link)
 {
     const char *name = name_of (link);
     if (told_flag (link, "/fenced")) {
@@ -119,7 +134,7 @@ static void look_at_link (doctor_t *self, const json_t *link, const char *own_id
                       "%s was restored or copied, and has not closed what it was before", name);
     }
     if (is_state (link, "up") || is_state (link, "slow")) {
-        look_at_up (self, link, own_id);
+        look_at_up (self, link);
     } else {
         look_at_away (self, link);
     }
@@ -127,27 +142,21 @@ static void look_at_link (doctor_t *self, const json_t *link, const char *own_id
 
 static void look_at_links (doctor_t *self)
 {
-    const char *own_id = told_text (told_self (self->links), "/id", "");
     size_t others = 0, up = 0;
     for (size_t i = 0; i < json_array_size (self->links); i++) {
         const json_t *link = link_at (self, i);
         if (is_other (link)) {
             others++;
             up += is_state (link, "up") || is_state (link, "slow");
-            look_at_link (self, link, own_id);
+            look_at_link (self, link);
         }
     }
-    if (others > 0 && up == 0 && is_settled (self)) {
+    if (others > 0 && up == 0) {
         findings_add (
             &self->findings, FINDING_ERROR, SAKER_EUNREACHABLE, "link.none",
             "see what follows; on another member: saker listen on a free port, here: saker "
             "dial ADDR; name a seed where beacons do not pass",
             "this peer is linked to none of the %zu other members: nothing comes or goes", others);
-    }
-    if (!is_settled (self)) {
-        findings_add (&self->findings, FINDING_NOTE, SAKER_OK, "daemon.young",
-                      "run saker doctor again in a moment",
-                      "the daemon started a moment ago: links may still come up");
     }
     findings_looked (&self->findings, "the links: %zu of %zu up", up, others);
 }
@@ -271,7 +280,8 @@ static void look_at_clocks (doctor_t *self)
                           skew_ms > 0 ? "ahead of" : "behind");
         }
     }
-    findings_looked (&self->findings, "the clocks: of this machine and %zu others", skews.known);
+    findings_looked (&self->findings, "the clocks: of this machine and %zu other%s", skews.known,
+                     amount_plural (skews.known));
 }
 
 /* ---- what waits: looked at twice, since what moves is not stuck */
@@ -287,16 +297,38 @@ static const json_t *find_link (const json_t *links, const char *id)
     return NULL;
 }
 
+static bool is_deaf (const doctor_t *self, const json_t *link)
+{
+    const char *own_id = told_text (told_self (self->links), "/id", "");
+    return is_other (link) && is_state (link, "up") && *own_id && !told_hears (link, own_id);
+}
+
 static bool anything_waits (const doctor_t *self)
 {
     for (size_t i = 0; i < json_array_size (self->links); i++) {
         const json_t *link = link_at (self, i);
+        if (is_deaf (self, link)) {
+            return true;
+        }
         if (is_state (link, "up")
             && (told_int (link, "/behind", 0) > 0 || told_int (link, "/ahead", 0) > 0)) {
             return true;
         }
     }
     return told_int (self->status, "/changes/waiting", 0) > 0;
+}
+
+static void judge_hearing (doctor_t *self, const json_t *before, const json_t *now)
+{
+    if (is_deaf (self, before) && is_deaf (self, now)) {
+        findings_add (&self->findings, FINDING_WARNING, SAKER_EUNREACHABLE, "link.oneway",
+                      findings_next ("on %s: saker dial %s; open that port and the next one in the "
+                                     "firewall of this machine",
+                                     name_of (now),
+                                     told_text (self->status, "/mesh/listen", "ADDR")),
+                      "%s is heard here, but does not hear this peer: the path works one way only",
+                      name_of (now));
+    }
 }
 
 /* `was` and `is`: how much there was to go, before and now. */
@@ -340,6 +372,7 @@ static void look_again (doctor_t *self)
         const json_t *before = link_at (self, i);
         const json_t *now = find_link (links, told_text (before, "/id", ""));
         if (is_state (before, "up") && now && is_state (now, "up")) {
+            judge_hearing (self, before, now);
             judge_amount (self, name_of (now), told_int (before, "/behind", 0),
                           told_int (now, "/behind", 0), true);
             judge_amount (self, name_of (now), told_int (before, "/ahead", 0),
@@ -470,6 +503,7 @@ static void look_at_sums (doctor_t *self)
 
 void doctor_mesh (doctor_t *self)
 {
+    wait_until_settled (self);
     look_at_links (self);
     look_at_names (self);
     look_at_beacons (self);
