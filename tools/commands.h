@@ -17,7 +17,7 @@ extern const command_t cmd_log, cmd_show, cmd_diff, cmd_restore_doc;
 extern const command_t cmd_conflicts;
 extern const command_t cmd_links, cmd_ping, cmd_why;
 extern const command_t cmd_listen, cmd_dial;
-extern const command_t cmd_doctor, cmd_bundle, cmd_graph;
+extern const command_t cmd_doctor, cmd_bundle, cmd_graph, cmd_top;
 extern const command_t cmd_backup, cmd_restore;
 extern const command_t cmd_gc;
 extern const command_t cmd_demo;
