@@ -424,6 +424,7 @@ typedef struct saker_link_t {
     int64_t lag_ms; /* age of the oldest change that it lacks; 0: it lacks none; -1: unknown */
     uint64_t requests, timeouts, bad_answers; /* of ours to it */
     uint64_t changes, bytes, snapshots;       /* pulled from it */
+    uint64_t published;                       /* bytes that came as it published them, beats, too */
     const char *const *hears; /* ids of the members that it hears directly, as it told last */
     size_t hears_count;
 } saker_link_t;
@@ -487,7 +488,7 @@ SAKER_EXPORT saker_err_t saker_why (saker_t *self, const char *collection, const
 /* How something went lately: one value each `step_ms`, the oldest first, since the daemon started
    at the most. */
 typedef struct saker_trend_t {
-    const char *name; /* applied, written: changes; bytes: pulled; all three in each step.
+    const char *name; /* applied, written: changes; bytes: received; all three in each step.
                          waiting: changes; behind: the most that a member that is up lacks;
                          up: links; used, log: bytes; conflicts: places; all at its end */
     int64_t step_ms;

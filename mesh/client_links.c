@@ -63,6 +63,7 @@ static void take_numbers (skr_cbor_t *cbor, saker_link_t *link)
     link->changes = skr_cbor_get_uint (cbor);
     link->bytes = skr_cbor_get_uint (cbor);
     link->snapshots = skr_cbor_get_uint (cbor);
+    link->published = skr_cbor_get_uint (cbor);
 }
 
 static saker_err_t take_link (listing_t *listing, skr_cbor_t *cbor)
@@ -73,7 +74,7 @@ static saker_err_t take_link (listing_t *listing, skr_cbor_t *cbor)
                          .role = texts.role,
                          .state = texts.state,
                          .address = texts.address};
-    if (skr_cbor_get_array (cbor, 23) != 23) {
+    if (skr_cbor_get_array (cbor, 24) != 24) {
         skr_cbor_reject (cbor, "not a link");
     }
     skr_fields_text (cbor, texts.name, sizeof texts.name);

@@ -40,6 +40,7 @@ typedef struct skr_link_t {
     uint64_t seed_tries;  /* how often it was looked for at seeds */
     uint64_t dialled_ms;  /* mono */
     uint64_t heard_ms;    /* mono, last frame on the SUB; 0: never */
+    uint64_t frame_bytes; /* that came on the SUB */
     uint64_t greeted_ms;  /* mono, of the last HELLO's answer */
     uint64_t sub_ms;      /* mono, when the SUB was made */
     uint64_t sub_wait_ms; /* so long it may stay silent before it is made anew; 0: not yet */

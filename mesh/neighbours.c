@@ -37,6 +37,7 @@ static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t 
         neighbour->greeted = link->dealer && skr_session_greeted (link->session);
         neighbour->skew_known = link->report.skew_known;
         neighbour->skew_ms = link->report.skew_ms;
+        neighbour->published = link->frame_bytes;
         neighbour->requests = stats.requests;
         neighbour->timeouts = stats.timeouts;
         neighbour->bad_answers = stats.bad_answers;

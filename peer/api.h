@@ -62,7 +62,8 @@ typedef struct skr_neighbour_t {
     int64_t heard_ms;    /* since something came from it directly; -1: never */
     bool greeted;        /* it answers at that address */
     bool skew_known;
-    int64_t skew_ms; /* its clock less ours */
+    int64_t skew_ms;    /* its clock less ours */
+    uint64_t published; /* bytes that it published and came */
     uint64_t requests, timeouts, bad_answers;
     uint64_t changes, bytes, snapshots; /* pulled */
 } skr_neighbour_t;

@@ -48,13 +48,11 @@
      event   = [position, collection, document, author, writer, seq, time]
      peer    = [name, id, role, link, address, seen, behind, rtt]
      link    = [name, id, role, state, address, fenced, doubled, greeted, heard, seen, rtt,
-                skew known, skew, behind, ahead, lag, requests, timeouts, bad answers, changes, bytes,
-                snapshots, [id]]
-     reason  = [cause, name, id, own, role, link, seen, other, other's link, other's seen, seq,
-                changes, estimated, rivals, author, author's seq, time]
-     trend   = [name, step, [value]]
-     key     = [collection, key id, generation, time, author, used for what is new]
-     verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
+                skew known, skew, behind, ahead, lag, requests, timeouts, bad answers, changes,
+   bytes, snapshots, published, [id]] reason  = [cause, name, id, own, role, link, seen, other,
+   other's link, other's seen, seq, changes, estimated, rivals, author, author's seq, time] trend =
+   [name, step, [value]] key     = [collection, key id, generation, time, author, used for what is
+   new] verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
                 behind]
      change  = [position, time, author, writer, seq, state, [operation]], the newest first;
                state 0, or 1 when its key is not here, 2 when its record is damaged

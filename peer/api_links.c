@@ -81,7 +81,7 @@ static void put_link (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
     char id[17];
     skr_api_neighbour (self, member, &neighbour);
     skr_device_text (member->device, id);
-    skr_cbor_put_array (buf, 23);
+    skr_cbor_put_array (buf, 24);
     skr_api_put_text (buf, member->name);
     skr_api_put_text (buf, id);
     skr_api_put_text (buf, skr_role_text (member->role));
@@ -102,6 +102,7 @@ static void put_link (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
     skr_cbor_put_uint (buf, neighbour.changes);
     skr_cbor_put_uint (buf, neighbour.bytes);
     skr_cbor_put_uint (buf, neighbour.snapshots);
+    skr_cbor_put_uint (buf, neighbour.published);
     put_hears (self, member, buf);
 }
 
@@ -137,7 +138,7 @@ static void look_at_links (skr_api_t *self, int64_t now[SKR_TREND_ROWS])
         const skr_member_t *member = skr_roster_at (roster, i);
         skr_neighbour_t neighbour;
         skr_api_neighbour (self, member, &neighbour);
-        now[SKR_TREND_BYTES] += (int64_t) neighbour.bytes;
+        now[SKR_TREND_BYTES] += (int64_t) (neighbour.bytes + neighbour.published);
         if (strcmp (neighbour.link, "up") == 0) {
             int64_t behind = skr_api_behind (self, member);
             now[SKR_TREND_UP]++;

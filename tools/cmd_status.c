@@ -111,10 +111,12 @@ static void print_title (const json_t *status)
 
 static void print_rows (const json_t *status, const json_t *trends)
 {
-    char used[AMOUNT_MAX], log[AMOUNT_MAX], pulled[AMOUNT_MAX];
+    char used[AMOUNT_MAX], log[AMOUNT_MAX], received[AMOUNT_MAX];
     amount_bytes ((uint64_t) number (status, "/store/used_bytes"), used);
     amount_bytes ((uint64_t) number (status, "/log/bytes"), log);
-    amount_bytes ((uint64_t) number (status, "/sessions/bytes"), pulled);
+    amount_bytes (
+        (uint64_t) (number (status, "/sessions/bytes") + number (status, "/live/bytes_in")),
+        received);
     print_row (trends, "links", "up", "up", "%" PRId64 " up, %" PRId64 " slow, %" PRId64 " away",
                number (status, "/links/up"), number (status, "/links/slow"),
                number (status, "/links/silent") + number (status, "/links/left"));
@@ -122,7 +124,7 @@ static void print_rows (const json_t *status, const json_t *trends)
                number (status, "/data/changes"), number (status, "/changes/waiting"));
     print_row (trends, "written", "written", "written", "%" PRId64 " here since the start",
                number (status, "/changes/written"));
-    print_row (trends, "pulled", "bytes", "pulled", "%s since the start", pulled);
+    print_row (trends, "received", "bytes", "received", "%s since the start", received);
     print_row (trends, "others", "behind", "most behind", "%" PRId64 " members in all",
                number (status, "/mesh/members"));
     print_row (trends, "disk", "used", "used", "%s, of that log %s", used, log);

@@ -64,11 +64,12 @@ static json_t *link_json (const saker_link_t *link)
                    "skew_ms", link->skew_known ? json_integer (link->skew_ms) : json_null (),
                    "behind", (json_int_t) link->behind, "ahead", (json_int_t) link->ahead, "lag_ms",
                    (json_int_t) link->lag_ms);
-    json_t *counts = json_pack (
-        "{s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "requests", (json_int_t) link->requests, "timeouts",
-        (json_int_t) link->timeouts, "bad_answers", (json_int_t) link->bad_answers, "changes",
-        (json_int_t) link->changes, "bytes", (json_int_t) link->bytes, "snapshots",
-        (json_int_t) link->snapshots, "hears", hears_of (link));
+    json_t *counts =
+        json_pack ("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "requests", (json_int_t) link->requests,
+                   "timeouts", (json_int_t) link->timeouts, "bad_answers",
+                   (json_int_t) link->bad_answers, "changes", (json_int_t) link->changes, "bytes",
+                   (json_int_t) link->bytes, "snapshots", (json_int_t) link->snapshots, "published",
+                   (json_int_t) link->published, "hears", hears_of (link));
     if (!json || json_object_update (json, times) != 0 || json_object_update (json, counts) != 0) {
         json_decref (json);
         json = NULL;

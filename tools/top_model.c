@@ -28,6 +28,12 @@ static double rate (int64_t now, int64_t before, double seconds)
     return (double) (now >= before ? now - before : now) / seconds;
 }
 
+/* Pulled, or published to us. */
+static int64_t received (const json_t *link)
+{
+    return told_int (link, "/bytes", 0) + told_int (link, "/published", 0);
+}
+
 static void push_rate (top_row_t *row, int64_t value)
 {
     if (row->rates_count == TOP_RATES) {
@@ -45,8 +51,7 @@ static void fill_row (top_row_t *row, const json_t *link, const top_row_t *befor
         row->rates_count = before->rates_count;
         row->changes_s =
             rate (told_int (link, "/changes", 0), told_int (before->link, "/changes", 0), seconds);
-        row->bytes_s =
-            rate (told_int (link, "/bytes", 0), told_int (before->link, "/bytes", 0), seconds);
+        row->bytes_s = rate (received (link), received (before->link), seconds);
         push_rate (row, (int64_t) row->bytes_s);
     }
     snprintf (row->id, sizeof row->id, "%s", told_text (link, "/id", ""));
@@ -77,14 +82,19 @@ static bool make_rows (const top_t *self, const json_t *links, double seconds, t
     return *rows != NULL;
 }
 
+static int64_t received_all (const json_t *status)
+{
+    return told_int (status, "/sessions/bytes", 0) + told_int (status, "/live/bytes_in", 0);
+}
+
 static void take_totals (top_t *self, const top_sample_t *fresh, double seconds)
 {
     self->applied_s = self->bytes_s = -1;
     if (self->sample.status) {
         self->applied_s = rate (told_int (fresh->status, "/changes/applied", 0),
                                 told_int (self->sample.status, "/changes/applied", 0), seconds);
-        self->bytes_s = rate (told_int (fresh->status, "/sessions/bytes", 0),
-                              told_int (self->sample.status, "/sessions/bytes", 0), seconds);
+        self->bytes_s =
+            rate (received_all (fresh->status), received_all (self->sample.status), seconds);
     }
 }
 

@@ -122,11 +122,11 @@ static void show_head (const top_t *self, top_view_t *view)
          number (self, "/links/up"), number (self, "/links/slow"), number (self, "/links/silent"),
          number (self, "/links/left"), number (self, "/changes/waiting"),
          number (self, "/data/conflicts"));
-    say (view, TOP_PLAIN, "applied: %s/s   pulled: %s/s   disk: %s, of that log %s", applied,
-         pulled, used, log);
+    say (view, TOP_PLAIN, "applied: %s/s   in: %s/s   disk: %s, of that log %s", applied, pulled,
+         used, log);
     bars_of (self, "applied", half, bars);
     bars_of (self, "bytes", half, more);
-    say (view, TOP_PLAIN, "applied %s  pulled %s", bars, more);
+    say (view, TOP_PLAIN, "applied %s  in %s", bars, more);
 }
 
 /* Since when, and why, there is nothing new. */
@@ -226,7 +226,7 @@ static const struct {
 } cells[] = {
     {"LINK", 6, false, cell_link},    {"RTT", 6, true, cell_rtt},
     {"LAG", 6, true, cell_lag},       {"BEHIND", 6, true, cell_behind},
-    {"AHEAD", 5, true, cell_ahead},   {"PULLED/s", 9, true, cell_bytes},
+    {"AHEAD", 5, true, cell_ahead},   {"IN/s", 9, true, cell_bytes},
     {"CHG/s", 5, true, cell_changes}, {"SEEN", 6, true, cell_seen},
     {"ROLE", 5, false, cell_role},    {"ADDRESS", 21, false, cell_address},
 };
@@ -380,7 +380,8 @@ static void show_help (top_view_t *view)
         "LAG        age of the oldest change that the member has not reported",
         "BEHIND     changes that are here and it has not reported",
         "AHEAD      changes that it reported and are not here",
-        "PULLED/s   what comes from it by asking; what it publishes is not in it",
+        "IN/s       bytes that come from it, beats included; CHG/s: changes that are pulled from "
+        "it",
     };
     say (view, TOP_BOLD, "keys and columns");
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {

@@ -986,14 +986,14 @@ typedef struct linked_t {
     char name[80], id[20], role[20], state[20], address[80];
     bool fenced, doubled, greeted, skew_known;
     int64_t heard, seen, rtt, skew, behind, ahead, lag;
-    uint64_t numbers[6];
+    uint64_t numbers[7];
     size_t hears;
     char heard_id[20];
 } linked_t;
 
 static void take_link (skr_cbor_t *cbor, linked_t *link)
 {
-    CHECK_INT (skr_cbor_get_array (cbor, 23), 23);
+    CHECK_INT (skr_cbor_get_array (cbor, 24), 24);
     skr_fields_text (cbor, link->name, sizeof link->name);
     skr_fields_text (cbor, link->id, sizeof link->id);
     skr_fields_text (cbor, link->role, sizeof link->role);
@@ -1010,7 +1010,7 @@ static void take_link (skr_cbor_t *cbor, linked_t *link)
     link->behind = skr_cbor_get_int (cbor);
     link->ahead = skr_cbor_get_int (cbor);
     link->lag = skr_cbor_get_int (cbor);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         link->numbers[i] = skr_cbor_get_uint (cbor);
     }
     link->hears = skr_cbor_get_array (cbor, 8);
