@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What saker doctor finds: each situation is made, and must be told by its code, with a next step; and it does not say
-# OK as long as anything is stuck. What needs networks and disks of its own is in tests/net/test_doctor.sh.
+# OK as long as anything is stuck. What needs networks and disks of its own is in tests/net/test_doctor_spaces.sh.
 # shellcheck source=tests/cli/lib.sh
 . "${srcdir:-.}/tests/cli/lib.sh"
 
