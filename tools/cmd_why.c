@@ -150,7 +150,8 @@ static void say_unconnected (answer_t *self)
                        changes, reason->changes == 1 ? "is" : "are");
     } else {
         say_seen (&self->sentence, away, reason->seen_ms, reason->link);
-        strbuf_format (&self->sentence, "; %s wait for it here, the one included", changes);
+        strbuf_format (&self->sentence, "; %s wait%s for it here, the one included", changes,
+                       reason->changes == 1 ? "s" : "");
     }
     strbuf_format (&self->next,
                    "see that sakerd runs on %s, then test the path: saker links names its address, "

@@ -305,8 +305,13 @@ static void show_amounts (top_view_t *view, const top_row_t *row)
     say (view, TOP_PLAIN, "round trip   %s", rtt);
     say (view, TOP_PLAIN, "clock        %s", skew);
     say (view, TOP_PLAIN, "last beat    %s ago; directly %s ago", seen, heard);
-    say (view, TOP_PLAIN, "lacks        %" PRId64 " changes, the oldest %s old",
-         told_int (link, "/behind", -1), lag_ms < 0 ? "?" : lag);
+    if (told_int (link, "/behind", -1) > 0) {
+        say (view, TOP_PLAIN, "lacks        %" PRId64 " changes, the oldest %s old",
+             told_int (link, "/behind", 0), lag_ms < 0 ? "?" : lag);
+    } else {
+        say (view, TOP_PLAIN, "lacks        %s",
+             told_int (link, "/behind", -1) < 0 ? "what is here: it told nothing yet" : "nothing");
+    }
     say (view, TOP_PLAIN, "has          %" PRId64 " changes that are not here",
          told_int (link, "/ahead", -1));
 }
