@@ -152,7 +152,7 @@ static void add_name (strbuf_t *text, const char *name)
 {
     char part[65];
     size_t size = 0, points = 0;
-    for (; name[size] && size < sizeof part - 1; size++) {
+    for (; size < sizeof part - 1 && name[size]; size++) {
         points += ((unsigned char) name[size] & 0xc0) != 0x80;
         if (points > 17) {
             break;

@@ -100,9 +100,8 @@ bool path_send (int socket, const void *data, size_t size, int timeout_ms)
         if (sent > 0) {
             at += sent;
             size -= (size_t) sent;
-        } else if (errno != EAGAIN && errno != EINTR) {
-            return false;
-        } else if (!wait_for (socket, POLLOUT, deadline_ms)) {
+        } else if ((errno != EAGAIN && errno != EINTR)
+                   || !wait_for (socket, POLLOUT, deadline_ms)) {
             return false;
         }
     }
@@ -121,9 +120,7 @@ bool path_take (int socket, void *data, size_t size, int timeout_ms)
         } else if (got == 0) {
             errno = 0;
             return false;
-        } else if (errno != EAGAIN && errno != EINTR) {
-            return false;
-        } else if (!wait_for (socket, POLLIN, deadline_ms)) {
+        } else if ((errno != EAGAIN && errno != EINTR) || !wait_for (socket, POLLIN, deadline_ms)) {
             return false;
         }
     }

@@ -168,8 +168,8 @@ static int compare (const void *one, const void *other, void *argument)
     const top_row_t *b = &self->rows[*(const size_t *) other];
     double left = value_of (a, self->sort), right = value_of (b, self->sort);
     int order = left < right ? 1 : left > right ? -1 : 0;
-    order =
-        order ? order : strcasecmp (told_text (a->link, "/name", ""), told_text (b->link, "/name", ""));
+    order = order ? order
+                  : strcasecmp (told_text (a->link, "/name", ""), told_text (b->link, "/name", ""));
     order = order ? order : strcmp (a->id, b->id);
     return self->reverse ? -order : order;
 }

@@ -385,8 +385,8 @@ static void show_help (top_view_t *view)
         "LAG        age of the oldest change that the member has not reported",
         "BEHIND     changes that are here and it has not reported",
         "AHEAD      changes that it reported and are not here",
-        "IN/s       bytes that come from it, beats included; CHG/s: changes that are pulled from "
-        "it",
+        "IN/s       bytes that come from it, beats included",
+        "CHG/s      changes that are pulled from it",
     };
     say (view, TOP_BOLD, "keys and columns");
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
