@@ -174,6 +174,22 @@ static size_t count_links (const skr_node_t *self, skr_link_state_t state)
     return count;
 }
 
+/* Is a member linked, of which it is known that it is reached at this address? */
+static bool is_reached_at (const skr_node_t *self, const char *address)
+{
+    for (size_t i = 0; i < self->links.count; i++) {
+        const skr_link_t *link = self->links.links[i];
+        bool same = strcmp (link->address, address) == 0;
+        for (size_t k = 0; k < link->addresses_count; k++) {
+            same = same || strcmp (link->addresses[k], address) == 0;
+        }
+        if (same && link->state == SKR_LINK_UP) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* How it went with each seed: when it was tried first, and answered last. */
 static size_t put_seeds (const skr_node_t *self, skr_buf_t *pairs)
 {
@@ -188,9 +204,10 @@ static size_t put_seeds (const skr_node_t *self, skr_buf_t *pairs)
             snprintf (pointer, sizeof pointer, "/seeds/%zu/tried_ms", i);
             count += put_count (pairs, pointer, now_ms - mark->tried_ms);
         }
-        if (mark->answered_ms) {
+        bool reached = is_reached_at (self, self->links.seeds[i]);
+        if (mark->answered_ms || reached) {
             snprintf (pointer, sizeof pointer, "/seeds/%zu/answered_ms", i);
-            count += put_count (pairs, pointer, now_ms - mark->answered_ms);
+            count += put_count (pairs, pointer, reached ? 0 : now_ms - mark->answered_ms);
         }
     }
     return count;

@@ -34,6 +34,7 @@
 typedef struct listener_t {
     call_t *call;
     int tcp, udp;
+    int next; /* on the port after it, where a sakerd publishes; -1: taken */
     char address[PATH_TEXT_MAX];
     uint64_t callers, wanted;
     double deadline_ms; /* 0: none */
@@ -90,6 +91,19 @@ static int bind_udp (const listener_t *self)
     return bind_one (&info, SOCK_DGRAM);
 }
 
+static int bind_next (const path_address_t *bound)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list = NULL;
+    char port[16];
+    snprintf (port, sizeof port, "%lu", strtoul (bound->port, NULL, 10) + 1);
+    if (getaddrinfo (bound->host, port, &hints, &list) != 0) {
+        return -1;
+    }
+    int next = bind_one (list, SOCK_STREAM);
+    freeaddrinfo (list);
+    return next;
+}
+
 static void note_address (listener_t *self)
 {
     struct sockaddr_storage bound;
@@ -112,6 +126,8 @@ static saker_err_t open_listener (listener_t *self, const path_address_t *addres
     if (result == SAKER_OK) {
         self->udp = bind_udp (self); /* without, only that is not tested */
         note_address (self);
+        path_address_t bound;
+        self->next = path_parse (self->address, &bound) ? bind_next (&bound) : -1;
     }
     freeaddrinfo (list);
     return result;
@@ -198,6 +214,15 @@ static void serve (listener_t *self)
     say_caller (self, caller, lines);
 }
 
+/* That it was reached is all that the other side wants to know. */
+static void take_next (const listener_t *self)
+{
+    int socket = self->next >= 0 ? accept4 (self->next, NULL, NULL, SOCK_CLOEXEC) : -1;
+    if (socket >= 0) {
+        close (socket);
+    }
+}
+
 static saker_err_t serve_all (listener_t *self)
 {
     while (self->wanted == 0 || self->callers < self->wanted) {
@@ -212,6 +237,7 @@ static saker_err_t serve_all (listener_t *self)
         if (poll (&poll_on, 1, (int) left_ms + 1) > 0) {
             serve (self);
         }
+        take_next (self);
     }
     return SAKER_OK;
 }
@@ -253,7 +279,7 @@ static saker_err_t parse_address (call_t *call, const char *text, path_address_t
 
 static saker_err_t run_listen (call_t *call)
 {
-    listener_t self = {.call = call, .tcp = -1, .udp = -1};
+    listener_t self = {.call = call, .tcp = -1, .udp = -1, .next = -1};
     path_address_t address;
     int64_t timeout_ms = 0;
     saker_err_t error =
@@ -271,6 +297,9 @@ static saker_err_t run_listen (call_t *call)
     }
     if (self.udp >= 0) {
         close (self.udp);
+    }
+    if (self.next >= 0) {
+        close (self.next);
     }
     return error;
 }
@@ -300,6 +329,7 @@ typedef struct dial_t {
     double least_ms, mean_ms;
     double there, back; /* bytes a second */
     int datagrams;      /* that came back; -1: not tried */
+    bool next;          /* the port after it is reached */
 } dial_t;
 
 static saker_err_t broke (dial_t *self, const char *what)
@@ -419,10 +449,10 @@ static saker_err_t say_result (dial_t *self, bool daemon)
             json_pack ("{s:s,s:s,s:s,s:f}", "address", path->number, "from", path->own, "answers",
                        daemon ? "sakerd" : "listen", "connect_ms", path->connect_ms);
         json_t *more = daemon ? json_object ()
-                              : json_pack ("{s:f,s:f,s:f,s:f,s:i,s:i}", "rtt_ms", self->least_ms,
-                                           "rtt_mean_ms", self->mean_ms, "there_bytes_s",
-                                           self->there, "back_bytes_s", self->back, "datagrams",
-                                           self->datagrams < 0 ? 0 : self->datagrams,
+                              : json_pack ("{s:b,s:f,s:f,s:f,s:f,s:i,s:i}", "next_port", self->next,
+                                           "rtt_ms", self->least_ms, "rtt_mean_ms", self->mean_ms,
+                                           "there_bytes_s", self->there, "back_bytes_s", self->back,
+                                           "datagrams", self->datagrams < 0 ? 0 : self->datagrams,
                                            "datagrams_sent", DATAGRAMS);
         json_object_update (json, more);
         json_decref (more);
@@ -439,6 +469,8 @@ static saker_err_t say_result (dial_t *self, bool daemon)
     amount_bytes ((uint64_t) self->back, back);
     printf ("round trip: %.2f ms at least, %.2f ms on average\n", self->least_ms, self->mean_ms);
     printf ("1 MiB each way: there %s/s, back %s/s\n", there, back);
+    puts (self->next ? "the next port is reached, too"
+                     : "the next port is not reached: a sakerd publishes there, so let it in, too");
     if (self->datagrams > 0) {
         printf ("UDP: %d of %d datagrams came back\n", self->datagrams, DATAGRAMS);
     } else {
@@ -454,6 +486,7 @@ static saker_err_t measure (dial_t *self)
     error = error == SAKER_OK ? measure_bulk (self) : error;
     if (error == SAKER_OK) {
         measure_datagrams (self);
+        self->next = path_reach_next (&self->path, CALL_MS);
     }
     return error;
 }

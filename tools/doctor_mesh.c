@@ -181,6 +181,17 @@ static void look_at_names (doctor_t *self)
     findings_looked (&self->findings, "the names of the members");
 }
 
+static bool any_away (const doctor_t *self)
+{
+    for (size_t i = 0; i < json_array_size (self->links); i++) {
+        const json_t *link = link_at (self, i);
+        if (is_other (link) && (is_state (link, "silent") || is_state (link, "left"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void look_at_beacons (doctor_t *self)
 {
     int64_t wanted = told_int (self->status, "/beacon/wanted", 0);
@@ -191,6 +202,14 @@ static void look_at_beacons (doctor_t *self)
                       "beacon.off",
                       "see the log of sakerd; free the UDP port (ss -lunp), or name a seed",
                       "beacons go out on %" PRId64 " of %" PRId64 " interfaces", works, wanted);
+    }
+    if (works > 0 && told_int (self->status, "/beacon/heard", 0) == 0 && any_away (self)
+        && !told_text (self->status, "/seeds/0/address", NULL)) {
+        findings_add (
+            &self->findings, FINDING_WARNING, SAKER_EUNREACHABLE, "beacon.unheard",
+            "beacons do not pass routers, most VPNs and many wireless networks: name a seed "
+            "in saker.conf, seed = tcp://ADDR:5677, and let UDP 5670 in",
+            "no beacon of a member was heard, and there is no seed to call instead");
     }
     if (told_int (self->status, "/beacon/strange", 0) > 0) {
         findings_add (&self->findings, FINDING_NOTE, SAKER_OK, "beacon.strange",

@@ -153,6 +153,42 @@ static bool any_up (const doctor_t *self)
     return false;
 }
 
+/* Is a member linked at the address, which is in numbers? */
+static bool is_linked_at (const doctor_t *self, const char *number)
+{
+    for (size_t i = 0; i < json_array_size (self->links); i++) {
+        const json_t *link = json_array_get (self->links, i);
+        const char *address = told_text (link, "/address", "");
+        if (strcmp (told_state (link), "up") == 0 && strncmp (address, "tcp://", 6) == 0
+            && strcmp (address + 6, number) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A seed is looked for only as long as a member is. */
+static bool all_up (const doctor_t *self)
+{
+    for (size_t i = 0; i < json_array_size (self->links); i++) {
+        const char *state = told_state (json_array_get (self->links, i));
+        if (strcmp (state, "silent") == 0 || strcmp (state, "left") == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Who calls itself does so from the address that it calls. */
+static bool is_ourselves (const doctor_t *self, const path_t *path)
+{
+    const char *port = strrchr (path->number, ':');
+    const char *listen = strrchr (told_text (self->status, "/mesh/listen", ""), ':');
+    size_t host = port ? (size_t) (port - path->number) : 0;
+    return port && listen && strcmp (port, listen) == 0
+           && strncmp (path->number, path->own, host + 1) == 0;
+}
+
 static const char *seed_words (path_found_t found)
 {
     switch (found) {
@@ -192,7 +228,8 @@ static void look_at_seed (doctor_t *self, const char *seed, int64_t tried_ms)
                                      "saker dial %s; or correct seed in saker.conf",
                                      seed),
                       "the seed %s does not work: %s", seed, seed_words (found));
-    } else if (tried_ms > SEED_PATIENCE_MS) {
+    } else if (tried_ms > SEED_PATIENCE_MS && !all_up (self) && !is_ourselves (self, &path)
+               && !is_linked_at (self, path.number)) {
         findings_add (&self->findings, grade, SAKER_ERIGHT, "seed.stranger",
                       "see on that machine, with saker status, that it is of this mesh, and with "
                       "saker peers that it knows this device; or correct seed in saker.conf",

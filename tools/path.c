@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -240,6 +241,22 @@ path_found_t path_call (path_t *self, const path_address_t *address, int timeout
         path_close (self);
     }
     return found;
+}
+
+bool path_reach_next (const path_t *self, int timeout_ms)
+{
+    struct sockaddr_storage next = self->peer;
+    struct sockaddr_in *four = (struct sockaddr_in *) &next;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *) &next;
+    in_port_t *port = next.ss_family == AF_INET6 ? &six->sin6_port : &four->sin_port;
+    path_t path = {.socket = -1};
+    *port = htons ((uint16_t) (ntohs (*port) + 1));
+    const struct addrinfo info = {.ai_family = next.ss_family,
+                                  .ai_addr = (struct sockaddr *) &next,
+                                  .ai_addrlen = self->peer_size};
+    bool reached = connect_to (&path, &info, timeout_ms) == PATH_LISTENS;
+    path_close (&path);
+    return reached;
 }
 
 void path_close (path_t *self)

@@ -47,6 +47,9 @@ typedef struct path_t {
 
 /* Calls, and sees who answers. Each address of the name is tried for at most `timeout_ms`. */
 path_found_t path_call (path_t *self, const path_address_t *address, int timeout_ms);
+/* Only connects, to the port after the one that was called, on the same machine: does it get there?
+   The PUB of a sakerd is on that port. */
+bool path_reach_next (const path_t *self, int timeout_ms);
 void path_close (path_t *self);
 
 /* All of the bytes, within the time. False: not, errno tells (ETIMEDOUT; 0: it was closed). */

@@ -29,7 +29,7 @@ export SAKER_STORE=$work/none # no store is needed
 listen one tcp://127.0.0.1:0 --count 1
 if [[ $line == "listening on 127.0.0.1:$port; on the other machine: saker dial tcp://ADDR:$port" ]]; then ok; else not_ok "listen says: $line"; fi
 works "dial" "$saker" dial "tcp://127.0.0.1:$port"
-for words in "^reached: 127.0.0.1:$port from 127.0.0.1:" "^round trip: " "^1 MiB each way: " "^UDP: 5 of 5 datagrams"; do
+for words in "^reached: 127.0.0.1:$port from 127.0.0.1:" "^round trip: " "^1 MiB each way: " "^the next port is " "^UDP: 5 of 5 datagrams"; do
     if grep -q "$words" "$work/out"; then ok; else not_ok "dial lacks $words: $(cat "$work/out")"; fi
 done
 ends one 0

@@ -21,7 +21,7 @@ exec {listening}< <(exec ip netns exec "saker-$$-bob" "$saker" listen --count 1 
 read -r -t 30 -u "$listening" line
 same "listen" "$line" "listening on 0.0.0.0:5677; on the other machine: saker dial tcp://ADDR:5677"
 works "dial" within anna "$saker" dial tcp://10.72.0.2
-if grep -q '^reached: 10.72.0.2:5677 from 10.72.0.1:' "$work/out" && grep -q '^UDP: 5 of 5' "$work/out"; then ok; else not_ok "dial: $(cat "$work/out")"; fi
+if grep -q '^reached: 10.72.0.2:5677 from 10.72.0.1:' "$work/out" && grep -q '^UDP: 5 of 5' "$work/out" && grep -q '^the next port is reached, too' "$work/out"; then ok; else not_ok "dial: $(cat "$work/out")"; fi
 read -r -t 30 -u "$listening" line
 if [[ $line == "10.72.0.1:"*" reached this machine"* ]]; then ok; else not_ok "the caller: $line"; fi
 exec {listening}<&-
@@ -53,7 +53,11 @@ join bob bob anna
 start_at bob bob
 soon "they find each other" 60 knows anna "j['links']['up'] == 1"
 soon "all is well" 60 within anna "$saker" --store "$work/anna" doctor
+stop bob anna
+start_at anna anna
+soon "nobody is heard" 60 found_it anna anna beacon.unheard "name a seed"
 stop anna
+start_at bob bob
 printf 'seed = tcp://10.72.0.99:5677\nbeacon = no\n' >"$work/anna/saker.conf"
 look anna anna
 tells "a seed that is off" seed.silent "nothing answers: the address is wrong"
