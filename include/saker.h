@@ -432,6 +432,102 @@ typedef struct saker_peer_t {
 typedef int saker_peer_fn (const saker_peer_t *peer, void *argument);
 SAKER_EXPORT saker_err_t saker_peers (saker_t *self, saker_peer_fn *peer_fn, void *argument);
 
+/* What is known here of the link to a member; of this peer itself, with `state` self. Counters are
+   of this link, since the daemon started. */
+typedef struct saker_link_t {
+    const char *name;
+    const char *id;      /* of the device, 16 hexadecimal digits */
+    const char *role;    /* in the mesh: none, relay, read, write, admin */
+    const char *state;   /* self, up, slow, silent, left */
+    const char *address; /* that is dialled, or was told last, or "" */
+    bool fenced;         /* nobody waits for it */
+    bool doubled;        /* it may write as two: it was restored or cloned */
+    bool greeted;        /* it answers at that address */
+    int64_t heard_ms;    /* since something came from it directly; -1: never */
+    int64_t seen_ms;     /* since its last beat, whoever passed it on; -1: never */
+    int64_t rtt_us;      /* round trip, in steps of a millisecond; -1: unknown */
+    int64_t skew_ms;     /* its clock less ours, at its last beat that came directly */
+    bool skew_known;
+    int64_t behind; /* changes that we have and it has not reported; -1: it reported nothing */
+    int64_t ahead;  /* changes that it reported and we have not; -1: it reported nothing */
+    int64_t lag_ms; /* age of the oldest change that it lacks; 0: it lacks none; -1: unknown */
+    uint64_t requests, timeouts, bad_answers; /* of ours to it */
+    uint64_t changes, bytes, snapshots;       /* pulled from it */
+    uint64_t published;                       /* bytes that came as it published them, beats, too */
+    const char *const *hears; /* ids of the members that it hears directly, as it told last */
+    size_t hears_count;
+} saker_link_t;
+
+typedef int saker_link_fn (const saker_link_t *link, void *argument);
+SAKER_EXPORT saker_err_t saker_links (saker_t *self, saker_link_fn *link_fn, void *argument);
+
+/* The answer of a member that was asked for its roster's clock: daemon to daemon, through the link
+   that everything else takes. */
+typedef struct saker_pong_t {
+    char name[65], id[17];
+    char address[256]; /* at which it answered */
+    int64_t rtt_us;    /* in steps of a millisecond */
+} saker_pong_t;
+
+/* Asks a member (by name, or the first digits of its id). SAKER_EUNREACHABLE: there is no link to
+   it now; SAKER_ETIMEOUT: there is one, and no answer came; SAKER_EUSAGE: it is this peer. */
+SAKER_EXPORT saker_err_t saker_ping (saker_t *self, const char *peer, int timeout_ms,
+                                     saker_pong_t *pong);
+
+/* Why a document is not at a peer, or not as it is here. The first that holds counts. */
+typedef enum saker_cause_t {
+    SAKER_WHY_NO_RIGHT = 1, /* the peer may not read the collection */
+    SAKER_WHY_FENCED = 2,   /* the peer was fenced, and has not come back yet */
+    SAKER_WHY_VOID = 3,     /* a change of `author` to it does not stand: it had lost the right */
+    SAKER_WHY_DEPENDS = 4,  /* a change to it is here, and waits for another one (`other`, `seq`);
+                               only of this peer itself is it known */
+    SAKER_WHY_QUEUED = 5,   /* the peer takes `changes` before it has it, the one included, and is
+                               linked to `other` (which may be this peer) */
+    SAKER_WHY_UNCONNECTED = 6, /* the same, and there is no link to `other` */
+    SAKER_WHY_UNKNOWN = 7, /* nobody who was heard of has it: it may be written somewhere else */
+    SAKER_WHY_DELETED = 8, /* the peer has the change of `author` that deleted it */
+    SAKER_WHY_RIVAL = 9,   /* it is there, in `rivals` places as one of several values */
+    SAKER_WHY_THERE = 10,  /* it is there as it is here */
+} saker_cause_t;
+
+typedef struct saker_reason_t {
+    saker_cause_t cause;
+    char peer[65], id[17]; /* that was asked about */
+    bool own;              /* it is this peer itself, so nothing rests on what it reported */
+    char role[8];          /* of the peer in the collection */
+    char link[8];          /* to the peer, see saker_link_t */
+    int64_t seen_ms;       /* since the peer's last beat; 0: own; -1: never */
+    char other[65];        /* see the causes; "" : not known, or no name */
+    char other_link[8];    /* to it */
+    int64_t other_seen_ms;
+    uint64_t seq;     /* DEPENDS: of the change that is missing; 0: news of the roster */
+    uint64_t changes; /* QUEUED, UNCONNECTED; THERE, RIVAL: that others reported and are not here */
+    bool estimated;   /* there are at least so many */
+    uint64_t rivals;  /* places */
+    char author[65];  /* of the latest change to the document that is known here, or "" */
+    uint64_t author_seq, time_ms;
+} saker_reason_t;
+
+/* Why is a document (or the latest change to it) not at a peer (by name, or the first digits of its
+   id; NULL: this one)? Of another peer it is answered from what that peer reported. SAKER_EINPUT,
+   SAKER_ENOTFOUND: no such member. */
+SAKER_EXPORT saker_err_t saker_why (saker_t *self, const char *collection, const char *document,
+                                    const char *peer, saker_reason_t *reason);
+
+/* How something went lately: one value each `step_ms`, the oldest first, since the daemon started
+   at the most. */
+typedef struct saker_trend_t {
+    const char *name; /* applied, written: changes; bytes: received; all three in each step.
+                         waiting: changes; behind: the most that a member that is up lacks;
+                         up: links; used, log: bytes; conflicts: places; all at its end */
+    int64_t step_ms;
+    const int64_t *values;
+    size_t count;
+} saker_trend_t;
+
+typedef int saker_trend_fn (const saker_trend_t *trend, void *argument);
+SAKER_EXPORT saker_err_t saker_trends (saker_t *self, saker_trend_fn *trend_fn, void *argument);
+
 /* A tree of names and numbers about the local peer, as leaves with pointers; see `saker status`. */
 SAKER_EXPORT saker_err_t saker_status (saker_t *self, saker_leaf_fn *leaf_fn, void *argument);
 
@@ -613,6 +709,13 @@ SAKER_EXPORT saker_err_t saker_config_set (saker_config_t *self, const char *key
 /* Reads a file of `key = value` lines. The error names the file and the line; nothing is changed
    unless all of it is right. */
 SAKER_EXPORT saker_err_t saker_config_load (saker_config_t *self, const char *file);
+
+/* Hands over every setting, as saker_config_set takes it; listen, beacon and beacon-port first,
+   seed and interface as often as they are set. Borrowed until the call returns. A value other than
+   0 ends it. */
+typedef int saker_setting_fn (const char *key, const char *value, void *argument);
+SAKER_EXPORT void saker_config_each (const saker_config_t *self, saker_setting_fn *setting_fn,
+                                     void *argument);
 
 /* Called once a wrong line, with the sentence about it; borrowed until it returns. */
 typedef void saker_problem_fn (unsigned line, const char *sentence, void *argument);

@@ -122,11 +122,12 @@ static saker_err_t set_horizon (saker_config_t *self, const char *value)
     return get_amount (value, times, &self->horizon_ms);
 }
 
+static const unit_t sizes[] = {
+    {"K", 1ull << 10}, {"M", 1ull << 20}, {"G", 1ull << 30}, {"T", 1ull << 40}, {NULL, 0}};
+
 static saker_err_t set_history_size (saker_config_t *self, const char *value)
 {
-    static const unit_t units[] = {
-        {"K", 1ull << 10}, {"M", 1ull << 20}, {"G", 1ull << 30}, {"T", 1ull << 40}, {NULL, 0}};
-    return get_amount (value, units, &self->history_bytes);
+    return get_amount (value, sizes, &self->history_bytes);
 }
 
 static saker_err_t set_folds (saker_config_t *self, const char *value)
@@ -228,6 +229,55 @@ saker_err_t saker_config_set (saker_config_t *self, const char *key, const char 
         }
     }
     return unknown_key (self, key);
+}
+
+/* ---- and back */
+
+typedef struct telling_t {
+    saker_setting_fn *setting_fn;
+    void *argument;
+    bool stopped;
+} telling_t;
+
+static void tell (telling_t *telling, const char *key, const char *value)
+{
+    if (!telling->stopped) {
+        telling->stopped = telling->setting_fn (key, value, telling->argument) != 0;
+    }
+}
+
+static void tell_amount (telling_t *telling, const char *key, uint64_t amount, const unit_t *units)
+{
+    char text[32];
+    const unit_t *fit = units;
+    for (; units->text; units++) {
+        fit = amount % units->factor == 0 ? units : fit;
+    }
+    snprintf (text, sizeof text, "%llu%s", (unsigned long long) (amount / fit->factor),
+              amount ? fit->text : "");
+    tell (telling, key, text);
+}
+
+void saker_config_each (const saker_config_t *self, saker_setting_fn *setting_fn, void *argument)
+{
+    static const char *const levels[] = {"error", "warning", "info", "debug"};
+    telling_t telling = {setting_fn, argument, false};
+    char port[16];
+    snprintf (port, sizeof port, "%u", self->beacon_port);
+    tell (&telling, "listen", self->listen);
+    tell (&telling, "beacon", self->beacon ? "yes" : "no");
+    tell (&telling, "beacon-port", port);
+    for (size_t i = 0; i < self->seeds_count; i++) {
+        tell (&telling, "seed", self->seeds[i]);
+    }
+    for (size_t i = 0; i < self->interfaces_count; i++) {
+        tell (&telling, "interface", self->interfaces[i]);
+    }
+    tell (&telling, "log-level", levels[self->log_level]);
+    tell_amount (&telling, "history", self->history_ms, times);
+    tell_amount (&telling, "history-size", self->history_bytes, sizes);
+    tell_amount (&telling, "horizon", self->horizon_ms, times);
+    tell (&telling, "fold-counters", self->folds ? "yes" : "no");
 }
 
 saker_config_t *saker_config_new (void)

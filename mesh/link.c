@@ -70,6 +70,16 @@ static skr_curve_t own_keys (const skr_links_t *links)
     return (skr_curve_t){skr_device_transport_key (device), skr_device_transport_secret (device)};
 }
 
+/* Whoever answers at the address of a seed, the seed works. */
+static void note_seed (skr_links_t *links, const skr_link_t *link)
+{
+    for (size_t i = 0; i < links->seeds_count; i++) {
+        if (strcmp (links->seeds[i], link->address) == 0) {
+            links->seed_marks[i] = (skr_seed_mark_t){.answered_ms = link->greeted_ms};
+        }
+    }
+}
+
 static void on_hello (void *context, uint16_t pub_port)
 {
     const host_t *host = context;
@@ -77,6 +87,7 @@ static void on_hello (void *context, uint16_t pub_port)
     skr_curve_t own = own_keys (host->links);
     char address[SKR_WIRE_ADDRESS_BYTES_MAX + 16];
     link->greeted_ms = host->links->world->mono_ms (host->links->world->context);
+    note_seed (host->links, link);
     if ((link->sub && link->pub_port == pub_port)
         || !pub_address (link, pub_port, address, sizeof address)) {
         return;
@@ -275,7 +286,7 @@ static bool may_try_seed (const skr_links_t *links, const skr_link_t *self)
 }
 
 /* The next address to try; NULL when there is none, or too many look at the seeds already. */
-static const char *choose (const skr_links_t *links, skr_link_t *self)
+static const char *choose (skr_links_t *links, skr_link_t *self)
 {
     size_t count = self->addresses_count + links->seeds_count;
     self->from_seed = false;
@@ -293,6 +304,9 @@ static const char *choose (const skr_links_t *links, skr_link_t *self)
     self->next_address = at + 1;
     self->from_seed = true;
     self->seed_tries++;
+    skr_seed_mark_t *mark = &links->seed_marks[at - self->addresses_count];
+    mark->tried_ms =
+        mark->tried_ms ? mark->tried_ms : links->world->mono_ms (links->world->context);
     return links->seeds[at - self->addresses_count];
 }
 

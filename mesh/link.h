@@ -40,6 +40,7 @@ typedef struct skr_link_t {
     uint64_t seed_tries;  /* how often it was looked for at seeds */
     uint64_t dialled_ms;  /* mono */
     uint64_t heard_ms;    /* mono, last frame on the SUB; 0: never */
+    uint64_t frame_bytes; /* that came on the SUB */
     uint64_t greeted_ms;  /* mono, of the last HELLO's answer */
     uint64_t sub_ms;      /* mono, when the SUB was made */
     uint64_t sub_wait_ms; /* so long it may stay silent before it is made anew; 0: not yet */
@@ -50,6 +51,14 @@ typedef struct skr_link_t {
     bool restarted;                         /* it is another process since the last turn */
     bool news;                              /* an address was learned since the last turn */
 } skr_link_t;
+
+#define SKR_LINK_SEEDS_MAX 64
+
+/* How it went with a seed, mono; 0: never. */
+typedef struct skr_seed_mark_t {
+    uint64_t tried_ms;    /* the first time since it answered, or since it is one */
+    uint64_t answered_ms; /* the last time */
+} skr_seed_mark_t;
 
 /* What the links of a peer share. */
 typedef struct skr_links_t {
@@ -62,7 +71,8 @@ typedef struct skr_links_t {
     const char *const *own_addresses;
     size_t own_addresses_count;
     const char *const *seeds;
-    size_t seeds_count;
+    size_t seeds_count; /* at most SKR_LINK_SEEDS_MAX */
+    skr_seed_mark_t seed_marks[SKR_LINK_SEEDS_MAX];
     skr_poller_t *poller; /* told when sockets come or go, and of what is sent */
     void *context;
     /* A member's address became known. */

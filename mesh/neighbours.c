@@ -2,6 +2,7 @@
 
 #include "mesh/node_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool is_self (const skr_node_t *self, const uint8_t device[32])
@@ -14,11 +15,12 @@ static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t 
     const skr_node_t *self = context;
     const skr_link_t *link = skr_links_find (&self->links, device);
     skr_session_stats_t stats;
-    *neighbour = (skr_neighbour_t){.link = "silent", .address = "", .seen_ms = -1, .rtt_us = -1};
+    *neighbour = (skr_neighbour_t){
+        .link = "silent", .address = "", .seen_ms = -1, .rtt_us = -1, .heard_ms = -1};
     if (is_self (self, device)) {
         neighbour->link = "self";
         neighbour->address = self->book.own_count ? self->book.own[0] : "";
-        neighbour->seen_ms = 0;
+        neighbour->seen_ms = neighbour->heard_ms = 0;
     } else if (link) {
         skr_session_stats (link->session, &stats);
         neighbour->link = skr_link_state_text (link->state);
@@ -29,7 +31,62 @@ static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t 
             neighbour->seen_ms = (int64_t) (skr_node_now (self) - link->report.heard_ms);
         }
         neighbour->rtt_us = stats.rtt_us;
+        if (link->heard_ms) {
+            neighbour->heard_ms = (int64_t) (skr_node_now (self) - link->heard_ms);
+        }
+        neighbour->greeted = link->dealer && skr_session_greeted (link->session);
+        neighbour->skew_known = link->report.skew_known;
+        neighbour->skew_ms = link->report.skew_ms;
+        neighbour->published = link->frame_bytes;
+        neighbour->requests = stats.requests;
+        neighbour->timeouts = stats.timeouts;
+        neighbour->bad_answers = stats.bad_answers;
+        neighbour->changes = stats.changes;
+        neighbour->bytes = stats.bytes;
+        neighbour->snapshots = stats.snapshots;
     }
+}
+
+static size_t hears_ourselves (const skr_node_t *self, const uint8_t **devices, size_t count)
+{
+    size_t given = 0;
+    for (size_t i = 0; i < self->links.count && given < count; i++) {
+        if (self->links.links[i]->state == SKR_LINK_UP
+            && !is_self (self, self->links.links[i]->device)) {
+            devices[given++] = self->links.links[i]->device;
+        }
+    }
+    return given;
+}
+
+/* The member that a beat names by this. */
+static const uint8_t *device_of (const skr_node_t *self, uint32_t id)
+{
+    const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
+    if (skr_wire_short (own) == id) {
+        return own;
+    }
+    for (size_t i = 0; i < self->links.count; i++) {
+        if (skr_wire_short (self->links.links[i]->device) == id) {
+            return self->links.links[i]->device;
+        }
+    }
+    return NULL;
+}
+
+static size_t hears (void *context, const uint8_t device[32], const uint8_t **devices, size_t count)
+{
+    const skr_node_t *self = context;
+    const skr_link_t *link = skr_links_find (&self->links, device);
+    size_t given = 0;
+    if (is_self (self, device)) {
+        return hears_ourselves (self, devices, count);
+    }
+    for (size_t i = 0; link && i < link->report.links_count && given < count; i++) {
+        devices[given] = device_of (self, link->report.links[i]);
+        given += devices[given] != NULL;
+    }
+    return given;
 }
 
 static void reported (void *context, const uint8_t device[32], const skr_id_t *collection,
@@ -57,6 +114,15 @@ static void ask (void *context, const skr_id_t *collection)
     skr_node_t *self = context;
     for (size_t i = 0; i < self->links.count; i++) {
         skr_session_ask (self->links.links[i]->session, collection, skr_node_now (self));
+    }
+}
+
+static void ask_one (void *context, const uint8_t device[32], const skr_id_t *collection)
+{
+    skr_node_t *self = context;
+    skr_link_t *link = skr_links_find (&self->links, device);
+    if (link) {
+        skr_session_ask (link->session, collection, skr_node_now (self));
     }
 }
 
@@ -108,6 +174,52 @@ static size_t count_links (const skr_node_t *self, skr_link_state_t state)
     return count;
 }
 
+/* Is a member linked, of which it is known that it is reached at this address? */
+static bool is_reached_at (const skr_node_t *self, const char *address)
+{
+    for (size_t i = 0; i < self->links.count; i++) {
+        const skr_link_t *link = self->links.links[i];
+        bool same = strcmp (link->address, address) == 0;
+        for (size_t k = 0; k < link->addresses_count; k++) {
+            same = same || strcmp (link->addresses[k], address) == 0;
+        }
+        if (same && link->state == SKR_LINK_UP) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How it went with each seed: when it was tried first, and answered last. */
+static size_t put_seeds (const skr_node_t *self, skr_buf_t *pairs)
+{
+    size_t count = 0;
+    char pointer[64];
+    uint64_t now_ms = skr_node_now (self);
+    for (size_t i = 0; i < self->links.seeds_count; i++) {
+        const skr_seed_mark_t *mark = &self->links.seed_marks[i];
+        snprintf (pointer, sizeof pointer, "/seeds/%zu/address", i);
+        count += put_text (pairs, pointer, self->links.seeds[i]);
+        if (mark->tried_ms) {
+            snprintf (pointer, sizeof pointer, "/seeds/%zu/tried_ms", i);
+            count += put_count (pairs, pointer, now_ms - mark->tried_ms);
+        }
+        bool reached = is_reached_at (self, self->links.seeds[i]);
+        if (mark->answered_ms || reached) {
+            snprintf (pointer, sizeof pointer, "/seeds/%zu/answered_ms", i);
+            count += put_count (pairs, pointer, reached ? 0 : now_ms - mark->answered_ms);
+        }
+    }
+    return count;
+}
+
+static size_t beacons_wanted (const skr_node_t *self)
+{
+    return !self->config.beacon                ? 0
+           : self->config.interfaces_count > 0 ? self->config.interfaces_count
+                                               : 1;
+}
+
 static size_t status (void *context, skr_buf_t *pairs)
 {
     const skr_node_t *self = context;
@@ -122,7 +234,13 @@ static size_t status (void *context, skr_buf_t *pairs)
         count += put_text (pairs, "/twin/address", self->twin.address);
         count += put_count (pairs, "/twin/seen_ms", skr_node_now (self) - self->twin.seen_ms);
     }
+    count += put_text (pairs, "/version", saker_version ());
     count += put_text (pairs, "/mesh/listen", self->address);
+    count += put_seeds (self, pairs);
+    if (self->ailing != SAKER_OK) {
+        count += put_text (pairs, "/store/ailing", saker_error_name (self->ailing));
+    }
+    count += put_count (pairs, "/beacon/wanted", beacons_wanted (self));
     count += put_count (pairs, "/links/up", count_links (self, SKR_LINK_UP));
     count += put_count (pairs, "/links/slow", count_links (self, SKR_LINK_SLOW));
     count += put_count (pairs, "/links/silent", count_links (self, SKR_LINK_SILENT));
@@ -158,5 +276,6 @@ static size_t status (void *context, skr_buf_t *pairs)
 
 void skr_neighbours_of (skr_node_t *self, skr_neighbours_t *neighbours)
 {
-    *neighbours = (skr_neighbours_t){self, neighbour, reported, ask, addresses, status};
+    *neighbours =
+        (skr_neighbours_t){self, neighbour, reported, ask, ask_one, hears, addresses, status};
 }

@@ -284,6 +284,7 @@ static void on_frame (skr_node_t *self, skr_span_t routing, const char *user_id,
     (void) routing, (void) user_id;
     self->stats.frames_in++;
     self->stats.frame_bytes += body.size;
+    link->frame_bytes += body.size;
     uint8_t kind = body.size ? body.data[0] : 0;
     skr_span_t rest = skr_span (body.data + 1, body.size ? body.size - 1 : 0);
     uint64_t mono_ms = skr_node_now (self);
@@ -780,6 +781,8 @@ static void take_seeds (skr_node_t *self)
     for (size_t i = 0; i < self->config.seeds_count; i++) {
         self->seeds[i] = self->config.seeds[i];
     }
+    _Static_assert(SKR_LINK_SEEDS_MAX >= SKR_CONFIG_SEEDS_MAX, "each seed has a mark");
+    memset (self->links.seed_marks, 0, sizeof self->links.seed_marks);
     self->links.seeds = self->seeds;
     self->links.seeds_count = self->config.seeds_count;
 }

@@ -155,6 +155,7 @@ bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_
     self->started_ms = beat->started_ms;
     self->state = beat->state;
     self->heard_ms = mono_ms;
+    self->wall_ms = beat->wall_ms;
     self->links_count = beat->links_count;
     memcpy (self->links, beat->links, beat->links_count * sizeof beat->links[0]);
     skr_report_roster_t *roster = roster_in (self, beat);

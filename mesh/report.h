@@ -33,6 +33,9 @@ typedef struct skr_report_t {
     uint64_t started_ms;
     uint64_t state;    /* digest of its last beat */
     uint64_t heard_ms; /* mono, of the last beat; 0: never */
+    uint64_t wall_ms;  /* when the last beat was made, by its author's clock */
+    bool skew_known;   /* set by who takes beats: how that clock goes, see skr_neighbour_t */
+    int64_t skew_ms;
     size_t links_count;
     uint32_t links[SKR_WIRE_BEAT_LINKS_MAX];
     skr_report_entry_t *entries; /* sorted by collection */

@@ -223,6 +223,11 @@ static void take (skr_node_t *self, skr_link_t *author, skr_link_t *from, skr_be
         return;
     }
     self->stats.beats_in++;
+    if (author == from) { /* what was passed on is late by an unknown time */
+        author->report.skew_known = true;
+        author->report.skew_ms =
+            (int64_t) (author->report.wall_ms - self->world.wall_ms (self->world.context));
+    }
     if (restarted) {
         greet_anew (self, author, mono_ms);
     }

@@ -387,6 +387,10 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_BACKUP] = {"back up", SKR_ROLE_RELAY, skr_api_backup, false},
     [SKR_COMMAND_GC] = {"cut the log", SKR_ROLE_RELAY, skr_api_gc, false},
     [SKR_COMMAND_FENCE] = {"fence a peer", SKR_ROLE_ADMIN, skr_api_fence, true},
+    [SKR_COMMAND_LINKS] = {"list links", SKR_ROLE_RELAY, skr_api_links, false},
+    [SKR_COMMAND_PING] = {"ask a peer", SKR_ROLE_RELAY, skr_api_ping, false},
+    [SKR_COMMAND_WHY] = {"ask why", SKR_ROLE_RELAY, skr_api_why, false},
+    [SKR_COMMAND_TRENDS] = {"ask how things went", SKR_ROLE_RELAY, skr_api_trends, false},
 };
 
 static saker_err_t check_call (skr_api_t *self, const command_t *command)

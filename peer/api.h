@@ -46,15 +46,26 @@ typedef enum skr_command_t {
     SKR_COMMAND_BACKUP,
     SKR_COMMAND_GC,
     SKR_COMMAND_FENCE,
+    SKR_COMMAND_LINKS,
+    SKR_COMMAND_PING,
+    SKR_COMMAND_WHY,
+    SKR_COMMAND_TRENDS,
     SKR_COMMANDS
 } skr_command_t;
 
-/* What the mesh knows of a member, for PEERS, WAIT and VERIFY. */
+/* What the mesh knows of a member, for PEERS, LINKS, WAIT and VERIFY. */
 typedef struct skr_neighbour_t {
     const char *link;    /* self, up, slow, silent, left; static */
     const char *address; /* "" when unknown; borrowed until the next call */
     int64_t seen_ms;     /* -1: never */
     int64_t rtt_us;      /* -1: unknown */
+    int64_t heard_ms;    /* since something came from it directly; -1: never */
+    bool greeted;        /* it answers at that address */
+    bool skew_known;
+    int64_t skew_ms;    /* its clock less ours */
+    uint64_t published; /* bytes that it published and came */
+    uint64_t requests, timeouts, bad_answers;
+    uint64_t changes, bytes, snapshots; /* pulled */
 } skr_neighbour_t;
 
 /* What a member reported of a collection. */
@@ -79,6 +90,12 @@ typedef struct skr_neighbours_t {
     /* Asks every linked member for clock and fingerprint of a collection; the answers show up in
        `reported`, with asked_ms >= the time of this call. */
     void (*ask) (void *context, const skr_id_t *collection);
+    /* The same of one member, which has a link. */
+    void (*ask_one) (void *context, const uint8_t device[32], const skr_id_t *collection);
+    /* The members that a member hears directly, by its last beat (of ourselves: that we hear);
+       borrowed until the next call. Returns their number, up to `count`. */
+    size_t (*hears) (void *context, const uint8_t device[32], const uint8_t **devices,
+                     size_t count);
     /* Addresses that others can dial us at, for tickets; returns their number, up to `count`. */
     size_t (*addresses) (void *context, const char **addresses, size_t count);
     /* Appends the mesh's part of the status: pairs of (JSON Pointer text, value), see api.c;
@@ -99,6 +116,8 @@ saker_err_t skr_api_new (skr_api_t **self_p, skr_replica_t *replica,
                          const skr_neighbours_t *neighbours, skr_api_send_fn *send, void *context,
                          const skr_world_t *world) SKR_MUST_USE;
 void skr_api_destroy (skr_api_t **self_p);
+
+#define SKR_HEARS_MAX 256 /* members in one beat */
 
 /* Who cuts the log, for GC and STATUS; borrowed. Without, GC is refused. */
 struct skr_cutter_t;

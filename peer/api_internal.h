@@ -39,10 +39,21 @@
      GC           0 begin now, 1 number of the first         0 logs, ?1 next number, 2 busy,
                   collection                                 3 changes, 4 bytes cut since the start
 
+     LINKS        ?0 first device                            0 links, ?1 next device
+     PING         0 name or id, 1 timeout                    0 name, 1 id, 2 address, 3 rtt
+     WHY          0 collection, 1 document, ?2 name or id    0 reason
+     TRENDS                                                  0 trends
+
      intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
      event   = [position, collection, document, author, writer, seq, time]
      peer    = [name, id, role, link, address, seen, behind, lag, rtt]
+     link    = [name, id, role, state, address, fenced, doubled, greeted, heard, seen, rtt,
+                skew known, skew, behind, ahead, lag, requests, timeouts, bad answers, changes,
+                bytes, snapshots, published, [id]]
+     reason  = [cause, name, id, own, role, link, seen, other, other's link, other's seen, seq,
+                changes, estimated, rivals, author, author's seq, time]
+     trend   = [name, step, [value]]
      key     = [collection, key id, generation, time, author, used for what is new]
      verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
                 behind]
@@ -71,6 +82,7 @@
 #include "peer/backup.h"
 #include "peer/fields.h"
 #include "peer/opening.h"
+#include "peer/trend.h"
 
 #define SKR_API_PAGE_BYTES (256u << 10)
 #define SKR_API_DIGEST_BYTES 16
@@ -110,6 +122,7 @@ struct skr_api_t {
     } backup;
     uint64_t backups; /* begun so far */
 
+    skr_trend_t trend;
     uint64_t since_ms; /* mono: when it was made */
     uint64_t requests, bad_requests, refused, clients, full;
 
@@ -159,12 +172,28 @@ skr_api_handler_t skr_api_read, skr_api_iterate, skr_api_collections, skr_api_do
     skr_api_now, skr_api_cursor_save, skr_api_cursor_load;
 /* api_mesh.c */
 skr_api_handler_t skr_api_peers, skr_api_status;
+/* api_links.c */
+skr_api_handler_t skr_api_links, skr_api_trends;
+/* api_why.c */
+skr_api_handler_t skr_api_why;
+/* Looks how things are, when it is time. */
+void skr_api_trend_turn (skr_api_t *self);
+/* api_mesh.c: changes that we have and the member has not reported, and the reverse; -1 when it
+   never told anything. */
+int64_t skr_api_behind (skr_api_t *self, const skr_member_t *member);
+int64_t skr_api_ahead (skr_api_t *self, const skr_member_t *member);
+/* Age of the oldest of the changes that it is `behind`; 0: it is behind in none; -1: not known. */
+int64_t skr_api_lag_ms (skr_api_t *self, const skr_member_t *member, int64_t behind);
+size_t skr_api_first_member (const skr_roster_t *roster, const uint8_t from[32]);
+uint64_t skr_api_count_conflicts (const skr_api_t *self, const skr_collection_t *collection);
+void skr_api_neighbour (skr_api_t *self, const skr_member_t *member, skr_neighbour_t *neighbour);
+bool skr_api_is_own (const skr_api_t *self, const skr_member_t *member);
 /* api_rights.c */
 skr_api_handler_t skr_api_role, skr_api_fence, skr_api_keys, skr_api_rotate;
 /* api_gc.c */
 skr_api_handler_t skr_api_gc;
 /* api_wait.c */
-skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify;
+skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify, skr_api_ping;
 /* The named collections but the roster, from `from` on, sorted. *list is allocated. */
 saker_err_t skr_api_list_collections (const skr_api_t *self, const char *from,
                                       const skr_collection_t ***list, size_t *count) SKR_MUST_USE;

@@ -1,7 +1,5 @@
 /* Commands that tell about members and about this peer. */
 
-#include "crdt/change.h"
-#include "crdt/hlc.h"
 #include "peer/api_internal.h"
 #include "peer/conflicts.h"
 #include "peer/cutter.h"
@@ -11,84 +9,61 @@
 #include <string.h>
 
 #define PEERS_MAX 512       /* in one page */
-#define LOOKS_MAX 4096      /* into the log, for one page of peers */
 #define WRITERS_MAX 256     /* of this device, counted */
 #define COLLECTIONS_MAX 512 /* in one page of the status */
 
 /* ---- PEERS */
 
-/* What we have and a member has not reported. */
-typedef struct lag_t {
-    uint64_t changes;
-    uint64_t since_ms; /* wall, of the oldest of these; UINT64_MAX: not known */
-    bool told;         /* it told something at all */
-} lag_t;
-
-static saker_err_t note_since (const skr_log_entry_t *entry, void *argument)
-{
-    lag_t *lag = argument;
-    skr_change_t change;
-    if (skr_change_parse (&change, entry->change) == SAKER_OK
-        && skr_hlc_ms (change.hlc) < lag->since_ms) {
-        lag->since_ms = skr_hlc_ms (change.hlc);
-    }
-    return SKR_STOP;
-}
-
-/* `looks`: how often the log may still be looked at. */
-static void add_lag (skr_api_t *self, const skr_collection_t *ours, const skr_clock_t *theirs,
-                     lag_t *lag, size_t *looks)
+static int64_t count_missing (skr_api_t *self, const skr_member_t *member, bool there)
 {
     static const skr_clock_t nothing;
-    uint64_t missing = skr_clock_missing (&ours->clock, theirs ? theirs : &nothing);
-    lag->told = lag->told || theirs;
-    lag->changes += missing;
-    if (missing > 0 && *looks > 0) {
-        --*looks;
-        saker_err_t error =
-            skr_log_missing (skr_replica_store (self->replica), SKR_COMMITTED, ours->no,
-                             &ours->clock, theirs ? theirs : &nothing, note_since, lag);
-        (void) error; /* no longer in the log, or not readable: it has no time */
-    }
-}
-
-static lag_t lag_of (skr_api_t *self, const skr_member_t *member, size_t *looks)
-{
-    lag_t lag = {.since_ms = UINT64_MAX};
+    uint64_t missing = 0;
+    bool told = false;
     for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
         const skr_collection_t *ours = skr_replica_collection_at (self->replica, i);
-        skr_reported_t theirs = {.clock = NULL};
-        self->neighbours.reported (self->neighbours.context, member->device, &ours->id, &theirs);
-        add_lag (self, ours, theirs.clock, &lag, looks);
+        skr_reported_t reported = {.clock = NULL};
+        self->neighbours.reported (self->neighbours.context, member->device, &ours->id, &reported);
+        const skr_clock_t *theirs = reported.clock ? reported.clock : &nothing;
+        told = told || reported.clock;
+        missing += there ? skr_clock_missing (&ours->clock, theirs)
+                         : skr_clock_missing (theirs, &ours->clock);
     }
-    return lag;
+    return told ? (int64_t) missing : -1;
 }
 
-static int64_t lag_ms (const skr_api_t *self, const lag_t *lag)
+int64_t skr_api_behind (skr_api_t *self, const skr_member_t *member)
 {
-    uint64_t now_ms = self->world->wall_ms (self->world->context);
-    return !lag->told                    ? -1
-           : lag->changes == 0           ? 0
-           : lag->since_ms == UINT64_MAX ? -1
-           : lag->since_ms < now_ms      ? (int64_t) (now_ms - lag->since_ms)
-                                         : 0;
+    return count_missing (self, member, true);
 }
 
-static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *buf, size_t *looks)
+int64_t skr_api_ahead (skr_api_t *self, const skr_member_t *member)
 {
-    skr_neighbour_t neighbour = {.link = "silent", .address = "", .seen_ms = -1, .rtt_us = -1};
-    lag_t lag = {.told = true};
+    return count_missing (self, member, false);
+}
+
+bool skr_api_is_own (const skr_api_t *self, const skr_member_t *member)
+{
+    return memcmp (member->device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
+}
+
+void skr_api_neighbour (skr_api_t *self, const skr_member_t *member, skr_neighbour_t *neighbour)
+{
+    *neighbour = (skr_neighbour_t){
+        .link = "silent", .address = "", .seen_ms = -1, .rtt_us = -1, .heard_ms = -1};
+    self->neighbours.neighbour (self->neighbours.context, member->device, neighbour);
+}
+
+static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *buf)
+{
+    skr_neighbour_t neighbour;
     char id[17];
-    bool own =
-        memcmp (member->device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
-    self->neighbours.neighbour (self->neighbours.context, member->device, &neighbour);
+    skr_api_neighbour (self, member, &neighbour);
     if (skr_roster_is_fenced (skr_replica_roster (self->replica), member->device)) {
         neighbour.link = "fenced";
     }
-    if (!own) {
-        lag = lag_of (self, member, looks);
-    }
     skr_device_text (member->device, id);
+    bool own = skr_api_is_own (self, member);
+    int64_t behind = own ? 0 : skr_api_behind (self, member);
     skr_cbor_put_array (buf, 9);
     skr_api_put_text (buf, member->name);
     skr_api_put_text (buf, id);
@@ -96,13 +71,13 @@ static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
     skr_api_put_text (buf, neighbour.link);
     skr_api_put_text (buf, neighbour.address);
     skr_cbor_put_int (buf, neighbour.seen_ms);
-    skr_cbor_put_int (buf, lag.told ? (int64_t) lag.changes : -1);
-    skr_cbor_put_int (buf, lag_ms (self, &lag));
+    skr_cbor_put_int (buf, behind);
+    skr_cbor_put_int (buf, skr_api_lag_ms (self, member, behind));
     skr_cbor_put_int (buf, neighbour.rtt_us);
 }
 
 /* Number of the first member whose key is not below `from`. */
-static size_t first_member (const skr_roster_t *roster, const uint8_t from[32])
+size_t skr_api_first_member (const skr_roster_t *roster, const uint8_t from[32])
 {
     size_t index = 0;
     while (index < skr_roster_count (roster)
@@ -120,13 +95,13 @@ saker_err_t skr_api_peers (skr_api_t *self, skr_api_call_t *call)
         skr_cbor_get_fixed (&call->cbor, from, sizeof from);
     }
     SKR_TRY (skr_api_arguments_end (call));
-    size_t first = first_member (roster, from), left = skr_roster_count (roster) - first;
-    size_t count = left < PEERS_MAX ? left : PEERS_MAX, looks = LOOKS_MAX;
+    size_t first = skr_api_first_member (roster, from), left = skr_roster_count (roster) - first;
+    size_t count = left < PEERS_MAX ? left : PEERS_MAX;
     skr_cbor_put_map (call->body, left > count ? 2 : 1);
     skr_cbor_put_uint (call->body, 0);
     skr_cbor_put_array (call->body, count);
     for (size_t i = first; i < first + count; i++) {
-        put_peer (self, skr_roster_at (roster, i), call->body, &looks);
+        put_peer (self, skr_roster_at (roster, i), call->body);
     }
     if (left > count) {
         skr_cbor_put_uint (call->body, 1);
@@ -151,6 +126,13 @@ static size_t put_text (skr_buf_t *pairs, const char *pointer, const char *value
     return 1;
 }
 
+static size_t put_flag (skr_buf_t *pairs, const char *pointer, bool value)
+{
+    skr_api_put_text (pairs, pointer);
+    skr_cbor_put_bool (pairs, value);
+    return 1;
+}
+
 static uint64_t count_members (const skr_roster_t *roster)
 {
     uint64_t count = 0;
@@ -165,6 +147,7 @@ static size_t put_identity (skr_api_t *self, skr_buf_t *pairs)
     const skr_roster_t *roster = skr_replica_roster (self->replica);
     const skr_member_t *member = skr_replica_self (self->replica);
     char mesh[33], writer[33], device[17];
+    skr_id_t present;
     size_t count = 0;
     skr_hex (mesh, skr_roster_mesh (roster)->bytes, 16);
     skr_hex (writer, skr_replica_writer (self->replica)->bytes, 16);
@@ -176,6 +159,11 @@ static size_t put_identity (skr_api_t *self, skr_buf_t *pairs)
     count += put_text (pairs, "/device/id", device);
     count += put_text (pairs, "/device/role", skr_role_text (member->role));
     count += put_text (pairs, "/writer", writer);
+    count += put_flag (pairs, "/device/fenced", skr_roster_is_fenced (roster, member->device));
+    count += put_flag (pairs, "/device/doubled",
+                       skr_roster_present (roster, member->device, &present) > 1);
+    count += put_count (pairs, "/clock/wall_ms", self->world->wall_ms (self->world->context));
+    count += put_count (pairs, "/clock/up_ms", skr_api_now_ms (self) - self->since_ms);
     return count;
 }
 
@@ -275,7 +263,7 @@ static size_t put_api (const skr_api_t *self, skr_buf_t *pairs)
 }
 
 /* What a damaged record hides is built anew at the next start. */
-static uint64_t count_conflicts (const skr_api_t *self, const skr_collection_t *collection)
+uint64_t skr_api_count_conflicts (const skr_api_t *self, const skr_collection_t *collection)
 {
     uint64_t count = 0;
     saker_err_t error = skr_conflicts_count (skr_replica_store (self->replica), SKR_COMMITTED,
@@ -290,7 +278,7 @@ static size_t put_totals (skr_api_t *self, skr_buf_t *pairs)
     for (size_t i = 1; i < all; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (self->replica, i);
         documents += collection->documents;
-        conflicts += count_conflicts (self, collection);
+        conflicts += skr_api_count_conflicts (self, collection);
         changes += collection->changes;
     }
     count += put_count (pairs, "/data/collections", all > 0 ? all - 1 : 0);
@@ -334,7 +322,7 @@ static size_t put_collection (const skr_api_t *self, const skr_collection_t *col
     put_pointer (pairs, name, "changes");
     skr_cbor_put_uint (pairs, collection->changes);
     put_pointer (pairs, name, "conflicts");
-    skr_cbor_put_uint (pairs, count_conflicts (self, collection));
+    skr_cbor_put_uint (pairs, skr_api_count_conflicts (self, collection));
     put_pointer (pairs, name, "documents");
     skr_cbor_put_uint (pairs, collection->documents);
     put_pointer (pairs, name, "fingerprint");

@@ -45,6 +45,9 @@ struct skr_waiter_t {
     waited_t *members;
     size_t members_count;
 
+    /* PING */
+    uint8_t device[SKR_DEVICE_KEY_BYTES];
+
     /* VERIFY */
     skr_id_t *collections;
     size_t collections_count;
@@ -161,6 +164,7 @@ void skr_api_turn (skr_api_t *self)
 {
     uint64_t now_ms = self->waiters_count > 0 ? skr_api_now_ms (self) : 0;
     skr_api_backup_turn (self);
+    skr_api_trend_turn (self);
     for (size_t i = self->waiters_count; i-- > 0;) {
         skr_waiter_t *waiter = self->waiters[i];
         if (waiter->look (self, waiter, now_ms >= waiter->deadline_ms)) {
@@ -458,19 +462,6 @@ static void ask (skr_api_t *self, skr_waiter_t *waiter)
     }
 }
 
-static bool is_own (skr_api_t *self, const skr_member_t *member)
-{
-    return memcmp (member->device, skr_device_key (skr_replica_device (self->replica)),
-                   SKR_DEVICE_KEY_BYTES)
-           == 0;
-}
-
-static void look_up (skr_api_t *self, const skr_member_t *member, skr_neighbour_t *neighbour)
-{
-    *neighbour = (skr_neighbour_t){.link = "silent", .seen_ms = -1};
-    self->neighbours.neighbour (self->neighbours.context, member->device, neighbour);
-}
-
 /* Has the member told of the collection since the request came? Of one that we have no link to, a
    beat that others passed on will do. */
 static bool has_told (skr_api_t *self, const skr_waiter_t *waiter, const skr_member_t *member,
@@ -478,7 +469,7 @@ static bool has_told (skr_api_t *self, const skr_waiter_t *waiter, const skr_mem
 {
     skr_neighbour_t neighbour;
     memset (reported, 0, sizeof *reported);
-    look_up (self, member, &neighbour);
+    skr_api_neighbour (self, member, &neighbour);
     self->neighbours.reported (self->neighbours.context, member->device, collection, reported);
     if (!reported->clock) {
         return false;
@@ -492,7 +483,7 @@ static bool has_told (skr_api_t *self, const skr_waiter_t *waiter, const skr_mem
 static bool is_expected (skr_api_t *self, const skr_member_t *member)
 {
     skr_neighbour_t neighbour;
-    look_up (self, member, &neighbour);
+    skr_api_neighbour (self, member, &neighbour);
     bool linked = strcmp (neighbour.link, "up") == 0 || strcmp (neighbour.link, "slow") == 0;
     bool lately = neighbour.seen_ms >= 0 && neighbour.seen_ms < AWAY_MS;
     return linked || lately || skr_api_now_ms (self) < self->since_ms + AWAY_MS;
@@ -504,7 +495,7 @@ static bool all_told (skr_api_t *self, const skr_waiter_t *waiter)
     skr_reported_t reported;
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
         const skr_member_t *member = skr_roster_at (roster, i);
-        bool expected = skr_roster_awaits (roster, member) && !is_own (self, member)
+        bool expected = skr_roster_awaits (roster, member) && !skr_api_is_own (self, member)
                         && is_expected (self, member);
         for (size_t at = 0; expected && at < waiter->collections_count; at++) {
             if (!has_told (self, waiter, member, &waiter->collections[at], &reported)) {
@@ -577,7 +568,7 @@ static size_t put_verdicts (skr_api_t *self, const skr_waiter_t *waiter,
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
         const skr_member_t *member = skr_roster_at (roster, i);
         skr_role_t role = skr_roster_role (roster, member->device, &ours->id);
-        if (is_own (self, member) || !skr_roster_awaits (roster, member) || !role) {
+        if (skr_api_is_own (self, member) || !skr_roster_awaits (roster, member) || !role) {
             continue;
         }
         count++;
@@ -679,4 +670,77 @@ saker_err_t skr_api_verify (skr_api_t *self, skr_api_call_t *call)
         ask (self, waiter);
     }
     return add_waiter (self, call, waiter, error);
+}
+
+/* ---- PING */
+
+static saker_err_t fail_ping (const skr_member_t *member, const skr_neighbour_t *neighbour)
+{
+    bool up = strcmp (neighbour->link, "up") == 0;
+    return up ? skr_fail (SAKER_ETIMEOUT,
+                          "%s is linked, but did not answer in time: it is busy, or the path loses "
+                          "what it should carry; saker links shows its time-outs",
+                          member->name)
+              : skr_fail (SAKER_EUNREACHABLE,
+                          "there is no link to %s (%s): try the path with saker dial %s, and see "
+                          "whether sakerd runs there",
+                          member->name, neighbour->link,
+                          *neighbour->address ? neighbour->address : "ADDR");
+}
+
+static bool look_pong (skr_api_t *self, skr_waiter_t *waiter, bool late)
+{
+    static const skr_id_t roster;
+    const skr_member_t *member =
+        skr_roster_by_device (skr_replica_roster (self->replica), waiter->device);
+    skr_reported_t reported = {.clock = NULL};
+    skr_neighbour_t neighbour;
+    char id[17];
+    if (!member) {
+        return answer_waiter (self, waiter, skr_fail (SAKER_ENOTFOUND, "it is no member any more"),
+                              NULL);
+    }
+    skr_api_neighbour (self, member, &neighbour);
+    self->neighbours.reported (self->neighbours.context, member->device, &roster, &reported);
+    if (reported.asked_ms < waiter->start_ms) {
+        bool gone = !neighbour.greeted;
+        return (late || gone) && answer_waiter (self, waiter, fail_ping (member, &neighbour), NULL);
+    }
+    skr_device_text (member->device, id);
+    skr_buf_clear (&self->body);
+    skr_cbor_put_map (&self->body, 4);
+    skr_cbor_put_uint (&self->body, 0);
+    skr_api_put_text (&self->body, member->name);
+    skr_cbor_put_uint (&self->body, 1);
+    skr_api_put_text (&self->body, id);
+    skr_cbor_put_uint (&self->body, 2);
+    skr_api_put_text (&self->body, neighbour.address);
+    skr_cbor_put_uint (&self->body, 3);
+    skr_cbor_put_int (&self->body, (int64_t) (skr_api_now_ms (self) - reported.asked_ms) * 1000);
+    return answer_waiter (self, waiter, SAKER_OK, &self->body);
+}
+
+static saker_err_t get_ping (skr_api_t *self, skr_api_call_t *call, skr_waiter_t *waiter)
+{
+    static const skr_id_t roster;
+    char name[SKR_NAME_BYTES_MAX + 1];
+    const skr_member_t *member;
+    skr_fields_need (&call->fields, 0);
+    skr_fields_text (&call->cbor, name, sizeof name);
+    get_deadline (self, call, 1, SKR_API_WAIT_MS_MAX, waiter);
+    SKR_TRY (skr_api_arguments_end (call));
+    SKR_TRY (skr_roster_by_name (skr_replica_roster (self->replica), name, &member));
+    if (skr_api_is_own (self, member)) {
+        return skr_fail (SAKER_EUSAGE, "%s is this peer itself: name another member", member->name);
+    }
+    memcpy (waiter->device, member->device, sizeof waiter->device);
+    self->neighbours.ask_one (self->neighbours.context, member->device, &roster);
+    return SAKER_OK;
+}
+
+saker_err_t skr_api_ping (skr_api_t *self, skr_api_call_t *call)
+{
+    SKR_TRY (check_room (self));
+    skr_waiter_t *waiter = new_waiter (call, look_pong);
+    return waiter ? add_waiter (self, call, waiter, get_ping (self, call, waiter)) : no_memory ();
 }

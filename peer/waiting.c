@@ -186,6 +186,16 @@ void skr_waiting_return (skr_waiting_t *self, skr_waiter_t **waiter_p, const skr
     *waiter_p = NULL;
 }
 
+void skr_waiting_each (const skr_waiting_t *self, skr_waiting_fn *visit, void *argument)
+{
+    const skr_waiter_t *waiter;
+    bool more = true;
+    TAILQ_FOREACH (waiter, &self->ages, age)
+    {
+        more = more && visit (waiter, argument);
+    }
+}
+
 size_t skr_waiting_count (const skr_waiting_t *self)
 {
     return self->count;

@@ -49,6 +49,11 @@ skr_waiter_t *skr_waiting_take (skr_waiting_t *self);
 /* Puts one that was taken back, to wait for something else. Takes ownership. */
 void skr_waiting_return (skr_waiting_t *self, skr_waiter_t **waiter_p, const skr_place_t *awaits);
 
+/* Visits all, the oldest first; nothing is added or removed meanwhile. The visit returns false to
+   end it. */
+typedef bool skr_waiting_fn (const skr_waiter_t *waiter, void *argument);
+void skr_waiting_each (const skr_waiting_t *self, skr_waiting_fn *visit, void *argument);
+
 size_t skr_waiting_count (const skr_waiting_t *self);
 size_t skr_waiting_bytes (const skr_waiting_t *self);
 

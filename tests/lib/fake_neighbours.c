@@ -19,6 +19,11 @@ static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t 
     neighbour->address = "tcp://127.0.0.1:1";
     neighbour->seen_ms = own ? 0 : self->seen_ms;
     neighbour->rtt_us = own ? -1 : 120;
+    neighbour->heard_ms = own ? 0 : self->seen_ms;
+    neighbour->greeted = !own && strcmp (self->link, "up") == 0;
+    neighbour->skew_known = !own;
+    neighbour->skew_ms = -70;
+    neighbour->changes = own ? 0 : 3;
 }
 
 static const uint64_t *copy_hashes (fake_neighbours_t *self, const skr_collection_t *theirs)
@@ -67,6 +72,24 @@ static void ask (void *context, const skr_id_t *collection)
     }
 }
 
+static void ask_one (void *context, const uint8_t device[32], const skr_id_t *collection)
+{
+    (void) device;
+    ask (context, collection);
+}
+
+/* Each hears the other while the link is up. */
+static size_t hears (void *context, const uint8_t device[32], const uint8_t **devices, size_t count)
+{
+    const fake_neighbours_t *self = context;
+    const skr_replica_t *heard = is_self (self, device) ? self->other : self->own;
+    if (count == 0 || strcmp (self->link, "up") != 0) {
+        return 0;
+    }
+    devices[0] = skr_device_key (skr_replica_device (heard));
+    return 1;
+}
+
 static size_t addresses (void *context, const char **addresses, size_t count)
 {
     const fake_neighbours_t *self = context;
@@ -100,7 +123,7 @@ void fake_neighbours_init (fake_neighbours_t *self, skr_replica_t *own, skr_repl
 
 skr_neighbours_t fake_neighbours_of (fake_neighbours_t *self)
 {
-    return (skr_neighbours_t){self, neighbour, reported, ask, addresses, status};
+    return (skr_neighbours_t){self, neighbour, reported, ask, ask_one, hears, addresses, status};
 }
 
 saker_err_t fake_neighbours_sync (fake_neighbours_t *self)

@@ -765,6 +765,93 @@ static void the_mesh_is_told (void)
     end (&fixture);
 }
 
+static int see_link (const saker_link_t *link, void *argument)
+{
+    seen_t *seen = argument;
+    size_t used = strlen (seen->words);
+    snprintf (seen->words + used, sizeof seen->words - used, "%s %s %s hears %zu; ", link->name,
+              link->state, link->skew_known ? "skewed" : "-", link->hears_count);
+    seen->leaves++;
+    return seen->stop_after && seen->leaves >= seen->stop_after;
+}
+
+static int see_trend (const saker_trend_t *trend, void *argument)
+{
+    seen_t *seen = argument;
+    seen->leaves += trend->step_ms > 0 && *trend->name;
+    return 0;
+}
+
+static int see_setting (const char *key, const char *value, void *argument)
+{
+    seen_t *seen = argument;
+    size_t used = strlen (seen->words);
+    snprintf (seen->words + used, sizeof seen->words - used, "%s=%s;", key, value);
+    seen->leaves++;
+    return 0;
+}
+
+static void links_and_reasons_are_told (void)
+{
+    static fixture_t fixture;
+    seen_t links = {.leaves = 0}, one = {.stop_after = 1}, trends = {.leaves = 0};
+    saker_pong_t pong;
+    saker_reason_t reason;
+    CHECK (begin (&fixture));
+    CHECK_OK (set_text (fixture.peer, "shots", "d", "/a", "1"));
+    CHECK_OK (saker_links (fixture.peer, see_link, &links));
+    CHECK_INT (links.leaves, 2);
+    CHECK (strstr (links.words, "alpha self - hears 1;"));
+    CHECK (strstr (links.words, "beta up skewed hears 1;"));
+    CHECK_OK (saker_links (fixture.peer, see_link, &one));
+    CHECK_INT (one.leaves, 1);
+    CHECK_OK (saker_trends (fixture.peer, see_trend, &trends));
+    CHECK_INT (trends.leaves, 9);
+    CHECK_OK (saker_ping (fixture.peer, "beta", 5000, &pong));
+    CHECK_STR (pong.name, "beta");
+    CHECK_STR (pong.address, "tcp://127.0.0.1:1");
+    CHECK (pong.rtt_us >= 0 && strlen (pong.id) == 16);
+    CHECK_ERR (saker_ping (fixture.peer, "alpha", 5000, &pong), SAKER_EUSAGE, "itself");
+    CHECK_OK (saker_why (fixture.peer, "shots", "d", "beta", &reason));
+    CHECK_INT (reason.cause, SAKER_WHY_QUEUED);
+    CHECK_INT (reason.changes, 1);
+    CHECK_STR (reason.author, "alpha");
+    CHECK (reason.time_ms > 0 && !reason.own);
+    CHECK_OK (saker_why (fixture.peer, "shots", "d", NULL, &reason));
+    CHECK_INT (reason.cause, SAKER_WHY_THERE);
+    CHECK (reason.own);
+    CHECK_ERR (saker_why (fixture.peer, "shots", "d", "gamma", &reason), SAKER_ENOTFOUND, "gamma");
+    CHECK_ERR (saker_why (fixture.peer, "a/b", "d", NULL, &reason), SAKER_EINPUT, "");
+    CHECK_ERR (saker_why (fixture.peer, "shots", "", NULL, &reason), SAKER_EINPUT, "document");
+    end (&fixture);
+}
+
+static void settings_come_back (void)
+{
+    seen_t seen = {.leaves = 0}, again = {.leaves = 0};
+    saker_config_t *config = saker_config_new (), *copy = saker_config_new ();
+    CHECK (config && copy);
+    CHECK_OK (saker_config_set (config, "seed", "tcp://10.0.0.1:5677"));
+    CHECK_OK (saker_config_set (config, "seed", "tcp://10.0.0.2:5677"));
+    CHECK_OK (saker_config_set (config, "beacon", "no"));
+    CHECK_OK (saker_config_set (config, "history", "36h"));
+    CHECK_OK (saker_config_set (config, "horizon", "0"));
+    saker_config_each (config, see_setting, &seen);
+    CHECK_STR (seen.words,
+               "listen=tcp://*:5677;beacon=no;beacon-port=5670;seed=tcp://10.0.0.1:5677;"
+               "seed=tcp://10.0.0.2:5677;log-level=info;history=36h;history-size=1G;horizon=0;"
+               "fold-counters=no;");
+    for (char *at = seen.words, *save = NULL; (at = strtok_r (at, ";", &save)); at = NULL) {
+        char *value = strchr (at, '=');
+        *value = 0;
+        CHECK_OK (saker_config_set (copy, at, value + 1));
+    }
+    saker_config_each (copy, see_setting, &again);
+    CHECK_INT (again.leaves, seen.leaves);
+    saker_config_destroy (&config);
+    saker_config_destroy (&copy);
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -795,5 +882,7 @@ int main (int argc, char **argv)
     RUN (a_watch_that_is_ended_repeats_the_change);
     RUN (wait_waits_for_others);
     RUN (the_mesh_is_told);
+    RUN (links_and_reasons_are_told);
+    RUN (settings_come_back);
     return CHECK_END ();
 }

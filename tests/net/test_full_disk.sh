@@ -86,6 +86,8 @@ same "what was there before is there" "$(have anna early 50)" "0 lost"
 same "every acknowledged write is there" "$(have anna small "$acknowledged")" "0 lost"
 works "export" on anna export props
 works "status" on anna status
+on anna doctor >"$work/out" 2>"$work/err"
+same "doctor says so" "$? $(grep -c '\[disk.full\]$' "$work/out")" "8 1"
 works "the other has all of it" on anna wait --on bob --timeout 60s
 same "every acknowledged write is at the other" "$(have bob small "$acknowledged")" "0 lost"
 if cmp -s <(on anna export props) <(on bob export props); then ok; else not_ok "part of an import differs"; fi
@@ -95,6 +97,8 @@ if cmp -s <(on anna export props) <(on bob export props); then ok; else not_ok "
 works "bob writes" on bob set shots/sc030 '{"title": "Market"}'
 works "bob imports" on bob import more "$work/more" --key id
 refuses "it cannot be stored" 12 "anna" on bob wait --all --timeout 1s
+on anna doctor >"$work/out" 2>"$work/err"
+if grep -q '\[store.failing\]$' "$work/out"; then ok; else not_ok "doctor: $(cat "$work/out")"; fi
 prints "reads go on, still" '"Harbour"' on anna get shots/sc010 /title
 if kill -0 "${pids[anna]}"; then ok; else not_ok "the daemon has died"; fi
 same "it does not pull in vain all the time" "$(on anna status --json | json "j['store']['failed_commits'] < 60")" True

@@ -2,6 +2,7 @@
 
 #include "crdt/value.h"
 #include "peer/fields.h"
+#include "peer/trend.h"
 #include "tests/check.h"
 #include "tests/lib/fake_neighbours.h"
 #include "tests/lib/pair.h"
@@ -983,6 +984,365 @@ static void status_tells_and_counts (void)
     end (&fixture);
 }
 
+/* ---- links, ping, trends */
+
+typedef struct linked_t {
+    char name[80], id[20], role[20], state[20], address[80];
+    bool fenced, doubled, greeted, skew_known;
+    int64_t heard, seen, rtt, skew, behind, ahead, lag;
+    uint64_t numbers[7];
+    size_t hears;
+    char heard_id[20];
+} linked_t;
+
+static void take_link (skr_cbor_t *cbor, linked_t *link)
+{
+    CHECK_INT (skr_cbor_get_array (cbor, 24), 24);
+    skr_fields_text (cbor, link->name, sizeof link->name);
+    skr_fields_text (cbor, link->id, sizeof link->id);
+    skr_fields_text (cbor, link->role, sizeof link->role);
+    skr_fields_text (cbor, link->state, sizeof link->state);
+    skr_fields_text (cbor, link->address, sizeof link->address);
+    link->fenced = skr_cbor_get_bool (cbor);
+    link->doubled = skr_cbor_get_bool (cbor);
+    link->greeted = skr_cbor_get_bool (cbor);
+    link->heard = skr_cbor_get_int (cbor);
+    link->seen = skr_cbor_get_int (cbor);
+    link->rtt = skr_cbor_get_int (cbor);
+    link->skew_known = skr_cbor_get_bool (cbor);
+    link->skew = skr_cbor_get_int (cbor);
+    link->behind = skr_cbor_get_int (cbor);
+    link->ahead = skr_cbor_get_int (cbor);
+    link->lag = skr_cbor_get_int (cbor);
+    for (int i = 0; i < 7; i++) {
+        link->numbers[i] = skr_cbor_get_uint (cbor);
+    }
+    link->hears = skr_cbor_get_array (cbor, 8);
+    for (size_t i = 0; i < link->hears; i++) {
+        skr_fields_text (cbor, link->heard_id, sizeof link->heard_id);
+    }
+}
+
+/* links[0]: this peer, links[1]: the other. */
+static void ask_links (fixture_t *fixture, linked_t links[2])
+{
+    put_head (fixture, SKR_COMMAND_LINKS, 0);
+    answer_t *answer = ask (fixture);
+    memset (links, 0, 2 * sizeof *links);
+    CHECK_ANSWER (answer, SAKER_OK, "");
+    skr_fields_need (&answer->body, 0);
+    CHECK_INT (skr_cbor_get_array (&answer->cbor, 8), 2);
+    for (int i = 0; i < 2; i++) {
+        linked_t link = {.seen = 0};
+        take_link (&answer->cbor, &link);
+        links[strcmp (link.state, "self") != 0] = link;
+    }
+    CHECK_OK (skr_cbor_close (&answer->cbor));
+}
+
+static void links_are_told (void)
+{
+    fixture_t fixture;
+    linked_t links[2];
+    CHECK (begin (&fixture));
+    CHECK_OK (fake_neighbours_sync (&fixture.fake));
+    CHECK_OK (pair_set (fixture.pair.a, "shots", "e", 1));
+    CHECK_OK (pair_set (fixture.pair.a, "shots", "e", 2));
+    CHECK_OK (pair_set (fixture.pair.b, "other", "e", 1));
+    ask_links (&fixture, links);
+    CHECK_STR (links[0].state, "self");
+    CHECK_STR (links[1].name, "beta");
+    CHECK_STR (links[1].state, "up");
+    CHECK (links[1].greeted && !links[1].fenced && !links[1].doubled);
+    CHECK (links[1].skew_known && links[1].skew == -70);
+    CHECK_INT (links[1].behind, 2);
+    CHECK_INT (links[1].lag >= 0 && links[1].lag < 60000, 1);
+    CHECK_INT (links[0].lag, 0);
+    CHECK_INT (links[1].numbers[3], 3);
+    CHECK_INT (links[0].hears, 1);
+    CHECK_STR (links[0].heard_id, links[1].id);
+    CHECK_STR (links[1].heard_id, links[0].id);
+    fixture.fake.link = "silent";
+    ask_links (&fixture, links);
+    CHECK_STR (links[1].state, "silent");
+    CHECK (!links[1].greeted && links[1].hears == 0);
+    end (&fixture);
+}
+
+static answer_t *ask_ping (fixture_t *fixture, const char *name, uint64_t timeout_ms)
+{
+    put_text (put_head (fixture, SKR_COMMAND_PING, 2), 0, name);
+    put_uint (&fixture->request, 1, timeout_ms);
+    return ask (fixture);
+}
+
+static void a_ping_is_answered (void)
+{
+    fixture_t fixture;
+    CHECK (begin (&fixture));
+    CHECK_ANSWER (ask_ping (&fixture, "beta", 1000), SAKER_OK, "");
+    CHECK_ANSWER (ask_ping (&fixture, "alpha", 1000), SAKER_EUSAGE, "this peer itself");
+    CHECK_ANSWER (ask_ping (&fixture, "gamma", 1000), SAKER_ENOTFOUND, "gamma");
+    fixture.fake.answers = false;
+    fixture.time.mono_ms += 5;
+    CHECK_INT (ask_ping (&fixture, "beta", 1000)->error, -2); /* not yet */
+    fixture.time.mono_ms += 1000;
+    skr_api_turn (fixture.api);
+    CHECK_ANSWER (open_answer (&fixture), SAKER_ETIMEOUT, "did not answer in time");
+    fixture.fake.link = "silent";
+    CHECK_ANSWER (ask_ping (&fixture, "beta", 1000), SAKER_EUNREACHABLE, "saker dial tcp://");
+    end (&fixture);
+}
+
+static int64_t trend_of (fixture_t *fixture, const char *wanted, size_t *count)
+{
+    int64_t last = -1;
+    put_head (fixture, SKR_COMMAND_TRENDS, 0);
+    answer_t *answer = ask (fixture);
+    skr_fields_need (&answer->body, 0);
+    size_t trends = skr_cbor_get_array (&answer->cbor, 64);
+    for (size_t i = 0; i < trends; i++) {
+        char name[32];
+        (void) skr_cbor_get_array (&answer->cbor, 3);
+        skr_fields_text (&answer->cbor, name, sizeof name);
+        (void) skr_cbor_get_uint (&answer->cbor);
+        size_t values = skr_cbor_get_array (&answer->cbor, SKR_TREND_STEPS);
+        for (size_t k = 0; k < values; k++) {
+            int64_t value = skr_cbor_get_int (&answer->cbor);
+            last = strcmp (name, wanted) == 0 ? value : last;
+        }
+        *count = values;
+    }
+    return skr_cbor_close (&answer->cbor) == SAKER_OK ? last : -2;
+}
+
+static void trends_are_kept (void)
+{
+    fixture_t fixture;
+    size_t count = 99;
+    CHECK (begin (&fixture));
+    skr_api_turn (fixture.api);
+    CHECK_INT (trend_of (&fixture, "applied", &count), -1);
+    CHECK_INT (count, 0);
+    CHECK_OK (pair_set (fixture.pair.a, "shots", "e", 1));
+    CHECK_OK (pair_set (fixture.pair.a, "shots", "e", 2));
+    fixture.time.mono_ms += SKR_TREND_STEP_MS;
+    skr_api_turn (fixture.api);
+    CHECK_INT (trend_of (&fixture, "applied", &count), 2);
+    CHECK_INT (trend_of (&fixture, "written", &count), 2);
+    CHECK_INT (trend_of (&fixture, "behind", &count), 2);
+    CHECK_INT (trend_of (&fixture, "up", &count), 1);
+    CHECK_INT (count, 1);
+    for (int i = 0; i < 2 * SKR_TREND_STEPS; i++) {
+        fixture.time.mono_ms += SKR_TREND_STEP_MS;
+        skr_api_turn (fixture.api);
+    }
+    CHECK_INT (trend_of (&fixture, "applied", &count), 0);
+    CHECK_INT (count, SKR_TREND_STEPS);
+    end (&fixture);
+}
+
+/* ---- why */
+
+typedef struct why_t {
+    saker_cause_t cause;
+    char peer[80], role[8], link[8], other[80], other_link[8], author[80];
+    bool own;
+    uint64_t seq, changes, rivals, author_seq;
+} why_t;
+
+static why_t ask_why (fixture_t *fixture, const char *document, const char *peer)
+{
+    why_t why = {.own = false};
+    char id[20];
+    put_text (put_head (fixture, SKR_COMMAND_WHY, peer ? 3 : 2), 0, "shots");
+    put_text (&fixture->request, 1, document);
+    if (peer) {
+        put_text (&fixture->request, 2, peer);
+    }
+    answer_t *answer = ask (fixture);
+    skr_cbor_t *cbor = &answer->cbor;
+    if (answer->error) {
+        CHECK_FAIL ("why: %d %s", answer->error, answer->sentence);
+        return why;
+    }
+    skr_fields_need (&answer->body, 0);
+    (void) skr_cbor_get_array (cbor, 17);
+    why.cause = (saker_cause_t) skr_cbor_get_uint (cbor);
+    skr_fields_text (cbor, why.peer, sizeof why.peer);
+    skr_fields_text (cbor, id, sizeof id);
+    why.own = skr_cbor_get_bool (cbor);
+    skr_fields_text (cbor, why.role, sizeof why.role);
+    skr_fields_text (cbor, why.link, sizeof why.link);
+    (void) skr_cbor_get_int (cbor);
+    skr_fields_text (cbor, why.other, sizeof why.other);
+    skr_fields_text (cbor, why.other_link, sizeof why.other_link);
+    (void) skr_cbor_get_int (cbor);
+    why.seq = skr_cbor_get_uint (cbor);
+    why.changes = skr_cbor_get_uint (cbor);
+    (void) skr_cbor_get_bool (cbor);
+    why.rivals = skr_cbor_get_uint (cbor);
+    skr_fields_text (cbor, why.author, sizeof why.author);
+    why.author_seq = skr_cbor_get_uint (cbor);
+    (void) skr_cbor_get_uint (cbor);
+    if (skr_cbor_close (cbor) != SAKER_OK) {
+        CHECK_FAIL ("why: not in form");
+    }
+    return why;
+}
+
+static skr_id_t shots_of (const fixture_t *fixture)
+{
+    skr_id_t id;
+    skr_replica_collection_id (fixture->pair.a, "shots", &id);
+    return id;
+}
+
+static void it_is_on_its_way (void)
+{
+    fixture_t fixture;
+    CHECK (begin (&fixture));
+    CHECK_INT (ask_why (&fixture, "d", "beta").cause, SAKER_WHY_UNKNOWN);
+    CHECK_OK (pair_set (fixture.pair.a, "shots", "c", 1));
+    CHECK_OK (pair_set (fixture.pair.a, "shots", "d", 1));
+    CHECK_OK (pair_set (fixture.pair.a, "shots", "e", 1));
+    why_t why = ask_why (&fixture, "d", "beta");
+    CHECK_INT (why.cause, SAKER_WHY_QUEUED);
+    CHECK_INT (why.changes, 2); /* and not e */
+    CHECK_STR (why.other, "alpha");
+    CHECK_STR (why.author, "alpha");
+    CHECK_INT (why.author_seq, 2);
+    fixture.fake.link = "silent";
+    fixture.fake.seen_ms = 20000;
+    why = ask_why (&fixture, "d", "beta");
+    CHECK_INT (why.cause, SAKER_WHY_UNCONNECTED);
+    CHECK_STR (why.link, "silent");
+    CHECK_INT (why.changes, 2);
+    fixture.fake.told = false;
+    CHECK_INT (ask_why (&fixture, "d", "beta").cause, SAKER_WHY_UNCONNECTED);
+    fixture.fake.told = true;
+    CHECK_OK (fake_neighbours_sync (&fixture.fake));
+    CHECK_INT (ask_why (&fixture, "d", "beta").cause, SAKER_WHY_THERE);
+    CHECK_INT (ask_why (&fixture, "d", NULL).cause, SAKER_WHY_THERE);
+    put_write (&fixture, "shots", 1);
+    put_intent (&fixture, SKR_INTENT_DELETE, "d", "");
+    CHECK_ANSWER (ask (&fixture), SAKER_OK, "");
+    CHECK_INT (ask_why (&fixture, "d", "beta").cause, SAKER_WHY_UNCONNECTED);
+    CHECK_OK (fake_neighbours_sync (&fixture.fake));
+    CHECK_INT (ask_why (&fixture, "d", "beta").cause, SAKER_WHY_DELETED);
+    CHECK_INT (ask_why (&fixture, "d", NULL).cause, SAKER_WHY_DELETED);
+    end (&fixture);
+}
+
+static void it_is_still_elsewhere (void)
+{
+    fixture_t fixture;
+    CHECK (begin (&fixture));
+    CHECK_OK (pair_set (fixture.pair.b, "shots", "d", 1));
+    CHECK_OK (pair_set (fixture.pair.b, "shots", "d", 2));
+    why_t why = ask_why (&fixture, "d", NULL);
+    CHECK_INT (why.cause, SAKER_WHY_QUEUED);
+    CHECK (why.own);
+    CHECK_STR (why.other, "beta");
+    CHECK_STR (why.other_link, "up");
+    CHECK_INT (why.changes, 2);
+    fixture.fake.link = "left";
+    why = ask_why (&fixture, "d", NULL);
+    CHECK_INT (why.cause, SAKER_WHY_UNCONNECTED);
+    CHECK_STR (why.other_link, "left");
+    end (&fixture);
+}
+
+static void rivals_are_told_of (void)
+{
+    fixture_t fixture;
+    CHECK (begin (&fixture));
+    const skr_id_t shots = shots_of (&fixture);
+    CHECK_OK (pair_set (fixture.pair.a, "shots", "d", 1));
+    CHECK_OK (pair_set (fixture.pair.b, "shots", "d", 2));
+    CHECK_OK (pair_sync (fixture.pair.a, fixture.pair.b, &shots));
+    CHECK_OK (pair_sync (fixture.pair.b, fixture.pair.a, &shots));
+    why_t why = ask_why (&fixture, "d", "beta");
+    CHECK_INT (why.cause, SAKER_WHY_RIVAL);
+    CHECK_INT (why.rivals, 1);
+    CHECK_INT (ask_why (&fixture, "d", NULL).cause, SAKER_WHY_RIVAL);
+    end (&fixture);
+}
+
+/* The second of two changes comes first. */
+static void it_waits_for_another (void)
+{
+    fixture_t fixture;
+    skr_buf_t changes = {0};
+    size_t count = 0;
+    bool more;
+    skr_outcome_t outcome = SKR_REFUSED;
+    skr_cbor_t cbor;
+    static const skr_clock_t nothing;
+    CHECK (begin (&fixture));
+    const skr_id_t shots = shots_of (&fixture);
+    CHECK_OK (pair_set (fixture.pair.b, "shots", "c", 1));
+    CHECK_OK (pair_set (fixture.pair.b, "shots", "d", 1));
+    CHECK_OK (
+        skr_replica_pull (fixture.pair.b, &shots, &nothing, 1 << 16, &changes, &count, &more));
+    CHECK_INT (count, 2);
+    skr_cbor_open (&cbor, skr_span_of (&changes));
+    (void) skr_cbor_get_bytes (&cbor);
+    skr_span_t second = skr_cbor_get_bytes (&cbor);
+    CHECK_OK (skr_replica_begin (fixture.pair.a));
+    CHECK_OK (skr_replica_offer (fixture.pair.a, second, &outcome));
+    CHECK_OK (skr_replica_commit (fixture.pair.a));
+    CHECK_INT (outcome, SKR_WAITING);
+    why_t why = ask_why (&fixture, "d", NULL);
+    CHECK_INT (why.cause, SAKER_WHY_DEPENDS);
+    CHECK_STR (why.other, "beta");
+    CHECK_INT (why.seq, 1);
+    CHECK_STR (why.author, "beta");
+    CHECK_INT (why.author_seq, 2);
+    CHECK_INT (ask_why (&fixture, "c", NULL).cause, SAKER_WHY_QUEUED);
+    skr_buf_free (&changes);
+    end (&fixture);
+}
+
+static void rights_come_first (void)
+{
+    fixture_t fixture;
+    CHECK (begin (&fixture));
+    const uint8_t *beta = skr_device_key (skr_replica_device (fixture.pair.b));
+    CHECK_OK (pair_set (fixture.pair.a, "shots", "d", 1));
+    CHECK_OK (skr_replica_begin (fixture.pair.a));
+    CHECK_OK (skr_replica_fence (fixture.pair.a, beta));
+    CHECK_OK (skr_replica_commit (fixture.pair.a));
+    CHECK_INT (ask_why (&fixture, "d", "beta").cause, SAKER_WHY_FENCED);
+    CHECK_OK (pair_role (fixture.pair.a, fixture.pair.b, SKR_ROLE_RELAY));
+    why_t why = ask_why (&fixture, "d", "beta");
+    CHECK_INT (why.cause, SAKER_WHY_NO_RIGHT);
+    CHECK_STR (why.role, "relay");
+    CHECK_OK (pair_role (fixture.pair.a, fixture.pair.b, SKR_ROLE_NONE));
+    CHECK_STR (ask_why (&fixture, "d", "beta").role, "none");
+    end (&fixture);
+}
+
+/* What beta wrote after its right to write was taken. */
+static void void_changes_are_told_of (void)
+{
+    static const skr_id_t roster;
+    fixture_t fixture;
+    CHECK (begin (&fixture));
+    CHECK_OK (pair_set (fixture.pair.b, "shots", "d", 1));
+    CHECK_OK (pair_role (fixture.pair.a, fixture.pair.b, SKR_ROLE_READ));
+    CHECK_OK (pair_sync (fixture.pair.a, fixture.pair.b, &roster));
+    CHECK_OK (skr_replica_tidy (fixture.pair.b));
+    CHECK (begin_over (&fixture, fixture.pair.b, fixture.pair.a));
+    why_t why = ask_why (&fixture, "d", "alpha");
+    CHECK_INT (why.cause, SAKER_WHY_VOID);
+    CHECK_STR (why.author, "beta");
+    CHECK_INT (why.author_seq, 1);
+    CHECK_INT (ask_why (&fixture, "d", NULL).cause, SAKER_WHY_VOID);
+    CHECK_INT (ask_why (&fixture, "c", NULL).cause, SAKER_WHY_UNKNOWN);
+    end (&fixture);
+}
+
 static answer_t *ask_invite (fixture_t *fixture, const char *role, int64_t expires_ms)
 {
     skr_buf_t *request = put_head (fixture, SKR_COMMAND_INVITE, 2);
@@ -1336,6 +1696,15 @@ int main (int argc, char **argv)
     RUN (verify_asks_again_and_gives_up);
     RUN (peers_are_listed);
     RUN (status_tells_and_counts);
+    RUN (links_are_told);
+    RUN (a_ping_is_answered);
+    RUN (trends_are_kept);
+    RUN (it_is_on_its_way);
+    RUN (it_is_still_elsewhere);
+    RUN (rivals_are_told_of);
+    RUN (it_waits_for_another);
+    RUN (rights_come_first);
+    RUN (void_changes_are_told_of);
     RUN (invite_makes_a_ticket);
     RUN (a_reader_reads_only);
     RUN (what_cannot_be_written_is_refused);
