@@ -45,6 +45,7 @@ stop fresh bob
 start anna
 works "written by the old machine" on anna set shots/old /n 9
 start bob --seed "${addresses[anna]}"
+until_true "bob reaches the old machine" link_is bob anna up # else it would reach the other one, and look no further
 start fresh --seed "${addresses[bob]}"
 for peer in anna bob fresh; do
     until_true "$peer has what the old machine wrote" has_n "$peer" shots/old 9
