@@ -1,6 +1,6 @@
 #include "doctor.h"
 
-#include "path.h"
+#include "trial.h"
 #include "told.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "amounts.h"
 #include "columns.h"
-#include "path.h"
+#include "trial.h"
 #include "told.h"
 #include "top.h"
 

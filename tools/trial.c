@@ -1,4 +1,4 @@
-#include "path.h"
+#include "trial.h"
 
 #include <errno.h>
 #include <fcntl.h>
