@@ -78,6 +78,16 @@ static bool write_reached (mending_t *self)
 
 /* The feed has not all of what was not sent; the documents have what came of it: that is set aside,
    to be sent. What was written over meanwhile, or deleted, is not told any more. */
+static void tell_mended (const courier_t *self, size_t count)
+{
+    if (count > 0) {
+        office_log (self->office, 1,
+                    "hooks: %s: changes were let go of before they were sent: %zu events are sent "
+                    "of what the documents show; a longer history in saker.conf loses none",
+                    self->hook.name, count);
+    }
+}
+
 void mend_gap (courier_t *self)
 {
     mending_t *mending = calloc (1, sizeof *mending);
@@ -90,11 +100,7 @@ void mend_gap (courier_t *self)
     if ((error == SAKER_OK || error == SAKER_ENOTFOUND) && !mending->failed
         && write_reached (mending)) {
         self->gap = false;
-        office_log (
-            self->office, mending->all > 0 ? 1 : 2,
-            "hooks: %s: the history of this peer begins behind what was sent: %zu events "
-            "are sent of what the documents show; a longer history in saker.conf loses none",
-            self->hook.name, mending->all);
+        tell_mended (self, mending->all);
     }
     delivered_free (&mending->reached);
     free (mending);
