@@ -109,7 +109,7 @@ static saker_err_t put_map (call_t *call, saker_batch_t *batch, const char *docu
         return call_fail (call, SAKER_ELIMIT, "at %s: more than %d levels deep", pointer->data,
                           SAKER_PATH_LEVELS_MAX);
     }
-    json_object_foreach ((json_t *) (uintptr_t) json, key, value)
+    json_object_foreach ((json_t *) json, key, value)
     {
         size_t size = pointer->size;
         fill_enter (pointer, key);
