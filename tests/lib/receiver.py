@@ -1,4 +1,4 @@
-"""A receiver of webhooks for the tests, at a free port. Usage: receiver.py FOLDER [ADDRESS]
+"""A receiver of webhooks for the tests, at a free port. Usage: receiver.py FOLDER [ADDRESS [CERTIFICATE KEY]]
 
 Its port is in FOLDER/port once it listens. Each request is a line of JSON in FOLDER/got, written before the
 answer. What it answers is read from FOLDER/answer before each: JSON as {"status": 200, "stall": SECONDS,
@@ -7,6 +7,7 @@ answer. What it answers is read from FOLDER/answer before each: JSON as {"status
 import http.server
 import json
 import os
+import ssl
 import sys
 import threading
 import time
@@ -71,6 +72,10 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 server = Server((sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1", 0), Receiver)
+if len(sys.argv) > 4:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[3], sys.argv[4])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 with open(os.path.join(folder, "port.new"), "w") as file:
     file.write(str(server.server_address[1]))
 os.rename(os.path.join(folder, "port.new"), os.path.join(folder, "port"))

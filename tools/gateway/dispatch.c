@@ -1,5 +1,6 @@
 #include "gateway/dispatch.h"
 
+#include "gateway/account.h"
 #include "gateway/instant.h"
 #include "gateway/lookup.h"
 #include "gateway/office.h"
@@ -75,8 +76,7 @@ static void take_progress (courier_t *courier)
 {
     office_t *self = courier->office;
     delivered_t read = {0};
-    if (courier_read_progress (&self->call, self->settings.hooks, courier->fresh.name, &read)
-        == SAKER_OK) {
+    if (account_read (&self->call, self->settings.hooks, courier->fresh.name, &read) == SAKER_OK) {
         pthread_mutex_lock (&self->mutex);
         for (size_t i = 0; i < read.count; i++) {
             (void) delivered_raise (&courier->delivered, read.list[i].writer, read.list[i].number);
@@ -435,7 +435,8 @@ static saker_err_t put_peer (office_t *self, bool left)
                 json_pack ("{s:I,s:b}", "count", (json_int_t) self->count, "left", left));
 }
 
-/* Alone nothing needs to be written: whoever comes waits for the lease's time first. */
+/* Alone nothing needs to be written: whoever comes waits for the lease's time first. One who may
+   not write does not send; it is told once. */
 static void renew (office_t *self)
 {
     int64_t now_ms = instant_mono_ms ();
@@ -443,18 +444,19 @@ static void renew (office_t *self)
         hold (self, now_ms);
         return;
     }
-    if (self->registered && now_ms - self->renewed_ms < self->settings.hooks_lease_ms / 3) {
+    if (self->renewed_ms && now_ms - self->renewed_ms < self->settings.hooks_lease_ms / 3) {
         return;
     }
-    saker_err_t error = put_peer (self, false);
-    if (error != SAKER_OK) {
+    self->renewed_ms = now_ms;
+    if (put_peer (self, false) == SAKER_OK) {
+        self->registered = true;
+        self->refused = false;
+        hold (self, now_ms);
+    } else if (!self->refused) {
+        self->refused = true;
         office_log (self, 1, "hooks: cannot write into the collection %s: %s", self->settings.hooks,
                     self->call.sentence);
-        return;
     }
-    self->registered = true;
-    self->renewed_ms = now_ms;
-    hold (self, now_ms);
 }
 
 /* ---- after a start, or when we were away for longer than a lease */
@@ -558,20 +560,43 @@ static bool should_claim (office_t *self, const courier_t *courier)
     return ours;
 }
 
+static bool is_busy (office_t *self)
+{
+    courier_t *courier;
+    bool busy = false;
+    pthread_mutex_lock (&self->mutex);
+    LIST_FOREACH (courier, &self->couriers, next)
+    {
+        busy = busy || courier->busy;
+    }
+    pthread_mutex_unlock (&self->mutex);
+    return busy;
+}
+
+/* Nothing more begins; what is under way comes to its end, if that is soon. */
+static void stop_sending (office_t *self)
+{
+    int64_t begun_ms = instant_mono_ms ();
+    pthread_mutex_lock (&self->mutex);
+    self->settled = false;
+    pthread_mutex_unlock (&self->mutex);
+    while (is_busy (self) && instant_mono_ms () - begun_ms < OFFICE_LEAVE_MS) {
+        office_rest (self, 50);
+    }
+}
+
 static void hand_over (office_t *self)
 {
     courier_t *courier;
-    if (self->registered) {
-        (void) put_peer (self, true);
-    }
+    stop_sending (self);
     LIST_FOREACH (courier, &self->couriers, next)
     {
         if (courier->listed && *self->device && strcmp (courier->owner, self->device) == 0) {
-            pthread_mutex_lock (&self->mutex);
-            courier->owner[0] = 0; /* nothing more is sent */
-            pthread_mutex_unlock (&self->mutex);
             (void) put (self, "lease", courier->fresh.name, lease_json ("", courier->term + 1));
         }
+    }
+    if (self->registered) {
+        (void) put_peer (self, true);
     }
     confirm (self);
 }
@@ -598,7 +623,8 @@ static void drop_unlisted (office_t *self)
 static void work (office_t *self)
 {
     courier_t *courier;
-    if (instant_mono_ms () - self->held_ms > self->settings.hooks_lease_ms && self->settled) {
+    if (self->registered && self->settled
+        && instant_mono_ms () - self->held_ms > self->settings.hooks_lease_ms) {
         office_log (self, 1, "hooks: this peer was away for longer than a lease: others may send");
         unsettle (self);
     }

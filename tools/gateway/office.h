@@ -20,6 +20,8 @@
 #define OFFICE_NEAR_MS 3000   /* a link is up for so long before what comes over it counts as new */
 #define OFFICE_SETTLE_MS 1500 /* and what comes from further away waits so long */
 #define OFFICE_CONFIRM_MS 1000
+#define OFFICE_LEAVE_MS 3000 /* so long an end waits for messages that are under way */
+#define OFFICE_BATCH_MAX 32 /* letters that are set aside by one change */
 
 typedef struct office_t office_t;
 
@@ -53,6 +55,7 @@ typedef struct courier_t {
     bool full;                      /* too much is set aside: told once */
 
     /* under the office's lock */
+    bool busy;   /* a message is under way, or what became of it is not written yet */
     bool listed; /* its document is there */
     hook_t fresh;
     char owner[LEASE_DEVICE_SIZE];
@@ -76,7 +79,7 @@ struct office_t {
     bool begun;
     int64_t looked_ms, renewed_ms, unsettled_ms, cleaned_ms; /* mono */
     int64_t count;                                           /* our counter */
-    bool registered;
+    bool registered, refused;
 
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -111,8 +114,8 @@ void office_drop_aside (courier_t *courier, const char *event);
 courier_t *courier_new (office_t *office, const char *name);
 /* Ends the thread. Not locked. */
 void courier_destroy (courier_t **self_p);
-/* Takes what a document progress/HOOK holds, rivals included, into `delivered`. */
-saker_err_t courier_read_progress (call_t *call, const char *collection, const char *hook,
-                                   delivered_t *delivered);
+bool courier_is_ending (const courier_t *self);
+/* The collection of the subscriptions. */
+const char *courier_hooks (const courier_t *self);
 
 #endif
