@@ -15,7 +15,7 @@ extern const command_t cmd_watch, cmd_wait, cmd_verify;
 extern const command_t cmd_revoke, cmd_role, cmd_fence, cmd_keys;
 extern const command_t cmd_log, cmd_show, cmd_diff, cmd_restore_doc;
 extern const command_t cmd_conflicts;
-extern const command_t cmd_links, cmd_ping, cmd_why;
+extern const command_t cmd_links, cmd_ping, cmd_why, cmd_trace, cmd_tail;
 extern const command_t cmd_listen, cmd_dial;
 extern const command_t cmd_doctor, cmd_bundle, cmd_graph, cmd_top;
 extern const command_t cmd_backup, cmd_restore;
