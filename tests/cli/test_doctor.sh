@@ -31,6 +31,8 @@ admit bob anna
 admit carol anna
 works "written" on anna set shots/a /n 1
 works "everywhere" on anna wait --all --timeout 60s
+hears_clocks () { on anna doctor | grep -q 'the clocks: of this machine and 2 others'; }
+until_true "beats of both came" hears_clocks
 works "fine" on anna doctor
 for words in "^looked at:" "the key file" "the disk of the store: .* free" "the links: 2 of 2 up" "the clocks: of this machine and 2 others" "^OK: .*; 0 notes$"; do
     if grep -q "$words" "$work/out"; then ok; else not_ok "doctor lacks $words: $(cat "$work/out")"; fi
