@@ -10,7 +10,7 @@
 #include "amounts.h"
 #include "commands.h"
 #include "paint.h"
-#include "trial.h"
+#include "path.h"
 #include "say.h"
 
 #include <errno.h>

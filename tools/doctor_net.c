@@ -1,6 +1,6 @@
 #include "doctor.h"
 
-#include "trial.h"
+#include "path.h"
 #include "told.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "told.h"
 #include "top.h"
 
-#include "trial.h"
+#include "path.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "amounts.h"
 #include "columns.h"
-#include "trial.h"
+#include "path.h"
 #include "told.h"
 #include "top.h"
 

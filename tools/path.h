@@ -2,8 +2,8 @@
    is needed or told. `saker listen` speaks first, with PATH_HELLO; a sakerd speaks first, too, with
    the greeting of ZMTP (https://rfc.zeromq.org/spec/23/), in which CURVE is named. */
 
-#ifndef TOOLS_TRIAL_H_INCLUDED
-#define TOOLS_TRIAL_H_INCLUDED
+#ifndef TOOLS_PATH_H_INCLUDED
+#define TOOLS_PATH_H_INCLUDED
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "trial.h"
+#include "path.h"
 
 #include <errno.h>
 #include <fcntl.h>
