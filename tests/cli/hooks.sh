@@ -77,3 +77,17 @@ calm ()
 {
     if grep -qE "Sanitizer|runtime error" "$work"/*.log; then not_ok "a daemon complains: $(grep -hE "Sanitizer|runtime error" "$work"/*.log | head -3)"; else ok; fi
 }
+
+# status_of URL [FILE [HEADER]...]: of a GET, or of a POST of the file.
+status_of ()
+{
+    python3 -c 'import http.client, sys, urllib.parse
+url = urllib.parse.urlsplit (sys.argv[1])
+c = http.client.HTTPConnection (url.netloc, timeout = 30)
+body = open (sys.argv[2], "rb").read () if len (sys.argv) > 2 else None
+try:
+    c.request ("POST" if body is not None else "GET", url.path, body, dict (h.split (": ", 1) for h in sys.argv[3:]))
+except BrokenPipeError:
+    pass # it was answered before all was sent
+print (c.getresponse ().status)' "$@"
+}

@@ -77,10 +77,10 @@ same "too old" "$(deliver "$a" $path "$secret" d2 "$body" --at -400 | cut -d' ' 
 same "too new" "$(deliver "$a" $path "$secret" d2 "$body" --at 400 | cut -d' ' -f1)" 401
 same "no JSON" "$(deliver "$a" $path "$secret" d2 "no" | cut -d' ' -f1)" 400
 same "no inbox" "$(deliver "$a" /v1/inbox/none "$secret" d2 "$body" | cut -d' ' -f1)" 404
-same "no headers" "$(curl -s -o "$work/out" -w '%{http_code}' -d '{}' "$a$path")" 400
-same "no token where one is needed" "$(curl -s -o "$work/out" -w '%{http_code}' "$a/v1/hooks")" 401
+same "no headers" "$(status_of "$a$path" "$work/template.json")" 400
+same "no token where one is needed" "$(status_of "$a/v1/hooks")" 401
 head -c 1100000 /dev/zero >"$work/large"
-same "too large" "$(curl -s -o "$work/out" -w '%{http_code}' -H 'Expect:' --data-binary "@$work/large" "$a$path")" 413
+same "too large" "$(status_of "$a$path" "$work/large")" 413
 same "no record of these" "$(on anna ls reviews | wc -l)" 1
 
 # ---- as git forges sign

@@ -59,7 +59,8 @@ secret=$(on anna inbox add tools --collection notes --template "$work/template.j
 body='{"title": "Ünder way"}'
 read -r time signature <<<"$(check sign "$secret" msg_1 "$body")"
 base=$(sed -n 's/.*gateway: listens on \(http[^ ]*\)/\1/p' "$work/anna.log" | tail -1)
-post () { curl -s -o "$work/out" -w '%{http_code}' -H "webhook-id: msg_1" -H "webhook-timestamp: $time" -H "webhook-signature: $1" -d "$body" "$base/v1/inbox/tools"; }
+printf '%s' "$body" >"$work/body"
+post () { status_of "$base/v1/inbox/tools" "$work/body" "webhook-id: msg_1" "webhook-timestamp: $time" "webhook-signature: $1"; }
 same "what the library signs is taken" "$(post "$signature")" 201
 same "once" "$(post "$signature")" 200
 same "what it did not sign is not" "$(post "v1,AAAA${signature:7}")" 401

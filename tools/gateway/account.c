@@ -12,6 +12,36 @@
 
 /* ---- how far it is */
 
+/* Of a change that is done with as a whole, a number; otherwise a text of the number, a space and
+   the last document: those of a change come in byte order, so it tells them apart where the feed no
+   longer has the change. */
+static bool split_progress (const saker_value_t *value, int64_t *number,
+                            char document[HOOK_DOCUMENT_SIZE])
+{
+    char text[24 + HOOK_DOCUMENT_SIZE], *end;
+    document[0] = 0;
+    if (value->type == SAKER_INT) {
+        *number = value->as.integer;
+        return true;
+    }
+    if (value->type != SAKER_TEXT || value->as.string.size >= sizeof text) {
+        return false;
+    }
+    memcpy (text, value->as.string.data, value->as.string.size);
+    text[value->as.string.size] = 0;
+    *number = strtoll (text, &end, 10);
+    snprintf (document, HOOK_DOCUMENT_SIZE, "%.*s", SAKER_DOCUMENT_BYTES_MAX,
+              *end == ' ' ? end + 1 : "");
+    return *end == ' ';
+}
+
+static bool split_writer (const char *pointer, uint8_t writer[16])
+{
+    size_t size = 0;
+    return strlen (pointer) == 33
+           && sodium_hex2bin (writer, 16, pointer + 1, 32, NULL, &size, NULL) == 0 && size == 16;
+}
+
 typedef struct reading_t {
     delivered_t *delivered;
     bool failed;
@@ -21,11 +51,10 @@ static int take_number (const saker_leaf_t *leaf, void *argument)
 {
     reading_t *reading = argument;
     uint8_t writer[16];
-    size_t size = 0;
-    if (leaf->value.type == SAKER_INT && strlen (leaf->pointer) == 33
-        && sodium_hex2bin (writer, sizeof writer, leaf->pointer + 1, 32, NULL, &size, NULL) == 0
-        && size == sizeof writer) {
-        reading->failed |= !delivered_raise (reading->delivered, writer, leaf->value.as.integer);
+    int64_t number;
+    char document[HOOK_DOCUMENT_SIZE];
+    if (split_writer (leaf->pointer, writer) && split_progress (&leaf->value, &number, document)) {
+        reading->failed |= !delivered_raise (reading->delivered, writer, number);
     }
     return reading->failed;
 }
@@ -41,6 +70,40 @@ saker_err_t account_read (call_t *call, const char *collection, const char *hook
         return SAKER_OK;
     }
     return reading.failed ? call_memory (call) : call_library (call, error);
+}
+
+typedef struct parting_t {
+    const uint8_t *writer;
+    int64_t number;
+    char *document;
+} parting_t;
+
+static int take_part (const saker_leaf_t *leaf, void *argument)
+{
+    parting_t *parting = argument;
+    uint8_t writer[16];
+    int64_t number;
+    char document[HOOK_DOCUMENT_SIZE];
+    if (split_writer (leaf->pointer, writer) && memcmp (writer, parting->writer, 16) == 0
+        && split_progress (&leaf->value, &number, document) && number > parting->number) {
+        parting->number = number;
+        memcpy (parting->document, document, sizeof document);
+    }
+    return 0;
+}
+
+bool account_has_sent (courier_t *self, const uint8_t writer[16], uint64_t seq,
+                       const char *document)
+{
+    char name[HOOK_DOCUMENT_SIZE], writer_text[33], pointer[34], last[HOOK_DOCUMENT_SIZE] = "";
+    parting_t parting = {.writer = writer, .number = -1, .document = last};
+    hook_document ("progress", self->hook.name, name);
+    say_hex (writer, writer_text);
+    snprintf (pointer, sizeof pointer, "/%s", writer_text);
+    saker_err_t error =
+        saker_read (self->call.peer, courier_hooks (self), name, pointer, take_part, &parting);
+    return error == SAKER_OK && parting.number > 0
+           && (uint64_t) parting.number >> DELIVERED_SHIFT == seq && strcmp (document, last) <= 0;
 }
 
 static void raise (courier_t *self, const letter_t *letter)
@@ -61,8 +124,15 @@ bool account_covers (courier_t *self, const uint8_t writer[16], int64_t number, 
 
 static saker_err_t add_progress (courier_t *self, saker_batch_t *batch, const letter_t *letter)
 {
-    char document[HOOK_DOCUMENT_SIZE], writer[33], pointer[34];
+    char document[HOOK_DOCUMENT_SIZE], writer[33], pointer[34], text[24 + HOOK_DOCUMENT_SIZE];
     saker_value_t value = {.type = SAKER_INT, .as.integer = letter->number};
+    if (letter->number != delivered_whole (letter->seq)) {
+        int size =
+            snprintf (text, sizeof text, "%lld %s", (long long) letter->number, letter->document);
+        value.type = SAKER_TEXT;
+        value.as.string.data = text;
+        value.as.string.size = (size_t) size;
+    }
     hook_document ("progress", self->hook.name, document);
     say_hex (letter->writer, writer);
     snprintf (pointer, sizeof pointer, "/%s", writer);

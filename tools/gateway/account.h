@@ -11,6 +11,9 @@ saker_err_t account_read (call_t *call, const char *collection, const char *hook
                           delivered_t *delivered);
 /* Is it done with, or from before the subscription? */
 bool account_covers (courier_t *self, const uint8_t writer[16], int64_t number, uint64_t time_ms);
+/* Was this document of a change sent, where the change as a whole was not? */
+bool account_has_sent (courier_t *self, const uint8_t writer[16], uint64_t seq,
+                       const char *document);
 
 /* A letter of the feed was delivered. False: it is not written. */
 bool account_done (courier_t *self, const letter_t *letter);

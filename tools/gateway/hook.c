@@ -157,7 +157,7 @@ static void take_secrets (hook_t *self, const json_t *json)
 {
     const char *id;
     json_t *value;
-    json_object_foreach ((json_t *) (uintptr_t) json, id, value)
+    json_object_foreach ((json_t *) json, id, value)
     {
         hook_secret_t *secret = &self->secrets[self->secrets_count];
         sign_key_t key;

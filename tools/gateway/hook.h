@@ -15,8 +15,9 @@
 #define HOOK_SECRETS_MAX 4
 #define HOOK_KEY_ID_SIZE 9
 #define HOOK_REASON_MAX 160
-#define HOOK_OVERLAP_DEFAULT_MS (INT64_C (24) * 3600 * 1000) /* an old secret goes on for so long  \
-                                                              */
+#define HOOK_OVERLAP_DEFAULT_MS                                                                    \
+    (INT64_C (24) * 3600 * 1000) /* an old secret goes on for so long                              \
+                                  */
 #define HOOK_DOCUMENT_SIZE (SAKER_DOCUMENT_BYTES_MAX + 1)
 
 typedef enum hook_state_t { HOOK_ACTIVE, HOOK_PAUSED, HOOK_GONE } hook_state_t;

@@ -15,7 +15,7 @@
 #define LEASE_DEVICE_SIZE 17 /* 16 hexadecimal digits and a zero */
 #define LEASE_PEERS_MAX 64   /* that send */
 #define LEASE_DEFAULT_MS 30000
-#define LEASE_MIN_MS 1000
+#define LEASE_MIN_MS 3000
 #define LEASE_MAX_MS (3600 * 1000)
 
 /* A peer that sends, as one peer sees it. */

@@ -79,7 +79,7 @@ static json_t *data_json (const letter_t *self, const hook_t *hook, const json_t
                               self->document, "author", self->author, "writer", writer, "seq",
                               (json_int_t) self->seq);
     if (json && value) {
-        json_object_set (json, "value", (json_t *) (uintptr_t) value);
+        json_object_set (json, "value", (json_t *) value);
     }
     return json;
 }

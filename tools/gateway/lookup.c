@@ -7,15 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct walk_t {
-    const char *prefix;
-    lookup_fn *fn;
-    void *argument;
-    char document[SAKER_DOCUMENT_BYTES_MAX + 1]; /* whose leaves come; "": none */
-    tree_t tree;
-    bool ended, failed;
-} walk_t;
-
 static int take_leaf (const saker_leaf_t *leaf, void *argument)
 {
     tree_add (argument, leaf);
@@ -38,57 +29,59 @@ saker_err_t lookup_document (call_t *call, const char *collection, const char *d
     return error;
 }
 
-static void hand_over (walk_t *self)
-{
-    if (*self->document && !self->ended) {
-        json_t *json = tree_take (&self->tree);
-        self->failed = self->failed || self->tree.failed;
-        if (json) {
-            self->ended = self->fn (self->document, json, self->argument) != 0;
-        }
-        json_decref (json);
-    }
-    self->document[0] = 0;
-}
+typedef struct walk_t {
+    call_t *call;
+    const char *collection, *prefix;
+    lookup_fn *fn; /* NULL: they are counted */
+    void *argument;
+    size_t count;
+    saker_err_t error;
+} walk_t;
 
-static int walk_leaf (const saker_leaf_t *leaf, void *argument)
+/* They come in byte order: what begins otherwise ends it. */
+static int take_name (const char *name, uint64_t documents, void *argument)
 {
     walk_t *self = argument;
-    if (strncmp (leaf->document, self->prefix, strlen (self->prefix)) != 0) {
-        hand_over (self);
-        return self->ended || self->failed;
+    json_t *json = NULL;
+    (void) documents;
+    if (strncmp (name, self->prefix, strlen (self->prefix)) != 0) {
+        return 1;
     }
-    if (strcmp (leaf->document, self->document) != 0) {
-        hand_over (self);
-        snprintf (self->document, sizeof self->document, "%s", leaf->document);
+    self->count++;
+    if (!self->fn) {
+        return 0;
     }
-    if (!self->ended) {
-        tree_add (&self->tree, leaf);
+    saker_err_t error = lookup_document (self->call, self->collection, name, &json);
+    int stop = error == SAKER_OK ? self->fn (name, json, self->argument) : 0;
+    json_decref (json);
+    self->error = error == SAKER_ENOTFOUND ? SAKER_OK : error;
+    return stop || self->error != SAKER_OK;
+}
+
+static saker_err_t walk (walk_t *self)
+{
+    saker_err_t error =
+        saker_documents_from (self->call->peer, self->collection, self->prefix, take_name, self);
+    if (error == SAKER_ENOTFOUND) {
+        return SAKER_OK;
     }
-    return self->ended || self->failed;
+    return error == SAKER_OK ? self->error : call_library (self->call, error);
 }
 
 saker_err_t lookup_all (call_t *call, const char *collection, const char *prefix, lookup_fn *fn,
                         void *argument)
 {
-    walk_t *self = calloc (1, sizeof *self);
-    if (!self) {
-        return call_memory (call);
-    }
-    self->prefix = prefix;
-    self->fn = fn;
-    self->argument = argument;
-    saker_err_t error = saker_iterate (call->peer, collection, walk_leaf, self);
-    if (error == SAKER_OK) {
-        hand_over (self);
-    }
-    bool failed = self->failed;
-    tree_free (&self->tree);
-    free (self);
-    if (error == SAKER_ENOTFOUND) {
-        return SAKER_OK;
-    }
-    return failed ? call_memory (call) : call_library (call, error);
+    walk_t self = {
+        .call = call, .collection = collection, .prefix = prefix, .fn = fn, .argument = argument};
+    return walk (&self);
+}
+
+saker_err_t lookup_count (call_t *call, const char *collection, const char *prefix, size_t *count)
+{
+    walk_t self = {.call = call, .collection = collection, .prefix = prefix};
+    saker_err_t error = walk (&self);
+    *count = self.count;
+    return error;
 }
 
 /* ---- writing */
@@ -109,7 +102,7 @@ static saker_err_t put_map (call_t *call, saker_batch_t *batch, const char *docu
         return call_fail (call, SAKER_ELIMIT, "at %s: more than %d levels deep", pointer->data,
                           SAKER_PATH_LEVELS_MAX);
     }
-    json_object_foreach ((json_t *) (uintptr_t) json, key, value)
+    json_object_foreach ((json_t *) json, key, value)
     {
         size_t size = pointer->size;
         fill_enter (pointer, key);

@@ -17,6 +17,9 @@ typedef int lookup_fn (const char *document, json_t *json, void *argument);
 saker_err_t lookup_all (call_t *call, const char *collection, const char *prefix, lookup_fn *fn,
                         void *argument);
 
+/* How many there are. */
+saker_err_t lookup_count (call_t *call, const char *collection, const char *prefix, size_t *count);
+
 /* Writes a JSON object at a place, each of its leaves by set_lww, so that peers that write the same
    at the same time make no conflict. Arrays are refused. `pointer` "": the whole document. */
 saker_err_t lookup_put (call_t *call, saker_batch_t *batch, const char *document,

@@ -79,8 +79,8 @@ static bool make_room (courier_t *courier)
         return true;
     }
     size_t capacity = courier->asides_capacity ? 2 * courier->asides_capacity : 64;
-    letter_t **list = courier->asides_count < 2 * OFFICE_ASIDES_MAX
-                          ? realloc (courier->asides, capacity * sizeof *list)
+    letter_t **list = courier->asides_count < 2 * (size_t) OFFICE_ASIDES_MAX
+                          ? realloc (courier->asides, capacity * sizeof (letter_t *))
                           : NULL;
     if (list) {
         courier->asides = list;
@@ -124,7 +124,7 @@ void office_drop_aside (courier_t *courier, const char *event)
             free (courier->asides[i]);
             courier->asides_count--;
             memmove (&courier->asides[i], &courier->asides[i + 1],
-                     (courier->asides_count - i) * sizeof *courier->asides);
+                     (courier->asides_count - i) * sizeof (letter_t *));
             return;
         }
     }

@@ -21,7 +21,7 @@
 #define OFFICE_SETTLE_MS 1500 /* and what comes from further away waits so long */
 #define OFFICE_CONFIRM_MS 1000
 #define OFFICE_LEAVE_MS 3000 /* so long an end waits for messages that are under way */
-#define OFFICE_BATCH_MAX 32 /* letters that are set aside by one change */
+#define OFFICE_BATCH_MAX 32  /* letters that are set aside by one change */
 
 typedef struct office_t office_t;
 

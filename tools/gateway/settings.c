@@ -238,7 +238,7 @@ static saker_err_t set_lease (void *argument, const char *value, char sentence[S
     settings_t *self = argument;
     return take_amount (value, times, LEASE_MIN_MS, LEASE_MAX_MS, &self->hooks_lease_ms)
                ? SAKER_OK
-               : wrong (sentence, value, "is no time from 1s to 1h: write it as in 30s");
+               : wrong (sentence, value, "is no time from 3s to 1h: write it as in 30s");
 }
 
 static saker_err_t set_timeout (void *argument, const char *value,

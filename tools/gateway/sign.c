@@ -28,7 +28,7 @@ void sign_make (char secret[SIGN_SECRET_SIZE])
 {
     uint8_t key[SIGN_KEY_BYTES];
     size_t used = strlen (PREFIX);
-    memcpy (secret, PREFIX, used);
+    snprintf (secret, SIGN_SECRET_SIZE, PREFIX);
     randombytes_buf (key, sizeof key);
     sodium_bin2base64 (secret + used, SIGN_SECRET_SIZE - used, key, sizeof key,
                        sodium_base64_VARIANT_ORIGINAL);

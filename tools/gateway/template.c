@@ -62,7 +62,7 @@ static bool check_any (const json_t *json, unsigned level, char sentence[TEMPLAT
     if (json_is_string (json)) {
         return check_text (json_string_value (json), sentence);
     }
-    json_object_foreach ((json_t *) (uintptr_t) json, key, value)
+    json_object_foreach ((json_t *) json, key, value)
     {
         if (!check_any (value, level + 1, sentence)) {
             return false;
@@ -198,10 +198,10 @@ static json_t *fill_any (const json_t *self, json_t *body, unsigned level)
         return fill_text (json_string_value (self), body, level);
     }
     if (!json_is_object (self)) {
-        return json_incref ((json_t *) (uintptr_t) self);
+        return json_incref ((json_t *) self);
     }
     json_t *filled = json_object ();
-    json_object_foreach ((json_t *) (uintptr_t) self, key, value)
+    json_object_foreach ((json_t *) self, key, value)
     {
         if (filled && json_object_set_new (filled, key, fill_any (value, body, level + 1)) != 0) {
             json_decref (filled);
@@ -213,5 +213,5 @@ static json_t *fill_any (const json_t *self, json_t *body, unsigned level)
 
 json_t *template_fill (const json_t *self, const json_t *body)
 {
-    return fill_any (self, (json_t *) (uintptr_t) body, 0);
+    return fill_any (self, (json_t *) body, 0);
 }

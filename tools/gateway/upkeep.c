@@ -281,7 +281,7 @@ static int see_gone (const char *name, uint64_t documents, void *argument)
     gone_t *gone = argument;
     (void) documents;
     if (strncmp (name, gone->prefix, strlen (gone->prefix)) != 0) {
-        return 0;
+        return 1; /* they come in byte order */
     }
     if (gone->count == gone->capacity) {
         size_t capacity = gone->capacity ? 2 * gone->capacity : 64;
@@ -302,7 +302,8 @@ static void delete_below (bulk_t *bulk, const char *kind, const char *name, size
     gone_t gone = {.prefix = prefix};
     hook_below (kind, name, "", prefix);
     if (bulk->error == SAKER_OK) {
-        saker_err_t error = saker_documents (bulk->call->peer, bulk->hooks, see_gone, &gone);
+        saker_err_t error =
+            saker_documents_from (bulk->call->peer, bulk->hooks, prefix, see_gone, &gone);
         bulk->error = gone.failed                ? call_memory (bulk->call)
                       : error == SAKER_ENOTFOUND ? SAKER_OK
                                                  : call_library (bulk->call, error);
@@ -457,11 +458,12 @@ saker_err_t upkeep_replay (call_t *call, const char *hooks, const char *name,
 
 /* ---- where it is */
 
-static int count_letter (const letter_t *letter, void *argument)
+static saker_err_t count_letters (call_t *call, const char *hooks, const char *kind,
+                                  const char *name, size_t *count)
 {
-    (void) letter;
-    ++*(json_int_t *) argument;
-    return 0;
+    char document[HOOK_DOCUMENT_SIZE];
+    hook_below (kind, name, "", document);
+    return lookup_count (call, hooks, document, count);
 }
 
 typedef struct naming_t {
@@ -481,7 +483,7 @@ static int see_peer (const saker_peer_t *peer, void *argument)
 saker_err_t upkeep_status (call_t *call, const char *hooks, const char *name, json_t **json)
 {
     char document[HOOK_DOCUMENT_SIZE];
-    json_int_t waiting = 0, dead = 0;
+    size_t waiting = 0, dead = 0;
     json_t *lease = NULL;
     *json = NULL;
     hook_document ("lease", name, document);
@@ -492,15 +494,15 @@ saker_err_t upkeep_status (call_t *call, const char *hooks, const char *name, js
         error = call_library (call, saker_peers (call->peer, see_peer, &naming));
     }
     if (error == SAKER_OK || error == SAKER_ENOTFOUND) {
-        error = upkeep_letters (call, hooks, "aside", name, count_letter, &waiting);
+        error = count_letters (call, hooks, "aside", name, &waiting);
     }
     if (error == SAKER_OK) {
-        error = upkeep_letters (call, hooks, "dead", name, count_letter, &dead);
+        error = count_letters (call, hooks, "dead", name, &dead);
     }
     if (error == SAKER_OK) {
         *json = json_pack ("{s:o,s:I,s:I}", "sends",
                            *naming.name ? json_string (naming.name) : json_null (), "waiting",
-                           waiting, "dead", dead);
+                           (json_int_t) waiting, "dead", (json_int_t) dead);
         error = *json ? SAKER_OK : call_memory (call);
     }
     json_decref (lease);
