@@ -152,6 +152,7 @@ export function setHooks(role, peerSends) {
 
 export async function readHooks() {
     if (!mayLook) {
+        shown = "";
         replace(byId("hooks"), make("p", {class: "hint"},
             "Deliveries are shown to a token with the role admin."));
         return;
