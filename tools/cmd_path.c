@@ -10,7 +10,7 @@
 #include "amounts.h"
 #include "commands.h"
 #include "paint.h"
-#include "path.h"
+#include "reach.h"
 #include "say.h"
 
 #include <errno.h>
@@ -35,12 +35,12 @@ typedef struct listener_t {
     call_t *call;
     int tcp, udp;
     int next; /* on the port after it, where a sakerd publishes; -1: taken */
-    char address[PATH_TEXT_MAX];
+    char address[REACH_TEXT_MAX];
     uint64_t callers, wanted;
     double deadline_ms; /* 0: none */
 } listener_t;
 
-static saker_err_t fail_bind (call_t *call, const path_address_t *address)
+static saker_err_t fail_bind (call_t *call, const reach_address_t *address)
 {
     if (errno == EADDRINUSE) {
         return call_fail (
@@ -91,7 +91,7 @@ static int bind_udp (const listener_t *self)
     return bind_one (&info, SOCK_DGRAM);
 }
 
-static int bind_next (const path_address_t *bound)
+static int bind_next (const reach_address_t *bound)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list = NULL;
     char port[16];
@@ -109,11 +109,11 @@ static void note_address (listener_t *self)
     struct sockaddr_storage bound;
     socklen_t size = sizeof bound;
     if (getsockname (self->tcp, (struct sockaddr *) &bound, &size) == 0) {
-        path_text (&bound, size, self->address);
+        reach_text (&bound, size, self->address);
     }
 }
 
-static saker_err_t open_listener (listener_t *self, const path_address_t *address)
+static saker_err_t open_listener (listener_t *self, const reach_address_t *address)
 {
     bool any = strcmp (address->host, "*") == 0;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list = NULL;
@@ -126,8 +126,8 @@ static saker_err_t open_listener (listener_t *self, const path_address_t *addres
     if (result == SAKER_OK) {
         self->udp = bind_udp (self); /* without, only that is not tested */
         note_address (self);
-        path_address_t bound;
-        self->next = path_parse (self->address, &bound) ? bind_next (&bound) : -1;
+        reach_address_t bound;
+        self->next = reach_parse (self->address, &bound) ? bind_next (&bound) : -1;
     }
     freeaddrinfo (list);
     return result;
@@ -139,8 +139,8 @@ static bool carry (int socket, size_t size, bool take)
     static char bytes[1 << 16];
     while (size > 0) {
         size_t part = size < sizeof bytes ? size : sizeof bytes;
-        if (!(take ? path_take (socket, bytes, part, STEP_MS)
-                   : path_send (socket, bytes, part, STEP_MS))) {
+        if (!(take ? reach_take (socket, bytes, part, STEP_MS)
+                   : reach_send (socket, bytes, part, STEP_MS))) {
             return false;
         }
         size -= part;
@@ -150,7 +150,7 @@ static bool carry (int socket, size_t size, bool take)
 
 static bool send_line (int socket, const char *line)
 {
-    return path_send (socket, line, strlen (line), STEP_MS);
+    return reach_send (socket, line, strlen (line), STEP_MS);
 }
 
 /* One request; false ends the call. */
@@ -162,7 +162,7 @@ static bool answer_line (int socket, const char *line)
         return send_line (socket, "pong\n");
     }
     unsigned long size = take || give ? strtoul (line + 5, &end, 10) : 0;
-    if (!end || *end || size < 1 || size > PATH_BULK || !carry (socket, size, take)) {
+    if (!end || *end || size < 1 || size > REACH_BULK || !carry (socket, size, take)) {
         return false;
     }
     snprintf (answer, sizeof answer, "took %lu\n", size);
@@ -186,15 +186,15 @@ static void serve (listener_t *self)
 {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
-    char caller[PATH_TEXT_MAX], line[LINE_MAX_BYTES];
+    char caller[REACH_TEXT_MAX], line[LINE_MAX_BYTES];
     unsigned lines = 0;
     int socket = accept4 (self->tcp, (struct sockaddr *) &peer, &size, SOCK_CLOEXEC);
     if (socket < 0) {
         return;
     }
-    path_text (&peer, size, caller);
-    bool going = send_line (socket, PATH_HELLO);
-    while (going && path_line (socket, line, sizeof line, STEP_MS)) {
+    reach_text (&peer, size, caller);
+    bool going = send_line (socket, REACH_HELLO);
+    while (going && reach_line (socket, line, sizeof line, STEP_MS)) {
         going = answer_line (socket, line);
         lines += going;
         if (self->udp >= 0) { /* who dials tries UDP meanwhile */
@@ -227,7 +227,7 @@ static saker_err_t serve_all (listener_t *self)
 {
     while (self->wanted == 0 || self->callers < self->wanted) {
         struct pollfd poll_on = {.fd = self->tcp, .events = POLLIN};
-        double left_ms = self->deadline_ms > 0 ? self->deadline_ms - path_now_ms () : 60000;
+        double left_ms = self->deadline_ms > 0 ? self->deadline_ms - reach_now_ms () : 60000;
         if (left_ms <= 0) {
             return call_fail (self->call, SAKER_ETIMEOUT,
                               "nobody called in time; see that the other side dials an address of "
@@ -267,9 +267,9 @@ static saker_err_t take_number (call_t *call, const char *option, uint64_t *numb
     return SAKER_OK;
 }
 
-static saker_err_t parse_address (call_t *call, const char *text, path_address_t *address)
+static saker_err_t parse_address (call_t *call, const char *text, reach_address_t *address)
 {
-    return path_parse (text, address)
+    return reach_parse (text, address)
                ? SAKER_OK
                : call_fail (call, SAKER_EUSAGE,
                             "%s is no address; write it like tcp://192.168.1.20:5677 or "
@@ -280,7 +280,7 @@ static saker_err_t parse_address (call_t *call, const char *text, path_address_t
 static saker_err_t run_listen (call_t *call)
 {
     listener_t self = {.call = call, .tcp = -1, .udp = -1, .next = -1};
-    path_address_t address;
+    reach_address_t address;
     int64_t timeout_ms = 0;
     saker_err_t error =
         parse_address (call, call_word (call, 0) ? call_word (call, 0) : "tcp://*", &address);
@@ -288,7 +288,7 @@ static saker_err_t run_listen (call_t *call)
     error = error == SAKER_OK ? call_duration (call, "timeout", 0, &timeout_ms) : error;
     error = error == SAKER_OK ? open_listener (&self, &address) : error;
     if (error == SAKER_OK) {
-        self.deadline_ms = timeout_ms > 0 ? path_now_ms () + (double) timeout_ms : 0;
+        self.deadline_ms = timeout_ms > 0 ? reach_now_ms () + (double) timeout_ms : 0;
         say_listening (&self);
         error = serve_all (&self);
     }
@@ -325,7 +325,7 @@ const command_t cmd_listen = {
 
 typedef struct dial_t {
     call_t *call;
-    path_t path;
+    reach_t path;
     double least_ms, mean_ms;
     double there, back; /* bytes a second */
     int datagrams;      /* that came back; -1: not tried */
@@ -345,12 +345,12 @@ static saker_err_t measure_pings (dial_t *self)
 {
     char line[LINE_MAX_BYTES];
     for (int i = 0; i < PINGS; i++) {
-        double began_ms = path_now_ms ();
+        double began_ms = reach_now_ms ();
         if (!send_line (self->path.socket, "ping\n")
-            || !path_line (self->path.socket, line, sizeof line, STEP_MS)) {
+            || !reach_line (self->path.socket, line, sizeof line, STEP_MS)) {
             return broke (self, "a small message");
         }
-        double took_ms = path_now_ms () - began_ms;
+        double took_ms = reach_now_ms () - began_ms;
         self->least_ms = i == 0 || took_ms < self->least_ms ? took_ms : self->least_ms;
         self->mean_ms += took_ms / PINGS;
     }
@@ -360,20 +360,20 @@ static saker_err_t measure_pings (dial_t *self)
 static saker_err_t measure_bulk (dial_t *self)
 {
     char line[LINE_MAX_BYTES];
-    double began_ms = path_now_ms ();
-    snprintf (line, sizeof line, "take %u\n", PATH_BULK);
-    if (!send_line (self->path.socket, line) || !carry (self->path.socket, PATH_BULK, false)
-        || !path_line (self->path.socket, line, sizeof line, STEP_MS)) {
+    double began_ms = reach_now_ms ();
+    snprintf (line, sizeof line, "take %u\n", REACH_BULK);
+    if (!send_line (self->path.socket, line) || !carry (self->path.socket, REACH_BULK, false)
+        || !reach_line (self->path.socket, line, sizeof line, STEP_MS)) {
         return broke (self, "sending 1 MiB");
     }
-    double half_ms = path_now_ms ();
-    snprintf (line, sizeof line, "give %u\n", PATH_BULK);
-    if (!send_line (self->path.socket, line) || !carry (self->path.socket, PATH_BULK, true)) {
+    double half_ms = reach_now_ms ();
+    snprintf (line, sizeof line, "give %u\n", REACH_BULK);
+    if (!send_line (self->path.socket, line) || !carry (self->path.socket, REACH_BULK, true)) {
         return broke (self, "taking 1 MiB");
     }
-    double end_ms = path_now_ms ();
-    self->there = PATH_BULK / ((half_ms - began_ms) / 1000);
-    self->back = PATH_BULK / ((end_ms - half_ms) / 1000);
+    double end_ms = reach_now_ms ();
+    self->there = REACH_BULK / ((half_ms - began_ms) / 1000);
+    self->back = REACH_BULK / ((end_ms - half_ms) / 1000);
     return SAKER_OK;
 }
 
@@ -393,7 +393,7 @@ static void measure_datagrams (dial_t *self)
         (void) send (udp, bytes, 64, MSG_NOSIGNAL);
         (void) poll (NULL, 0, 20); /* it takes another way than the line that follows */
         if (!send_line (self->path.socket, "ping\n")
-            || !path_line (self->path.socket, line, sizeof line, STEP_MS)) {
+            || !reach_line (self->path.socket, line, sizeof line, STEP_MS)) {
             break;
         }
         bool came = poll (&poll_on, 1, i > 0 && self->datagrams == 0 ? 50 : DATAGRAM_MS) > 0
@@ -403,35 +403,35 @@ static void measure_datagrams (dial_t *self)
     close (udp);
 }
 
-static saker_err_t fail_call (call_t *call, const path_t *path, path_found_t found,
-                              const path_address_t *address)
+static saker_err_t fail_call (call_t *call, const reach_t *path, reach_found_t found,
+                              const reach_address_t *address)
 {
     switch (found) {
-    case PATH_NAME:
+    case REACH_NAME:
         return call_fail (call, SAKER_ENOTFOUND,
                           "the name %s cannot be looked up (%s): use the "
                           "address in numbers, as ip addr shows it there",
                           address->host, path->reason);
-    case PATH_REFUSED:
+    case REACH_REFUSED:
         return call_fail (call, SAKER_EUNREACHABLE,
                           "%s refused: the machine is there, but nothing listens on that port; run "
                           "saker listen there, or see whether its sakerd runs, and on which port",
                           path->number);
-    case PATH_SILENT:
+    case REACH_SILENT:
         return call_fail (
             call, SAKER_EUNREACHABLE,
             "%s does not answer: the address is wrong, the machine is off, or a "
             "firewall drops what comes to port %s; try ping %s, and open the port there",
             path->number, address->port, address->host);
-    case PATH_NOWHERE:
+    case REACH_NOWHERE:
         return call_fail (
             call, SAKER_EUNREACHABLE,
             "no way to %s (%s): see ip route here, and that both are in one network or "
             "VPN",
             path->number, path->reason);
-    case PATH_STRANGE:
-    case PATH_LISTENS:
-    case PATH_DAEMON:
+    case REACH_STRANGE:
+    case REACH_LISTENS:
+    case REACH_DAEMON:
         break;
     }
     return call_fail (call, SAKER_EINPUT,
@@ -443,7 +443,7 @@ static saker_err_t fail_call (call_t *call, const path_t *path, path_found_t fou
 static saker_err_t say_result (dial_t *self, bool daemon)
 {
     char there[AMOUNT_MAX], back[AMOUNT_MAX];
-    const path_t *path = &self->path;
+    const reach_t *path = &self->path;
     if (self->call->json) {
         json_t *json =
             json_pack ("{s:s,s:s,s:s,s:f}", "address", path->number, "from", path->own, "answers",
@@ -486,7 +486,7 @@ static saker_err_t measure (dial_t *self)
     error = error == SAKER_OK ? measure_bulk (self) : error;
     if (error == SAKER_OK) {
         measure_datagrams (self);
-        self->next = path_reach_next (&self->path, CALL_MS);
+        self->next = reach_next (&self->path, CALL_MS);
     }
     return error;
 }
@@ -494,21 +494,21 @@ static saker_err_t measure (dial_t *self)
 static saker_err_t run_dial (call_t *call)
 {
     dial_t self = {.call = call, .path.socket = -1};
-    path_address_t address;
+    reach_address_t address;
     int64_t timeout_ms = 0;
     saker_err_t error = parse_address (call, call_word (call, 0), &address);
     error = error == SAKER_OK ? call_duration (call, "timeout", CALL_MS, &timeout_ms) : error;
     if (error != SAKER_OK) {
         return error;
     }
-    path_found_t found = path_call (&self.path, &address, (int) timeout_ms);
-    if (found == PATH_LISTENS) {
+    reach_found_t found = reach_call (&self.path, &address, (int) timeout_ms);
+    if (found == REACH_LISTENS) {
         error = measure (&self);
-    } else if (found != PATH_DAEMON) {
+    } else if (found != REACH_DAEMON) {
         error = fail_call (call, &self.path, found, &address);
     }
-    error = error == SAKER_OK ? say_result (&self, found == PATH_DAEMON) : error;
-    path_close (&self.path);
+    error = error == SAKER_OK ? say_result (&self, found == REACH_DAEMON) : error;
+    reach_close (&self.path);
     return error;
 }
 

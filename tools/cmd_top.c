@@ -4,7 +4,7 @@
 #include "columns.h"
 #include "commands.h"
 #include "paint.h"
-#include "path.h"
+#include "reach.h"
 #include "say.h"
 #include "told.h"
 #include "top.h"

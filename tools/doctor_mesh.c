@@ -155,7 +155,9 @@ static void look_at_links (doctor_t *self)
         findings_add (
             &self->findings, FINDING_ERROR, SAKER_EUNREACHABLE, "link.none",
             "see what follows; on another member: saker listen on a free port, here: saker "
-            "dial ADDR; name a seed where beacons do not pass",
+            "dial ADDR; name a seed where beacons do not pass; if they answer and refuse it, this "
+            "device may have "
+            "been revoked: saker peers there",
             "this peer is linked to none of the %zu other members: nothing comes or goes", others);
     }
     findings_looked (&self->findings, "the links: %zu of %zu up", up, others);

@@ -1,6 +1,6 @@
 #include "doctor.h"
 
-#include "path.h"
+#include "reach.h"
 #include "told.h"
 
 #include <errno.h>
@@ -114,9 +114,9 @@ static bool try_bind (const struct addrinfo *info)
 
 static void look_at_port (doctor_t *self, const wishes_t *settings)
 {
-    path_address_t address;
+    reach_address_t address;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list = NULL;
-    if (!path_parse (settings->listen, &address)) {
+    if (!reach_parse (settings->listen, &address)) {
         return;
     }
     bool any = strcmp (address.host, "*") == 0;
@@ -180,7 +180,7 @@ static bool all_up (const doctor_t *self)
 }
 
 /* Who calls itself does so from the address that it calls. */
-static bool is_ourselves (const doctor_t *self, const path_t *path)
+static bool is_ourselves (const doctor_t *self, const reach_t *path)
 {
     const char *port = strrchr (path->number, ':');
     const char *listen = strrchr (told_text (self->status, "/mesh/listen", ""), ':');
@@ -189,23 +189,23 @@ static bool is_ourselves (const doctor_t *self, const path_t *path)
            && strncmp (path->number, path->own, host + 1) == 0;
 }
 
-static const char *seed_words (path_found_t found)
+static const char *seed_words (reach_found_t found)
 {
     switch (found) {
-    case PATH_NAME:
+    case REACH_NAME:
         return "its name cannot be looked up";
-    case PATH_REFUSED:
+    case REACH_REFUSED:
         return "the machine is there, but nothing listens on that port";
-    case PATH_SILENT:
+    case REACH_SILENT:
         return "nothing answers: the address is wrong, the machine is off, or a firewall is "
                "between";
-    case PATH_NOWHERE:
+    case REACH_NOWHERE:
         return "there is no way to it";
-    case PATH_STRANGE:
+    case REACH_STRANGE:
         return "what answers there is no sakerd";
-    case PATH_LISTENS:
+    case REACH_LISTENS:
         return "a saker listen answers there, no sakerd";
-    case PATH_DAEMON:
+    case REACH_DAEMON:
         break;
     }
     return "a sakerd answers there";
@@ -214,15 +214,15 @@ static const char *seed_words (path_found_t found)
 /* `tried_ms`: since when the daemon has tried it in vain; -1: not. */
 static void look_at_seed (doctor_t *self, const char *seed, int64_t tried_ms)
 {
-    path_address_t address;
-    path_t path = {.socket = -1};
-    if (!path_parse (seed, &address)) {
+    reach_address_t address;
+    reach_t path = {.socket = -1};
+    if (!reach_parse (seed, &address)) {
         return;
     }
-    path_found_t found = path_call (&path, &address, SEED_MS);
-    path_close (&path);
+    reach_found_t found = reach_call (&path, &address, SEED_MS);
+    reach_close (&path);
     finding_grade_t grade = any_up (self) ? FINDING_WARNING : FINDING_ERROR;
-    if (found != PATH_DAEMON) {
+    if (found != REACH_DAEMON) {
         findings_add (&self->findings, grade, SAKER_EUNREACHABLE, "seed.silent",
                       findings_next ("see that sakerd runs there and on which port; test the path: "
                                      "saker dial %s; or correct seed in saker.conf",

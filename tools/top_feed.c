@@ -1,7 +1,7 @@
 #include "told.h"
 #include "top.h"
 
-#include "path.h"
+#include "reach.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,10 +25,10 @@ void top_sample_take (call_t *call, top_sample_t *sample)
     error = error == SAKER_OK ? told_status (call, &sample->status) : error;
     error = error == SAKER_OK ? told_links (call, &sample->links) : error;
     error = error == SAKER_OK ? told_trends (call, &sample->trends) : error;
-    sample->at_ms = path_now_ms ();
+    sample->at_ms = reach_now_ms ();
     if (error != SAKER_OK) {
         top_sample_free (sample);
-        sample->at_ms = path_now_ms ();
+        sample->at_ms = reach_now_ms ();
         snprintf (sample->trouble, sizeof sample->trouble, "%.255s",
                   *call->sentence ? call->sentence : saker_error_name (error));
     }
@@ -36,7 +36,7 @@ void top_sample_take (call_t *call, top_sample_t *sample)
 
 static void wait_until (top_feed_t *self, double due_ms)
 {
-    double left_ms = due_ms - path_now_ms ();
+    double left_ms = due_ms - reach_now_ms ();
     struct timespec until;
     clock_gettime (CLOCK_REALTIME, &until);
     int64_t ns = until.tv_nsec + (int64_t) (left_ms * 1e6);
@@ -53,7 +53,7 @@ static void *run_feed (void *argument)
     pthread_mutex_lock (&self->lock);
     while (!self->stop) {
         top_sample_t sample;
-        double due_ms = path_now_ms () + (double) self->every_ms;
+        double due_ms = reach_now_ms () + (double) self->every_ms;
         self->soon = false;
         pthread_mutex_unlock (&self->lock);
         top_sample_take (&self->call, &sample);
@@ -61,7 +61,7 @@ static void *run_feed (void *argument)
         top_sample_free (&self->fresh);
         self->fresh = sample;
         self->has_fresh = true;
-        while (!self->stop && !self->soon && path_now_ms () < due_ms) {
+        while (!self->stop && !self->soon && reach_now_ms () < due_ms) {
             wait_until (self, due_ms);
         }
     }

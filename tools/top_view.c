@@ -1,6 +1,6 @@
 #include "amounts.h"
 #include "columns.h"
-#include "path.h"
+#include "reach.h"
 #include "told.h"
 #include "top.h"
 
@@ -133,7 +133,7 @@ static void show_head (const top_t *self, top_view_t *view)
 static void show_trouble (const top_t *self, top_view_t *view)
 {
     char age[AMOUNT_MAX];
-    double since_ms = path_now_ms () - self->sample.at_ms;
+    double since_ms = reach_now_ms () - self->sample.at_ms;
     amount_age ((int64_t) since_ms, age);
     if (self->sample.status) {
         say (view, TOP_ALARM, "no answer for %s, what follows is old: %s", age, self->trouble);

@@ -1,4 +1,4 @@
-#include "path.h"
+#include "reach.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #define MECHANISM_AT 12
 #define ANSWER_MS 3000 /* for what speaks first */
 
-double path_now_ms (void)
+double reach_now_ms (void)
 {
     struct timespec now;
     clock_gettime (CLOCK_MONOTONIC, &now);
@@ -37,13 +37,13 @@ static bool is_port (const char *text)
 }
 
 /* HOST or [HOST], with its end in *end. */
-static bool take_host (const char *text, char host[PATH_HOST_MAX], const char **end)
+static bool take_host (const char *text, char host[REACH_HOST_MAX], const char **end)
 {
     bool bracket = *text == '[';
     const char *start = text + bracket;
     const char *colon = strchr (start, ':');
     const char *close = bracket ? strchr (start, ']') : colon ? colon : start + strlen (start);
-    if (!close || close == start || (size_t) (close - start) >= PATH_HOST_MAX
+    if (!close || close == start || (size_t) (close - start) >= REACH_HOST_MAX
         || (!bracket && colon && strchr (colon + 1, ':'))) { /* IPv6 without brackets */
         return false;
     }
@@ -53,29 +53,29 @@ static bool take_host (const char *text, char host[PATH_HOST_MAX], const char **
     return !strpbrk (host, "/ ");
 }
 
-bool path_parse (const char *text, path_address_t *address)
+bool reach_parse (const char *text, reach_address_t *address)
 {
     const char *end;
     text += strncmp (text, "tcp://", 6) == 0 ? 6 : 0;
     if (!take_host (text, address->host, &end) || (*end && *end != ':')) {
         return false;
     }
-    const char *port = *end ? end + 1 : PATH_PORT;
+    const char *port = *end ? end + 1 : REACH_PORT;
     snprintf (address->port, sizeof address->port, "%s", port);
     return is_port (port);
 }
 
-void path_text (const struct sockaddr_storage *address, socklen_t size, char text[PATH_TEXT_MAX])
+void reach_text (const struct sockaddr_storage *address, socklen_t size, char text[REACH_TEXT_MAX])
 {
-    char host[PATH_HOST_MAX], port[16];
+    char host[REACH_HOST_MAX], port[16];
     bool six = address->ss_family == AF_INET6;
     if (getnameinfo ((const struct sockaddr *) address, size, host, sizeof host, port, sizeof port,
                      NI_NUMERICHOST | NI_NUMERICSERV)
         != 0) {
-        snprintf (text, PATH_TEXT_MAX, "?");
+        snprintf (text, REACH_TEXT_MAX, "?");
         return;
     }
-    snprintf (text, PATH_TEXT_MAX, six ? "[%s]:%s" : "%s:%s", host, port);
+    snprintf (text, REACH_TEXT_MAX, six ? "[%s]:%s" : "%s:%s", host, port);
 }
 
 /* ---- bytes */
@@ -84,7 +84,7 @@ void path_text (const struct sockaddr_storage *address, socklen_t size, char tex
 static bool wait_for (int socket, short events, double deadline_ms)
 {
     struct pollfd poll_on = {.fd = socket, .events = events};
-    double left_ms = deadline_ms - path_now_ms ();
+    double left_ms = deadline_ms - reach_now_ms ();
     int ready = left_ms > 0 ? poll (&poll_on, 1, (int) left_ms + 1) : 0;
     if (ready == 0) {
         errno = ETIMEDOUT;
@@ -92,10 +92,10 @@ static bool wait_for (int socket, short events, double deadline_ms)
     return ready > 0 || (ready < 0 && errno == EINTR);
 }
 
-bool path_send (int socket, const void *data, size_t size, int timeout_ms)
+bool reach_send (int socket, const void *data, size_t size, int timeout_ms)
 {
     const char *at = data;
-    double deadline_ms = path_now_ms () + timeout_ms;
+    double deadline_ms = reach_now_ms () + timeout_ms;
     while (size > 0) {
         ssize_t sent = send (socket, at, size, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0) {
@@ -109,10 +109,10 @@ bool path_send (int socket, const void *data, size_t size, int timeout_ms)
     return true;
 }
 
-bool path_take (int socket, void *data, size_t size, int timeout_ms)
+bool reach_take (int socket, void *data, size_t size, int timeout_ms)
 {
     char *at = data;
-    double deadline_ms = path_now_ms () + timeout_ms;
+    double deadline_ms = reach_now_ms () + timeout_ms;
     while (size > 0) {
         ssize_t got = recv (socket, at, size, MSG_DONTWAIT);
         if (got > 0) {
@@ -128,12 +128,12 @@ bool path_take (int socket, void *data, size_t size, int timeout_ms)
     return true;
 }
 
-bool path_line (int socket, char *line, size_t size, int timeout_ms)
+bool reach_line (int socket, char *line, size_t size, int timeout_ms)
 {
-    double deadline_ms = path_now_ms () + timeout_ms;
+    double deadline_ms = reach_now_ms () + timeout_ms;
     for (size_t at = 0; at < size; at++) {
-        double left_ms = deadline_ms - path_now_ms ();
-        if (!path_take (socket, line + at, 1, left_ms > 1 ? (int) left_ms : 1)) {
+        double left_ms = deadline_ms - reach_now_ms ();
+        if (!reach_take (socket, line + at, 1, left_ms > 1 ? (int) left_ms : 1)) {
             return false;
         }
         if (line[at] == '\n') {
@@ -147,10 +147,12 @@ bool path_line (int socket, char *line, size_t size, int timeout_ms)
 
 /* ---- calling */
 
-static path_found_t of_errno (path_t *self)
+static reach_found_t of_errno (reach_t *self)
 {
     snprintf (self->reason, sizeof self->reason, "%s", strerror (errno));
-    return errno == ECONNREFUSED ? PATH_REFUSED : errno == ETIMEDOUT ? PATH_SILENT : PATH_NOWHERE;
+    return errno == ECONNREFUSED ? REACH_REFUSED
+           : errno == ETIMEDOUT  ? REACH_SILENT
+                                 : REACH_NOWHERE;
 }
 
 static bool is_connected (int socket)
@@ -164,13 +166,13 @@ static bool is_connected (int socket)
     return error == 0;
 }
 
-/* PATH_LISTENS: it is connected; who it is, is not known yet. */
-static path_found_t connect_to (path_t *self, const struct addrinfo *info, int timeout_ms)
+/* REACH_LISTENS: it is connected; who it is, is not known yet. */
+static reach_found_t connect_to (reach_t *self, const struct addrinfo *info, int timeout_ms)
 {
-    double began_ms = path_now_ms ();
+    double began_ms = reach_now_ms ();
     memcpy (&self->peer, info->ai_addr, info->ai_addrlen);
     self->peer_size = info->ai_addrlen;
-    path_text (&self->peer, self->peer_size, self->number);
+    reach_text (&self->peer, self->peer_size, self->number);
     self->socket = socket (info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (self->socket < 0) {
         return of_errno (self);
@@ -184,82 +186,82 @@ static path_found_t connect_to (path_t *self, const struct addrinfo *info, int t
     struct sockaddr_storage own = {0};
     socklen_t own_size = sizeof own;
     if (getsockname (self->socket, (struct sockaddr *) &own, &own_size) == 0) {
-        path_text (&own, own_size, self->own);
+        reach_text (&own, own_size, self->own);
     }
-    self->connect_ms = path_now_ms () - began_ms;
-    return PATH_LISTENS;
+    self->connect_ms = reach_now_ms () - began_ms;
+    return REACH_LISTENS;
 }
 
 /* The rest of a greeting of ZMTP names the mechanism, once we have said that we speak it. */
-static path_found_t see_greeting (path_t *self)
+static reach_found_t see_greeting (reach_t *self)
 {
     uint8_t ours[GREETING_BYTES] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0};
     uint8_t theirs[GREETING_BYTES] = {0};
     memcpy (ours + MECHANISM_AT, "CURVE", 5);
-    if (!path_take (self->socket, theirs + 1, 9, ANSWER_MS) || theirs[9] != 0x7f
-        || !path_send (self->socket, ours, sizeof ours, ANSWER_MS)
-        || !path_take (self->socket, theirs + 10, sizeof theirs - 10, ANSWER_MS)) {
-        return PATH_STRANGE;
+    if (!reach_take (self->socket, theirs + 1, 9, ANSWER_MS) || theirs[9] != 0x7f
+        || !reach_send (self->socket, ours, sizeof ours, ANSWER_MS)
+        || !reach_take (self->socket, theirs + 10, sizeof theirs - 10, ANSWER_MS)) {
+        return REACH_STRANGE;
     }
-    return memcmp (theirs + MECHANISM_AT, "CURVE", 6) == 0 ? PATH_DAEMON : PATH_STRANGE;
+    return memcmp (theirs + MECHANISM_AT, "CURVE", 6) == 0 ? REACH_DAEMON : REACH_STRANGE;
 }
 
-static path_found_t see_who (path_t *self)
+static reach_found_t see_who (reach_t *self)
 {
-    char hello[sizeof PATH_HELLO] = "";
-    if (!path_take (self->socket, hello, 1, ANSWER_MS)) {
-        return PATH_STRANGE;
+    char hello[sizeof REACH_HELLO] = "";
+    if (!reach_take (self->socket, hello, 1, ANSWER_MS)) {
+        return REACH_STRANGE;
     }
     if ((uint8_t) hello[0] == 0xff) {
         return see_greeting (self);
     }
-    bool ours = path_take (self->socket, hello + 1, sizeof hello - 2, ANSWER_MS)
-                && strcmp (hello, PATH_HELLO) == 0;
-    return ours ? PATH_LISTENS : PATH_STRANGE;
+    bool ours = reach_take (self->socket, hello + 1, sizeof hello - 2, ANSWER_MS)
+                && strcmp (hello, REACH_HELLO) == 0;
+    return ours ? REACH_LISTENS : REACH_STRANGE;
 }
 
-path_found_t path_call (path_t *self, const path_address_t *address, int timeout_ms)
+reach_found_t reach_call (reach_t *self, const reach_address_t *address, int timeout_ms)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
-    *self = (path_t){.socket = -1};
+    *self = (reach_t){.socket = -1};
     int error = getaddrinfo (address->host, address->port, &hints, &list);
     if (error) {
         snprintf (self->reason, sizeof self->reason, "%s", gai_strerror (error));
-        return PATH_NAME;
+        return REACH_NAME;
     }
-    path_found_t found = PATH_NOWHERE;
+    reach_found_t found = REACH_NOWHERE;
     for (const struct addrinfo *info = list; info; info = info->ai_next) {
-        path_close (self);
+        reach_close (self);
         found = connect_to (self, info, timeout_ms);
-        if (found == PATH_LISTENS) {
+        if (found == REACH_LISTENS) {
             found = see_who (self);
             break;
         }
     }
     freeaddrinfo (list);
-    if (found != PATH_LISTENS) {
-        path_close (self);
+    if (found != REACH_LISTENS) {
+        reach_close (self);
     }
     return found;
 }
 
-bool path_reach_next (const path_t *self, int timeout_ms)
+bool reach_next (const reach_t *self, int timeout_ms)
 {
     struct sockaddr_storage next = self->peer;
     struct sockaddr_in *four = (struct sockaddr_in *) &next;
     struct sockaddr_in6 *six = (struct sockaddr_in6 *) &next;
     in_port_t *port = next.ss_family == AF_INET6 ? &six->sin6_port : &four->sin_port;
-    path_t path = {.socket = -1};
+    reach_t path = {.socket = -1};
     *port = htons ((uint16_t) (ntohs (*port) + 1));
     const struct addrinfo info = {.ai_family = next.ss_family,
                                   .ai_addr = (struct sockaddr *) &next,
                                   .ai_addrlen = self->peer_size};
-    bool reached = connect_to (&path, &info, timeout_ms) == PATH_LISTENS;
-    path_close (&path);
+    bool reached = connect_to (&path, &info, timeout_ms) == REACH_LISTENS;
+    reach_close (&path);
     return reached;
 }
 
-void path_close (path_t *self)
+void reach_close (reach_t *self)
 {
     if (self->socket >= 0) {
         close (self->socket);
