@@ -184,11 +184,17 @@ until ("a stream that ended", lambda: (A.put (doc ("d"), {"x": time.time ()}), M
 
 # ---- webhooks
 A.put (doc ("d", "sent"), {"x": 1})
+from_here = "/v1/changes?cursor=" + R.get ("/v1/changes").json["cursor"]
 a.tool ("hooks", "add", "farm", "http://127.0.0.1:1/", "--collection", "sent", "--attempts", "1")
 until ("it is sent", lambda: json.loads (a.tool ("hooks", "show", "farm", "--json"))["sends"])
 same ("nothing waits, nothing is dead", [Metrics (R).get (n, hook = "farm") for n in ("saker_hook_waiting", "saker_hook_dead_letters")], [0, 0])
 A.put (doc ("d", "sent"), {"x": 2})
 until ("a dead letter", lambda: Metrics (R).get ("saker_hook_dead_letters", hook = "farm") == 1)
+told = [{n["collection"] for n in Client (a, t).get (from_here).json["changes"]} for t in (reader, a.token ("boss", "--role", "admin"))]
+same ("the feed tells of webhooks to the role admin alone", told, [{"sent"}, {"sent", "hooks"}])
+stream = Stream (a, reader, from_here)
+same ("and so do streams", stream.next_change ()[2]["collection"], "sent")
+stream.close ()
 same ("not for a token of another collection", Metrics (Client (a, narrow)).get ("saker_hook_dead_letters", hook = "farm"), None)
 
 # ---- a bounded number of series

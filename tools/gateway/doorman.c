@@ -245,12 +245,16 @@ static bool check_token (request_t *request)
 }
 
 /* The secrets of webhooks are documents, too. */
-bool doorman_may_see (const request_t *request, const char *collection)
+bool doorman_shows (const gateway_t *gateway, const token_t *token, const char *collection)
 {
-    const char *hooks = request->gateway->settings.hooks;
-    const token_t *token = request->access.token;
+    const char *hooks = gateway->settings.hooks;
     bool secret = strcmp (collection, *hooks ? hooks : HOOK_COLLECTION) == 0;
     return token_may_see (token, collection) && (!secret || token->role == TOKEN_ADMIN);
+}
+
+bool doorman_may_see (const request_t *request, const char *collection)
+{
+    return doorman_shows (request->gateway, request->access.token, collection);
 }
 
 /* The collection that a request is about, "" none. */

@@ -1,5 +1,6 @@
 #include "gateway/hub.h"
 
+#include "gateway/doorman.h"
 #include "gateway/gathering.h"
 #include "gateway/instant.h"
 #include "gateway/parts.h"
@@ -19,7 +20,7 @@
 static bool poll_wants (const request_t *request, const record_t *record)
 {
     return (*request->names[0] == 0 || strcmp (request->names[0], record->collection) == 0)
-           && token_may_see (request->access.token, record->collection);
+           && doorman_may_see (request, record->collection);
 }
 
 static void submit_poll (hub_t *self, request_t *request)

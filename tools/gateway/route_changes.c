@@ -3,6 +3,7 @@
    with a gap, never with silence. */
 
 #include "gateway/cursor.h"
+#include "gateway/doorman.h"
 #include "gateway/gathering.h"
 #include "gateway/instant.h"
 #include "gateway/parts.h"
@@ -60,7 +61,7 @@ static void reply_stream (request_t *request, const saker_cursor_t *cursor)
 static int take_change (const gathered_t *gathered, void *argument)
 {
     page_t *page = argument;
-    if (token_may_see (page->request->access.token, gathered->collection)) {
+    if (doorman_may_see (page->request, gathered->collection)) {
         page->failed |= json_array_append (page->changes, gathered->json) != 0;
     }
     return page->failed || json_array_size (page->changes) >= page->limit;

@@ -1,6 +1,7 @@
 #include "gateway/stream.h"
 
 #include "gateway/cursor.h"
+#include "gateway/doorman.h"
 #include "gateway/gathering.h"
 #include "gateway/instant.h"
 #include "gateway/parts.h"
@@ -11,7 +12,7 @@
 bool stream_wants (const stream_t *self, const char *collection)
 {
     return (*self->collection == 0 || strcmp (self->collection, collection) == 0)
-           && token_may_see (self->access.token, collection);
+           && doorman_shows (self->hub->gateway, self->access.token, collection);
 }
 
 void stream_wake (stream_t *self)
@@ -32,7 +33,8 @@ typedef struct reading_t {
 static int take_change (const gathered_t *gathered, void *argument)
 {
     reading_t *reading = argument;
-    if (token_may_see (reading->stream->access.token, gathered->collection)) {
+    if (doorman_shows (reading->stream->hub->gateway, reading->stream->access.token,
+                       gathered->collection)) {
         gathering_text (gathered, &reading->text);
     }
     return reading->text.size >= STREAM_PAGE_BYTES;
