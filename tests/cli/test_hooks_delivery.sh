@@ -128,6 +128,15 @@ works "a change" on anna set shots/sq101 /title '"Yes"'
 works "a change above it" on anna set shots/sq102 '{"title": "Yes", "frames": 2}'
 until_true "the two that fit come" got_is wall "docs" "['sq101', 'sq102']"
 
+seq=$(on anna set shots/sq104 '{"frames": 1}' --json | json "j['seq']")
+passed_over () # what is beside the path goes into progress now and then, with what comes later
+{
+    on anna set shots/sq104 /frames "$RANDOM"
+    [ "$(on anna get hooks/progress/wall --json | json "[int (str (v).split ()[0]) > $seq * 2048 for v in j['data'].values ()][0]")" = True ]
+}
+until_true "what was beside the path is done with, too" passed_over
+same "and was not sent" "$(got wall "docs")" "['sq101', 'sq102']"
+
 # ---- pause and resume
 
 works "pause" on anna hooks pause farm

@@ -21,6 +21,8 @@
 #define QUEUE_MAX 64
 #define WATCH_MS 400
 #define REST_MS 1000
+#define PASS_MS 5000
+#define TURNS 4 /* of four attempts at what is set aside, one leaves room for what is new */
 #define OPEN_MS 1000
 #define AGAIN_MS 500
 #define STACK_BYTES (512u << 10)
@@ -254,16 +256,9 @@ static void settle (courier_t *self)
 
 typedef struct touching_t {
     const letter_t *letter;
-    const char *path;
+    const hook_t *hook;
     bool found, touched;
 } touching_t;
-
-/* Is one place the other, or above it? */
-static bool contains (const char *outer, const char *inner)
-{
-    size_t size = strlen (outer);
-    return strncmp (outer, inner, size) == 0 && (inner[size] == 0 || inner[size] == '/');
-}
 
 static int see_change (const saker_change_t *change, void *argument)
 {
@@ -274,9 +269,7 @@ static int see_change (const saker_change_t *change, void *argument)
     }
     touching->found = !change->sealed;
     for (size_t i = 0; i < change->operations_count; i++) {
-        const char *pointer = change->operations[i].pointer;
-        touching->touched |=
-            contains (touching->path, pointer) || contains (pointer, touching->path);
+        touching->touched |= hook_wants (touching->hook, change->operations[i].pointer);
     }
     return 1;
 }
@@ -284,7 +277,7 @@ static int see_change (const saker_change_t *change, void *argument)
 /* A change that can no longer be looked at counts as one that touched the path. */
 static bool touches_path (courier_t *self, const letter_t *letter)
 {
-    touching_t touching = {.letter = letter, .path = self->hook.path};
+    touching_t touching = {.letter = letter, .hook = &self->hook};
     if (!*self->hook.path) {
         return true;
     }
@@ -362,6 +355,34 @@ static size_t carry (courier_t *self, size_t at)
     return done;
 }
 
+/* Is it the last of its writer in the queue? */
+static bool is_last (const courier_t *self, size_t at)
+{
+    for (size_t i = at + 1; i < self->queue_count; i++) {
+        if (memcmp (self->queue[i].writer, self->queue[at].writer, 16) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Changes beside the path are done with, too: now and then progress says so, for the others. */
+static void pass_over (courier_t *self)
+{
+    int64_t now_ms = instant_mono_ms ();
+    if (!*self->hook.path || self->queue_count == 0 || now_ms - self->passed_ms < PASS_MS) {
+        return;
+    }
+    self->passed_ms = now_ms;
+    for (size_t i = 0; i < self->queue_count; i++) {
+        const letter_t *letter = &self->queue[i];
+        if (is_last (self, i)
+            && !account_covers (self, letter->writer, letter->number, letter->time_ms)) {
+            (void) account_done (self, letter);
+        }
+    }
+}
+
 static void carry_queue (courier_t *self)
 {
     size_t at = 0, done = 1;
@@ -370,6 +391,7 @@ static void carry_queue (courier_t *self)
         at += done;
     }
     if (at == self->queue_count) {
+        pass_over (self);
         self->cursor = self->fetched;
         fetch_save_place (self);
     }
@@ -398,7 +420,10 @@ static void send_some (courier_t *self)
         mend_gap (self);
     }
     if (carry_aside (self, &wait_ms)) {
-        return;
+        if (++self->turn % TURNS != 0) {
+            return;
+        }
+        wait_ms = 0; /* what is new has its turn as well */
     }
     wait_ms = wait_ms < 1 ? 1 : wait_ms > WATCH_MS ? WATCH_MS : wait_ms;
     if (is_full (self)) {

@@ -128,6 +128,18 @@ saker_err_t hook_check (call_t *call, const hook_t *self)
     return SAKER_OK;
 }
 
+/* Is one place the other, or above it? */
+static bool contains (const char *outer, const char *inner)
+{
+    size_t size = strlen (outer);
+    return strncmp (outer, inner, size) == 0 && (inner[size] == 0 || inner[size] == '/');
+}
+
+bool hook_wants (const hook_t *self, const char *pointer)
+{
+    return contains (self->path, pointer) || contains (pointer, self->path);
+}
+
 /* ---- as a document */
 
 static bool copy_text (const json_t *json, const char *key, char *text, size_t size)

@@ -53,6 +53,8 @@ void hook_below (const char *kind, const char *name, const char *id,
 /* Is all of it right? Otherwise a sentence that says what to do. */
 saker_err_t hook_check (call_t *call, const hook_t *self);
 saker_err_t hook_check_name (call_t *call, const char *what, const char *name);
+/* Is a change at a place one at, below or above the path of the subscription? */
+bool hook_wants (const hook_t *self, const char *pointer);
 /* Between a subscription and its document. SAKER_EDAMAGED: it is none. NULL: out of memory. */
 saker_err_t hook_take (hook_t *self, const char *name, const json_t *json);
 json_t *hook_json (const hook_t *self);

@@ -55,6 +55,7 @@ static int see_leaf (const saker_leaf_t *leaf, void *argument)
     const char *wanted = courier->hook.documents;
     int64_t number = delivered_whole (leaf->seq);
     if (strncmp (leaf->document, wanted, strlen (wanted)) != 0
+        || !hook_wants (&courier->hook, leaf->pointer)
         || account_covers (courier, leaf->writer, number, leaf->time_ms) || is_noted (self, leaf)
         || was_sent (self, leaf)) {
         return 0;

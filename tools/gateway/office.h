@@ -52,7 +52,9 @@ typedef struct courier_t {
     letter_t *queue;
     size_t queue_count, queue_max;
     int64_t fetched_ms, settled_ms; /* mono */
-    bool full;                      /* too much is set aside: told once */
+    int64_t passed_ms;              /* mono */
+    unsigned turn;
+    bool full; /* too much is set aside: told once */
 
     /* under the office's lock */
     bool busy;   /* a message is under way, or what became of it is not written yet */
