@@ -48,7 +48,8 @@ static bool has_lost (saker_t *self)
         size_t size = sizeof more;
         uint16_t kind;
         memcpy (&kind, event, sizeof kind);
-        lost = lost || kind == ZMQ_EVENT_DISCONNECTED;
+        self->down = kind == ZMQ_EVENT_DISCONNECTED;
+        lost = lost || self->down;
         while (zmq_getsockopt (self->monitor, ZMQ_RCVMORE, &more, &size) == 0 && more) {
             (void) zmq_recv (self->monitor, event, sizeof event, ZMQ_DONTWAIT);
         }
@@ -57,12 +58,22 @@ static bool has_lost (saker_t *self)
 }
 
 /* Both wait until it can be done, or something happened to the connection. */
-static bool can_send (saker_t *self, uint64_t deadline_ms)
+static void wait_to_send (saker_t *self, uint64_t deadline_ms)
 {
-    zmq_pollitem_t items[] = {{.socket = self->socket, .events = ZMQ_POLLOUT},
+    zmq_pollitem_t items[] = {{.socket = self->socket, .events = self->down ? 0 : ZMQ_POLLOUT},
                               {.socket = self->monitor, .events = ZMQ_POLLIN}};
     (void) zmq_poll (items, 2, left_ms (deadline_ms)); /* a signal just ends the wait early */
-    return items[0].revents & ZMQ_POLLOUT;
+}
+
+/* Is there a connection? The socket takes what happened to it, or a message would go the way of one
+   that is gone. */
+static bool is_connected (saker_t *self)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    (void) has_lost (self);
+    return zmq_getsockopt (self->socket, ZMQ_EVENTS, &events, &size) == 0 && !self->down
+           && (events & ZMQ_POLLOUT);
 }
 
 static bool can_receive (saker_t *self, uint64_t deadline_ms)
@@ -81,21 +92,20 @@ static saker_err_t no_daemon (const char *store)
 static saker_err_t send_request (skr_question_t *question, uint64_t deadline_ms)
 {
     saker_t *self = question->self;
-    (void) has_lost (self);
     for (;;) {
-        if (zmq_send (self->socket, question->request.data, question->request.size, ZMQ_DONTWAIT)
-            >= 0) {
+        bool connected = is_connected (self);
+        if (connected
+            && zmq_send (self->socket, question->request.data, question->request.size, ZMQ_DONTWAIT)
+                   >= 0) {
             return SAKER_OK;
         }
-        if (errno != EAGAIN && errno != EINTR) {
+        if (connected && errno != EAGAIN && errno != EINTR) {
             return skr_fail (SAKER_EIO, "send to the daemon: %s", zmq_strerror (errno));
         }
         if (left_ms (deadline_ms) == 0) {
             return no_daemon (self->store);
         }
-        if (!can_send (self, deadline_ms)) {
-            (void) has_lost (self);
-        }
+        wait_to_send (self, deadline_ms);
     }
 }
 
@@ -301,7 +311,9 @@ static saker_err_t make_socket (saker_t *self)
     set_option (self->socket, ZMQ_IMMEDIATE, 1);
     set_option (self->socket, ZMQ_RECONNECT_IVL, 20);
     set_option (self->socket, ZMQ_RECONNECT_IVL_MAX, 200);
-    if (zmq_socket_monitor (self->socket, MONITOR_NAME, ZMQ_EVENT_DISCONNECTED) != 0) {
+    if (zmq_socket_monitor (self->socket, MONITOR_NAME,
+                            ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED)
+        != 0) {
         return no_socket ();
     }
     self->monitor = zmq_socket (self->context, ZMQ_PAIR);

@@ -22,6 +22,7 @@ struct saker_t {
     void *socket;
     void *monitor;
     skr_poller_t poller; /* over both */
+    bool down;           /* the connection was lost, and is not there again */
     int descriptor;      /* of the socket's folder when its path is long, else -1 */
     uint64_t number;     /* of the last request */
 };
