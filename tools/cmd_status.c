@@ -197,14 +197,22 @@ static bool print_collections (const json_t *status)
     return !failed;
 }
 
-/* What is not as it should be, in a line. */
-static void print_alarm (const json_t *status)
+/* What is not as it should be, a sentence each, as the daemon tells it. */
+static void print_alarms (const json_t *status)
 {
-    bool alarm = told_text (status, "/twin/what", NULL) || told_text (status, "/store/ailing", NULL)
-                 || number (status, "/fork/collections") > 0
+    static const char *const sentences[] = {"/twin/what", "/fork/what", "/incarnation/what"};
+    bool alarm = told_text (status, "/store/ailing", NULL)
                  || number (status, "/store/damaged_records") > 0
                  || told_flag (status, "/device/fenced")
                  || strcmp (told_text (status, "/device/role", ""), "none") == 0;
+    for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
+        const char *sentence = told_text (status, sentences[i], NULL);
+        if (sentence) {
+            paint_text (stdout, i == 0 ? PAINT_RED : PAINT_YELLOW, sentence);
+            putchar ('\n');
+        }
+        alarm = alarm || (sentence && i < 2);
+    }
     if (alarm) {
         paint_text (stdout, PAINT_RED,
                     "something is wrong: saker doctor tells what, and what to do");
@@ -218,7 +226,7 @@ static saker_err_t print_screen (call_t *call, const json_t *status)
     saker_err_t error = told_trends (call, &trends);
     if (error == SAKER_OK) {
         print_title (status);
-        print_alarm (status);
+        print_alarms (status);
         print_rows (status, trends);
         error = print_collections (status) ? SAKER_OK : call_memory (call);
     }
