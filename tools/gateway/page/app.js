@@ -138,7 +138,7 @@ async function onEnter(event) {
 
 // Loaded anew, so that nothing of the mesh is left in the page.
 function onLeave() {
-    token.forget();
+    end();
     location.reload();
 }
 

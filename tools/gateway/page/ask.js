@@ -47,6 +47,9 @@ async function refusal(response) {
 // Sends a request with the token; throws a Refusal, or a TypeError when the gateway is not there.
 export async function send(path, {headers = {}, ...options} = {}) {
     const mine = token.get();
+    if (mine === null) {
+        throw new Refusal(401, "the token was forgotten");
+    }
     const response = await fetch(path, {
         ...options,
         cache: "no-store",
