@@ -184,7 +184,10 @@ int64_t skr_api_behind (skr_api_t *self, const skr_member_t *member);
 int64_t skr_api_ahead (skr_api_t *self, const skr_member_t *member);
 /* Age of the oldest of the changes that it is `behind`; 0: it is behind in none; -1: not known. */
 int64_t skr_api_lag_ms (skr_api_t *self, const skr_member_t *member, int64_t behind);
-size_t skr_api_first_member (const skr_roster_t *roster, const uint8_t from[32]);
+/* Answers with a page of members, each by `put`, from the device on that the call may name. */
+typedef void skr_api_member_fn (skr_api_t *self, const skr_member_t *member, skr_buf_t *buf);
+saker_err_t skr_api_members (skr_api_t *self, skr_api_call_t *call, size_t page,
+                             skr_api_member_fn *put) SKR_MUST_USE;
 uint64_t skr_api_count_conflicts (const skr_api_t *self, const skr_collection_t *collection);
 void skr_api_neighbour (skr_api_t *self, const skr_member_t *member, skr_neighbour_t *neighbour);
 bool skr_api_is_own (const skr_api_t *self, const skr_member_t *member);

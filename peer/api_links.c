@@ -114,25 +114,7 @@ static void put_link (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
 
 saker_err_t skr_api_links (skr_api_t *self, skr_api_call_t *call)
 {
-    const skr_roster_t *roster = skr_replica_roster (self->replica);
-    uint8_t from[SKR_DEVICE_KEY_BYTES] = {0};
-    if (skr_fields_has (&call->fields, 0)) {
-        skr_cbor_get_fixed (&call->cbor, from, sizeof from);
-    }
-    SKR_TRY (skr_api_arguments_end (call));
-    size_t first = skr_api_first_member (roster, from), left = skr_roster_count (roster) - first;
-    size_t count = left < LINKS_MAX ? left : LINKS_MAX;
-    skr_cbor_put_map (call->body, left > count ? 2 : 1);
-    skr_cbor_put_uint (call->body, 0);
-    skr_cbor_put_array (call->body, count);
-    for (size_t i = first; i < first + count; i++) {
-        put_link (self, skr_roster_at (roster, i), call->body);
-    }
-    if (left > count) {
-        skr_cbor_put_uint (call->body, 1);
-        skr_cbor_put_bytes (call->body, skr_roster_at (roster, first + count)->device, 32);
-    }
-    return SAKER_OK;
+    return skr_api_members (self, call, LINKS_MAX, put_link);
 }
 
 /* ---- TRENDS */

@@ -77,7 +77,7 @@ static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
 }
 
 /* Number of the first member whose key is not below `from`. */
-size_t skr_api_first_member (const skr_roster_t *roster, const uint8_t from[32])
+static size_t first_member (const skr_roster_t *roster, const uint8_t from[32])
 {
     size_t index = 0;
     while (index < skr_roster_count (roster)
@@ -87,7 +87,8 @@ size_t skr_api_first_member (const skr_roster_t *roster, const uint8_t from[32])
     return index;
 }
 
-saker_err_t skr_api_peers (skr_api_t *self, skr_api_call_t *call)
+saker_err_t skr_api_members (skr_api_t *self, skr_api_call_t *call, size_t page,
+                             skr_api_member_fn *put)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
     uint8_t from[SKR_DEVICE_KEY_BYTES] = {0};
@@ -95,19 +96,24 @@ saker_err_t skr_api_peers (skr_api_t *self, skr_api_call_t *call)
         skr_cbor_get_fixed (&call->cbor, from, sizeof from);
     }
     SKR_TRY (skr_api_arguments_end (call));
-    size_t first = skr_api_first_member (roster, from), left = skr_roster_count (roster) - first;
-    size_t count = left < PEERS_MAX ? left : PEERS_MAX;
+    size_t first = first_member (roster, from), left = skr_roster_count (roster) - first;
+    size_t count = left < page ? left : page;
     skr_cbor_put_map (call->body, left > count ? 2 : 1);
     skr_cbor_put_uint (call->body, 0);
     skr_cbor_put_array (call->body, count);
     for (size_t i = first; i < first + count; i++) {
-        put_peer (self, skr_roster_at (roster, i), call->body);
+        put (self, skr_roster_at (roster, i), call->body);
     }
     if (left > count) {
         skr_cbor_put_uint (call->body, 1);
         skr_cbor_put_bytes (call->body, skr_roster_at (roster, first + count)->device, 32);
     }
     return SAKER_OK;
+}
+
+saker_err_t skr_api_peers (skr_api_t *self, skr_api_call_t *call)
+{
+    return skr_api_members (self, call, PEERS_MAX, put_peer);
 }
 
 /* ---- STATUS: pairs of pointer and value */

@@ -1,5 +1,6 @@
 /* gc: let go of history that nobody needs any more, and say what holds the rest. */
 
+#include "amounts.h"
 #include "commands.h"
 #include "paint.h"
 #include "say.h"
@@ -16,18 +17,6 @@ typedef struct gc_t {
     bool failed;
 } gc_t;
 
-static void say_bytes (uint64_t bytes, char text[32])
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    double amount = (double) bytes;
-    size_t unit = 0;
-    while (amount >= 1024 && unit + 1 < sizeof units / sizeof *units) {
-        amount /= 1024;
-        unit++;
-    }
-    snprintf (text, 32, unit ? "%.1f %s" : "%.0f %s", amount, units[unit]);
-}
-
 static void say_time (int64_t time_ms, char text[32])
 {
     time_t seconds = (time_t) (time_ms / 1000);
@@ -40,7 +29,7 @@ static void say_time (int64_t time_ms, char text[32])
 static void say_holder (const saker_holder_t *holder, char *text, size_t size)
 {
     char since[32], bytes[32];
-    say_bytes (holder->bytes, bytes);
+    amount_bytes (holder->bytes, bytes);
     say_time (holder->since_ms, since);
     bool heard = holder->since_ms != 0;
     if (strcmp (holder->why, "unheard") == 0) {
@@ -92,8 +81,8 @@ static void add_rows (gc_t *self, const saker_kept_t *kept)
 {
     char changes[32], bytes[32], going[64], size[32], text[256];
     snprintf (changes, sizeof changes, "%" PRIu64, kept->changes);
-    say_bytes (kept->bytes, bytes);
-    say_bytes (kept->going_bytes, size);
+    amount_bytes (kept->bytes, bytes);
+    amount_bytes (kept->going_bytes, size);
     snprintf (going, sizeof going, "%" PRIu64 "%s (%s)", kept->going, kept->estimated ? "+" : "",
               size);
     say_first (kept, text, sizeof text);
@@ -145,7 +134,7 @@ static saker_err_t print_result (call_t *call, const gc_t *self, bool plan, cons
     }
     paint_table_print (&self->table, stdout);
     if (!plan) {
-        say_bytes (gone->bytes, bytes);
+        amount_bytes (gone->bytes, bytes);
         printf ("cut: %" PRIu64 " changes, %s\n", gone->changes, bytes);
     }
     return SAKER_OK;
