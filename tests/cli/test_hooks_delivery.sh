@@ -172,6 +172,8 @@ is_gone () { [ "$(on anna hooks show slow --json | json "j['state']")" = gone ];
 until_true "it is gone" is_gone
 same "and says why" "$(on anna hooks show slow --json | json "'410' in j['reason']")" True
 works "remove" on anna hooks remove slow
+works "of a collection that is not there yet" on anna hooks add early "$(url farm)" --collection not-yet
+works "removed before it sent anything" on anna hooks remove early
 refuses "it is no more" 3 "there is no subscription" on anna hooks show slow
 same "nothing is left of it" "$(on anna ls hooks | grep -c slow)" 0
 

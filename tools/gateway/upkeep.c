@@ -322,6 +322,20 @@ saker_err_t upkeep_bury (call_t *call, const char *hooks, const char *name, size
     return flush (&bulk);
 }
 
+/* To delete what is not there is an error: who never sent has no lease, and where the collection
+   was not there yet there is no progress. */
+static void delete_if_there (bulk_t *self, const char *document)
+{
+    json_t *json = NULL;
+    saker_err_t error = lookup_document (self->call, self->hooks, document, &json);
+    json_decref (json);
+    if (error == SAKER_OK) {
+        delete_document (self, document);
+    } else if (error != SAKER_ENOTFOUND && self->error == SAKER_OK) {
+        self->error = error;
+    }
+}
+
 saker_err_t upkeep_remove (call_t *call, const char *hooks, const char *name)
 {
     static const char *const kinds[] = {"hook", "lease", "progress"};
@@ -339,7 +353,7 @@ saker_err_t upkeep_remove (call_t *call, const char *hooks, const char *name)
     }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         hook_document (kinds[i], name, document);
-        delete_document (&bulk, document);
+        delete_if_there (&bulk, document);
     }
     delete_below (&bulk, "aside", name, &count);
     delete_below (&bulk, "dead", name, &count);
