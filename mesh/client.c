@@ -57,7 +57,7 @@ static bool has_lost (saker_t *self)
     return lost;
 }
 
-/* Both wait until it can be done, or something happened to the connection. */
+/* Waits until it may be sent, or something happened to the connection. */
 static void wait_to_send (saker_t *self, uint64_t deadline_ms)
 {
     zmq_pollitem_t items[] = {{.socket = self->socket, .events = self->down ? 0 : ZMQ_POLLOUT},
@@ -76,6 +76,7 @@ static bool is_connected (saker_t *self)
            && (events & ZMQ_POLLOUT);
 }
 
+/* Waits for an answer; false: something else happened, or it is late. */
 static bool can_receive (saker_t *self, uint64_t deadline_ms)
 {
     skr_poller_wait (&self->poller, left_ms (deadline_ms));

@@ -136,12 +136,12 @@ static void send_beat (skr_node_t *self)
    become, and the share of a peer's time that goes to them stays the same. */
 static uint64_t gap_ms (const skr_node_t *self)
 {
-    uint64_t gap = BEAT_GAP_MS;
-    for (size_t i = 0, up = 0; i < self->links.count && gap < SKR_BEAT_EVERY_MS; i++) {
+    uint64_t up = 0;
+    for (size_t i = 0; i < self->links.count; i++) {
         up += self->links.links[i]->state == SKR_LINK_UP;
-        gap = up > 1 ? up * BEAT_GAP_MS : BEAT_GAP_MS;
     }
-    return gap;
+    uint64_t gap = up > 1 ? up * BEAT_GAP_MS : BEAT_GAP_MS;
+    return gap < SKR_BEAT_EVERY_MS ? gap : SKR_BEAT_EVERY_MS;
 }
 
 uint64_t skr_tell_deadline_ms (const skr_node_t *self)

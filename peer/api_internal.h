@@ -189,6 +189,9 @@ typedef void skr_api_member_fn (skr_api_t *self, const skr_member_t *member, skr
 saker_err_t skr_api_members (skr_api_t *self, skr_api_call_t *call, size_t page,
                              skr_api_member_fn *put) SKR_MUST_USE;
 uint64_t skr_api_count_conflicts (const skr_api_t *self, const skr_collection_t *collection);
+/* Name, id, role, link and address: what peers and links begin with. */
+void skr_api_put_member (const skr_member_t *member, const skr_neighbour_t *neighbour,
+                         skr_buf_t *buf);
 void skr_api_neighbour (skr_api_t *self, const skr_member_t *member, skr_neighbour_t *neighbour);
 bool skr_api_is_own (const skr_api_t *self, const skr_member_t *member);
 /* api_rights.c */

@@ -84,15 +84,9 @@ static void put_link (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
     const skr_roster_t *roster = skr_replica_roster (self->replica);
     skr_neighbour_t neighbour;
     skr_id_t writer;
-    char id[17];
     skr_api_neighbour (self, member, &neighbour);
-    skr_device_text (member->device, id);
     skr_cbor_put_array (buf, 24);
-    skr_api_put_text (buf, member->name);
-    skr_api_put_text (buf, id);
-    skr_api_put_text (buf, skr_role_text (member->role));
-    skr_api_put_text (buf, neighbour.link);
-    skr_api_put_text (buf, neighbour.address);
+    skr_api_put_member (member, &neighbour, buf);
     skr_cbor_put_bool (buf, skr_roster_is_fenced (roster, member->device));
     skr_cbor_put_bool (buf, skr_roster_present (roster, member->device, &writer) > 1);
     skr_cbor_put_bool (buf, neighbour.greeted);

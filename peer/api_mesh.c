@@ -53,23 +53,29 @@ void skr_api_neighbour (skr_api_t *self, const skr_member_t *member, skr_neighbo
     self->neighbours.neighbour (self->neighbours.context, member->device, neighbour);
 }
 
+void skr_api_put_member (const skr_member_t *member, const skr_neighbour_t *neighbour,
+                         skr_buf_t *buf)
+{
+    char id[17];
+    skr_device_text (member->device, id);
+    skr_api_put_text (buf, member->name);
+    skr_api_put_text (buf, id);
+    skr_api_put_text (buf, skr_role_text (member->role));
+    skr_api_put_text (buf, neighbour->link);
+    skr_api_put_text (buf, neighbour->address);
+}
+
 static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *buf)
 {
     skr_neighbour_t neighbour;
-    char id[17];
     skr_api_neighbour (self, member, &neighbour);
     if (skr_roster_is_fenced (skr_replica_roster (self->replica), member->device)) {
         neighbour.link = "fenced";
     }
-    skr_device_text (member->device, id);
     bool own = skr_api_is_own (self, member);
     int64_t behind = own ? 0 : skr_api_behind (self, member);
     skr_cbor_put_array (buf, 9);
-    skr_api_put_text (buf, member->name);
-    skr_api_put_text (buf, id);
-    skr_api_put_text (buf, skr_role_text (member->role));
-    skr_api_put_text (buf, neighbour.link);
-    skr_api_put_text (buf, neighbour.address);
+    skr_api_put_member (member, &neighbour, buf);
     skr_cbor_put_int (buf, neighbour.seen_ms);
     skr_cbor_put_int (buf, behind);
     skr_cbor_put_int (buf, skr_api_lag_ms (self, member, behind));

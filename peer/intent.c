@@ -180,16 +180,24 @@ static saker_err_t make_delete (skr_making_t *making, const skr_intent_t *intent
     return ended ? SAKER_OK : nothing_there (intent, "nothing is there to delete");
 }
 
-static saker_err_t make_incr (skr_making_t *making, const skr_intent_t *intent)
+saker_err_t skr_intent_amount (const skr_intent_t *intent, int64_t *amount)
 {
-    saker_value_t amount;
-    SKR_TRY (check_leaf (making, intent));
-    SKR_TRY (check_kind (making, intent, SKR_COUNTER, "a counter"));
-    SKR_TRY (skr_value_parse (intent->value, &amount));
-    if (amount.type != SAKER_INT) {
+    saker_value_t value;
+    SKR_TRY (skr_value_parse (intent->value, &value));
+    if (value.type != SAKER_INT) {
         return skr_fail (SAKER_EINPUT, "a counter is incremented by an integer");
     }
-    return amount.as.integer ? skr_making_add (making, SKR_OP_INCR, intent, NULL, 0) : SAKER_OK;
+    *amount = value.as.integer;
+    return SAKER_OK;
+}
+
+static saker_err_t make_incr (skr_making_t *making, const skr_intent_t *intent)
+{
+    int64_t amount = 0;
+    SKR_TRY (check_leaf (making, intent));
+    SKR_TRY (check_kind (making, intent, SKR_COUNTER, "a counter"));
+    SKR_TRY (skr_intent_amount (intent, &amount));
+    return amount ? skr_making_add (making, SKR_OP_INCR, intent, NULL, 0) : SAKER_OK;
 }
 
 /* The earlier adds of the member end, so that a member added again and again stays one entry. */

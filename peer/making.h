@@ -40,6 +40,8 @@ saker_err_t skr_making_end (skr_making_t *making, const skr_local_t *local, sake
 
 /* ---- intent.c */
 
+/* What an increment adds. SAKER_EINPUT: it is no integer. */
+saker_err_t skr_intent_amount (const skr_intent_t *intent, int64_t *amount) SKR_MUST_USE;
 /* Document and path are in form. */
 saker_err_t skr_intent_check (const skr_intent_t *intent) SKR_MUST_USE;
 /* Any intent but a replacement. */

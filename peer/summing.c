@@ -3,8 +3,6 @@
 
 #include "peer/making.h"
 
-#include "crdt/value.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,22 +34,19 @@ static bool same_place (const skr_intent_t *one, const skr_intent_t *other)
 
 static saker_err_t add (sums_t *self, const skr_intent_t *intent)
 {
-    saker_value_t value;
-    SKR_TRY (skr_value_parse (intent->value, &value));
-    if (value.type != SAKER_INT) {
-        return skr_fail (SAKER_EINPUT, "a counter is incremented by an integer");
-    }
+    int64_t amount = 0;
+    SKR_TRY (skr_intent_amount (intent, &amount));
     size_t at = hash_span (hash_span (14695981039346656037u, intent->document), intent->path);
     for (at %= self->table_size; self->table[at]; at = (at + 1) % self->table_size) {
         sum_t *sum = &self->list[self->table[at] - 1];
-        int64_t amount;
+        int64_t both;
         if (same_place (sum->first, intent)
-            && !__builtin_add_overflow (sum->amount, value.as.integer, &amount)) {
-            sum->amount = amount;
+            && !__builtin_add_overflow (sum->amount, amount, &both)) {
+            sum->amount = both;
             return SAKER_OK;
         }
     }
-    self->list[self->count] = (sum_t){intent, value.as.integer};
+    self->list[self->count] = (sum_t){intent, amount};
     self->table[at] = ++self->count;
     return SAKER_OK;
 }

@@ -1,5 +1,6 @@
 /* conflicts: lists the places where rivals are, and settles them. */
 
+#include "amounts.h"
 #include "canon.h"
 #include "choice.h"
 #include "commands.h"
@@ -138,7 +139,7 @@ static saker_err_t run_list (call_t *call)
         paint_table_print (&listing.table, stdout);
     }
     if (error == SAKER_OK && !call->json) {
-        printf ("%" PRIu64 " place%s in conflict\n", listing.count, listing.count == 1 ? "" : "s");
+        printf ("%" PRIu64 " place%s in conflict\n", listing.count, amount_plural (listing.count));
     }
     paint_table_free (&listing.table);
     return error;

@@ -1,5 +1,6 @@
 /* hooks: subscriptions, by which changes are sent to other programs over HTTP. */
 
+#include "amounts.h"
 #include "commands.h"
 #include "gateway/diary.h"
 #include "gateway/instant.h"
@@ -382,7 +383,7 @@ static saker_err_t run_replay (call_t *call)
         return say_json (call, json_pack ("{s:I}", "events", (json_int_t) count));
     }
     if (error == SAKER_OK) {
-        printf ("%zu event%s will be sent again\n", count, count == 1 ? "" : "s");
+        printf ("%zu event%s will be sent again\n", count, amount_plural (count));
     }
     return error;
 }

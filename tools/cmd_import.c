@@ -1,6 +1,7 @@
 /* import: many documents from a file. Everything is checked before the first write; what is there
    already, equal, is left alone; the rest goes out in changes near the limit. */
 
+#include "amounts.h"
 #include "canon.h"
 #include "commands.h"
 #include "fill.h"
@@ -351,7 +352,7 @@ static saker_err_t print_result (import_t *self)
     }
     uint64_t documents = self->written + self->unchanged;
     printf ("imported %" PRIu64 " document%s into %s (%" PRIu64 " written, %" PRIu64 " unchanged",
-            documents, documents == 1 ? "" : "s", self->collection, self->written, self->unchanged);
+            documents, amount_plural (documents), self->collection, self->written, self->unchanged);
     if (self->skipped) {
         printf (", %" PRIu64 " skipped", self->skipped);
     }

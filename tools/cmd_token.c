@@ -2,6 +2,7 @@
    daemon sees it at once. */
 
 #include "commands.h"
+#include "gateway/instant.h"
 #include "gateway/token.h"
 #include "paint.h"
 #include "say.h"
@@ -9,14 +10,6 @@
 
 #include <sodium.h>
 #include <string.h>
-#include <time.h>
-
-static int64_t now_ms (void)
-{
-    struct timespec now;
-    clock_gettime (CLOCK_REALTIME, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static json_t *token_json (const token_t *token)
 {
@@ -85,7 +78,7 @@ static saker_err_t take_options (call_t *call, token_t *token)
                           role);
     }
     saker_err_t error = call_duration (call, "expires", 0, &expires_ms);
-    token->expires_ms = expires_ms ? now_ms () + expires_ms : 0;
+    token->expires_ms = expires_ms ? instant_wall_ms () + expires_ms : 0;
     return error;
 }
 
@@ -143,7 +136,7 @@ static saker_err_t print_table (call_t *call, const tokens_t *tokens)
     paint_table_add (&table, PAINT_NONE, 6, heading);
     for (size_t i = 0; i < tokens->count; i++) {
         const token_t *token = &tokens->list[i];
-        add_row (&table, token, token->expires_ms && token->expires_ms <= now_ms ());
+        add_row (&table, token, token->expires_ms && token->expires_ms <= instant_wall_ms ());
     }
     if (tokens->count > 0) {
         paint_table_print (&table, stdout);

@@ -1,5 +1,6 @@
 /* verify: do all peers hold the same? */
 
+#include "amounts.h"
 #include "commands.h"
 #include "paint.h"
 #include "say.h"
@@ -100,11 +101,6 @@ static int take_verdict (const saker_verdict_t *verdict, void *argument)
     return 0;
 }
 
-static const char *plural (uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 static saker_err_t print_result (call_t *call, const verify_t *self, saker_err_t error)
 {
     bool same = error == SAKER_OK && self->differ == 0;
@@ -121,8 +117,8 @@ static saker_err_t print_result (call_t *call, const verify_t *self, saker_err_t
     paint_table_print (&self->table, stdout);
     paint_text (stdout, same ? PAINT_GREEN : PAINT_YELLOW, same ? "same" : "not the same");
     printf (": %" PRIu64 " peer%s, %" PRIu64 " collection%s, %" PRIu64 " document%s", self->peers,
-            plural (self->peers), self->collections, plural (self->collections), self->documents,
-            plural (self->documents));
+            amount_plural (self->peers), self->collections, amount_plural (self->collections),
+            self->documents, amount_plural (self->documents));
     if (self->collections == 1) {
         printf (", fingerprint %s", self->fingerprint);
     }

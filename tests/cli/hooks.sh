@@ -72,6 +72,18 @@ sender ()
 owner () { on "$1" hooks show "$2" --json | json "j['sends']"; }
 has_owner () { [ "$(owner "$1" "$2")" != None ]; }
 
+# write NAME COUNT: so many documents of shots, each of them new; all_came: to the receiver farm.
+written=0
+write ()
+{
+    local i
+    for ((i = 0; i < $2; i++)); do
+        written=$((written + 1))
+        on "$1" set "shots/$1-$written" "{\"n\": $written}" || not_ok "write at $1"
+    done
+}
+all_came () { got_is farm "len (distinct)" "$written"; }
+
 # calm: no daemon of a sanitized build complained. After they have ended.
 calm ()
 {

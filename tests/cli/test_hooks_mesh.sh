@@ -14,17 +14,7 @@ done
 works "a subscription" on bob hooks add farm "$(url farm)" --collection shots --backoff 300ms
 until_true "somebody sends" has_owner bob farm
 
-written=0 takeovers=0
-# write NAME COUNT: so many documents, each of them new.
-write ()
-{
-    local i
-    for ((i = 0; i < $2; i++)); do
-        written=$((written + 1))
-        on "$1" set "shots/$1-$written" "{\"n\": $written}" || not_ok "write at $1"
-    done
-}
-all_came () { got_is farm "len (distinct)" "$written"; }
+takeovers=0
 repeats_hold ()
 {
     local repeats

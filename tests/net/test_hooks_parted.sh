@@ -38,16 +38,6 @@ done
 works "a subscription" on anna hooks add farm "$(url farm)" --collection shots --backoff 300ms
 until_true "somebody sends" has_owner anna farm
 
-written=0
-write () # NAME COUNT
-{
-    local i
-    for ((i = 0; i < $2; i++)); do
-        written=$((written + 1))
-        on "$1" set "shots/$1-$written" "{\"n\": $written}" || not_ok "write at $1"
-    done
-}
-all_came () { got_is farm "len (distinct)" "$written"; }
 declare -A places=([anna]=p1 [bob]=p2 [carol]=p3)
 
 for name in anna bob carol; do write "$name" 3; done

@@ -1,3 +1,4 @@
+#include "gateway/logline.h"
 #include "gateway/parts.h"
 
 #include <errno.h>
@@ -10,12 +11,10 @@
 
 void gateway_log (const gateway_t *self, int level, const char *format, ...)
 {
-    char message[1024];
     va_list arguments;
     va_start (arguments, format);
-    vsnprintf (message, sizeof message, format, arguments);
+    logline_say (self->log_fn, level, format, arguments);
     va_end (arguments);
-    self->log_fn (level, message, NULL);
 }
 
 /* As many open files as connections may need; fewer connections where that is not allowed. */

@@ -1,6 +1,7 @@
 #include "gateway/office.h"
 
 #include "gateway/instant.h"
+#include "gateway/logline.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -8,12 +9,10 @@
 
 void office_log (const office_t *self, int level, const char *format, ...)
 {
-    char message[1024];
     va_list arguments;
     va_start (arguments, format);
-    vsnprintf (message, sizeof message, format, arguments);
+    logline_say (self->log_fn, level, format, arguments);
     va_end (arguments);
-    self->log_fn (level, message, NULL);
 }
 
 /* A third of the lease is left for what is under way. */
