@@ -37,7 +37,7 @@ if grep -q 'this device goes on as one' "$work/fresh.log"; then ok; else not_ok 
 for n in 1 2 3 4; do
     until_true "all is there" has_n fresh "shots/$(echo abcd | cut -c "$n")" "$n"
 done
-same "it is not fenced" "$(on bob peers --json | json "[p['link'] for p in j if p['name'] == 'anna'][0]")" up
+until_true "it is not fenced" link_is bob anna up
 
 # ---- the old machine is there after all, and wrote
 
