@@ -1,5 +1,5 @@
-/* Office: what the dispatcher and its couriers share. For these two alone; others see dispatch.h.
- */
+/* Office: what the dispatcher, who follows the collection for it, and its couriers share. For these
+   alone; others see dispatch.h. */
 
 #ifndef TOOLS_GATEWAY_OFFICE_H_INCLUDED
 #define TOOLS_GATEWAY_OFFICE_H_INCLUDED
@@ -21,7 +21,8 @@
 #define OFFICE_SETTLE_MS 1500 /* and what comes from further away waits so long */
 #define OFFICE_CONFIRM_MS 1000
 #define OFFICE_LEAVE_MS 3000 /* so long an end waits for messages that are under way */
-#define OFFICE_BATCH_MAX 32  /* letters that are set aside by one change */
+#define OFFICE_WATCH_MS 250
+#define OFFICE_BATCH_MAX 32 /* letters that are set aside by one change */
 
 typedef struct office_t office_t;
 
@@ -103,8 +104,15 @@ bool office_may_send (const office_t *self, const courier_t *courier);
 void office_others (office_t *self, char *text, size_t size);
 /* Is it certain that what a device writes reaches us no later than what others say of it? */
 bool office_is_near (office_t *self, const char *author);
+/* NULL: no such member. Locked. */
+office_member_t *office_member (office_t *self, const char *device);
 /* Waits for a change, or so long. */
 void office_rest (office_t *self, int64_t ms);
+
+/* ---- follow.c: what the documents of the hooks collection say, at first and from then on */
+
+saker_err_t office_begin (office_t *self);
+saker_err_t office_follow (office_t *self);
 
 /* ---- letters that are set aside; locked */
 
