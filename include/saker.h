@@ -1,8 +1,9 @@
 /* saker.h - the public interface of libsaker.
 
    saker is a peer-to-peer sync mesh. A daemon, sakerd, holds a full replica in a store (a folder);
-   an application opens the same store and talks to that daemon over a local socket. Reads and
-   writes touch the local replica only: they never wait for the network.
+   an application opens the same store and talks to that daemon over a local socket; or it embeds a
+   replica of its own, and needs no daemon. Reads and writes touch the local replica only: they
+   never wait for the network.
 
    Every function that can fail returns a saker_err_t; 0 is success. After a failure
    saker_error_text () tells, for the calling thread, in one sentence what was wrong and what to do.
@@ -11,7 +12,8 @@
    After a fork the child opens its own saker_t: it may only close the parent's, which then frees
    the child's memory of it; every other call fails with SAKER_EUSAGE. After a time-out, or when the
    daemon went away and came back, a saker_t goes on to work. A callback may use the saker_t that
-   called it. */
+   called it. dlclose is safe, and leaves the library in memory (it is linked with -z nodelete,
+   since a library that it uses keeps threads until the program ends). */
 
 #ifndef SAKER_H_INCLUDED
 #define SAKER_H_INCLUDED
@@ -116,7 +118,33 @@ typedef struct saker_t saker_t;
    SAKER_EUNREACHABLE when none answers within `timeout_ms`. Owned by the caller. */
 SAKER_EXPORT saker_err_t saker_open (saker_t **self_p, const char *store, int timeout_ms);
 
-/* Closes and clears; a NULL or cleared handle is left alone. */
+typedef struct saker_config_t saker_config_t;
+
+/* What a running daemon, or an embedded replica, tells its program; in the thread that runs it.
+   `level`: 0 error, 1 warning, 2 info, 3 debug. It calls nothing of saker.h. */
+typedef void saker_log_fn (int level, const char *message, void *argument);
+
+/* Opens a full replica inside this process, without a daemon, on the store `store` (NULL: as for
+   saker_open). It is a peer like any other, but listens nowhere: it calls the members that it finds
+   by their beacons, by the seeds of the config, or by what others tell of addresses, and they sync
+   over these connections. It runs in a thread of the library, with all signals blocked. All calls
+   of this header work on the handle, and other processes reach the replica by saker_open as long as
+   it runs.
+
+   All handles that one process opens on a folder share one replica; the last that is closed stops
+   it: what was acknowledged is on the disk, the other members are told, its threads have ended. The
+   first gives it its config (`listen` does not count; NULL: default settings; copied) and its
+   `log_fn` (NULL: silence), which must be good until that end.
+
+   SAKER_ENOTFOUND: there is no store (saker_init and saker_join make one); SAKER_EBUSY: another
+   process has it open, the sentence names it: saker_open reaches it there. Never waits for the
+   network. Owned by the caller. See docs/embedded.md for threads, fork and dlopen. */
+SAKER_EXPORT saker_err_t saker_open_embedded (saker_t **self_p, const char *store,
+                                              const saker_config_t *config, saker_log_fn *log_fn,
+                                              void *argument);
+
+/* Closes and clears; a NULL or cleared handle is left alone. In a child of a fork it only frees
+   memory. */
 SAKER_EXPORT void saker_close (saker_t **self_p);
 
 /* ------------------------------------------------------------------------------------------------
@@ -440,9 +468,10 @@ typedef struct saker_link_t {
     const char *role;    /* in the mesh: none, relay, read, write, admin */
     const char *state;   /* self, up, slow, silent, left */
     const char *address; /* that is dialled, or was told last, or "" */
+    bool calls;          /* it does not listen: it is reached through the connection that it made */
     bool fenced;         /* nobody waits for it */
     bool doubled;        /* it may write as two: it was restored or cloned */
-    bool greeted;        /* it answers at that address */
+    bool greeted;        /* it answers at that address, or over its own call */
     int64_t heard_ms;    /* since something came from it directly; -1: never */
     int64_t seen_ms;     /* since its last beat, whoever passed it on; -1: never */
     int64_t rtt_us;      /* round trip, in steps of a millisecond; -1: unknown */
@@ -668,8 +697,6 @@ SAKER_EXPORT saker_err_t saker_restore (const char *store, const char *file, con
                                         saker_restored_t *restored, saker_progress_fn *progress_fn,
                                         void *argument);
 
-typedef struct saker_config_t saker_config_t;
-
 /* A configuration with default settings. Owned by the caller. */
 SAKER_EXPORT saker_config_t *saker_config_new (void);
 SAKER_EXPORT void saker_config_destroy (saker_config_t **self_p);
@@ -690,7 +717,8 @@ SAKER_EXPORT void saker_config_keys (saker_config_t *self, const saker_config_ke
 
 /* Sets one key, as a line of the file does. The error names the key.
 
-     listen       tcp://ADDR:PORT that others reach this peer at; port 0: any free one
+     listen       tcp://ADDR:PORT that others reach this peer at; port 0: any free one; none: it
+                  calls others, and nobody can call it
      seed         tcp://ADDR:PORT of a peer to call; may be given several times
      interface    name of a network interface to send beacons on; may be given several times
      beacon       yes or no: find peers on the local network
@@ -726,16 +754,14 @@ typedef void saker_problem_fn (unsigned line, const char *sentence, void *argume
 SAKER_EXPORT saker_err_t saker_config_check (saker_config_t *self, const char *file,
                                              saker_problem_fn *problem_fn, void *argument);
 
-/* What the running daemon tells its program. `level`: 0 error, 1 warning, 2 info, 3 debug. */
-typedef void saker_log_fn (int level, const char *message, void *argument);
-
 /* The level up to which the config wants to be told. */
 SAKER_EXPORT int saker_config_log_level (const saker_config_t *self);
 
 typedef struct saker_daemon_t saker_daemon_t;
 
 /* Opens the store, binds the sockets. When it returns, the daemon can be reached.
-   Takes what it needs from the config. Owned by the caller. */
+   Takes what it needs from the config. Owned by the caller. Nothing of the process is changed: a
+   program that is a daemon raises its limit of descriptors, and forbids core files, itself. */
 SAKER_EXPORT saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
                                            const saker_config_t *config, saker_log_fn *log_fn,
                                            void *argument);
@@ -756,7 +782,8 @@ SAKER_EXPORT void saker_daemon_on_reload (saker_daemon_t *self, saker_reload_fn 
                                           void *argument);
 SAKER_EXPORT void saker_daemon_reload (saker_daemon_t *self);
 
-/* The address that the daemon listens on, tcp://ADDR:PORT. Borrowed until it is destroyed. */
+/* The address that the daemon listens on, tcp://ADDR:PORT, or "none". Borrowed until it is
+   destroyed. */
 SAKER_EXPORT const char *saker_daemon_address (const saker_daemon_t *self);
 
 SAKER_EXPORT void saker_daemon_destroy (saker_daemon_t **self_p);

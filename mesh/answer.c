@@ -181,10 +181,14 @@ static const skr_collection_t *collection_of (request_t *request)
 static saker_err_t answer_hello (request_t *request)
 {
     skr_answerer_t *self = request->self;
-    SKR_TRY (want_arguments (request, 2));
+    SKR_TRY (want_arguments (request, 3));
     skr_span_t instance = skr_cbor_get_bytes (&request->cbor);
     if (instance.size != SKR_WIRE_INSTANCE_BYTES) {
         skr_cbor_reject (&request->cbor, "an instance has 8 bytes");
+    }
+    uint64_t pub_port = skr_cbor_get_uint (&request->cbor);
+    if (pub_port > 65535) {
+        skr_cbor_reject (&request->cbor, "not a port");
     }
     skr_span_t addresses = skr_cbor_get_raw (&request->cbor);
     SKR_TRY (skr_cbor_close (&request->cbor));
@@ -194,7 +198,7 @@ static saker_err_t answer_hello (request_t *request)
     skr_cbor_put_uint (request->answer, self->pub_port);
     skr_cbor_put_bytes (request->answer, self->instance, sizeof self->instance);
     skr_buf_append_span (request->answer, skr_span_of (&self->book));
-    request->said = (skr_said_t){instance, addresses};
+    request->said = (skr_said_t){instance, (uint16_t) pub_port, addresses};
     return SAKER_OK;
 }
 

@@ -19,6 +19,7 @@ typedef struct skr_asker_t {
 /* What an asker told of itself in a HELLO; empty for other requests. Borrowed from the request. */
 typedef struct skr_said_t {
     skr_span_t instance;  /* of its process */
+    uint16_t pub_port;    /* 0: it does not listen */
     skr_span_t addresses; /* raw array */
 } skr_said_t;
 

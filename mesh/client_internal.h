@@ -15,9 +15,14 @@
 #define SKR_CLIENT_CONNECT_MS 3000 /* for a daemon that went away to come back */
 #define SKR_CLIENT_GRACE_MS 5000   /* beyond the time-out that the daemon was told */
 
+#define SKR_CLIENT_STORE_MAX 4000 /* bytes of a store's name: PATH_MAX less what is in a store */
+
+typedef struct skr_embedded_t skr_embedded_t;
+
 struct saker_t {
     char *store;
-    pid_t process; /* that opened it */
+    pid_t process;            /* that opened it */
+    skr_embedded_t *embedded; /* the replica in this process that it uses; NULL: a daemon's */
     void *context; /* of its own: nothing is shared with other users of libzmq in the process */
     void *socket;
     void *monitor;
@@ -72,5 +77,13 @@ void skr_question_bytes (skr_question_t *question, uint64_t key, const void *dat
 void skr_question_uint (skr_question_t *question, uint64_t key, uint64_t value);
 
 uint64_t skr_client_now_ms (void);
+
+/* The folder of a store that is named so, or not at all (see saker_open). */
+saker_err_t skr_client_folder (const char *store, char *folder, size_t size) SKR_MUST_USE;
+/* Connects to the daemon, or the replica of this process, that runs on a folder. */
+saker_err_t skr_client_open (saker_t **self_p, const char *folder, int timeout_ms) SKR_MUST_USE;
+
+/* embedded.c: a handle does without the replica that it used. */
+void skr_embedded_leave (skr_embedded_t **self_p);
 
 #endif

@@ -48,6 +48,7 @@ static void take_numbers (skr_cbor_t *cbor, saker_link_t *link)
 {
     link->fenced = skr_cbor_get_bool (cbor);
     link->doubled = skr_cbor_get_bool (cbor);
+    link->calls = skr_cbor_get_bool (cbor);
     link->greeted = skr_cbor_get_bool (cbor);
     link->heard_ms = skr_cbor_get_int (cbor);
     link->seen_ms = skr_cbor_get_int (cbor);
@@ -74,7 +75,7 @@ static saker_err_t take_link (listing_t *listing, skr_cbor_t *cbor)
                          .role = texts.role,
                          .state = texts.state,
                          .address = texts.address};
-    if (skr_cbor_get_array (cbor, 24) != 24) {
+    if (skr_cbor_get_array (cbor, 25) != 25) {
         skr_cbor_reject (cbor, "not a link");
     }
     skr_fields_text (cbor, texts.name, sizeof texts.name);

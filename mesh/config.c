@@ -16,7 +16,10 @@ static saker_err_t set_listen (saker_config_t *self, const char *value)
 {
     char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
     uint16_t port;
-    SKR_TRY (skr_address_split (value, host, sizeof host, &port));
+    if (strcmp (value, SKR_LISTEN_NONE) != 0
+        && skr_address_split (value, host, sizeof host, &port) != SAKER_OK) {
+        return skr_fail (SAKER_EINPUT, "'%.100s' is neither tcp://ADDR:PORT nor none", value);
+    }
     snprintf (self->listen, sizeof self->listen, "%s", value);
     return SAKER_OK;
 }

@@ -11,11 +11,12 @@
 #define SKR_CONFIG_INTERFACES_MAX 16
 #define SKR_CONFIG_INTERFACE_BYTES_MAX 15 /* IFNAMSIZ without its zero */
 #define SKR_LISTEN_DEFAULT "tcp://*:5677"
+#define SKR_LISTEN_NONE "none" /* it calls others, and nobody can call it */
 #define SKR_BEACON_PORT_DEFAULT 5670
 #define SKR_HORIZON_MS_DEFAULT (30ull * 24 * 3600 * 1000)
 
 struct saker_config_t {
-    char listen[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    char listen[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* or SKR_LISTEN_NONE */
     char seeds[SKR_CONFIG_SEEDS_MAX][SKR_WIRE_ADDRESS_BYTES_MAX + 1];
     size_t seeds_count;
     char interfaces[SKR_CONFIG_INTERFACES_MAX][SKR_CONFIG_INTERFACE_BYTES_MAX + 1];

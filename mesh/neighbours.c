@@ -34,7 +34,9 @@ static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t 
         if (link->heard_ms) {
             neighbour->heard_ms = (int64_t) (skr_node_now (self) - link->heard_ms);
         }
-        neighbour->greeted = link->dealer && skr_session_greeted (link->session);
+        neighbour->calls = link->calls;
+        neighbour->greeted =
+            (link->dealer || link->caller_size) && skr_session_greeted (link->session);
         neighbour->skew_known = link->report.skew_known;
         neighbour->skew_ms = link->report.skew_ms;
         neighbour->published = link->frame_bytes;

@@ -59,7 +59,9 @@ struct skr_node_t {
     char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
     uint16_t port, pub_port;
 
-    void *zap, *router, *pub, *local;
+    skr_sockets_t sockets;
+    void *zap, *router, *pub, *local; /* the first three NULL: it does not listen */
+    int local_folder;                 /* see skr_socket_local */
     skr_beacon_t *beacons[SKR_BEACON_INTERFACES_MAX];
     size_t beacons_count;
     uint8_t beacon_key[32];
@@ -100,6 +102,22 @@ uint64_t skr_tell_deadline_ms (const skr_node_t *self);
 void skr_tell_called (skr_node_t *self, uint64_t mono_ms);
 void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t beat, uint64_t mono_ms);
 
+/* caller.c: of members that do not listen, and of a peer that does not. */
+/* Sends a frame to those who hear us. False: nobody does. */
+bool skr_node_publish (skr_node_t *self, skr_span_t frame);
+/* Is a message on the ROUTER neither a request nor of a ticket's holder? Then it is taken here. */
+bool skr_caller_take (skr_node_t *self, const skr_asker_t *asker, skr_span_t routing,
+                      skr_span_t body);
+/* Who was called by us asks us back, over the link that is drained now. */
+void skr_caller_asked (skr_node_t *self, skr_link_t *link, skr_span_t request);
+/* Those who were called hear that this peer stops. */
+void skr_caller_leave (skr_node_t *self);
+
+/* node.c: takes what a member publishes; `frame` with its first byte. A HELLO came, by this routing
+   id, or empty. */
+void skr_node_frame (skr_node_t *self, skr_link_t *link, skr_span_t frame);
+void skr_node_called (skr_node_t *self, const skr_member_t *member, skr_span_t routing,
+                      const skr_said_t *said);
 /* node.c: after a failure in the middle of a group; SAKER_OK: does nothing. */
 void skr_node_fail_group (skr_node_t *self, saker_err_t error);
 

@@ -180,7 +180,7 @@ static bool ask (skr_session_t *self, skr_wire_kind_t kind, const skr_id_t *coll
 
 static void ask_hello (skr_session_t *self, uint64_t mono_ms)
 {
-    ask (self, SKR_WIRE_HELLO, NULL, &self->hello, 2, mono_ms);
+    ask (self, SKR_WIRE_HELLO, NULL, &self->hello, 3, mono_ms);
 }
 
 static void ask_state (skr_session_t *self, uint64_t mono_ms)
@@ -689,7 +689,7 @@ static saker_err_t take_hello (skr_session_t *self, skr_cbor_t *cbor)
     skr_cbor_get_fixed (cbor, writer.bytes, sizeof writer.bytes);
     uint64_t pub_port = skr_cbor_get_uint (cbor);
     skr_cbor_get_fixed (cbor, instance, sizeof instance);
-    if (cbor->error == SAKER_OK && (pub_port < 1 || pub_port > 65535)) {
+    if (cbor->error == SAKER_OK && pub_port > 65535) {
         skr_cbor_reject (cbor, "not a port");
     }
     if (cbor->error == SAKER_OK && memcmp (device, self->device, sizeof device) != 0) {
@@ -930,16 +930,16 @@ saker_err_t skr_session_turn (skr_session_t *self, uint64_t mono_ms)
     return SAKER_OK;
 }
 
-void skr_session_up (skr_session_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
-                     const char *const *addresses, size_t addresses_count, uint64_t mono_ms)
+void skr_session_up (skr_session_t *self, const skr_self_t *own, uint64_t mono_ms)
 {
     skr_session_down (self);
     self->up = true;
     skr_buf_clear (&self->hello);
-    skr_cbor_put_bytes (&self->hello, instance, SKR_WIRE_INSTANCE_BYTES);
-    skr_cbor_put_array (&self->hello, addresses_count);
-    for (size_t i = 0; i < addresses_count; i++) {
-        skr_cbor_put_text (&self->hello, addresses[i], strlen (addresses[i]));
+    skr_cbor_put_bytes (&self->hello, own->instance, sizeof own->instance);
+    skr_cbor_put_uint (&self->hello, own->pub_port);
+    skr_cbor_put_array (&self->hello, own->addresses_count);
+    for (size_t i = 0; i < own->addresses_count; i++) {
+        skr_cbor_put_text (&self->hello, own->addresses[i], strlen (own->addresses[i]));
     }
     ask_hello (self, mono_ms);
 }

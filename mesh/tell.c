@@ -111,7 +111,7 @@ static void send_beat (skr_node_t *self)
         return;
     }
     beat->writer = *skr_replica_writer (self->replica);
-    memcpy (beat->instance, self->links.instance, sizeof beat->instance);
+    memcpy (beat->instance, self->links.own.instance, sizeof beat->instance);
     beat->number = ++self->beat_number;
     beat->started_ms = skr_replica_started_ms (self->replica);
     beat->wall_ms = self->world.wall_ms (self->world.context);
@@ -121,7 +121,7 @@ static void send_beat (skr_node_t *self)
     skr_buf_append_byte (&frame, SKR_FRAME_BEAT);
     skr_beat_put (&frame, beat, skr_roster_mesh (roster),
                   skr_device_secret (skr_replica_device (self->replica)));
-    if (!frame.failed && skr_socket_send (self->pub, skr_span (NULL, 0), skr_span_of (&frame))) {
+    if (!frame.failed && skr_node_publish (self, skr_span_of (&frame))) {
         self->stats.beats_out++;
     }
     skr_buf_free (&frame);
@@ -195,7 +195,7 @@ static void pass_on (skr_node_t *self, skr_span_t beat)
     skr_buf_t frame = {0};
     skr_buf_append_byte (&frame, SKR_FRAME_BEAT);
     skr_buf_append_span (&frame, beat);
-    if (!frame.failed && skr_socket_send (self->pub, skr_span (NULL, 0), skr_span_of (&frame))) {
+    if (!frame.failed && skr_node_publish (self, skr_span_of (&frame))) {
         self->stats.beats_passed++;
     }
     skr_buf_free (&frame);
@@ -205,8 +205,7 @@ static void pass_on (skr_node_t *self, skr_span_t beat)
 static void greet_anew (skr_node_t *self, skr_link_t *link, uint64_t mono_ms)
 {
     if (link->dealer && skr_session_greeted (link->session)) {
-        skr_session_up (link->session, self->links.instance, self->links.own_addresses,
-                        self->links.own_addresses_count, mono_ms);
+        skr_session_up (link->session, &self->links.own, mono_ms);
     }
 }
 

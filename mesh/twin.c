@@ -25,7 +25,7 @@ static const uint8_t *own_device (const skr_node_t *self)
 
 static bool is_our_instance (const skr_node_t *self, const uint8_t *instance)
 {
-    return memcmp (instance, self->links.instance, SKR_WIRE_INSTANCE_BYTES) == 0;
+    return memcmp (instance, self->links.own.instance, SKR_WIRE_INSTANCE_BYTES) == 0;
 }
 
 static bool is_own_address (const skr_node_t *self, const char *address)
@@ -44,10 +44,11 @@ void skr_twin_sentence (const skr_node_t *self, char sentence[SKR_TWIN_SENTENCE_
     char instance[2 * SKR_WIRE_INSTANCE_BYTES + 1];
     skr_hex (instance, self->twin.instance, SKR_WIRE_INSTANCE_BYTES);
     (void) snprintf (sentence, SKR_TWIN_SENTENCE_MAX,
-                     "device %s runs twice: here at %s, and as process %s at %s: both keep their "
+                     "device %s runs twice: here%s%s, and as process %s at %s: both keep their "
                      "data; stop one of them, remove its store, and let it join anew as a device "
                      "of its own",
-                     member ? member->name : "", self->address, instance,
+                     member ? member->name : "", self->router ? " at " : "",
+                     self->router ? self->address : "", instance,
                      self->twin.address[0] ? self->twin.address : "an address not known yet");
 }
 

@@ -11,8 +11,8 @@
    [version, number, kind, results ...] or [version, number, 0, error, sentence]:
 
      kind      arguments                           results
-     HELLO     instance 8, addresses [* text]      device 32, writer 16, PUB port, instance 8,
-                                                   addresses [* [device 32, text]]
+     HELLO     instance 8, PUB port,               device 32, writer 16, PUB port, instance 8,
+               addresses [* text]                  addresses [* [device 32, text]]
      STATE     after: collection id, or h''        [* [collection id, clock digest, fingerprint]],
                                                    more
      CLOCK     collection id                       fingerprint, documents, clock, hashes, kept
@@ -25,14 +25,24 @@
      JOIN      device 32, transport 32, name,      mesh id, [+ bstr] roster changes,
                signature 64                        addresses as in HELLO
                over "saker join 1" 00, mesh id, ticket public key, transport 32; with a ticket's key
-               as CURVE key; the only kind that such a caller may send */
+               as CURVE key; the only kind that such a caller may send
+
+   Whoever says PUB port 0 does not listen: nobody can dial it. So who is called by it uses that
+   connection in both directions, and a first byte tells what is neither a request of the caller nor
+   the answer to it:
+
+     ROUTER -> DEALER   'A'  ask       a request of who was called
+     DEALER -> ROUTER   'R'  reply     the answer to it
+                        'L' 'B' 'Q'    what others publish, see live.h
+
+   Version 4: HELLO has a PUB port, and the direction back is new. */
 
 #ifndef SKR_MESH_WIRE_H_INCLUDED
 #define SKR_MESH_WIRE_H_INCLUDED
 
 #include "peer/replica.h"
 
-#define SKR_WIRE_VERSION 3
+#define SKR_WIRE_VERSION 4
 #define SKR_WIRE_MESSAGE_BYTES_MAX (1u << 20)     /* ROUTER, DEALER */
 #define SKR_WIRE_FRAME_BYTES_MAX (65536u + 4096u) /* PUB, SUB */
 #define SKR_WIRE_CREDIT_MAX (512u << 10)          /* bytes of changes or of a part in one answer */
@@ -45,6 +55,9 @@
 #define SKR_WIRE_BEAT_LINKS_MAX 256
 #define SKR_WIRE_INSTANCE_BYTES 8
 #define SKR_WIRE_HASH_BYTES 8 /* of a change's hash, beside its seq in a clock that is told */
+
+#define SKR_WIRE_ASK 'A'
+#define SKR_WIRE_REPLY 'R'
 
 #define SKR_BEAT_EVERY_MS 1000
 #define SKR_LINK_SLOW_MS 3000    /* no beat for so long: slow */

@@ -317,8 +317,9 @@ static saker_err_t make_ticket (skr_api_t *self, skr_role_t role, uint64_t expir
     size_t count =
         self->neighbours.addresses (self->neighbours.context, addresses, SKR_TICKET_ADDRESSES_MAX);
     if (count == 0) {
-        return skr_fail (SAKER_EUNREACHABLE, "this daemon has no address that others can dial: "
-                                             "start it with --listen tcp://ADDR:PORT");
+        return skr_fail (SAKER_EUNREACHABLE,
+                         "this peer does not listen, so nobody can join by calling it: invite at a "
+                         "member that listens, or run sakerd here with --listen tcp://ADDR:PORT");
     }
     SKR_TRY (skr_replica_begin (self->replica));
     SKR_TRY (skr_replica_invite (self->replica, role, expires_ms, addresses, count, &ticket));

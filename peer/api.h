@@ -60,7 +60,8 @@ typedef struct skr_neighbour_t {
     int64_t seen_ms;     /* -1: never */
     int64_t rtt_us;      /* -1: unknown */
     int64_t heard_ms;    /* since something came from it directly; -1: never */
-    bool greeted;        /* it answers at that address */
+    bool calls;          /* it does not listen: it is reached through its own call */
+    bool greeted;        /* it answers at that address, or over its call */
     bool skew_known;
     int64_t skew_ms;    /* its clock less ours */
     uint64_t published; /* bytes that it published and came */

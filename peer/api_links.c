@@ -85,10 +85,11 @@ static void put_link (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
     skr_neighbour_t neighbour;
     skr_id_t writer;
     skr_api_neighbour (self, member, &neighbour);
-    skr_cbor_put_array (buf, 24);
+    skr_cbor_put_array (buf, 25);
     skr_api_put_member (member, &neighbour, buf);
     skr_cbor_put_bool (buf, skr_roster_is_fenced (roster, member->device));
     skr_cbor_put_bool (buf, skr_roster_present (roster, member->device, &writer) > 1);
+    skr_cbor_put_bool (buf, neighbour.calls);
     skr_cbor_put_bool (buf, neighbour.greeted);
     skr_cbor_put_int (buf, neighbour.heard_ms);
     skr_cbor_put_int (buf, neighbour.seen_ms);

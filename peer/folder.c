@@ -185,17 +185,35 @@ saker_err_t skr_folder_check (const char *folder)
     return check_filesystem (folder, status.st_dev);
 }
 
+/* " (sakerd)", or "" when it cannot be seen. */
+static void name_program (long process, char *text, size_t size)
+{
+    char path[64], name[24] = "";
+    snprintf (path, sizeof path, "/proc/%ld/comm", process);
+    FILE *file = fopen (path, "re");
+    if (file && fgets (name, sizeof name, file)) {
+        name[strcspn (name, "\n")] = '\0';
+        snprintf (text, size, " (%s)", name);
+    }
+    if (file) {
+        (void) fclose (file);
+    }
+}
+
 static saker_err_t busy (int file, const char *folder)
 {
-    char text[24] = "";
+    char text[24] = "", program[32] = "";
     ssize_t size = pread (file, text, sizeof text - 1, 0);
     long process = size > 0 ? strtol (text, NULL, 10) : 0;
     if (process <= 0) {
         return skr_fail (SAKER_EBUSY, "store %s is open in another process", folder);
     }
-    return skr_fail (SAKER_EBUSY,
-                     "store %s is open in process %ld: go through it, or stop it first", folder,
-                     process);
+    name_program (process, program, sizeof program);
+    return skr_fail (
+        SAKER_EBUSY,
+        "store %s is open in process %ld%s: go through it (saker_open, saker --store), "
+        "or stop it first",
+        folder, process, program);
 }
 
 /* Leaves our process id in the lock file, for the sentence that others get. */

@@ -16,6 +16,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -479,6 +480,7 @@ void skr_store_close (skr_store_t **self_p)
     }
     close_env (self);
     if (self->lock >= 0) {
+        (void) flock (self->lock, LOCK_UN); /* a child of a fork has the descriptor, too */
         (void) close (self->lock);
     }
     skr_buf_free (&self->scratch);

@@ -207,8 +207,9 @@ static int ask_pub_port (void)
     skr_wire_kind_t kind = SKR_WIRE_ERROR;
     size_t count = 0;
     void *dealer = dial_as (device);
-    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 2);
+    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 3);
     skr_cbor_put_bytes (&hello, "12345678", 8);
+    skr_cbor_put_uint (&hello, 4242);
     skr_cbor_put_array (&hello, 0);
     zmq_send (dealer, hello.data, hello.size, 0);
     int size = hears (dealer, DEADLINE_MS) ? zmq_recv (dealer, bytes, sizeof bytes, 0) : 0;
@@ -512,8 +513,9 @@ static void call_me (void *dealer, int at)
     char where[64];
     skr_buf_t hello = {0};
     int length = snprintf (where, sizeof where, "tcp://127.0.0.1:%d", at);
-    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 2);
+    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 3);
     skr_cbor_put_bytes (&hello, "12345678", 8);
+    skr_cbor_put_uint (&hello, 4242);
     skr_cbor_put_array (&hello, 1);
     skr_cbor_put_text (&hello, where, (size_t) length);
     zmq_send (dealer, hello.data, hello.size, 0);

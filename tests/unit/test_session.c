@@ -55,6 +55,7 @@ static bool wire_open (wire_t *self, skr_replica_t *puller, skr_replica_t *sourc
 {
     static const uint8_t instance[8] = {1};
     static const char *const addresses[] = {"tcp://10.0.0.2:7"};
+    static const skr_self_t own = {{1}, 8, addresses, 1};
     memset (self, 0, sizeof *self);
     self->puller = puller;
     self->source = source;
@@ -74,7 +75,7 @@ static bool wire_open (wire_t *self, skr_replica_t *puller, skr_replica_t *sourc
                == SAKER_OK;
     skr_buf_free (&book);
     if (good) {
-        skr_session_up (self->session, instance, addresses, 1, self->now_ms);
+        skr_session_up (self->session, &own, self->now_ms);
     }
     return good;
 }
@@ -330,10 +331,10 @@ static void resumes_a_snapshot (void)
         skr_buf_free (&wire.queue[i]);
     }
     skr_session_host_t host = {&wire, on_send, on_hello, on_address, NULL};
-    static const uint8_t instance[8] = {2};
+    static const skr_self_t own = {.instance = {2}, .pub_port = 4243};
     CHECK_OK (skr_session_new (&wire.session, pair.b, &wire.report, &wire.claims,
                                skr_device_key (skr_replica_device (pair.a)), &host));
-    skr_session_up (wire.session, instance, NULL, 0, wire.now_ms);
+    skr_session_up (wire.session, &own, wire.now_ms);
     CHECK (pull_until_equal (&wire, 500, 10));
     skr_session_stats (wire.session, &stats);
     CHECK_INT (stats.snapshots, 1);
