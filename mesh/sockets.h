@@ -44,8 +44,8 @@ saker_err_t skr_socket_sub (void **socket, const skr_sockets_t *sockets, const s
 /* The ZAP handler's REP socket. */
 saker_err_t skr_socket_zap (void **socket, const skr_sockets_t *sockets) SKR_MUST_USE;
 /* The local API: a ROUTER on FOLDER/run/api, for any length of path. *descriptor is of the folder
-   where the path is long (else -1): to be closed once the sockets are, since zmq removes the file
-   through it. */
+   where the path is long (else -1): to be closed once the sockets are, since zmq knows the file by
+   it. */
 saker_err_t skr_socket_local (void **socket, const skr_sockets_t *sockets, const char *folder,
                               int *descriptor) SKR_MUST_USE;
 /* How zmq names a Unix socket in a folder, also where the path is longer than sun_path allows: then
