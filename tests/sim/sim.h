@@ -101,6 +101,7 @@ typedef enum sim_stream_t {
     SIM_DISK,
     SIM_TROUBLE, /* when faults come */
     SIM_SODIUM,
+    SIM_CALLS, /* who listens */
     SIM_STREAMS
 } sim_stream_t;
 
@@ -133,6 +134,7 @@ typedef struct sim_peer_t {
     uint8_t device[SKR_DEVICE_KEY_BYTES]; /* zeros before its first start */
     int starts;
     bool joined; /* while the others were at work */
+    bool calls;  /* it does not listen */
     uint64_t rounds;
 } sim_peer_t;
 
