@@ -51,7 +51,9 @@ static void add_row (paint_table_t *table, const json_t *link, const char *own_i
               told_int (link, "/requests", 0));
     say_state (link, own_id, state, sizeof state);
     const char *const cells[] = {told_text (link, "/name", ""),
-                                 *address ? address : "-",
+                                 *address                     ? address
+                                 : told_flag (link, "/calls") ? "its own call"
+                                                              : "-",
                                  self ? "-" : heard,
                                  rtt,
                                  skew,
@@ -126,7 +128,7 @@ static saker_err_t say_pong (call_t *call, const saker_pong_t *pong)
     }
     amount_rtt (pong->rtt_us, rtt);
     paint_text (stdout, PAINT_NONE, pong->name);
-    fputs (" answered at ", stdout);
+    fputs (*pong->address ? " answered at " : " answered over its own call", stdout);
     paint_text (stdout, PAINT_NONE, pong->address);
     printf (" in %s\n", rtt);
     return SAKER_OK;

@@ -14,6 +14,7 @@
 #define AGAIN_MS 1500       /* between two looks at what waits */
 #define VERIFY_MS 3000
 #define TIMEOUTS_MIN 5
+#define PASSED_ON_MS 10000 /* a beat that others pass on is not older */
 
 static const json_t *link_at (const doctor_t *self, size_t index)
 {
@@ -67,6 +68,14 @@ static void wait_until_settled (doctor_t *self)
 }
 
 /* ---- links */
+
+/* Two peers that do not listen hear of each other through a third. */
+static bool is_reached_by_others (const doctor_t *self, const json_t *link)
+{
+    int64_t seen_ms = told_int (link, "/seen_ms", -1);
+    return strcmp (told_text (self->status, "/mesh/listen", ""), "none") == 0
+           && !*told_text (link, "/address", "") && seen_ms >= 0 && seen_ms < PASSED_ON_MS;
+}
 
 static void look_at_away (doctor_t *self, const json_t *link)
 {
@@ -135,7 +144,7 @@ static void look_at_link (doctor_t *self, const json_t *link)
     }
     if (is_state (link, "up") || is_state (link, "slow")) {
         look_at_up (self, link);
-    } else {
+    } else if (!is_reached_by_others (self, link)) {
         look_at_away (self, link);
     }
 }
