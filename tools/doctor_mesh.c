@@ -37,14 +37,23 @@ static const char *name_of (const json_t *link)
     return told_text (link, "/name", "?");
 }
 
+/* Two peers that do not listen hear of each other through a third. */
+static bool is_reached_by_others (const doctor_t *self, const json_t *link)
+{
+    int64_t seen_ms = told_int (link, "/seen_ms", -1);
+    return strcmp (told_text (self->status, "/mesh/listen", ""), "none") == 0
+           && !*told_text (link, "/address", "") && seen_ms >= 0 && seen_ms < PASSED_ON_MS;
+}
+
 /* Just after a start, links come up yet: that is waited for. */
 static bool is_settled (const doctor_t *self)
 {
     bool all_up = true;
     for (size_t i = 0; i < json_array_size (self->links); i++) {
         const json_t *link = link_at (self, i);
-        all_up =
-            all_up && (!is_other (link) || told_flag (link, "/fenced") || is_state (link, "up"));
+        all_up = all_up
+                 && (!is_other (link) || told_flag (link, "/fenced") || is_state (link, "up")
+                     || is_reached_by_others (self, link));
     }
     return all_up || told_int (self->status, "/clock/up_ms", 0) > SETTLED_MS;
 }
@@ -68,14 +77,6 @@ static void wait_until_settled (doctor_t *self)
 }
 
 /* ---- links */
-
-/* Two peers that do not listen hear of each other through a third. */
-static bool is_reached_by_others (const doctor_t *self, const json_t *link)
-{
-    int64_t seen_ms = told_int (link, "/seen_ms", -1);
-    return strcmp (told_text (self->status, "/mesh/listen", ""), "none") == 0
-           && !*told_text (link, "/address", "") && seen_ms >= 0 && seen_ms < PASSED_ON_MS;
-}
 
 static void look_at_away (doctor_t *self, const json_t *link)
 {
