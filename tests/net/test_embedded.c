@@ -121,15 +121,16 @@ static void opens_writes_reads_and_ends (void)
     place_t place;
     saker_t *saker = NULL;
     place_begin (&place);
-    size_t threads = entries ("/proc/self/task"), descriptors = entries ("/proc/self/fd");
+    size_t threads = 0, descriptors = entries ("/proc/self/fd");
     CHECK_OK (saker_init (place.a, "studio", "anna"));
     for (int i = 1; i <= 5; i++) {
+        threads = i < 3 ? entries ("/proc/self/task") : threads; /* a sanitizer starts its own */
         CHECK_OK (embed (&saker, place.a));
         CHECK_OK (set (saker, "one", i));
         CHECK_INT (get (saker, "one", "/n"), i);
         saker_close (&saker);
         CHECK (!saker);
-        CHECK (threads_are (threads));
+        CHECK (i < 2 || threads_are (threads));
         CHECK_INT (entries ("/proc/self/fd"), descriptors);
     }
     CHECK_OK (embed (&saker, place.a));
@@ -252,10 +253,10 @@ static pid_t fork_other (const char *store, int *go)
 
 static void threads_share_it (void)
 {
-    place_t place;
+    static place_t place; /* a test that fails leaves its threads behind */
+    static worker_t workers[THREADS];
     saker_t *saker = NULL;
     pthread_t threads[THREADS];
-    worker_t workers[THREADS];
     int go = -1;
     place_begin (&place);
     CHECK_OK (saker_init (place.a, "studio", "anna"));
@@ -302,9 +303,9 @@ static void *come_and_go (void *argument)
 
 static void threads_come_and_go (void)
 {
-    place_t place;
+    static place_t place;
+    static worker_t workers[4];
     pthread_t threads[4];
-    worker_t workers[4];
     place_begin (&place);
     CHECK_OK (saker_init (place.a, "studio", "anna"));
     for (int i = 0; i < 4; i++) {
@@ -332,6 +333,7 @@ static int be_child (saker_t *saker, const place_t *place)
     if (embed (&own, place->a) != SAKER_EBUSY) {
         return 2;
     }
+#ifndef __SANITIZE_THREAD__ /* which bears no threads in the child of threads */
     /* a folder of its own, though the parent had one open */
     if (saker_init (place->c, "other", "carl") != SAKER_OK || embed (&own, place->c) != SAKER_OK
         || set (own, "mine", 5) != SAKER_OK || get (own, "mine", "/n") != 5) {
@@ -339,6 +341,7 @@ static int be_child (saker_t *saker, const place_t *place)
         return 3;
     }
     saker_close (&own);
+#endif
     return 0;
 }
 
