@@ -1,7 +1,8 @@
 /* Caller: a peer that does not listen, seen from both ends. It calls, and that connection is used
-   in both directions: it publishes on its DEALER what others publish on a PUB, is asked on it, and
-   answers; who was called takes that on its ROUTER, and asks there. Nothing is kept for a caller
-   that cannot be reached: what a socket does not take now is dropped, and asked for again. */
+   in both directions: it is asked on its DEALER, and answers; what others publish on a PUB it sends
+   on a second DEALER, its voice. Who was called takes all that on its ROUTER, and asks there.
+   Nothing is kept for a caller that cannot be reached: what a socket does not take now is dropped,
+   and asked for again. */
 
 #include "mesh/node_internal.h"
 
@@ -10,7 +11,7 @@
 /* Is somebody there to hear us? Else frames would wait in the socket, and be old when they come. */
 static bool hears_us (const skr_link_t *link, uint64_t now_ms)
 {
-    return link->dealer && skr_session_greeted (link->session)
+    return link->voice && skr_session_greeted (link->session)
            && (link->state == SKR_LINK_UP || now_ms - link->greeted_ms < SKR_LINK_SLOW_MS);
 }
 
@@ -24,8 +25,7 @@ bool skr_node_publish (skr_node_t *self, skr_span_t frame)
     for (size_t i = 0; i < self->links.count; i++) {
         const skr_link_t *link = self->links.links[i];
         if (hears_us (link, now_ms)) {
-            skr_poller_look (&self->poller, link->dealer);
-            sent |= skr_socket_send (link->dealer, skr_span (NULL, 0), frame);
+            sent |= skr_socket_send (link->voice, skr_span (NULL, 0), frame);
         }
     }
     return sent;
@@ -37,7 +37,7 @@ void skr_caller_leave (skr_node_t *self)
     for (size_t i = 0; i < self->links.count && !self->pub; i++) {
         const skr_link_t *link = self->links.links[i];
         if (hears_us (link, now_ms)) {
-            skr_socket_linger (link->dealer);
+            skr_socket_linger (link->voice);
         }
     }
 }
@@ -82,18 +82,18 @@ bool skr_caller_take (skr_node_t *self, const skr_asker_t *asker, skr_span_t rou
 {
     uint8_t kind = body.size ? body.data[0] : 0;
     bool frame = kind == SKR_FRAME_LIVE || kind == SKR_FRAME_BEAT || kind == SKR_FRAME_QUIT;
+    skr_link_t *link = asker->member ? skr_links_find (&self->links, asker->member->device) : NULL;
     if (!asker->member || (!frame && kind != SKR_WIRE_REPLY)) {
+        if (link && link->calls && !link->caller_size) { /* it asks us over another connection */
+            skr_link_take_call (&self->links, link, routing, skr_node_now (self));
+        }
         return false;
     }
-    skr_link_t *link = skr_links_find (&self->links, asker->member->device);
     if (!link || !link->calls) {
         self->stats.strange_frames++; /* it did not say HELLO yet, or publishes on a PUB */
-        return true;
-    }
-    if (!link->caller_size && kind != SKR_FRAME_QUIT) {
-        skr_link_take_call (&self->links, link, routing, skr_node_now (self));
-    }
-    if (kind == SKR_WIRE_REPLY) {
+    } else if (!link->caller_size) {
+        return true; /* not heard, so it says HELLO again */
+    } else if (kind == SKR_WIRE_REPLY) {
         take_reply (self, link, skr_span (body.data + 1, body.size - 1));
     } else {
         skr_node_frame (self, link, body);

@@ -102,6 +102,17 @@ static void note_seed (skr_links_t *links, const skr_link_t *link)
     }
 }
 
+/* What we publish goes a way of its own, as on a PUB: it must not crowd out what is asked and
+   answered. */
+static void raise_voice (const skr_links_t *links, skr_link_t *link, const skr_curve_t *own)
+{
+    if (!links->router && link->dealer && !link->voice
+        && skr_socket_voice (&link->voice, links->sockets, own, link->transport, link->address)
+               != SAKER_OK) {
+        skr_log (links->world, SKR_LOG_DEBUG, "link to %s: %s", link->name, skr_error ());
+    }
+}
+
 static void on_hello (void *context, uint16_t pub_port)
 {
     const host_t *host = context;
@@ -110,6 +121,7 @@ static void on_hello (void *context, uint16_t pub_port)
     char address[SKR_WIRE_ADDRESS_BYTES_MAX + 16];
     link->greeted_ms = host->links->world->mono_ms (host->links->world->context);
     note_seed (host->links, link);
+    raise_voice (host->links, link, &own);
     if (!pub_port || (link->sub && link->pub_port == pub_port)
         || !pub_address (link, pub_port, address, sizeof address)) {
         return;
@@ -164,6 +176,7 @@ static void hang_up (skr_links_t *links, skr_link_t *link)
     links->poller->stale |= link->dealer || link->sub;
     skr_socket_close (&link->dealer);
     skr_socket_close (&link->sub);
+    skr_socket_close (&link->voice);
     link->pub_port = 0;
     link->caller_size = 0;
     link->address[0] = 0;

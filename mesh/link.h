@@ -36,7 +36,8 @@ typedef struct skr_link_t {
     skr_report_t report;
     skr_session_t *session;
     skr_link_state_t state;
-    void *dealer, *sub;                           /* NULL: not dialled */
+    void *dealer, *sub; /* NULL: not dialled */
+    void *voice; /* a DEALER to its ROUTER on which we publish, when we do not listen; or NULL */
     char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* being dialled, or "" */
     uint16_t pub_port;                            /* 0: SUB not connected yet */
     char addresses[SKR_LINK_ADDRESSES_MAX][SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* newest first */

@@ -105,7 +105,8 @@ void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t beat, uint64_
 /* caller.c: of members that do not listen, and of a peer that does not. */
 /* Sends a frame to those who hear us. False: nobody does. */
 bool skr_node_publish (skr_node_t *self, skr_span_t frame);
-/* Is a message on the ROUTER neither a request nor of a ticket's holder? Then it is taken here. */
+/* Is a message on the ROUTER what only a member that does not listen says? Then it is taken here.
+ */
 bool skr_caller_take (skr_node_t *self, const skr_asker_t *asker, skr_span_t routing,
                       skr_span_t body);
 /* Who was called by us asks us back, over the link that is drained now. */

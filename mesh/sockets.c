@@ -179,6 +179,8 @@ static saker_err_t open_connected (void **socket, const skr_sockets_t *sockets, 
     zmq_setsockopt (*socket, ZMQ_CURVE_SECRETKEY, own->secret_key, 32);
     if (type == ZMQ_SUB) {
         zmq_setsockopt (*socket, ZMQ_SUBSCRIBE, "", 0);
+    } else if (message_bytes_max == SKR_WIRE_FRAME_BYTES_MAX) {
+        set_int (*socket, ZMQ_IMMEDIATE, 1); /* a voice: what would wait is old when it comes */
     }
     if (zmq_connect (*socket, address) != 0) {
         saker_err_t error = failed ("dial", address);
@@ -199,6 +201,13 @@ saker_err_t skr_socket_sub (void **socket, const skr_sockets_t *sockets, const s
                             const uint8_t server[32], const char *address)
 {
     return open_connected (socket, sockets, ZMQ_SUB, own, server, address,
+                           SKR_WIRE_FRAME_BYTES_MAX);
+}
+
+saker_err_t skr_socket_voice (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
+                              const uint8_t server[32], const char *address)
+{
+    return open_connected (socket, sockets, ZMQ_DEALER, own, server, address,
                            SKR_WIRE_FRAME_BYTES_MAX);
 }
 

@@ -41,6 +41,9 @@ saker_err_t skr_socket_dealer (void **socket, const skr_sockets_t *sockets, cons
                                const uint8_t server[32], const char *address) SKR_MUST_USE;
 saker_err_t skr_socket_sub (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
                             const uint8_t server[32], const char *address) SKR_MUST_USE;
+/* A DEALER on which frames are published to a ROUTER: sends nothing while it is not connected. */
+saker_err_t skr_socket_voice (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
+                              const uint8_t server[32], const char *address) SKR_MUST_USE;
 /* The ZAP handler's REP socket. */
 saker_err_t skr_socket_zap (void **socket, const skr_sockets_t *sockets) SKR_MUST_USE;
 /* The local API: a ROUTER on FOLDER/run/api, for any length of path. *descriptor is of the folder

@@ -33,7 +33,7 @@
 
      ROUTER -> DEALER   'A'  ask       a request of who was called
      DEALER -> ROUTER   'R'  reply     the answer to it
-                        'L' 'B' 'Q'    what others publish, see live.h
+                        'L' 'B' 'Q'    what others publish (live.h); on a connection of its own
 
    Version 4: HELLO has a PUB port, and the direction back is new. */
 
