@@ -120,8 +120,9 @@ SAKER_EXPORT saker_err_t saker_open (saker_t **self_p, const char *store, int ti
 
 typedef struct saker_config_t saker_config_t;
 
-/* What a running daemon, or an embedded replica, tells its program; in the thread that runs it.
-   `level`: 0 error, 1 warning, 2 info, 3 debug. It calls nothing of saker.h. */
+/* What a running daemon, or an embedded replica, tells its program; in the thread that runs it, or
+   that opens or closes it. `level`: 0 error, 1 warning, 2 info, 3 debug. It calls nothing of
+   saker.h. */
 typedef void saker_log_fn (int level, const char *message, void *argument);
 
 /* Opens a full replica inside this process, without a daemon, on the store `store` (NULL: as for

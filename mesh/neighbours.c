@@ -217,9 +217,8 @@ static size_t put_seeds (const skr_node_t *self, skr_buf_t *pairs)
 
 static size_t beacons_wanted (const skr_node_t *self)
 {
-    return !self->config.beacon                ? 0
-           : self->config.interfaces_count > 0 ? self->config.interfaces_count
-                                               : 1;
+    bool one = !self->router || !self->config.interfaces_count; /* who only hears has one socket */
+    return !self->config.beacon ? 0 : one ? 1 : self->config.interfaces_count;
 }
 
 static size_t status (void *context, skr_buf_t *pairs)

@@ -125,6 +125,10 @@ until_true "anna has it" has_n anna shots/one 7
 stop bob
 printf 'listen = none\n' >"$work/saker.conf"
 prints "the config" "$work/saker.conf: good" "$sakerd" --store "$work/bob" --config "$work/saker.conf" --check-config
+cp "$work/saker.conf" "$work/bob/saker.conf"
+on bob doctor --json >"$work/out" 2>/dev/null # exit status 13: no daemon runs
+same "doctor looks at no port" "$(json "[f['code'] for f in j['findings']]" <"$work/out")" "['daemon.down']"
+rm "$work/bob/saker.conf"
 refuses "another word" 1 "is neither tcp://ADDR:PORT nor none" "$sakerd" --store "$work/bob" --listen nowhere
 
 # ---- dlopen, twenty times
