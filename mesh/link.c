@@ -106,9 +106,12 @@ static void note_seed (skr_links_t *links, const skr_link_t *link)
    answered. */
 static void raise_voice (const skr_links_t *links, skr_link_t *link, const skr_curve_t *own)
 {
-    if (!links->router && link->dealer && !link->voice
-        && skr_socket_voice (&link->voice, links->sockets, own, link->transport, link->address)
-               != SAKER_OK) {
+    if (links->router || !link->dealer || link->voice) {
+        return;
+    }
+    link->voice_ms = link->greeted_ms;
+    if (skr_socket_voice (&link->voice, links->sockets, own, link->transport, link->address)
+        != SAKER_OK) {
         skr_log (links->world, SKR_LOG_DEBUG, "link to %s: %s", link->name, skr_error ());
     }
 }
@@ -431,8 +434,12 @@ static bool greets_again (const skr_links_t *links, const skr_link_t *self, uint
                && !(all_up (links) && is_heard_there (links, self)));
 }
 
-static void greet (skr_link_t *self, uint64_t mono_ms)
+static void greet (const skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
 {
+    if (self->voice && !is_heard_there (links, self)
+        && mono_ms - self->voice_ms >= SUB_AGAIN_MIN_MS) {
+        skr_socket_close (&self->voice); /* refused, perhaps: the answer to HELLO makes it again */
+    }
     self->greeted_ms = mono_ms;
     skr_session_greet (self->session, mono_ms);
 }
@@ -447,7 +454,7 @@ static void turn_called (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
         hang_up (links, self);
     } else if (skr_session_greeted (self->session) && self->state == SKR_LINK_UP
                && greets_again (links, self, mono_ms)) {
-        greet (self, mono_ms);
+        greet (links, self, mono_ms);
     }
 }
 
@@ -476,7 +483,7 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
            that we are a member refuses. */
         dial (links, self, mono_ms);
     } else if (greeted && heard && greets_again (links, self, mono_ms)) {
-        greet (self, mono_ms);
+        greet (links, self, mono_ms);
     } else if (greeted && !heard && mono_ms - self->greeted_ms >= HELLO_AGAIN_MS && !patient) {
         self->dialled_ms = mono_ms; /* it may have been restarted: greet again, then dial again */
         subscribe_anew (links, self, mono_ms);

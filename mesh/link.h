@@ -38,6 +38,7 @@ typedef struct skr_link_t {
     skr_link_state_t state;
     void *dealer, *sub; /* NULL: not dialled */
     void *voice; /* a DEALER to its ROUTER on which we publish, when we do not listen; or NULL */
+    uint64_t voice_ms;                            /* mono, when it was made */
     char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* being dialled, or "" */
     uint16_t pub_port;                            /* 0: SUB not connected yet */
     char addresses[SKR_LINK_ADDRESSES_MAX][SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* newest first */
