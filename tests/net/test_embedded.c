@@ -562,6 +562,11 @@ static void two_meet_through_a_daemon (void)
     CHECK_OK (set (anna, "after", 1));
     CHECK (comes (carl, "after", "/n", 1));
     CHECK_INT (get (bob, "after", "/n"), -1);
+    /* and once he is one again, he is heard again, though he was refused meanwhile */
+    CHECK_OK (saker_role (anna, "bob", NULL, "write"));
+    CHECK (comes (bob, "after", "/n", 1));
+    CHECK_OK (set (bob, "again", 1));
+    CHECK (comes (anna, "again", "/n", 1) && comes (carl, "again", "/n", 1));
     saker_close (&bob);
     saker_close (&carl);
     saker_close (&anna);
