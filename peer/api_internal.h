@@ -48,8 +48,8 @@
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
      event   = [position, collection, document, author, writer, seq, time]
      peer    = [name, id, role, link, address, seen, behind, lag, rtt]
-     link    = [name, id, role, state, address, fenced, doubled, greeted, heard, seen, rtt,
-                skew known, skew, behind, ahead, lag, requests, timeouts, bad answers, changes,
+     link    = [name, id, role, state, address, fenced, doubled, calls, greeted, heard, seen,
+                rtt, skew known, skew, behind, ahead, lag, requests, timeouts, bad answers, changes,
                 bytes, snapshots, published, [id]]
      reason  = [cause, name, id, own, role, link, seen, other, other's link, other's seen, seq,
                 changes, estimated, rivals, author, author's seq, time]

@@ -988,7 +988,7 @@ static void status_tells_and_counts (void)
 
 typedef struct linked_t {
     char name[80], id[20], role[20], state[20], address[80];
-    bool fenced, doubled, greeted, skew_known;
+    bool fenced, doubled, calls, greeted, skew_known;
     int64_t heard, seen, rtt, skew, behind, ahead, lag;
     uint64_t numbers[7];
     size_t hears;
@@ -997,7 +997,7 @@ typedef struct linked_t {
 
 static void take_link (skr_cbor_t *cbor, linked_t *link)
 {
-    CHECK_INT (skr_cbor_get_array (cbor, 24), 24);
+    CHECK_INT (skr_cbor_get_array (cbor, 25), 25);
     skr_fields_text (cbor, link->name, sizeof link->name);
     skr_fields_text (cbor, link->id, sizeof link->id);
     skr_fields_text (cbor, link->role, sizeof link->role);
@@ -1005,6 +1005,7 @@ static void take_link (skr_cbor_t *cbor, linked_t *link)
     skr_fields_text (cbor, link->address, sizeof link->address);
     link->fenced = skr_cbor_get_bool (cbor);
     link->doubled = skr_cbor_get_bool (cbor);
+    link->calls = skr_cbor_get_bool (cbor);
     link->greeted = skr_cbor_get_bool (cbor);
     link->heard = skr_cbor_get_int (cbor);
     link->seen = skr_cbor_get_int (cbor);
@@ -1050,6 +1051,7 @@ static void links_are_told (void)
     CHECK_OK (pair_set (fixture.pair.a, "shots", "e", 2));
     CHECK_OK (pair_set (fixture.pair.b, "other", "e", 1));
     ask_links (&fixture, links);
+    CHECK (!links[0].calls && !links[1].calls);
     CHECK_STR (links[0].state, "self");
     CHECK_STR (links[1].name, "beta");
     CHECK_STR (links[1].state, "up");
