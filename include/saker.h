@@ -209,6 +209,88 @@ SAKER_EXPORT saker_err_t saker_write (saker_t *self, const saker_batch_t *batch,
                                       saker_receipt_t *receipt);
 
 /* ------------------------------------------------------------------------------------------------
+   Queueing: for a client that must not lose what it writes while no daemon answers. A queue is a
+   folder of the application's own, on a local disk, that one process at a time has open. What is
+   put there is durable when the call returns; it is sent in the order in which it was put, and
+   leaves the queue once the daemon has given a receipt. Killed at any point, the application opens
+   the queue again and goes on: each batch has an operation id before it is sent for the first time,
+   so what was written already is not written twice.
+
+   What the daemon refuses for good (no right, over a limit, another type, a state that is not the
+   expected one) goes aside with the sentence about it, and those behind it go on: it is listed
+   until it is retried or dropped. The same with what may have been written, without a way to find
+   out: it was sent, no answer came, and by now that is more than 29 days ago (receipts are kept for
+   30 days at least), or the store was restored or replaced since. A store that was put back in a
+   way that nobody can notice (a snapshot of the whole machine) is not found out.
+
+   What waits in a queue is not read back by the calls below: only the daemon's replica is read. A
+   saker_queue_t belongs to one thread at a time, and does not live across a fork. */
+
+typedef struct saker_queue_t saker_queue_t;
+
+/* Opens the queue in `folder`, and makes it (0700) when there is none; for the daemon on `store`
+   (NULL: $SAKER_STORE, else ~/.saker), which need not be there yet. It holds at most `bytes_max`
+   bytes, what was refused included; 0: 64 MiB. SAKER_EBUSY names the process that has it open;
+   SAKER_EEXIST: the folder holds something else. Owned by the caller. */
+SAKER_EXPORT saker_err_t saker_queue_open (saker_queue_t **self_p, const char *folder,
+                                           const char *store, uint64_t bytes_max);
+
+/* Closes and clears; what waits stays. A NULL or cleared queue is left alone. */
+SAKER_EXPORT void saker_queue_close (saker_queue_t **self_p);
+
+/* Puts a batch at the end, without asking the daemon. With an operation id of its own, else with a
+   random one. `number` (may be NULL) names it in this queue, is higher than all before, and is
+   never given twice. SAKER_ELIMIT: the queue is full; SAKER_EFULL: the disk is. */
+SAKER_EXPORT saker_err_t saker_queue_put (saker_queue_t *self, const saker_batch_t *batch,
+                                          uint64_t *number);
+
+typedef struct saker_queued_t {
+    uint64_t number;
+    const char *collection;
+    const char *document; /* of the first operation, or "" */
+    uint64_t operations;
+    uint64_t bytes;   /* that it takes in the queue */
+    uint64_t time_ms; /* when it was put; since 1970 */
+    const uint8_t *operation_id;
+    size_t operation_id_size;
+    saker_err_t error;    /* SAKER_OK: it waits; else why it was refused */
+    const char *sentence; /* about that, or "" */
+} saker_queued_t;
+
+/* Called once a batch that was answered, before it leaves the queue: with the receipt, or with NULL
+   for one that goes aside. After a crash it may be called again, for a receipt that is repeated
+   then. It must not use the queue. */
+typedef int saker_sent_fn (const saker_queued_t *queued, const saker_receipt_t *receipt,
+                           void *argument);
+
+/* Sends what waits. SAKER_OK once nothing does (what is aside does not count). A daemon that does
+   not answer, or cannot write now, is waited for up to `timeout_ms`, and an answer for a second at
+   least: then SAKER_EUNREACHABLE tells how many wait, and why. `sent_fn` may be NULL. */
+SAKER_EXPORT saker_err_t saker_queue_send (saker_queue_t *self, int timeout_ms,
+                                           saker_sent_fn *sent_fn, void *argument);
+
+typedef int saker_queued_fn (const saker_queued_t *queued, void *argument);
+
+/* What waits and what was refused, by number. The callback may retry or drop what it is shown. */
+SAKER_EXPORT saker_err_t saker_queue_list (saker_queue_t *self, saker_queued_fn *queued_fn,
+                                           void *argument);
+
+typedef struct saker_queue_count_t {
+    uint64_t waiting, refused; /* batches */
+    uint64_t bytes, bytes_max;
+} saker_queue_count_t;
+
+SAKER_EXPORT void saker_queue_count (const saker_queue_t *self, saker_queue_count_t *count);
+
+/* Puts one that was refused at the end again, with a new number and the same operation id.
+   SAKER_ENOTFOUND, SAKER_EUSAGE: it waits anyway. */
+SAKER_EXPORT saker_err_t saker_queue_retry (saker_queue_t *self, uint64_t number);
+
+/* Drops one, be it refused or waiting. One that waits and was sent already may have been written.
+ */
+SAKER_EXPORT saker_err_t saker_queue_drop (saker_queue_t *self, uint64_t number);
+
+/* ------------------------------------------------------------------------------------------------
    Reading. A read answers with leaves in canonical order: by place, then for rivals the winner
    first. */
 

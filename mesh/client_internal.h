@@ -1,5 +1,5 @@
-/* What client.c, batch.c, client_read.c, client_history.c and client_mesh.c share of a handle: one
-   request, one answer. Nobody else includes this. */
+/* What client.c, batch.c, queue.c, client_read.c, client_history.c and client_mesh.c share of a
+   handle: one request, one answer. Nobody else includes this. */
 
 #ifndef SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
 #define SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
@@ -7,6 +7,7 @@
 #include "mesh/poller.h"
 #include "peer/api.h"
 #include "peer/fields.h"
+#include "peer/outbox.h"
 
 #include <sys/types.h>
 #include <zmq.h>
@@ -25,6 +26,7 @@ struct saker_t {
     bool down;           /* the connection was lost, and is not there again */
     int descriptor;      /* of the socket's folder when its path is long, else -1 */
     uint64_t number;     /* of the last request */
+    uint8_t writer[16];  /* as the daemon told at the last HELLO */
 };
 
 struct saker_batch_t {
@@ -64,6 +66,16 @@ saker_err_t skr_question_check (skr_question_t *question) SKR_MUST_USE;
 void skr_question_end (skr_question_t *question);
 /* The answer of a write. */
 saker_err_t skr_question_receipt (skr_question_t *question, saker_receipt_t *receipt) SKR_MUST_USE;
+
+/* Asks the daemon who it is: ->writer. SAKER_EUNREACHABLE. */
+saker_err_t skr_client_hello (saker_t *self, int timeout_ms) SKR_MUST_USE;
+/* A batch as it is sent; borrows from it. */
+saker_err_t skr_batch_parcel (const saker_batch_t *self, skr_parcel_t *parcel) SKR_MUST_USE;
+/* Writes it. `tried`: the writer that may have written it already (16 bytes), empty when it was
+   never sent: then SAKER_ECHANGED when the daemon writes as another one and does not know the
+   operation id. */
+saker_err_t skr_client_write (saker_t *self, const skr_parcel_t *parcel, skr_span_t tried,
+                              int timeout_ms, saker_receipt_t *receipt) SKR_MUST_USE;
 
 /* Arguments. */
 void skr_question_text (skr_question_t *question, uint64_t key, const char *text);

@@ -162,13 +162,15 @@ static saker_err_t hello (skr_api_t *self, skr_api_call_t *call)
     const skr_member_t *member = skr_replica_self (self->replica);
     SKR_TRY (skr_api_arguments_end (call));
     self->clients++;
-    skr_cbor_put_map (call->body, 3);
+    skr_cbor_put_map (call->body, 4);
     skr_cbor_put_uint (call->body, 0);
     skr_api_put_text (call->body, member->name);
     skr_cbor_put_uint (call->body, 1);
     skr_api_put_text (call->body, skr_role_text (member->role));
     skr_cbor_put_uint (call->body, 2);
     skr_api_put_text (call->body, skr_roster_mesh_name (skr_replica_roster (self->replica)));
+    skr_cbor_put_uint (call->body, 3);
+    skr_cbor_put_bytes (call->body, skr_replica_writer (self->replica)->bytes, 16);
     return SAKER_OK;
 }
 
@@ -266,6 +268,12 @@ static saker_err_t get_writing (skr_api_call_t *call, writing_t *writing)
     }
     if (skr_fields_has (&call->fields, 3)) {
         skr_cbor_get_fixed (&call->cbor, writing->local.note, sizeof writing->local.note);
+    }
+    if (skr_fields_has (&call->fields, 4)) {
+        writing->local.tried = skr_cbor_get_bytes (&call->cbor);
+        if (writing->local.tried.size != sizeof (skr_id_t)) {
+            skr_cbor_reject (&call->cbor, "a writer has 16 bytes");
+        }
     }
     return skr_api_arguments_end (call);
 }

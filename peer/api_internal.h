@@ -4,9 +4,11 @@
    Names, ids and pointers are texts; paths are the bytes of crdt/path.h; times are milliseconds.
 
      command      arguments                                  answer
-     HELLO                                                   0 device's name, 1 role, 2 mesh's name
+     HELLO                                                   0 device's name, 1 role, 2 mesh's name,
+                                                             3 writer
      WRITE        0 collection, 1 intents,                   0 writer, 1 seq, 2 repeated, ?3 note
-                  ?2 operation id, ?3 note
+                  ?2 operation id, ?3 note,
+                  ?4 writer that may have written it
      READ         0 collection, 1 document, 2 path,          ?0 rest, 1 leaves
                   ?3 skip, ?4 digest, ?5 time
      ITERATE      0 collection, 1 first document,            ?0 rest, 1 leaves

@@ -153,12 +153,16 @@ typedef struct skr_local_t {
     skr_span_t operation_id;        /* empty: none */
     skr_span_t origin;              /* empty: none */
     uint8_t note[SAKER_NOTE_BYTES]; /* kept with the operation id; zeros: none */
+    skr_span_t tried; /* 16 bytes: the writer that may have written it already; empty: it
+                         was never tried */
 } skr_local_t;
 
 /* Makes, signs and applies one local change, in a group. Nothing is left of it when it fails:
    SAKER_EINPUT, SAKER_ELIMIT, SAKER_ETYPE ("/a holds a number, not a map: ..."), SAKER_ERIGHT
-   (this device may only read). Errors of the store (SAKER_EFULL, EIO, EDAMAGED) ask for an abort.
-   Receipt as in saker_write; seq 0 when nothing had to be done. Acknowledge after the commit. */
+   (this device may only read), SAKER_ECHANGED (it was tried with another writer than the present
+   one, and its operation id is not known). Errors of the store (SAKER_EFULL, EIO, EDAMAGED) ask for
+   an abort. Receipt as in saker_write; seq 0 when nothing had to be done. Acknowledge after the
+   commit. */
 saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
                                saker_receipt_t *receipt) SKR_MUST_USE;
 /* The same for roster statements (encoded, one operation each). */

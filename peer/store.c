@@ -478,6 +478,15 @@ void skr_store_close (skr_store_t **self_p)
         return;
     }
     close_env (self);
+    skr_store_abandon (self_p);
+}
+
+void skr_store_abandon (skr_store_t **self_p)
+{
+    skr_store_t *self = *self_p;
+    if (!self) {
+        return;
+    }
     if (self->lock >= 0) {
         (void) close (self->lock);
     }

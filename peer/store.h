@@ -57,6 +57,9 @@ saker_err_t skr_store_open (skr_store_t **self_p, const char *folder, skr_store_
                             const skr_world_t *world) SKR_MUST_USE;
 /* Ends an open group without effect, closes, clears. */
 void skr_store_close (skr_store_t **self_p);
+/* In a forked child: frees memory and lets go of the lock, which stays the parent's, and leaves the
+   environment alone. */
+void skr_store_abandon (skr_store_t **self_p);
 const char *skr_store_folder (const skr_store_t *self);
 
 /* Begins a write group; grows the map before, when less than a quarter, or less than the room, is

@@ -115,6 +115,20 @@ static saker_err_t write_once (skr_replica_t *self, const skr_local_t *local, co
                            receipt);
 }
 
+/* A receipt that is not here does not tell that nothing was written, once the store is another one,
+   or an older copy, than that which was asked first. */
+static saker_err_t check_tried (const skr_replica_t *self, skr_span_t tried)
+{
+    if (tried.size == 0 || skr_span_equal (tried, skr_span (self->writer.bytes, 16))) {
+        return SAKER_OK;
+    }
+    return skr_fail (
+        SAKER_ECHANGED,
+        "it may have been written already: it was sent before, more than 29 days ago or "
+        "when this store wrote as another writer, and its operation id is not known here "
+        "(any more): look whether it is there, then drop it or send it again");
+}
+
 saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
                                saker_receipt_t *receipt)
 {
@@ -136,6 +150,7 @@ saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
     if (receipt->repeated) {
         return SAKER_OK; /* design 4: the same id is never applied twice */
     }
+    SKR_TRY (check_tried (self, local->tried));
     SKR_TRY (write_once (self, local, &id, receipt));
     memcpy (receipt->note, local->note, sizeof receipt->note);
     SKR_TRY (skr_receipt_keep (self, key, &id, receipt));
