@@ -51,19 +51,18 @@ class Cable:
             other.cancel ()
         for end in writer, ends[1]:
             end.transport.abort ()
-        if left[0] <= 0:
-            self.cuts += 1
 
     async def pump (self, reader, writer, left):
         """Returns when an end is closed, or the cable was pulled."""
         try:
             while data := await reader.read (4096):
-                if not self.sound:
-                    data = data[:max (left[0], 0)]
-                    left[0] -= len (data)
-                writer.write (data)
+                pulled = not self.sound and len (data) >= left[0] > 0
+                keep = left[0] if pulled else len (data)
+                left[0] -= keep
+                writer.write (data[:keep])
                 await writer.drain ()
-                if left[0] <= 0 and not self.sound:
+                if pulled:
+                    self.cuts += 1
                     return
         except OSError:
             pass
@@ -148,7 +147,8 @@ def compare (store, written):
     for name, count in written.items ():
         members = get (name)["written"]
         if sorted (members) != list (range (1, count + 1)):
-            print (f"not ok: {name} wrote {count}, {len (members)} are there (SEED={SEED})")
+            missing = sorted (set (range (1, count + 1)) - set (members))
+            print (f"not ok: {name} wrote {count}, {len (members)} are there, not {missing[:20]} (SEED={SEED})")
             wrong += 1
     return wrong
 

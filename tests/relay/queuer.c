@@ -88,12 +88,13 @@ static saker_err_t send_some (saker_queue_t *queue, heard_t *heard, uint64_t *wa
     return error == SAKER_EUNREACHABLE ? SAKER_OK : error;
 }
 
+/* Whether the first one was put before the kill is not known: it is put in any case. */
 static saker_err_t work (saker_queue_t *queue, const char *name, const char *file)
 {
     heard_t heard = {0, 0};
-    uint64_t waiting = 0;
+    uint64_t waiting = 1;
     long long next = read_next (file);
-    saker_err_t error = SAKER_OK;
+    saker_err_t error = keep_next (file, next) ? put (queue, name, next++) : SAKER_EIO;
     srand ((unsigned) time (NULL) ^ (unsigned) getpid ());
     while (error == SAKER_OK && (!stopping || waiting > 0)) {
         int burst = stopping || waiting > WAITING_MAX ? 0 : 1 + rand () % BURST_MAX;
