@@ -141,6 +141,7 @@ CALLS = {
     "saker_batch_expect": _place_arguments + [c_char_p],
     "saker_write": [c_void_p, c_void_p, POINTER(Receipt)],
     "saker_read_state": _reading + [LeafFn, c_void_p, c_uint8 * STATE_BYTES],
+    "saker_iterate": [c_void_p, c_char_p, LeafFn, c_void_p],
     "saker_read_then": _reading + [c_uint64, LeafFn, c_void_p],
     "saker_collections": [c_void_p, NameFn, c_void_p],
     "saker_documents_from": [c_void_p, c_char_p, c_char_p, NameFn, c_void_p],

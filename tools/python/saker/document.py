@@ -196,6 +196,17 @@ class Collection(MutableMapping[str, Document]):
     def conflicts(self) -> List[records.Conflict]:
         return self._mesh._conflicts(self.name, None, None)
 
+    def leaves(self) -> List[records.Leaf]:
+        """Every value of every document, with who wrote it, rivals included; in order of ids."""
+        found: List[records.Leaf] = []
+        callback = native.Callback(native.LeafFn, lambda leaf: found.append(records.leaf(leaf.contents)))
+        try:
+            callback.run("saker_iterate", self._mesh.handle,
+                         values.text("the name of a collection", self.name), callback.pointer, None)
+        except NotFoundError:
+            pass  # nothing was written to it yet
+        return found
+
     def ids(self, begin: str = "") -> Iterator[str]:
         """Ids in byte order, from `begin` on. Read in pages: what is written meanwhile may be seen."""
         collection = values.text("the name of a collection", self.name)
