@@ -203,8 +203,9 @@ typedef struct saker_receipt_t {
 } saker_receipt_t;
 
 /* Writes the batch. When it returns, the change is on the local disk. `receipt` may be NULL.
-   SAKER_ETIMEOUT and SAKER_EUNREACHABLE leave open whether it was written: with an operation id it
-   can be written again without harm. */
+   SAKER_ETIMEOUT and SAKER_EUNREACHABLE leave open whether it was written: with an operation id,
+   which is known for 30 days at least, it can be written again without harm; see also
+   saker_queue_t. */
 SAKER_EXPORT saker_err_t saker_write (saker_t *self, const saker_batch_t *batch,
                                       saker_receipt_t *receipt);
 
@@ -220,8 +221,9 @@ SAKER_EXPORT saker_err_t saker_write (saker_t *self, const saker_batch_t *batch,
    expected one) goes aside with the sentence about it, and those behind it go on: it is listed
    until it is retried or dropped. The same with what may have been written, without a way to find
    out: it was sent, no answer came, and by now that is more than 29 days ago (receipts are kept for
-   30 days at least), or the store was restored or replaced since. A store that was put back in a
-   way that nobody can notice (a snapshot of the whole machine) is not found out.
+   30 days at least), or the store was restored or replaced since. What nobody can notice is not
+   found out: a store that was put back with the whole machine, or a queue that is older than that
+   and was put back itself.
 
    What waits in a queue is not read back by the calls below: only the daemon's replica is read. A
    saker_queue_t belongs to one thread at a time, and does not live across a fork. */

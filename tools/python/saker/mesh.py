@@ -69,10 +69,9 @@ class Mesh(Owned):
 
     _close = "saker_close"
 
-    def __init__(self, store: Union[None, str, "os.PathLike[str]"] = None, timeout: float = 5.0) -> None:
+    def __init__(self, handle: ctypes.c_void_p) -> None:
+        """Takes a saker_t that this thread opened."""
         super().__init__("mesh")
-        handle = ctypes.c_void_p()
-        native.call("saker_open", ctypes.byref(handle), store_name(store), milliseconds(timeout))
         self._handle = handle
 
     def __enter__(self) -> "Mesh":
@@ -195,4 +194,6 @@ class Mesh(Owned):
 
 def open(store: Union[None, str, "os.PathLike[str]"] = None, timeout: float = 5.0) -> Mesh:
     """Connects to the daemon that runs on a store (None: $SAKER_STORE, else ~/.saker)."""
-    return Mesh(store, timeout)
+    handle = ctypes.c_void_p()
+    native.call("saker_open", ctypes.byref(handle), store_name(store), milliseconds(timeout))
+    return Mesh(handle)
