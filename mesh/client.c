@@ -57,6 +57,12 @@ static bool has_lost (saker_t *self)
     return lost;
 }
 
+bool skr_client_lost (saker_t *self)
+{
+    bool lost = has_lost (self);
+    return lost || self->down;
+}
+
 /* Waits until it may be sent, or something happened to the connection. */
 static void wait_to_send (saker_t *self, uint64_t deadline_ms)
 {
@@ -347,20 +353,18 @@ static saker_err_t connect_socket (saker_t *self)
 }
 
 /* A daemon of an earlier version tells no writer: then it is zeros. */
-static saker_err_t take_hello (skr_question_t *question)
+static void take_hello (skr_question_t *question)
 {
-    for (uint64_t key = 0; key <= 2; key++) {
-        skr_fields_need (&question->fields, key);
+    for (uint64_t key = 0; key <= 2 && skr_fields_has (&question->fields, key); key++) {
         (void) skr_cbor_get_text (&question->cbor);
     }
     memset (question->self->writer, 0, sizeof question->self->writer);
     if (skr_fields_has (&question->fields, 3)) {
         skr_cbor_get_fixed (&question->cbor, question->self->writer, 16);
     }
-    return skr_question_check (question);
 }
 
-saker_err_t skr_client_hello (saker_t *self, int timeout_ms)
+static saker_err_t say_hello (saker_t *self, int timeout_ms)
 {
     skr_question_t question;
     saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_HELLO, 0);
@@ -368,7 +372,7 @@ saker_err_t skr_client_hello (saker_t *self, int timeout_ms)
         error = skr_question_ask (&question, timeout_ms);
     }
     if (error == SAKER_OK) {
-        error = take_hello (&question);
+        take_hello (&question);
     }
     skr_question_end (&question);
     return error == SAKER_ETIMEOUT || error == SAKER_EUNREACHABLE ? no_daemon (self->store) : error;
@@ -383,7 +387,7 @@ static saker_err_t connect_all (saker_t *self, int timeout_ms)
     zmq_ctx_set (self->context, ZMQ_MAX_SOCKETS, SOCKETS_MAX);
     SKR_TRY (make_socket (self));
     SKR_TRY (connect_socket (self));
-    return skr_client_hello (self, timeout_ms);
+    return say_hello (self, timeout_ms);
 }
 
 saker_err_t saker_open (saker_t **self_p, const char *store, int timeout_ms)

@@ -26,7 +26,7 @@ struct saker_t {
     bool down;           /* the connection was lost, and is not there again */
     int descriptor;      /* of the socket's folder when its path is long, else -1 */
     uint64_t number;     /* of the last request */
-    uint8_t writer[16];  /* as the daemon told at the last HELLO */
+    uint8_t writer[16];  /* of the daemon that it was opened to */
 };
 
 struct saker_batch_t {
@@ -67,8 +67,9 @@ void skr_question_end (skr_question_t *question);
 /* The answer of a write. */
 saker_err_t skr_question_receipt (skr_question_t *question, saker_receipt_t *receipt) SKR_MUST_USE;
 
-/* Asks the daemon who it is: ->writer. SAKER_EUNREACHABLE. */
-saker_err_t skr_client_hello (saker_t *self, int timeout_ms) SKR_MUST_USE;
+/* Was the connection lost since the last question, be it there again or not? Whoever is there now
+   may be another daemon than the one that ->writer is of. */
+bool skr_client_lost (saker_t *self);
 /* A batch as it is sent; borrows from it. */
 saker_err_t skr_batch_parcel (const saker_batch_t *self, skr_parcel_t *parcel) SKR_MUST_USE;
 /* Writes it. `tried`: the writer that may have written it already (16 bytes), empty when it was

@@ -259,8 +259,11 @@ static saker_err_t put_off (round_t *round)
 static saker_err_t connect_peer (round_t *round)
 {
     saker_queue_t *queue = round->queue;
-    saker_err_t error = queue->peer ? skr_client_hello (queue->peer, answer_ms (round))
-                                    : saker_open (&queue->peer, queue->store, answer_ms (round));
+    if (queue->peer && skr_client_lost (queue->peer)) {
+        saker_close (&queue->peer);
+    }
+    saker_err_t error =
+        queue->peer ? SAKER_OK : saker_open (&queue->peer, queue->store, answer_ms (round));
     return error != SAKER_OK && may_pass (error) ? put_off (round) : error;
 }
 
