@@ -293,7 +293,7 @@ saker_err_t skr_client_write (saker_t *self, const skr_parcel_t *parcel, skr_spa
 saker_err_t saker_write (saker_t *self, const saker_batch_t *batch, saker_receipt_t *receipt)
 {
     static const skr_span_t never;
-    skr_parcel_t parcel;
+    skr_parcel_t parcel = {.number = 0};
     saker_receipt_t unwanted;
     SKR_TRY (skr_batch_parcel (batch, &parcel));
     return skr_client_write (self, &parcel, never, SKR_CLIENT_ANSWER_MS,

@@ -91,7 +91,7 @@ void saker_queue_close (saker_queue_t **self_p)
 saker_err_t saker_queue_put (saker_queue_t *self, const saker_batch_t *batch, uint64_t *number)
 {
     uint8_t made[ID_BYTES];
-    skr_parcel_t parcel;
+    skr_parcel_t parcel = {.number = 0};
     SKR_TRY (check_process (self));
     SKR_TRY (skr_batch_parcel (batch, &parcel));
     SKR_TRY (skr_collection_name_check (batch->collection));

@@ -377,13 +377,13 @@ saker_err_t skr_outbox_try (skr_outbox_t *self, const skr_tried_t *tried)
 static saker_err_t check_room (const skr_outbox_t *self)
 {
     uint64_t bytes = self->waiting.bytes + self->refused.bytes + self->record.size;
+    uint64_t batches = self->waiting.batches + self->refused.batches;
     return bytes <= self->bytes_max
                ? SAKER_OK
                : skr_fail (SAKER_ELIMIT,
                            "the queue %s holds %llu batches, %llu of them refused, and may hold "
                            "%llu bytes: start the daemon, drop what was refused, or allow more",
-                           skr_store_folder (self->store),
-                           (unsigned long long) (self->waiting.batches + self->refused.batches),
+                           skr_store_folder (self->store), (unsigned long long) batches,
                            (unsigned long long) self->refused.batches,
                            (unsigned long long) self->bytes_max);
 }
@@ -466,7 +466,7 @@ static saker_err_t find (skr_outbox_t *self, uint64_t number, skr_parcel_t *parc
 
 saker_err_t skr_outbox_remove (skr_outbox_t *self, uint64_t number)
 {
-    skr_parcel_t parcel;
+    skr_parcel_t parcel = {.number = 0};
     SKR_TRY (find (self, number, &parcel));
     return remove_record (self, parcel.error == SAKER_OK ? SKR_LOG : SKR_ASIDE, number,
                           parcel.bytes);
@@ -475,7 +475,7 @@ saker_err_t skr_outbox_remove (skr_outbox_t *self, uint64_t number)
 saker_err_t skr_outbox_refuse (skr_outbox_t *self, uint64_t number, saker_err_t refusal,
                                const char *sentence)
 {
-    skr_parcel_t parcel;
+    skr_parcel_t parcel = {.number = 0};
     SKR_TRY (find (self, number, &parcel));
     uint64_t bytes = parcel.bytes;
     parcel.error = refusal;
@@ -486,7 +486,7 @@ saker_err_t skr_outbox_refuse (skr_outbox_t *self, uint64_t number, saker_err_t 
 
 saker_err_t skr_outbox_again (skr_outbox_t *self, uint64_t number)
 {
-    skr_parcel_t parcel;
+    skr_parcel_t parcel = {.number = 0};
     SKR_TRY (find (self, number, &parcel));
     uint64_t bytes = parcel.bytes;
     if (parcel.error == SAKER_OK) {

@@ -113,7 +113,7 @@ static saker_err_t random_digits (char digits[9])
     if (getrandom (bytes, sizeof bytes, 0) != (ssize_t) sizeof bytes) {
         return fail (SAKER_EIO, "no random numbers");
     }
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof bytes; i++) {
         snprintf (digits + 2 * i, 3, "%02x", bytes[i]);
     }
     return SAKER_OK;
