@@ -233,7 +233,8 @@ typedef struct saker_queue_t saker_queue_t;
 /* Opens the queue in `folder`, and makes it (0700) when there is none; for the daemon on `store`
    (NULL: $SAKER_STORE, else ~/.saker), which need not be there yet. It holds at most `bytes_max`
    bytes, what was refused included; 0: 64 MiB. SAKER_EBUSY names the process that has it open;
-   SAKER_EEXIST: the folder holds something else. Owned by the caller. */
+   SAKER_EEXIST: the folder holds something else; SAKER_EDAMAGED: a batch in it is damaged, and
+   nothing of it is sent. Owned by the caller. */
 SAKER_EXPORT saker_err_t saker_queue_open (saker_queue_t **self_p, const char *folder,
                                            const char *store, uint64_t bytes_max);
 

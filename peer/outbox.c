@@ -230,6 +230,18 @@ static saker_err_t check_format (skr_store_t *store)
     return SAKER_OK;
 }
 
+static saker_err_t tell_damage (const skr_outbox_t *self, saker_err_t error)
+{
+    char sentence[512];
+    snprintf (sentence, sizeof sentence, "%s", skr_error ());
+    return error == SAKER_EDAMAGED
+               ? skr_fail (error,
+                           "%s is damaged, and nothing of it is sent (%s): move the folder away to "
+                           "begin a new one, and write again what was in it",
+                           skr_store_folder (self->store), sentence)
+               : error;
+}
+
 static saker_err_t open_or_make (skr_outbox_t *self, const char *folder)
 {
     saker_err_t error = skr_folder_empty (folder);
@@ -246,7 +258,7 @@ static saker_err_t open_or_make (skr_outbox_t *self, const char *folder)
     SKR_TRY (error);
     SKR_TRY (check_format (self->store));
     SKR_TRY (skr_store_room (self->store, ROOM_BYTES));
-    return load (self);
+    return tell_damage (self, load (self));
 }
 
 saker_err_t skr_outbox_open (skr_outbox_t **self_p, const char *folder, uint64_t bytes_max,

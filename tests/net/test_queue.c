@@ -413,6 +413,37 @@ static void a_full_queue_says_so (void)
     end (&fixture);
 }
 
+/* Flips a bit wherever the bytes are in a file. */
+static int flip (const char *file, const char *bytes)
+{
+    static char data[1 << 20];
+    int flips = 0;
+    FILE *stream = fopen (file, "r+");
+    size_t size = stream ? fread (data, 1, sizeof data, stream) : 0;
+    for (size_t at = 0; at + strlen (bytes) <= size; at++) {
+        if (memcmp (data + at, bytes, strlen (bytes)) == 0) {
+            data[at] ^= 1;
+            flips +=
+                fseek (stream, (long) at, SEEK_SET) == 0 && fwrite (data + at, 1, 1, stream) == 1;
+        }
+    }
+    return stream && fclose (stream) == 0 ? flips : 0;
+}
+
+static void a_damaged_queue_says_so (void)
+{
+    static fixture_t fixture;
+    char file[300];
+    CHECK (begin (&fixture));
+    CHECK_OK (put (&fixture, 1, "to be damaged"));
+    saker_queue_close (&fixture.queue);
+    (void) snprintf (file, sizeof file, "%s/data.mdb", fixture.folder);
+    CHECK (flip (file, "to be damaged") > 0);
+    CHECK_ERR (open_queue (&fixture), SAKER_EDAMAGED, "move the folder away to begin a new one");
+    CHECK (!fixture.queue);
+    end (&fixture);
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -425,5 +456,6 @@ int main (int argc, char **argv)
     RUN (a_queue_belongs_to_one_process);
     RUN (a_folder_of_others_is_left_alone);
     RUN (a_full_queue_says_so);
+    RUN (a_damaged_queue_says_so);
     return CHECK_END ();
 }
