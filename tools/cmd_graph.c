@@ -285,8 +285,11 @@ const command_t cmd_graph = {
     .run = run_graph,
     .usage = "[--svg]",
     .summary = "Draw the mesh, who hears whom, for Graphviz or as SVG.",
+    .details = "A line joins two members that hear each other; where only one hears the "
+               "other it is dashed and red. The dot of Graphviz need not be there for "
+               "--svg.",
     .options = graph_options,
-    .example = "saker graph | dot -Tpdf > mesh.pdf\nsaker graph --svg > mesh.svg",
+    .example = "saker graph | dot -Tpdf > mesh.pdf  # needs Graphviz\nsaker graph --svg > mesh.svg",
     .words_min = 0,
     .words_max = 0,
 };

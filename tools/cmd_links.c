@@ -94,6 +94,10 @@ const command_t cmd_links = {
     .run = run_links,
     .usage = "",
     .summary = "List the links to the other members: address, round trip, clock, what was late.",
+    .details = "A member that is heard but does not hear this peer is named; so is one "
+               "that may run twice. LATE is how many of the questions to it were not "
+               "answered in time. CLOCK is how far its clock is ahead of (+) or behind "
+               "(-) this one.",
     .example = "saker links",
     .words_min = 0,
     .words_max = 0,
@@ -205,6 +209,8 @@ const command_t cmd_ping = {
     .run = run_ping,
     .usage = "PEER [--count N] [--timeout TIME]",
     .summary = "Ask the daemon of a member for an answer, over the link that everything takes.",
+    .details = "The time is measured in steps of a millisecond. Exit status 13: there is "
+               "no link to it; 12: there is one, and no answer came.",
     .options = ping_options,
     .example = "saker ping bob",
     .words_min = 1,

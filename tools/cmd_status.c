@@ -374,7 +374,7 @@ const command_t cmd_peers = {
     .usage = "[--watch] [--every TIME]",
     .summary = "List the members, how their links are, and how far they are behind.",
     .options = peers_options,
-    .example = "saker peers\nsaker peers --watch",
+    .example = "saker peers\nsaker peers --watch  # until Ctrl-C",
     .words_min = 0,
     .words_max = 0,
 };

@@ -196,8 +196,11 @@ const command_t cmd_tail = {
     .run = run_tail,
     .usage = "[--count N] [--timeout TIME]",
     .summary = "Print what happens at this peer, live: changes, links, refusals, conflicts.",
+    .details = "A line is the time, the kind (change, link, refused, conflicts, damaged, "
+               "failed, waiting, members, door, anew) and what it was. It ends with the "
+               "daemon, with exit status 13.",
     .options = tail_options,
-    .example = "saker tail",
+    .example = "saker tail  # until Ctrl-C",
     .words_min = 0,
     .words_max = 0,
 };

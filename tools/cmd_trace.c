@@ -223,6 +223,11 @@ const command_t cmd_trace = {
     .run = run_trace,
     .usage = "COLL/DOC [--timeout TIME]",
     .summary = "Follow the latest change to a document until every member has stored it.",
+    .details = "A line for each member as it reports that it has stored the change, with "
+               "the time since it was written, by this machine's clock and the author's; "
+               "reports come within a second, mostly within some milliseconds. Members "
+               "without the right, and fenced ones, are named and not waited for. Exit "
+               "status 12 when some are missing in the end.",
     .options = trace_options,
     .example = "saker set shots/sc010 /frames 250 && saker trace shots/sc010",
     .words_min = 1,

@@ -97,6 +97,8 @@ const command_t cmd_wait = {
     .run = run_wait,
     .usage = "[--on PEER,... | --all] [--stored] [--timeout TIME]",
     .summary = "Wait until everything written here so far is applied and stored at other peers.",
+    .details = "A peer reports only what it has stored, so applied and stored are the "
+               "same here.",
     .options = wait_options,
     .example = "saker wait --on bob,carol --timeout 30s",
     .words_min = 0,

@@ -154,8 +154,11 @@ const command_t cmd_watch = {
     .run = run_watch,
     .usage = "[COLL] [--from NAME|now] [--reset] [--count N] [--timeout TIME]",
     .summary = "Print each document that changes, with who changed it, as it is applied here.",
+    .details = "A line is the time, the document and the device that changed it. A named "
+               "cursor is kept in the store and counts whole changes. Exit status 19 "
+               "when the history after the cursor is gone.",
     .options = watch_options,
-    .example = "saker watch shots --from backup",
+    .example = "saker watch shots --from backup  # until Ctrl-C",
     .words_min = 0,
     .words_max = 1,
 };

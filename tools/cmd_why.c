@@ -317,6 +317,15 @@ const command_t cmd_why = {
     .run = run_why,
     .usage = "COLL/DOC [PEER]",
     .summary = "Say why a document, or the latest change to it, is not at PEER (default: here).",
+    .details = "One cause is told, the first that holds, with the next step: no-right "
+               "(the peer may not read the collection), fenced, void (what was written "
+               "after the right was lost does not stand), depends (it is here and waits "
+               "for another change), queued (behind so many changes), unconnected, "
+               "unknown (nobody who was heard has it), deleted, rival (it is there, "
+               "beside others), there. Of another peer it is told from what that one "
+               "reported; what only that peer knows, it says when asked there. Exit "
+               "status 0 for rival and there, 5 for no-right and void, 3 for unknown and "
+               "deleted, 13 for unconnected, 15 for the others.",
     .example = "saker why shots/sc010 bob",
     .words_min = 1,
     .words_max = 2,
