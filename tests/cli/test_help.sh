@@ -39,7 +39,7 @@ for command in $commands; do
     while IFS= read -r line; do
         in_page "an option of $command" "$(sed 's/^ *//; s/   */ /' <<<"$line")"
     done < <(sed -n '/^options:/,/^$/s/^  --/--/p' <<<"$help")
-    in_page "what else $command says" "$(sed -n '5,/^options:/{/^options:/d;p}' <<<"$help")"
+    in_page "what else $command says" "$(sed '1,4d; /^options:/,$d' <<<"$help")"
     in_page "an example of $command" "$(sed -n '/^example:/,$s/^  //p' <<<"$help")"
     same "help $command" "$("$saker" help "$command")" "$help"
 done
@@ -113,7 +113,7 @@ same "collections" "$(offers --store "$work/anna" ls "")" "lights shots "
 same "of documents" "$(offers --store="$work/anna" get s)" ":nospace shots/ "
 same "documents" "$("$saker" help --complete get shots/ 2>/dev/null; SAKER_STORE=$work/anna "$saker" help --complete get shots/)" $'shots/a b\nshots/sc010'
 same "one" "$(offers get --store "$work/anna" shots/sc)" "shots/sc010 "
-same "members" "$(offers --store "$work/anna" why shots/sc010 "" | tr ' ' '\n' | sort | tr '\n' ' ')" " anna bob "
+same "members" "$(offers --store "$work/anna" why shots/sc010 "" | tr ' ' '\n' | sort | grep . | tr '\n' ' ')" "anna bob "
 same "one more member" "$(offers --store "$work/anna" wait --on anna,b)" "anna,bob "
 # complete SHELL-WORD...: what bash would put on its line
 complete_in_bash ()
