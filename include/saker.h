@@ -668,6 +668,36 @@ SAKER_EXPORT saker_err_t saker_restore (const char *store, const char *file, con
                                         saker_restored_t *restored, saker_progress_fn *progress_fn,
                                         void *argument);
 
+/* Something that is wrong with a store. Borrowed until the call returns. */
+typedef struct saker_finding_t {
+    const char *code;     /* stays: "record.damaged"; docs/tools.md lists them */
+    const char *sentence; /* what is wrong, and where */
+    const char *next;     /* what to do */
+} saker_finding_t;
+
+typedef int saker_finding_fn (const saker_finding_t *finding, void *argument);
+
+/* Reads all of a store and compares what it holds with itself: the checksum of every record, each
+   index with what it indexes, clocks with the log and the cut, the chains of hashes, fingerprints
+   and counts. Writes nothing at all; memory is bounded. SAKER_EDAMAGED when something was found. A
+   damaged page of LMDB may end the process: call it in one of its own. `progress_fn` may be NULL.
+ */
+SAKER_EXPORT saker_err_t saker_store_check (const char *store, saker_finding_fn *finding_fn,
+                                            saker_progress_fn *progress_fn, void *argument);
+
+/* One thing that a store holds, as a JSON object on one line, without a newline. */
+typedef int saker_dump_fn (const char *json, size_t size, void *argument);
+
+/* Hands over what a store holds, secrets left out: the roster's statements, each collection with
+   its clock, cut and fingerprint, its documents with every value (rivals too) and who wrote it, the
+   log, and receipts; of one collection, or with NULL of all; of one document of it, or with NULL of
+   all. Writes nothing; memory is bounded. What is damaged is handed over as
+   {"kind":"damaged",...}; then it ends with SAKER_EDAMAGED. SAKER_ENOTFOUND: no such collection or
+   document. */
+SAKER_EXPORT saker_err_t saker_store_dump (const char *store, const char *collection,
+                                           const char *document, saker_dump_fn *dump_fn,
+                                           void *argument);
+
 typedef struct saker_config_t saker_config_t;
 
 /* A configuration with default settings. Owned by the caller. */

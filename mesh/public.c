@@ -3,6 +3,8 @@
 #include "mesh/join.h"
 #include "mesh/node.h"
 #include "peer/backup.h"
+#include "peer/checkup.h"
+#include "peer/dump.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -71,6 +73,20 @@ saker_err_t saker_restore (const char *store, const char *file, const char *pass
         restored->taken_ms = made.taken_ms;
     }
     return skr_wrap (error, "restore");
+}
+
+saker_err_t saker_store_check (const char *store, saker_finding_fn *finding_fn,
+                               saker_progress_fn *progress_fn, void *argument)
+{
+    SKR_TRY (start_sodium ());
+    return skr_checkup (store, skr_world_real (), finding_fn, progress_fn, argument);
+}
+
+saker_err_t saker_store_dump (const char *store, const char *collection, const char *document,
+                              saker_dump_fn *dump_fn, void *argument)
+{
+    SKR_TRY (start_sodium ());
+    return skr_dump (store, skr_world_real (), collection, document, dump_fn, argument);
 }
 
 /* ---- the daemon */

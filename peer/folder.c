@@ -234,6 +234,25 @@ saker_err_t skr_folder_lock (const char *folder, int *lock)
     return SAKER_OK;
 }
 
+saker_err_t skr_folder_guard (const char *folder, int *lock)
+{
+    char path[PATH_MAX];
+    *lock = -1;
+    SKR_TRY (file_in (folder, "lock", path));
+    int file = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (file < 0) {
+        return errno == ENOENT ? SAKER_OK : from_errno (errno, "lock store", folder);
+    }
+    if (flock (file, LOCK_EX | LOCK_NB) != 0) {
+        saker_err_t error =
+            errno == EWOULDBLOCK ? busy (file, folder) : from_errno (errno, "lock store", folder);
+        (void) close (file);
+        return error;
+    }
+    *lock = file;
+    return SAKER_OK;
+}
+
 saker_err_t skr_folder_sync (const char *folder)
 {
     int file = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -328,6 +328,13 @@ static saker_err_t load_all (skr_replica_t *self)
     return read_roster (self);
 }
 
+saker_err_t skr_replica_look (skr_replica_t *self)
+{
+    SKR_TRY (get_meta (self, "mesh", self->mesh.bytes, sizeof self->mesh.bytes));
+    SKR_TRY (skr_holdings_load (self));
+    return self->device ? read_roster (self) : SAKER_OK;
+}
+
 saker_err_t skr_replica_reload (skr_replica_t *self)
 {
     assert (!skr_store_in_group (self->store));

@@ -155,6 +155,9 @@ saker_err_t skr_holdings_number (skr_replica_t *self, uint32_t *no) SKR_MUST_USE
    epoch of the feed, since its log now lacks changes. */
 saker_err_t skr_holdings_replace (skr_replica_t *self, const skr_collection_t *fresh,
                                   const skr_chain_t *chains, size_t count) SKR_MUST_USE;
+/* Is the number noted as unfinished? As committed. */
+saker_err_t skr_holdings_is_unfinished (skr_replica_t *self, uint32_t no,
+                                        bool *unfinished) SKR_MUST_USE;
 /* Removes what the numbers noted as unfinished have, in groups of its own. */
 saker_err_t skr_holdings_sweep (skr_replica_t *self) SKR_MUST_USE;
 
@@ -170,6 +173,9 @@ saker_err_t skr_replica_put_meta (skr_replica_t *self) SKR_MUST_USE;
 /* Reads collections, epoch, roster and keys from the store again, sweeps, and tries what waits with
    the next offer. Between groups only. */
 saker_err_t skr_replica_reload (skr_replica_t *self) SKR_MUST_USE;
+/* As skr_replica_reload on a store that is only looked at: what is left over stays. Without a
+   device (NULL) there is no roster, and contents are not readable. */
+saker_err_t skr_replica_look (skr_replica_t *self) SKR_MUST_USE;
 /* Are we in an open group that still can be committed? */
 saker_err_t skr_replica_check_group (const skr_replica_t *self) SKR_MUST_USE;
 /* Notes that the group cannot be committed any more; returns the error. */

@@ -35,6 +35,17 @@ static saker_err_t note_finished (skr_replica_t *self, uint32_t no)
     return error == SAKER_ENOTFOUND ? SAKER_OK : error;
 }
 
+saker_err_t skr_holdings_is_unfinished (skr_replica_t *self, uint32_t no, bool *unfinished)
+{
+    uint8_t key[UNFINISHED_KEY_BYTES + 4];
+    skr_span_t value;
+    unfinished_key (key, no);
+    saker_err_t error = skr_store_get (self->store, SKR_COMMITTED, SKR_META,
+                                       skr_span (key, sizeof key), &value);
+    *unfinished = error == SAKER_OK;
+    return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+}
+
 saker_err_t skr_holdings_number (skr_replica_t *self, uint32_t *no)
 {
     *no = self->next_no++;

@@ -27,7 +27,7 @@ renders ()
 
 pages=
 commands=$("$saker" --help | sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
-same "number of commands" "$(wc -w <<<"$commands")" 44
+same "number of commands" "$(wc -w <<<"$commands")" 45
 for command in $commands; do
     pages="$pages saker-$command.1"
     page=$(read_page "$build/docs/saker-$command.1")

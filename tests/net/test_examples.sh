@@ -124,6 +124,7 @@ sets_up ()
 {
     case $1 in
     restore) export SAKER_STORE=$work/none ;;
+    store) export SAKER_STORE=$work/anna ;;
     import) on anna export languages >languages.jsonl ;;
     inbox) echo '{"title": "{/title}"}' >review.json ;;
     watch) (for _ in 1 2 3 4 5 6 7 8; do sleep 0.5; on anna incr shots/watched /n >/dev/null; done) & ;;
