@@ -254,6 +254,22 @@ static saker_err_t compare_entry (skr_span_t document, const skr_entry_t *entry,
                : SAKER_OK;
 }
 
+/* The id is a hash of the name. */
+static saker_err_t compare_name (skr_checkup_t *self, const skr_held_t *held)
+{
+    skr_tally_t kind = {0};
+    skr_id_t id = held->shown.id;
+    if (held != self->replica->held[0] && held->shown.name[0]) {
+        skr_replica_collection_id (self->replica, held->shown.name, &id);
+    }
+    return skr_id_equal (&id, &held->shown.id)
+               ? SAKER_OK
+               : skr_checkup_find (self, &kind, "data.name", skr_checkup_restore,
+                                   "the name %s of a collection is not the one that its id was "
+                                   "made of",
+                                   name_of (held));
+}
+
 static saker_err_t compare_sum (skr_checkup_t *self, const skr_held_t *held)
 {
     comparing_t comparing = {.checkup = self, .held = held};
@@ -289,7 +305,8 @@ saker_err_t skr_compare_cells (skr_checkup_t *self)
     error = error ? error : compare_cell_counts (&comparing);
     free (comparing.counts);
     for (size_t i = 0; i < self->replica->held_count && !error; i++) {
-        error = compare_sum (self, self->replica->held[i]);
+        error = compare_name (self, self->replica->held[i]);
+        error = error ? error : compare_sum (self, self->replica->held[i]);
     }
     return error;
 }
@@ -318,6 +335,11 @@ static saker_err_t compare_place (comparing_t *comparing, const skr_held_t *held
         || entry->position <= held->cut_position) {
         return find_entry (comparing, entry->position,
                            "it is not between the cut and the clock of its collection");
+    }
+    const skr_roster_t *roster = self->replica->roster;
+    const skr_member_t *author = roster ? skr_roster_by_writer (roster, &change->writer) : NULL;
+    if (author && skr_change_verify (change, &self->replica->mesh, author->device) != SAKER_OK) {
+        return find_entry (comparing, entry->position, "it is not signed by its writer");
     }
     saker_err_t error = skr_log_find (self->store, SKR_COMMITTED, held->shown.no, chain->writer_no,
                                       change->seq, &found);
