@@ -531,6 +531,13 @@ SAKER_EXPORT saker_err_t saker_trends (saker_t *self, saker_trend_fn *trend_fn, 
 /* A tree of names and numbers about the local peer, as leaves with pointers; see `saker status`. */
 SAKER_EXPORT saker_err_t saker_status (saker_t *self, saker_leaf_fn *leaf_fn, void *argument);
 
+/* Makes the running daemon tell its program (sakerd: its log) everything up to `level` (0 error, 1
+   warning, 2 info, 3 debug) for `for_ms`, SAKER_LOG_LEVEL_MS_MAX at most; ask again to go on. Never
+   less than its config says. 0 ms: no longer. It ends by itself, so nothing stays when who asked is
+   gone. */
+#define SAKER_LOG_LEVEL_MS_MAX 60000
+SAKER_EXPORT saker_err_t saker_log_level (saker_t *self, int level, int for_ms);
+
 typedef struct saker_verdict_t {
     const char *collection;
     const char *peer;
@@ -741,7 +748,7 @@ SAKER_EXPORT saker_err_t saker_config_set (saker_config_t *self, const char *key
 SAKER_EXPORT saker_err_t saker_config_load (saker_config_t *self, const char *file);
 
 /* Hands over every setting, as saker_config_set takes it; listen, beacon and beacon-port first,
-   seed and interface as often as they are set. Borrowed until the call returns. A value other than
+   seed and interface as often as they are set; then the program's own, as they were set. Borrowed until the call returns. A value other than
    0 ends it. */
 typedef int saker_setting_fn (const char *key, const char *value, void *argument);
 SAKER_EXPORT void saker_config_each (const saker_config_t *self, saker_setting_fn *setting_fn,

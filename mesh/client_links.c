@@ -168,6 +168,24 @@ saker_err_t saker_ping (saker_t *self, const char *peer, int timeout_ms, saker_p
     return error;
 }
 
+/* ---- the log level */
+
+saker_err_t saker_log_level (saker_t *self, int level, int for_ms)
+{
+    skr_question_t question;
+    if (level < 0 || for_ms < 0) {
+        return skr_fail (SAKER_EINPUT, "a log level is 0 to 3, for 0 ms or more");
+    }
+    saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_LOG_LEVEL, 2);
+    if (error == SAKER_OK) {
+        skr_question_uint (&question, 0, (uint64_t) level);
+        skr_question_uint (&question, 1, (uint64_t) for_ms);
+        error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
+    }
+    skr_question_end (&question);
+    return error;
+}
+
 /* ---- why */
 
 static saker_err_t take_reason (skr_question_t *question, saker_reason_t *reason)

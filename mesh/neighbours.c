@@ -274,8 +274,16 @@ static size_t status (void *context, skr_buf_t *pairs)
     return count;
 }
 
+/* For a program that watches: it falls back by itself, should that program be gone. */
+static void log_level (void *context, skr_level_t level, uint64_t for_ms)
+{
+    skr_node_t *self = context;
+    self->watched_level = level;
+    self->watched_until_ms = for_ms ? skr_node_now (self) + for_ms : 0;
+}
+
 void skr_neighbours_of (skr_node_t *self, skr_neighbours_t *neighbours)
 {
-    *neighbours =
-        (skr_neighbours_t){self, neighbour, reported, ask, ask_one, hears, addresses, status};
+    *neighbours = (skr_neighbours_t){self,  neighbour, reported, ask,      ask_one,
+                                     hears, addresses, status,   log_level};
 }

@@ -31,7 +31,9 @@ uint64_t skr_node_now (const skr_node_t *self)
 static void filter_log (void *context, skr_level_t level, const char *message)
 {
     const skr_node_t *self = context;
-    if (level <= self->log_level && self->outer->log) {
+    bool watched = self->watched_until_ms && level <= self->watched_level
+                   && skr_node_now (self) < self->watched_until_ms;
+    if ((level <= self->log_level || watched) && self->outer->log) {
         self->outer->log (self->outer->context, level, message);
     }
 }

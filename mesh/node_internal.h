@@ -40,6 +40,8 @@ struct skr_node_t {
     skr_world_t world; /* with the log level */
     const skr_world_t *outer;
     skr_level_t log_level;
+    skr_level_t watched_level; /* that a program wants, until then */
+    uint64_t watched_until_ms; /* mono; 0: none does */
     saker_config_t config;
     const char *seeds[SKR_CONFIG_SEEDS_MAX];
     int wake;

@@ -391,6 +391,7 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_PING] = {"ask a peer", SKR_ROLE_RELAY, skr_api_ping, false},
     [SKR_COMMAND_WHY] = {"ask why", SKR_ROLE_RELAY, skr_api_why, false},
     [SKR_COMMAND_TRENDS] = {"ask how things went", SKR_ROLE_RELAY, skr_api_trends, false},
+    [SKR_COMMAND_LOG_LEVEL] = {"set the log level", SKR_ROLE_RELAY, skr_api_log_level, false},
 };
 
 static saker_err_t check_call (skr_api_t *self, const command_t *command)
@@ -423,6 +424,7 @@ static saker_err_t handle (skr_api_t *self, skr_api_call_t *call, uint64_t numbe
     }
     const command_t *command = &commands[number];
     SKR_TRY (check_call (self, command));
+    skr_log (self->world, SKR_LOG_DEBUG, "a program on this machine: %s", command->name);
     skr_fields_open (&call->fields, &call->cbor);
     skr_buf_clear (call->body);
     saker_err_t error = command->handler (self, call);

@@ -50,6 +50,7 @@ typedef enum skr_command_t {
     SKR_COMMAND_PING,
     SKR_COMMAND_WHY,
     SKR_COMMAND_TRENDS,
+    SKR_COMMAND_LOG_LEVEL,
     SKR_COMMANDS
 } skr_command_t;
 
@@ -101,6 +102,9 @@ typedef struct skr_neighbours_t {
     /* Appends the mesh's part of the status: pairs of (JSON Pointer text, value), see api.c;
        returns their number. */
     size_t (*status) (void *context, skr_buf_t *pairs);
+    /* Tells up to this level for so long, and no less than the config says; 0: no longer. May be
+       NULL. */
+    void (*log_level) (void *context, skr_level_t level, uint64_t for_ms);
 } skr_neighbours_t;
 
 /* The first member that reports what this peer has not: in any collection, of the writers of a

@@ -170,3 +170,24 @@ saker_err_t skr_api_trends (skr_api_t *self, skr_api_call_t *call)
     }
     return SAKER_OK;
 }
+
+/* ---- the log level */
+
+saker_err_t skr_api_log_level (skr_api_t *self, skr_api_call_t *call)
+{
+    skr_fields_need (&call->fields, 0);
+    uint64_t level = skr_cbor_get_uint (&call->cbor);
+    skr_fields_need (&call->fields, 1);
+    uint64_t for_ms = skr_cbor_get_uint (&call->cbor);
+    SKR_TRY (skr_api_arguments_end (call));
+    if (level > SKR_LOG_DEBUG || for_ms > SAKER_LOG_LEVEL_MS_MAX) {
+        return skr_fail (SAKER_EINPUT,
+                         "a log level is 0 to 3, for %d ms at most: ask again to go on",
+                         SAKER_LOG_LEVEL_MS_MAX);
+    }
+    if (self->neighbours.log_level) {
+        self->neighbours.log_level (self->neighbours.context, (skr_level_t) level, for_ms);
+    }
+    skr_cbor_put_map (call->body, 0);
+    return SAKER_OK;
+}

@@ -1,5 +1,7 @@
 #include "paint.h"
 
+#include "columns.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,11 +32,7 @@ void paint_text (FILE *file, paint_t paint, const char *text)
 
 size_t paint_width (const char *text)
 {
-    size_t width = 0;
-    for (; *text; text++) {
-        width += ((unsigned char) *text & 0xc0) != 0x80;
-    }
-    return width;
+    return columns_width (text);
 }
 
 void paint_time (uint64_t time_ms, char text[PAINT_TIME_MAX])

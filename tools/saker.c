@@ -2,6 +2,7 @@
    the table below and a function in its own file. */
 
 #include "canon.h"
+#include "columns.h"
 #include "commands.h"
 #include "complete.h"
 #include "help.h"
@@ -146,6 +147,7 @@ static bool wants_json (int argc, char **argv)
 int main (int argc, char **argv)
 {
     static call_t call;
+    columns_begin ();
     call.json = wants_json (argc, argv);
     saker_err_t error = run (&call, argc, argv);
     if (error != SAKER_OK) {

@@ -74,14 +74,12 @@ static bool stderr_is_journal (void)
            && status.st_ino == inode;
 }
 
+/* What the daemon tells, which holds it against the level itself. */
 static void log_line (int level, const char *message, void *argument)
 {
     static const char *const names[] = {"error", "warning", "info", "debug"};
     static const int priorities[] = {3, 4, 6, 7};
     (void) argument;
-    if (level > atomic_load (&log_level)) {
-        return;
-    }
     level = level < 0 ? 0 : level > 3 ? 3 : level;
     if (to_journal) {
         fprintf (stderr, "<%d>%s\n", priorities[level], message);
@@ -95,6 +93,13 @@ static void log_line (int level, const char *message, void *argument)
         strftime (date, sizeof date, "%Y-%m-%dT%H:%M:%S", &broken);
     }
     fprintf (stderr, "%s.%03ldZ %s: %s\n", date, now.tv_nsec / 1000000, names[level], message);
+}
+
+static void log_gateway (int level, const char *message, void *argument)
+{
+    if (level <= atomic_load (&log_level)) {
+        log_line (level, message, argument);
+    }
 }
 
 /* One sentence on stderr; returns the error, which is the exit status. */
@@ -369,7 +374,7 @@ static int start (options_t *options)
     }
     char sentence[SAKER_SENTENCE_MAX];
     gateway_t *gateway = NULL;
-    error = gateway_new (&gateway, options->store, &options->gateway, log_line, sentence);
+    error = gateway_new (&gateway, options->store, &options->gateway, log_gateway, sentence);
     serving = gateway;
     int status = error == SAKER_OK ? run (options, daemon) : fail (error, sentence);
     gateway_quiet (gateway);

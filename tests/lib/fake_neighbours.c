@@ -108,10 +108,18 @@ static size_t status (void *context, skr_buf_t *pairs)
     return 1;
 }
 
+static void log_level (void *context, skr_level_t level, uint64_t for_ms)
+{
+    fake_neighbours_t *self = context;
+    self->level = (int) level;
+    self->level_ms = for_ms;
+}
+
 void fake_neighbours_init (fake_neighbours_t *self, skr_replica_t *own, skr_replica_t *other,
                            const skr_world_t *world)
 {
-    *self = (fake_neighbours_t){.own = own,
+    *self = (fake_neighbours_t){.level = -1,
+                                .own = own,
                                 .other = other,
                                 .world = world,
                                 .link = "up",
@@ -123,7 +131,8 @@ void fake_neighbours_init (fake_neighbours_t *self, skr_replica_t *own, skr_repl
 
 skr_neighbours_t fake_neighbours_of (fake_neighbours_t *self)
 {
-    return (skr_neighbours_t){self, neighbour, reported, ask, ask_one, hears, addresses, status};
+    return (skr_neighbours_t){self,  neighbour, reported, ask,      ask_one,
+                              hears, addresses, status,   log_level};
 }
 
 saker_err_t fake_neighbours_sync (fake_neighbours_t *self)

@@ -1094,6 +1094,26 @@ static void a_ping_is_answered (void)
     end (&fixture);
 }
 
+static answer_t *ask_level (fixture_t *fixture, uint64_t level, uint64_t for_ms)
+{
+    put_uint (put_head (fixture, SKR_COMMAND_LOG_LEVEL, 2), 0, level);
+    put_uint (&fixture->request, 1, for_ms);
+    return ask (fixture);
+}
+
+static void the_log_level_is_lent (void)
+{
+    fixture_t fixture;
+    CHECK (begin (&fixture));
+    CHECK_ANSWER (ask_level (&fixture, 4, 1000), SAKER_EINPUT, "0 to 3");
+    CHECK_ANSWER (ask_level (&fixture, 3, SAKER_LOG_LEVEL_MS_MAX + 1), SAKER_EINPUT, "at most");
+    CHECK_INT (fixture.fake.level, -1);
+    CHECK_ANSWER (ask_level (&fixture, 3, 1000), SAKER_OK, "");
+    CHECK_INT (fixture.fake.level, 3);
+    CHECK_INT (fixture.fake.level_ms, 1000);
+    end (&fixture);
+}
+
 static int64_t trend_of (fixture_t *fixture, const char *wanted, size_t *count)
 {
     int64_t last = -1;
@@ -1698,6 +1718,7 @@ int main (int argc, char **argv)
     RUN (status_tells_and_counts);
     RUN (links_are_told);
     RUN (a_ping_is_answered);
+    RUN (the_log_level_is_lent);
     RUN (trends_are_kept);
     RUN (it_is_on_its_way);
     RUN (it_is_still_elsewhere);
