@@ -557,6 +557,31 @@ typedef int saker_verdict_fn (const saker_verdict_t *verdict, void *argument);
 SAKER_EXPORT saker_err_t saker_verify (saker_t *self, const char *collection, int timeout_ms,
                                        saker_verdict_fn *verdict_fn, void *argument);
 
+/* A value that one of two peers holds and the other does not, though they applied the same changes.
+   Borrowed until the call returns. */
+typedef struct saker_difference_t {
+    const char *document, *pointer;
+    saker_cell_t cell;
+    bool here;                  /* this peer holds it; otherwise the other one does */
+    const saker_value_t *value; /* NULL: it cannot be shown, or is too large to be told */
+    uint8_t writer[16];         /* of the operation that made it */
+    uint64_t seq;
+    uint32_t index;
+    uint64_t time_ms;
+} saker_difference_t;
+
+typedef int saker_difference_fn (const saker_difference_t *difference, void *argument);
+
+/* Finds the first document of a collection in which a member (by name or id) holds other data than
+   this peer, and hands over what differs in it. Their fingerprints are compared over parts of the
+   collection, in steps of bounded cost. SAKER_EDIFFER: something was handed over; SAKER_OK: nothing
+   differs; SAKER_EWAIT: the two went on to apply different changes meanwhile; SAKER_EUNREACHABLE.
+   *moved, when not NULL, is how often a step was asked again since a change came in between. */
+SAKER_EXPORT saker_err_t saker_verify_deep (saker_t *self, const char *collection,
+                                            const char *peer, int timeout_ms,
+                                            saker_difference_fn *difference_fn, void *argument,
+                                            uint64_t *moved);
+
 /* A member that has not stored all of a log, as far as is known here. */
 typedef struct saker_holder_t {
     const char *peer;

@@ -1,6 +1,7 @@
 #include "mesh/answer.h"
 
 #include "peer/cut.h"
+#include "peer/ranging.h"
 #include "peer/snapshot.h"
 
 #include <dirent.h>
@@ -269,6 +270,27 @@ static saker_err_t answer_clock (request_t *request)
     return SAKER_OK;
 }
 
+/* What a part of a collection adds up to, for who may read it. */
+static saker_err_t answer_range (request_t *request)
+{
+    skr_replica_t *replica = request->self->replica;
+    SKR_TRY (want_arguments (request, 4));
+    const skr_collection_t *collection = collection_of (request);
+    skr_span_t from = skr_cbor_get_bytes (&request->cbor);
+    skr_span_t to = skr_cbor_get_bytes (&request->cbor);
+    uint64_t detail = skr_cbor_get_uint (&request->cbor);
+    SKR_TRY (skr_cbor_close (&request->cbor));
+    if (!collection || collection->sealed || skr_id_is_zero (&collection->id)
+        || from.size > SKR_DOCUMENT_BYTES_MAX || to.size > SKR_DOCUMENT_BYTES_MAX) {
+        return skr_fail (SAKER_ENOTFOUND, "no such part of a collection can be read here");
+    }
+    if (role_of (request, &collection->id) < SKR_ROLE_READ) {
+        return skr_fail (SAKER_ERIGHT, "what a collection holds is for who may read it");
+    }
+    skr_wire_begin (request->answer, request->number, SKR_WIRE_RANGE, 1);
+    return skr_range_put (replica, collection, from, to, detail == 1, request->answer);
+}
+
 static void put_pull_head (request_t *request, const skr_collection_t *collection,
                            skr_wire_more_t more, size_t count)
 {
@@ -478,7 +500,7 @@ static answer_fn *const answers[] = {
     [SKR_WIRE_HELLO] = answer_hello,       [SKR_WIRE_STATE] = answer_state,
     [SKR_WIRE_CLOCK] = answer_clock,       [SKR_WIRE_PULL] = answer_pull,
     [SKR_WIRE_SNAPSHOT] = answer_snapshot, [SKR_WIRE_PART] = answer_part,
-    [SKR_WIRE_JOIN] = answer_join,
+    [SKR_WIRE_JOIN] = answer_join,         [SKR_WIRE_RANGE] = answer_range,
 };
 
 /* Who came with a ticket may join and nothing else; who reads nothing is given nothing to read. */

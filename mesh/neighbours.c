@@ -274,6 +274,23 @@ static size_t status (void *context, skr_buf_t *pairs)
     return count;
 }
 
+static bool range (void *context, const uint8_t device[32], const skr_id_t *collection,
+                   skr_span_t from, skr_span_t to, bool detail)
+{
+    skr_node_t *self = context;
+    skr_link_t *link = skr_links_find (&self->links, device);
+    return link
+           && skr_session_range (link->session, collection, from, to, detail, skr_node_now (self));
+}
+
+static bool ranged (void *context, const uint8_t device[32], skr_span_t *answer)
+{
+    skr_node_t *self = context;
+    skr_link_t *link = skr_links_find (&self->links, device);
+    *answer = skr_span (NULL, 0);
+    return link && skr_session_ranged (link->session, answer);
+}
+
 /* For a program that watches: it falls back by itself, should that program be gone. */
 static void log_level (void *context, skr_level_t level, uint64_t for_ms)
 {
@@ -284,6 +301,6 @@ static void log_level (void *context, skr_level_t level, uint64_t for_ms)
 
 void skr_neighbours_of (skr_node_t *self, skr_neighbours_t *neighbours)
 {
-    *neighbours = (skr_neighbours_t){self,  neighbour, reported, ask,      ask_one,
-                                     hears, addresses, status,   log_level};
+    *neighbours = (skr_neighbours_t){self,      neighbour, reported, ask,    ask_one,  hears,
+                                     addresses, status,    range,    ranged, log_level};
 }

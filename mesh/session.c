@@ -54,6 +54,8 @@ struct skr_session_t {
     uint8_t state_after[16];
     bool state_more; /* STATE goes on after state_after */
 
+    skr_buf_t ranged; /* the last answer to RANGE; empty: none */
+
     skr_id_t *wanted; /* collections whose CLOCK is to be asked, when a request is free */
     size_t wanted_count, wanted_capacity;
 
@@ -807,6 +809,15 @@ static saker_err_t take_part (skr_session_t *self, const request_t *request, skr
     return error;
 }
 
+static saker_err_t take_range (skr_session_t *self, skr_cbor_t *cbor)
+{
+    skr_span_t range = skr_cbor_get_raw (cbor);
+    SKR_TRY (skr_cbor_close (cbor));
+    skr_buf_clear (&self->ranged);
+    skr_buf_append_span (&self->ranged, range);
+    return self->ranged.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
+}
+
 static saker_err_t take_refusal (skr_session_t *self, const request_t *request, skr_cbor_t *cbor)
 {
     uint64_t code = skr_cbor_get_uint (cbor);
@@ -843,6 +854,8 @@ static saker_err_t take_answer (skr_session_t *self, const request_t *request, s
         return take_offer (self, request, cbor, mono_ms);
     case SKR_WIRE_PART:
         return take_part (self, request, cbor);
+    case SKR_WIRE_RANGE:
+        return take_range (self, cbor);
     case SKR_WIRE_JOIN:
     case SKR_WIRE_ERROR:
         break;
@@ -996,6 +1009,29 @@ void skr_session_ask (skr_session_t *self, const skr_id_t *collection, uint64_t 
     }
 }
 
+bool skr_session_range (skr_session_t *self, const skr_id_t *collection, skr_span_t from,
+                        skr_span_t to, bool detail, uint64_t mono_ms)
+{
+    skr_buf_t arguments = {0};
+    if (!self->greeted || under_way (self, SKR_WIRE_RANGE, NULL)) {
+        return false;
+    }
+    skr_buf_clear (&self->ranged);
+    skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
+    skr_cbor_put_bytes (&arguments, from.data, from.size);
+    skr_cbor_put_bytes (&arguments, to.data, to.size);
+    skr_cbor_put_uint (&arguments, detail);
+    bool sent = ask (self, SKR_WIRE_RANGE, NULL, &arguments, 4, mono_ms);
+    skr_buf_free (&arguments);
+    return sent;
+}
+
+bool skr_session_ranged (const skr_session_t *self, skr_span_t *answer)
+{
+    *answer = skr_span_of (&self->ranged);
+    return answer->size || under_way (self, SKR_WIRE_RANGE, NULL);
+}
+
 uint64_t skr_session_deadline_ms (const skr_session_t *self)
 {
     uint64_t deadline = UINT64_MAX;
@@ -1048,6 +1084,7 @@ void skr_session_destroy (skr_session_t **self_p)
     if (*self_p) {
         skr_session_down (*self_p);
         skr_buf_free (&(*self_p)->hello);
+        skr_buf_free (&(*self_p)->ranged);
         free ((*self_p)->wanted);
         free (*self_p);
         *self_p = NULL;

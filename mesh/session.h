@@ -73,6 +73,12 @@ saker_err_t skr_session_turn (skr_session_t *self, uint64_t mono_ms) SKR_MUST_US
 void skr_session_look (skr_session_t *self);
 /* Asks for the clock of one collection, for verify. */
 void skr_session_ask (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms);
+/* Asks for a part of a collection (peer/ranging.h). False: not now; one at a time is asked for. */
+bool skr_session_range (skr_session_t *self, const skr_id_t *collection, skr_span_t from,
+                        skr_span_t to, bool detail, uint64_t mono_ms);
+/* What came of it: the array, borrowed until the next is asked for; empty: nothing yet, or (when
+   false is returned) nothing will come. */
+bool skr_session_ranged (const skr_session_t *self, skr_span_t *answer);
 /* mono time at which skr_session_turn wants to be called at the latest. */
 uint64_t skr_session_deadline_ms (const skr_session_t *self);
 

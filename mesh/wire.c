@@ -36,7 +36,7 @@ saker_err_t skr_wire_open (skr_cbor_t *cbor, skr_span_t message, uint64_t *numbe
     if (cbor->error == SAKER_OK && elements < 3) {
         skr_cbor_reject (cbor, "a message has a version, a number and a kind");
     }
-    if (cbor->error == SAKER_OK && wire_kind > SKR_WIRE_JOIN) {
+    if (cbor->error == SAKER_OK && wire_kind > SKR_WIRE_LAST) {
         skr_cbor_reject (cbor, "unknown kind of message");
     }
     if (cbor->error != SAKER_OK) {

@@ -22,6 +22,8 @@
                                                    snapshot instead", without changes
      SNAPSHOT  collection id                       snapshot id 16, size, BLAKE2b-256
      PART      snapshot id, offset, credit         bytes (empty: unknown snapshot, ask anew)
+     RANGE     collection id, from, to, detail     [clock digest, documents, whole, sum, entries]:
+                                                   see peer/ranging.h
      JOIN      device 32, transport 32, name,      mesh id, [+ bstr] roster changes,
                signature 64                        addresses as in HELLO
                over "saker join 1" 00, mesh id, ticket public key, transport 32; with a ticket's key
@@ -60,6 +62,8 @@ typedef enum skr_wire_kind_t {
     SKR_WIRE_SNAPSHOT = 5,
     SKR_WIRE_PART = 6,
     SKR_WIRE_JOIN = 7,
+    SKR_WIRE_RANGE = 8, /* a peer that does not know it does not answer */
+    SKR_WIRE_LAST = SKR_WIRE_RANGE,
 } skr_wire_kind_t;
 
 typedef enum skr_wire_more_t {

@@ -391,6 +391,7 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_PING] = {"ask a peer", SKR_ROLE_RELAY, skr_api_ping, false},
     [SKR_COMMAND_WHY] = {"ask why", SKR_ROLE_RELAY, skr_api_why, false},
     [SKR_COMMAND_TRENDS] = {"ask how things went", SKR_ROLE_RELAY, skr_api_trends, false},
+    [SKR_COMMAND_COMPARE] = {"compare", SKR_ROLE_READ, skr_api_compare, false},
     [SKR_COMMAND_LOG_LEVEL] = {"set the log level", SKR_ROLE_RELAY, skr_api_log_level, false},
 };
 

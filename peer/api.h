@@ -51,6 +51,7 @@ typedef enum skr_command_t {
     SKR_COMMAND_WHY,
     SKR_COMMAND_TRENDS,
     SKR_COMMAND_LOG_LEVEL,
+    SKR_COMMAND_COMPARE,
     SKR_COMMANDS
 } skr_command_t;
 
@@ -102,6 +103,10 @@ typedef struct skr_neighbours_t {
     /* Appends the mesh's part of the status: pairs of (JSON Pointer text, value), see api.c;
        returns their number. */
     size_t (*status) (void *context, skr_buf_t *pairs);
+    /* Asks a member for a part of a collection, and what came of it: see skr_session_range. */
+    bool (*range) (void *context, const uint8_t device[32], const skr_id_t *collection,
+                   skr_span_t from, skr_span_t to, bool detail);
+    bool (*ranged) (void *context, const uint8_t device[32], skr_span_t *answer);
     /* Tells up to this level for so long, and no less than the config says; 0: no longer. May be
        NULL. */
     void (*log_level) (void *context, skr_level_t level, uint64_t for_ms);

@@ -199,7 +199,7 @@ skr_api_handler_t skr_api_role, skr_api_fence, skr_api_keys, skr_api_rotate;
 /* api_gc.c */
 skr_api_handler_t skr_api_gc;
 /* api_wait.c */
-skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify, skr_api_ping, skr_api_log_level;
+skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify, skr_api_ping, skr_api_log_level, skr_api_compare;
 /* The named collections but the roster, from `from` on, sorted. *list is allocated. */
 saker_err_t skr_api_list_collections (const skr_api_t *self, const char *from,
                                       const skr_collection_t ***list, size_t *count) SKR_MUST_USE;

@@ -2,6 +2,7 @@
    wrote, VERIFY when everybody answered; and all of them when their time is up. */
 
 #include "peer/api_internal.h"
+#include "peer/ranging.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,10 @@ struct skr_waiter_t {
     /* PING */
     uint8_t device[SKR_DEVICE_KEY_BYTES];
 
+    /* COMPARE: `collections` has one */
+    skr_buf_t from, to;
+    bool detail, asked;
+
     /* VERIFY */
     skr_id_t *collections;
     size_t collections_count;
@@ -60,6 +65,8 @@ struct skr_waiter_t {
 static void free_waiter (skr_waiter_t *waiter)
 {
     skr_buf_free (&waiter->client);
+    skr_buf_free (&waiter->from);
+    skr_buf_free (&waiter->to);
     free (waiter->targets);
     free (waiter->members);
     free (waiter->collections);
@@ -743,4 +750,97 @@ saker_err_t skr_api_ping (skr_api_t *self, skr_api_call_t *call)
     SKR_TRY (check_room (self));
     skr_waiter_t *waiter = new_waiter (call, look_pong);
     return waiter ? add_waiter (self, call, waiter, get_ping (self, call, waiter)) : no_memory ();
+}
+
+/* ---- COMPARE */
+
+static bool fail_compare (skr_api_t *self, skr_waiter_t *waiter)
+{
+    return answer_waiter (self, waiter,
+                          skr_fail (SAKER_EUNREACHABLE,
+                                    "it did not tell what it holds: it is not linked, may not tell "
+                                    "this device, or runs an earlier version"),
+                          NULL);
+}
+
+/* Ours is added up when theirs has come: as near as can be to one moment. */
+static bool look_range (skr_api_t *self, skr_waiter_t *waiter, bool late)
+{
+    skr_span_t theirs = skr_span (NULL, 0);
+    void *context = self->neighbours.context;
+    const skr_collection_t *ours = skr_replica_collection (self->replica, &waiter->collections[0]);
+    if (!waiter->asked) {
+        waiter->asked = self->neighbours.range (context, waiter->device, &waiter->collections[0],
+                                                skr_span_of (&waiter->from),
+                                                skr_span_of (&waiter->to), waiter->detail);
+        return late && fail_compare (self, waiter);
+    }
+    bool coming = self->neighbours.ranged (context, waiter->device, &theirs);
+    if (!ours || !coming || (late && !theirs.size)) {
+        return fail_compare (self, waiter);
+    }
+    if (!theirs.size) {
+        return false;
+    }
+    skr_buf_clear (&self->body);
+    skr_cbor_put_map (&self->body, 2);
+    skr_cbor_put_uint (&self->body, 0);
+    saker_err_t error = skr_range_put (self->replica, ours, skr_span_of (&waiter->from),
+                                       skr_span_of (&waiter->to), waiter->detail, &self->body);
+    skr_cbor_put_uint (&self->body, 1);
+    skr_buf_append_span (&self->body, theirs);
+    return answer_waiter (self, waiter, error, error == SAKER_OK ? &self->body : NULL);
+}
+
+static void get_id (skr_api_call_t *call, uint64_t key, skr_buf_t *id)
+{
+    skr_fields_need (&call->fields, key);
+    skr_span_t text = skr_cbor_get_text (&call->cbor);
+    if (text.size > SKR_DOCUMENT_BYTES_MAX) {
+        skr_cbor_reject (&call->cbor, "an id of a document is longer than is allowed");
+        return;
+    }
+    skr_buf_append_span (id, text);
+}
+
+static saker_err_t get_compare (skr_api_t *self, skr_api_call_t *call, skr_waiter_t *waiter)
+{
+    char peer[SKR_NAME_BYTES_MAX + 1], name[SKR_COLLECTION_BYTES_MAX + 1];
+    const skr_member_t *member;
+    const skr_collection_t *collection;
+    skr_fields_need (&call->fields, 0);
+    skr_fields_text (&call->cbor, peer, sizeof peer);
+    skr_fields_need (&call->fields, 1);
+    skr_fields_text (&call->cbor, name, sizeof name);
+    get_deadline (self, call, 2, SKR_API_WAIT_MS_MAX, waiter);
+    get_id (call, 3, &waiter->from);
+    get_id (call, 4, &waiter->to);
+    skr_fields_need (&call->fields, 5);
+    waiter->detail = skr_cbor_get_bool (&call->cbor);
+    SKR_TRY (skr_api_arguments_end (call));
+    SKR_TRY (skr_roster_by_name (skr_replica_roster (self->replica), peer, &member));
+    SKR_TRY (skr_replica_collection_named (self->replica, name, &collection));
+    if (skr_api_is_own (self, member)) {
+        return skr_fail (SAKER_EUSAGE, "%s is this peer itself: name another member", member->name);
+    }
+    if (collection->sealed || skr_id_is_zero (&collection->id)) {
+        return skr_fail (SAKER_ERIGHT, "%s is not compared: it is sealed here, or the roster",
+                         name);
+    }
+    memcpy (waiter->device, member->device, sizeof waiter->device);
+    waiter->collections = malloc (sizeof *waiter->collections);
+    if (!waiter->collections || waiter->from.failed || waiter->to.failed) {
+        return no_memory ();
+    }
+    waiter->collections[0] = collection->id;
+    waiter->collections_count = 1;
+    return SAKER_OK;
+}
+
+saker_err_t skr_api_compare (skr_api_t *self, skr_api_call_t *call)
+{
+    SKR_TRY (check_room (self));
+    skr_waiter_t *waiter = new_waiter (call, look_range);
+    return waiter ? add_waiter (self, call, waiter, get_compare (self, call, waiter))
+                  : no_memory ();
 }

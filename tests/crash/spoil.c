@@ -5,9 +5,12 @@
      spoil FOLDER TABLE NUMBER lie OFFSET    the byte at OFFSET (from the end, if negative) is
    another one, under a checksum that is right
 
+     spoil FOLDER wrong COLLECTION DOCUMENT  the last byte of its first value is another one, and
+                                             all checksums and fingerprints are right
+
    NUMBER counts from 0, and from the end, if negative. */
 
-#include "peer/store.h"
+#include "peer/replica_internal.h"
 
 #include <lmdb.h>
 #include <stdio.h>
@@ -104,8 +107,74 @@ static saker_err_t spoil (const char *folder, skr_table_t table, long number, co
     return !error && strcmp (how, "bits") == 0 ? flip (folder, table, picking) : error;
 }
 
+/* ---- wrong, with everything right */
+
+typedef struct copying_t {
+    skr_entry_t entry;
+    skr_buf_t address, value;
+} copying_t;
+
+static saker_err_t copy_first (const skr_entry_t *entry, void *argument)
+{
+    copying_t *copying = argument;
+    copying->entry = *entry;
+    skr_buf_append_span (&copying->address, entry->address);
+    skr_buf_append_span (&copying->value, entry->value);
+    return SKR_STOP;
+}
+
+/* As an operation would do it, but with another value. */
+static saker_err_t rewrite (skr_replica_t *replica, skr_held_t *held, skr_span_t document)
+{
+    copying_t copying = {.entry = {.hlc = 0}};
+    SKR_TRY (skr_replica_begin (replica));
+    SKR_TRY (skr_holdings_touch (replica, held));
+    const skr_cells_t *cells =
+        skr_cells_store_of (replica->cells, SKR_GROUP, held->live.no, &held->live.documents);
+    saker_err_t error =
+        cells->scan (cells->context, document, skr_span (NULL, 0), copy_first, &copying);
+    if (error && error != SKR_STOP) {
+        return error;
+    }
+    if (copying.value.size < 2) {
+        return skr_fail (SAKER_ENOTFOUND, "nothing to spoil in this document");
+    }
+    copying.entry.address = skr_span_of (&copying.address);
+    copying.entry.value = skr_span_of (&copying.value);
+    skr_fingerprint_remove (&held->live.fingerprint, &held->live.id, document, &copying.entry);
+    SKR_TRY (cells->remove (cells->context, document, &copying.entry));
+    copying.value.data[copying.value.size - 1] ^= 1;
+    skr_fingerprint_add (&held->live.fingerprint, &held->live.id, document, &copying.entry);
+    SKR_TRY (cells->put (cells->context, document, &copying.entry));
+    error = skr_replica_commit (replica);
+    skr_buf_free (&copying.address);
+    skr_buf_free (&copying.value);
+    return error;
+}
+
+static saker_err_t make_wrong (const char *folder, const char *name, const char *document)
+{
+    skr_replica_t *replica = NULL;
+    const skr_collection_t *collection = NULL;
+    SKR_TRY (skr_replica_open (&replica, folder, skr_world_real ()));
+    saker_err_t error = skr_replica_collection_named (replica, name, &collection);
+    if (!error) {
+        error = rewrite (replica, skr_holdings_find (replica, &collection->id),
+                         skr_span_text (document));
+    }
+    skr_replica_close (&replica);
+    return error;
+}
+
 int main (int argc, char **argv)
 {
+    if (argc == 5 && strcmp (argv[2], "wrong") == 0) {
+        saker_err_t wrong = make_wrong (argv[1], argv[3], argv[4]);
+        if (wrong) {
+            fprintf (stderr, "spoil: %s\n", skr_error ());
+        }
+        return (int) wrong;
+    }
     if (argc < 5) {
         fprintf (stderr, "usage: spoil FOLDER TABLE NUMBER bits|remove|lie [OFFSET]\n");
         return SAKER_EUSAGE;

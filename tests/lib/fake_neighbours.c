@@ -108,6 +108,21 @@ static size_t status (void *context, skr_buf_t *pairs)
     return 1;
 }
 
+/* Nothing comes of it: what another peer says of a part is the session's matter. */
+static bool range (void *context, const uint8_t device[32], const skr_id_t *collection,
+                   skr_span_t from, skr_span_t to, bool detail)
+{
+    (void) context, (void) device, (void) collection, (void) from, (void) to, (void) detail;
+    return true;
+}
+
+static bool ranged (void *context, const uint8_t device[32], skr_span_t *answer)
+{
+    (void) context, (void) device;
+    *answer = skr_span (NULL, 0);
+    return false;
+}
+
 static void log_level (void *context, skr_level_t level, uint64_t for_ms)
 {
     fake_neighbours_t *self = context;
@@ -131,8 +146,8 @@ void fake_neighbours_init (fake_neighbours_t *self, skr_replica_t *own, skr_repl
 
 skr_neighbours_t fake_neighbours_of (fake_neighbours_t *self)
 {
-    return (skr_neighbours_t){self,  neighbour, reported, ask,      ask_one,
-                              hears, addresses, status,   log_level};
+    return (skr_neighbours_t){self,      neighbour, reported, ask,    ask_one,  hears,
+                              addresses, status,    range,    ranged, log_level};
 }
 
 saker_err_t fake_neighbours_sync (fake_neighbours_t *self)
