@@ -153,7 +153,7 @@ static offer_t *find_offer (skr_answerer_t *self, const uint8_t id[16])
 
 static saker_err_t refuse_to_read (void)
 {
-    return skr_fail (SAKER_ERIGHT, "a snapshot is for who may read");
+    return skr_fail (SAKER_ERIGHT, "what a collection holds is for who may read it");
 }
 
 /* What the asker may do in a collection. */
@@ -513,8 +513,9 @@ static saker_err_t check_right (const request_t *request)
     if ((request->kind == SKR_WIRE_JOIN) != (request->asker->ticket != NULL)) {
         return skr_fail (SAKER_ERIGHT, "a ticket is for joining, and only a ticket is");
     }
-    bool whole = request->kind == SKR_WIRE_SNAPSHOT || request->kind == SKR_WIRE_PART;
-    return whole && !member ? refuse_to_read () : SAKER_OK;
+    bool reads = request->kind == SKR_WIRE_SNAPSHOT || request->kind == SKR_WIRE_PART
+                 || request->kind == SKR_WIRE_RANGE;
+    return reads && !member ? refuse_to_read () : SAKER_OK;
 }
 
 void skr_answer (skr_answerer_t *self, const skr_asker_t *asker, skr_span_t request,

@@ -440,13 +440,17 @@ static void a_member_with_mutated_requests (void)
     uint64_t random = check_seed ();
     uint8_t answer[8192];
     static const skr_wire_kind_t kinds[] = {SKR_WIRE_STATE,    SKR_WIRE_CLOCK, SKR_WIRE_PULL,
-                                            SKR_WIRE_SNAPSHOT, SKR_WIRE_PART,  SKR_WIRE_JOIN};
+                                            SKR_WIRE_SNAPSHOT, SKR_WIRE_PART,  SKR_WIRE_JOIN,
+                                            SKR_WIRE_RANGE};
     int64_t bad = count_of ("/router/bad_requests");
     void *dealer = dial_as (device);
     for (int i = 0; i < 3000; i++) {
         skr_buf_t request = {0};
-        skr_wire_kind_t kind = kinds[check_random (&random) % 6];
-        skr_wire_begin (&request, 9, kind, kind == SKR_WIRE_PULL || kind == SKR_WIRE_PART ? 3 : 1);
+        skr_wire_kind_t kind = kinds[check_random (&random) % 7];
+        skr_wire_begin (&request, 9, kind,
+                        kind == SKR_WIRE_RANGE                           ? 4
+                        : kind == SKR_WIRE_PULL || kind == SKR_WIRE_PART ? 3
+                                                                         : 1);
         skr_cbor_put_bytes (&request, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
         if (kind == SKR_WIRE_PULL) {
             skr_cbor_put_array (&request, 0);
@@ -454,6 +458,11 @@ static void a_member_with_mutated_requests (void)
         } else if (kind == SKR_WIRE_PART) {
             skr_cbor_put_uint (&request, UINT64_MAX);
             skr_cbor_put_uint (&request, UINT64_MAX);
+        }
+        if (kind == SKR_WIRE_RANGE) {
+            skr_cbor_put_bytes (&request, "a", 1);
+            skr_cbor_put_bytes (&request, "", 0);
+            skr_cbor_put_uint (&request, 1);
         }
         for (int k = 0; k < 2; k++) {
             request.data[check_random (&random) % request.size] ^=

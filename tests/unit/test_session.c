@@ -4,6 +4,7 @@
 #include "mesh/answer.h"
 #include "mesh/session.h"
 #include "mesh/sockets.h"
+#include "peer/ranging.h"
 #include "tests/check.h"
 #include "tests/lib/pair.h"
 
@@ -436,6 +437,95 @@ static void a_reader_of_tickets_may_only_join (void)
     pair_close (&pair);
 }
 
+/* What an answer to RANGE says: the documents and the sum of the part, and how many entries. */
+typedef struct part_t {
+    uint64_t documents, entries;
+    bool whole;
+    skr_fingerprint_t sum;
+} part_t;
+
+static bool read_part (skr_span_t answer, part_t *part)
+{
+    skr_cbor_t cbor;
+    uint8_t sum[16];
+    skr_cbor_open (&cbor, answer);
+    (void) skr_cbor_get_array (&cbor, 5);
+    (void) skr_cbor_get_uint (&cbor);
+    part->documents = skr_cbor_get_uint (&cbor);
+    part->whole = skr_cbor_get_bool (&cbor);
+    skr_cbor_get_fixed (&cbor, sum, sizeof sum);
+    skr_fingerprint_from_bytes (&part->sum, sum);
+    part->entries = skr_cbor_get_array (&cbor, SKR_RANGE_TOLD_MAX);
+    for (uint64_t i = 0; i < part->entries && cbor.error == SAKER_OK; i++) {
+        (void) skr_cbor_get_raw (&cbor);
+    }
+    return skr_cbor_close (&cbor) == SAKER_OK;
+}
+
+static bool ask_part (const char *from, const char *to, bool detail, part_t *part)
+{
+    skr_id_t one;
+    skr_span_t answer;
+    skr_replica_collection_id (pair.a, "one", &one);
+    if (!skr_session_range (wire.session, &one, skr_span_text (from), skr_span_text (to), detail,
+                            wire.now_ms)
+        || skr_session_range (wire.session, &one, skr_span_text (from), skr_span_text (to), detail,
+                              wire.now_ms)) {
+        return false; /* one at a time */
+    }
+    return skr_session_ranged (wire.session, &answer) && !answer.size && turn (&wire, 1) == SAKER_OK
+           && skr_session_ranged (wire.session, &answer) && answer.size && read_part (answer, part);
+}
+
+static void tells_what_a_part_adds_up_to (void)
+{
+    part_t all, low, high, one;
+    skr_id_t id;
+    CHECK (pair_open (&pair));
+    for (int i = 0; i < 3000; i++) {
+        char document[16];
+        snprintf (document, sizeof document, "d%04d", i);
+        CHECK_OK (pair_set (pair.a, i < 1000 ? "one" : "many", document, i));
+    }
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    CHECK (pull_until_equal (&wire, 200, 10));
+    skr_replica_collection_id (pair.a, "one", &id);
+    const skr_collection_t *collection = skr_replica_collection (pair.a, &id);
+    CHECK (ask_part ("", "", false, &all));
+    CHECK (all.whole && all.documents == 1000 && all.entries == 0);
+    CHECK (skr_fingerprint_equal (&all.sum, &collection->fingerprint));
+    CHECK (ask_part ("", "d0400", false, &low));
+    CHECK (ask_part ("d0400", "", false, &high));
+    CHECK_INT (low.documents + high.documents, 1000);
+    CHECK (!skr_fingerprint_equal (&low.sum, &high.sum));
+    CHECK (ask_part ("d0400", "", true, &high));
+    CHECK (!high.whole && high.entries == SKR_RANGE_TOLD_MAX);
+    CHECK (ask_part ("d0007", "d0008", true, &one));
+    CHECK (one.whole && one.documents == 1 && one.entries == 1);
+    CHECK (ask_part ("x", "", false, &one));
+    CHECK (one.whole && one.documents == 0);
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+static void a_part_is_for_who_may_read (void)
+{
+    skr_span_t answer;
+    skr_id_t id;
+    CHECK (pair_open (&pair));
+    CHECK_OK (pair_set (pair.a, "one", "d", 1));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    CHECK (pull_until_equal (&wire, 100, 10));
+    CHECK_OK (pair_role (pair.a, pair.b, SKR_ROLE_RELAY));
+    skr_replica_collection_id (pair.a, "one", &id);
+    CHECK (skr_session_range (wire.session, &id, skr_span (NULL, 0), skr_span (NULL, 0), false,
+                              wire.now_ms));
+    CHECK_OK (turn (&wire, 1));
+    CHECK (!skr_session_ranged (wire.session, &answer) && !answer.size);
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
 /* However many clocks a member makes up, they take a bounded place. */
 static void a_report_is_bounded (void)
 {
@@ -512,6 +602,8 @@ int main (int argc, char **argv)
     RUN (refuses_a_damaged_snapshot);
     RUN (survives_random_answers);
     RUN (refuses_strange_requests);
+    RUN (tells_what_a_part_adds_up_to);
+    RUN (a_part_is_for_who_may_read);
     RUN (a_report_is_bounded);
     RUN (beats_of_a_device_have_one_order);
     RUN (addresses_of_others_are_numbers);
