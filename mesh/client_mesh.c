@@ -292,11 +292,13 @@ static saker_err_t verify_page (saker_t *self, verifying_t *verifying)
 static saker_err_t sum_up (const verifying_t *verifying)
 {
     if (verifying->differ > 0) {
-        return skr_fail (SAKER_EDIFFER, "%zu answers differ from this peer", verifying->differ);
+        return skr_fail (SAKER_EDIFFER, "%zu answer%s from this peer", verifying->differ,
+                         verifying->differ == 1 ? " differs" : "s differ");
     }
     if (verifying->absent > 0) {
-        return skr_fail (SAKER_EUNREACHABLE, "%s did not answer (%zu answers are missing)",
-                         verifying->absentee, verifying->absent);
+        return skr_fail (SAKER_EUNREACHABLE, "%s did not answer (%zu answer%s missing)",
+                         verifying->absentee, verifying->absent,
+                         verifying->absent == 1 ? " is" : "s are");
     }
     return SAKER_OK;
 }

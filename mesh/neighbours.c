@@ -168,8 +168,13 @@ static void add_sessions (const skr_node_t *self, skr_session_stats_t *sum)
 static size_t count_links (const skr_node_t *self, skr_link_state_t state)
 {
     size_t count = 0;
+    const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
+    bool away = state == SKR_LINK_SILENT || state == SKR_LINK_LEFT;
     for (size_t i = 0; i < self->links.count; i++) {
-        count += self->links.links[i]->state == state;
+        const skr_link_t *link = self->links.links[i];
+        /* that to a former process of this device is no member that is away */
+        bool former = away && memcmp (link->device, own, sizeof link->device) == 0;
+        count += link->state == state && !former;
     }
     return count;
 }

@@ -33,7 +33,10 @@ same "without --deep" "$(on anna verify languages --json 2>/dev/null | json "'di
 on anna doctor >"$work/found" 2>/dev/null
 if grep -qE '^error: bob has applied the same changes to languages and holds other data \[data.differs\]$' "$work/found"; then ok; else not_ok "doctor: $(cat "$work/found")"; fi
 
-# ---- the first and the last, while others write
+until_true "carol is there, too" link_is bob carol up
+same "nobody is away, and bob's former process is no member" "$(status bob "j['links']['silent'] + j['links']['left']")" 0
+
+# ---- the first, while others write
 
 stop bob
 works "the first is spoilt" "$spoil" "$work/bob" wrong languages aaa
@@ -48,7 +51,7 @@ same "and no other" "$(grep '^languages/' "$work/found" | grep -vc '^languages/a
 
 # ---- who may not read is told nothing
 
-works "bob is spoilt once more" on anna set secret/s '{"t": "abc"}'
+works "a secret" on anna set secret/s '{"t": "abc"}'
 works "everywhere" on anna wait --all --timeout 60s
 works "carol may not read it" on anna role carol relay --collection secret
 until_true "she seals it" on carol wait --timeout 5s

@@ -756,7 +756,7 @@ static void the_mesh_is_told (void)
     CHECK_OK (set_text (fixture.peer, "shots", "e", "/a", "1"));
     CHECK_OK (set_text (fixture.peer, "shots", "f", "/a", "1"));
     CHECK_ERR (saker_verify (fixture.peer, "shots", 5000, see_verdict, &differs), SAKER_EDIFFER,
-               "1 answers differ");
+               "1 answer differs");
     CHECK_STR (differs.words, "shots alpha same; shots beta differs; ");
     CHECK_OK (saker_invite (fixture.peer, "read", 60000, ticket));
     CHECK (strncmp (ticket, "saker1-", 7) == 0);
