@@ -577,10 +577,9 @@ typedef int saker_difference_fn (const saker_difference_t *difference, void *arg
    collection, in steps of bounded cost. SAKER_EDIFFER: something was handed over; SAKER_OK: nothing
    differs; SAKER_EWAIT: the two went on to apply different changes meanwhile; SAKER_EUNREACHABLE.
    *moved, when not NULL, is how often a step was asked again since a change came in between. */
-SAKER_EXPORT saker_err_t saker_verify_deep (saker_t *self, const char *collection,
-                                            const char *peer, int timeout_ms,
-                                            saker_difference_fn *difference_fn, void *argument,
-                                            uint64_t *moved);
+SAKER_EXPORT saker_err_t saker_verify_deep (saker_t *self, const char *collection, const char *peer,
+                                            int timeout_ms, saker_difference_fn *difference_fn,
+                                            void *argument, uint64_t *moved);
 
 /* A member that has not stored all of a log, as far as is known here. */
 typedef struct saker_holder_t {
@@ -773,8 +772,8 @@ SAKER_EXPORT saker_err_t saker_config_set (saker_config_t *self, const char *key
 SAKER_EXPORT saker_err_t saker_config_load (saker_config_t *self, const char *file);
 
 /* Hands over every setting, as saker_config_set takes it; listen, beacon and beacon-port first,
-   seed and interface as often as they are set; then the program's own, as they were set. Borrowed until the call returns. A value other than
-   0 ends it. */
+   seed and interface as often as they are set; then the program's own, as they were set. Borrowed
+   until the call returns. A value other than 0 ends it. */
 typedef int saker_setting_fn (const char *key, const char *value, void *argument);
 SAKER_EXPORT void saker_config_each (const saker_config_t *self, saker_setting_fn *setting_fn,
                                      void *argument);

@@ -2,9 +2,9 @@
 
 _saker ()
 {
-    local cur prev words cword line word
+    local cur words cword line word
     if declare -F _get_comp_words_by_ref >/dev/null; then
-        _get_comp_words_by_ref -n := cur prev words cword
+        _get_comp_words_by_ref -n := cur words cword
     else
         words=("${COMP_WORDS[@]}") cword=$COMP_CWORD cur=${COMP_WORDS[COMP_CWORD]}
     fi
