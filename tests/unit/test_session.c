@@ -482,23 +482,23 @@ static void tells_what_a_part_adds_up_to (void)
     part_t all, low, high, one;
     skr_id_t id;
     CHECK (pair_open (&pair));
-    for (int i = 0; i < 3000; i++) {
+    for (int i = 0; i < 600; i++) {
         char document[16];
         snprintf (document, sizeof document, "d%04d", i);
-        CHECK_OK (pair_set (pair.a, i < 1000 ? "one" : "many", document, i));
+        CHECK_OK (pair_set (pair.a, "one", document, i));
     }
     CHECK (wire_open (&wire, pair.b, pair.a));
     CHECK (pull_until_equal (&wire, 200, 10));
     skr_replica_collection_id (pair.a, "one", &id);
     const skr_collection_t *collection = skr_replica_collection (pair.a, &id);
     CHECK (ask_part ("", "", false, &all));
-    CHECK (all.whole && all.documents == 1000 && all.entries == 0);
+    CHECK (all.whole && all.documents == 600 && all.entries == 0);
     CHECK (skr_fingerprint_equal (&all.sum, &collection->fingerprint));
-    CHECK (ask_part ("", "d0400", false, &low));
-    CHECK (ask_part ("d0400", "", false, &high));
-    CHECK_INT (low.documents + high.documents, 1000);
+    CHECK (ask_part ("", "d0300", false, &low));
+    CHECK (ask_part ("d0300", "", false, &high));
+    CHECK_INT (low.documents + high.documents, 600);
     CHECK (!skr_fingerprint_equal (&low.sum, &high.sum));
-    CHECK (ask_part ("d0400", "", true, &high));
+    CHECK (ask_part ("d0300", "", true, &high));
     CHECK (!high.whole && high.entries == SKR_RANGE_TOLD_MAX);
     CHECK (ask_part ("d0007", "d0008", true, &one));
     CHECK (one.whole && one.documents == 1 && one.entries == 1);
