@@ -488,6 +488,8 @@ typedef enum saker_cause_t {
     SAKER_WHY_DELETED = 8, /* the peer has the change of `author` that deleted it */
     SAKER_WHY_RIVAL = 9,   /* it is there, in `rivals` places as one of several values */
     SAKER_WHY_THERE = 10,  /* it is there as it is here */
+    SAKER_WHY_UNSUBSCRIBED = 11, /* the peer may read the collection and does not carry it; comes
+                                    after NO_RIGHT in the order of causes */
 } saker_cause_t;
 
 typedef struct saker_reason_t {
@@ -540,11 +542,13 @@ typedef struct saker_verdict_t {
     const char *fingerprint; /* its fingerprint, 32 hexadecimal digits */
     uint64_t documents;
     int64_t ahead, behind; /* changes that it has and we have not, and the reverse */
+    bool carried;          /* else it does not carry the collection, and was not asked */
 } saker_verdict_t;
 
 typedef int saker_verdict_fn (const saker_verdict_t *verdict, void *argument);
 
-/* Asks every member for clock and fingerprint of a collection, or of all with NULL. SAKER_EDIFFER
+/* Asks every member that carries it for clock and fingerprint of a collection, or with NULL of all
+   that this peer carries. SAKER_EDIFFER
    when any answer differs from ours, SAKER_EUNREACHABLE when one did not answer in time. The local
    peer's own verdict comes first. */
 SAKER_EXPORT saker_err_t saker_verify (saker_t *self, const char *collection, int timeout_ms,
@@ -611,6 +615,39 @@ SAKER_EXPORT saker_err_t saker_role (saker_t *self, const char *peer, const char
    beside what others wrote since. By an admin; not of an admin. SAKER_EWAIT: another peer has more
    of it. */
 SAKER_EXPORT saker_err_t saker_fence (saker_t *self, const char *peer);
+
+/* What this peer carries of the mesh: all collections that it may read, unless its device chose
+   some. What is not carried is neither kept nor fetched here, and nobody waits for this peer to have
+   it. An admin's peer carries all. */
+typedef struct saker_subscription_t {
+    const char *collection; /* its name; '#' and its id where nothing of it was ever here */
+    const char *state;      /* "carried"; "fetching": carried again, not all of it is here yet;
+                               "leaving": kept until an admin's peer has all of it, then dropped;
+                               "left" */
+    uint64_t changes;       /* that are here */
+    const char *holder;     /* an admin's peer that has all that is here; "": none is known to */
+    uint64_t holders;       /* members that carry it, this peer included */
+} saker_subscription_t;
+
+typedef int saker_subscription_fn (const saker_subscription_t *subscription, void *argument);
+
+/* Lists the collections that are here or were chosen; *rest: are those carried that are not listed,
+   as those made later? */
+SAKER_EXPORT saker_err_t saker_subscriptions (saker_t *self, bool *rest, saker_subscription_fn *fn,
+                                              void *argument);
+/* Carries these collections, too; with count 0 all, also those made later. What is not here is
+   fetched from now on. `changed` (or NULL): whether it was not so before. */
+SAKER_EXPORT saker_err_t saker_subscribe (saker_t *self, const char *const *collections,
+                                          size_t count, bool *changed);
+/* Carries these no longer; and: carries these alone, none that is made later. First an admin's peer
+   must have all that is here of what is left: waits for it, else SAKER_ETIMEOUT, and nothing is
+   changed. Then it is stated and lasts; then waits until what was left is dropped here: if that
+   does not end in time, SAKER_EWAIT, and it goes on by itself. SAKER_ERIGHT: this device is an
+   admin, or may only relay. */
+SAKER_EXPORT saker_err_t saker_unsubscribe (saker_t *self, const char *const *collections,
+                                            size_t count, int timeout_ms, bool *changed);
+SAKER_EXPORT saker_err_t saker_subscribe_only (saker_t *self, const char *const *collections,
+                                               size_t count, int timeout_ms, bool *changed);
 
 /* Makes new keys: whoever may not read now cannot read what is written from then on. By an admin.
    It also happens by itself, every 30 days and whenever a right is taken away. */

@@ -1,6 +1,7 @@
 #include "mesh/horizon.h"
 #include "mesh/node_internal.h"
 
+#include "peer/carrying.h"
 #include "peer/sealed.h"
 #include "peer/settling.h"
 #include "peer/succession.h"
@@ -456,6 +457,7 @@ static uint64_t deadline_ms (const skr_node_t *self)
     uint64_t deadline = skr_tell_deadline_ms (self);
     uint64_t due = skr_api_deadline_ms (self->api);
     deadline = due < deadline ? due : deadline;
+    deadline = skr_carrying_busy (self->replica) ? 0 : deadline;
     due = skr_cutter_deadline_ms (self->cutter);
     deadline = due < deadline ? due : deadline;
     due = self->turn_ms + TURN_EVERY_MS;
@@ -712,6 +714,13 @@ static void look_at_connections (skr_node_t *self, uint64_t now_ms)
     }
 }
 
+static saker_err_t leave (skr_node_t *self)
+{
+    skr_neighbours_t neighbours;
+    skr_neighbours_of (self, &neighbours);
+    return skr_carrying_turn (self->replica, &neighbours);
+}
+
 static void turn (skr_node_t *self)
 {
     uint64_t now_ms = skr_node_now (self);
@@ -722,6 +731,7 @@ static void turn (skr_node_t *self)
     follow_roster (self);
     saker_err_t error = skr_replica_tidy (self->replica);
     error = error == SAKER_OK ? skr_sealed_turn (self->replica) : error;
+    error = error == SAKER_OK ? leave (self) : error;
     if (error != SAKER_OK) {
         note_failure (self, error);
     }

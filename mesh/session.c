@@ -1,5 +1,6 @@
 #include "mesh/session.h"
 
+#include "peer/carrying.h"
 #include "peer/fork.h"
 #include "peer/incoming.h"
 #include "peer/snapshot.h"
@@ -286,6 +287,7 @@ static bool lacks (const skr_session_t *self, const skr_report_entry_t *entry)
     const skr_roster_t *roster = skr_replica_roster (self->replica);
     bool outside = !is_roster (&entry->collection)
                    && skr_replica_role (self->replica, &entry->collection) == SKR_ROLE_NONE;
+    outside |= !skr_carrying_takes (self->replica, &entry->collection);
     if (outside || skr_clock_covers (own, &entry->clock)) {
         return false;
     }
@@ -451,6 +453,39 @@ static bool pull_what_lacks (skr_session_t *self, uint64_t mono_ms)
     return missing;
 }
 
+/* Do both hold the data, so that equal clocks mean equal digests? */
+static bool is_common (const skr_session_t *self, const skr_id_t *collection)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    const skr_collection_t *own = skr_replica_collection (self->replica, collection);
+    bool here = own ? !own->sealed : skr_replica_role (self->replica, collection) >= SKR_ROLE_READ;
+    return is_roster (collection)
+           || (here && skr_carrying (self->replica, collection)
+               && role_there (self, collection) >= SKR_ROLE_READ
+               && skr_roster_carries (roster, self->device, collection));
+}
+
+/* The digest that the other has if it has what is here, where both hold it; of the rest it is taken
+   at its word. So two peers that carry different collections, and are equal in those that both
+   carry, have nothing to ask each other. */
+static uint64_t expected_state (const skr_session_t *self)
+{
+    uint64_t state = 0;
+    for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
+        const skr_collection_t *own = skr_replica_collection_at (self->replica, i);
+        state += is_common (self, &own->id)
+                     ? skr_wire_state_of (&own->id, &own->clock, &own->fingerprint)
+                     : 0;
+    }
+    for (size_t i = 0; i < self->report->entries_count; i++) {
+        const skr_report_entry_t *told = &self->report->entries[i];
+        state += is_common (self, &told->collection)
+                     ? 0
+                     : skr_wire_state_of (&told->collection, &told->clock, &told->fingerprint);
+    }
+    return state;
+}
+
 static void look (skr_session_t *self, uint64_t mono_ms)
 {
     self->look = false;
@@ -459,7 +494,8 @@ static void look (skr_session_t *self, uint64_t mono_ms)
     if (pull_what_lacks (self, mono_ms)) {
         self->look_ms = mono_ms + IDLE_PULL_MS; /* a claim may become free, or a send possible */
     }
-    bool differs = self->report->state != skr_wire_state (self->replica);
+    bool differs = self->report->state != skr_wire_state (self->replica)
+                   && self->report->state != expected_state (self);
     if (differs) {
         probe_fork (self, mono_ms);
     }
@@ -715,8 +751,10 @@ static void take_state_of (skr_session_t *self, const skr_id_t *collection, uint
     const skr_report_entry_t *known = skr_report_find (self->report, collection);
     bool same = own && skr_clock_digest (&own->clock) == clock_digest
                 && skr_fingerprint_equal (&own->fingerprint, fingerprint);
-    bool told = known && skr_clock_digest (&known->clock) == clock_digest;
-    if (!same && !told && clock_digest) {
+    bool told = known && skr_clock_digest (&known->clock) == clock_digest
+                && (is_common (self, collection)
+                    || skr_fingerprint_equal (&known->fingerprint, fingerprint));
+    if (!same && !told && (clock_digest || (known && known->clock.count))) {
         want (self, collection);
     }
 }

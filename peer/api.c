@@ -4,6 +4,7 @@
 
 #include "crdt/limits.h"
 #include "crdt/value.h"
+#include "peer/carrying.h"
 #include "peer/sealed.h"
 
 #include <sodium.h>
@@ -41,10 +42,22 @@ void skr_api_put_fingerprint (skr_buf_t *buf, const skr_fingerprint_t *fingerpri
     skr_api_put_text (buf, text);
 }
 
+saker_err_t skr_api_carried (const skr_replica_t *replica, const char *name,
+                             const skr_collection_t **collection)
+{
+    skr_id_t id = {{0}};
+    if (strcmp (name, "@roster") != 0) {
+        SKR_TRY (skr_collection_name_check (name));
+        skr_replica_collection_id (replica, name, &id);
+    }
+    SKR_TRY (skr_carrying_check (replica, &id, name));
+    return skr_replica_collection_named (replica, name, collection);
+}
+
 saker_err_t skr_api_readable (const skr_replica_t *replica, const char *name,
                               const skr_collection_t **collection)
 {
-    SKR_TRY (skr_replica_collection_named (replica, name, collection));
+    SKR_TRY (skr_api_carried (replica, name, collection));
     return skr_sealed_check (*collection);
 }
 
@@ -390,6 +403,9 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_LINKS] = {"list links", SKR_ROLE_RELAY, skr_api_links, false},
     [SKR_COMMAND_PING] = {"ask a peer", SKR_ROLE_RELAY, skr_api_ping, false},
     [SKR_COMMAND_WHY] = {"ask why", SKR_ROLE_RELAY, skr_api_why, false},
+    [SKR_COMMAND_SUBSCRIBE] = {"choose what it carries", SKR_ROLE_RELAY, skr_api_subscribe, true},
+    [SKR_COMMAND_SUBSCRIPTIONS] = {"list what it carries", SKR_ROLE_RELAY, skr_api_subscriptions,
+                                   false},
     [SKR_COMMAND_TRENDS] = {"ask how things went", SKR_ROLE_RELAY, skr_api_trends, false},
 };
 

@@ -50,6 +50,8 @@ typedef enum skr_command_t {
     SKR_COMMAND_PING,
     SKR_COMMAND_WHY,
     SKR_COMMAND_TRENDS,
+    SKR_COMMAND_SUBSCRIBE,
+    SKR_COMMAND_SUBSCRIPTIONS,
     SKR_COMMANDS
 } skr_command_t;
 

@@ -43,6 +43,10 @@
      PING         0 name or id, 1 timeout                    0 name, 1 id, 2 address, 3 rtt
      WHY          0 collection, 1 document, ?2 name or id    0 reason
      TRENDS                                                  0 trends
+     SUBSCRIBE    0 how: 0 these too, 1 not these, 2 only    0 did it change anything?
+                  these, 3 all; 1 [collection]
+     SUBSCRIPTIONS 0 number of the first                     0 is the rest carried?,
+                                                             1 subscriptions, ?2 next number
 
      intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
@@ -54,9 +58,11 @@
      reason  = [cause, name, id, own, role, link, seen, other, other's link, other's seen, seq,
                 changes, estimated, rivals, author, author's seq, time]
      trend   = [name, step, [value]]
+     subscription = [collection, "carried", "fetching", "leaving" or "left", changes that are here,
+                an admin's peer that has all of them, number of members that carry it]
      key     = [collection, key id, generation, time, author, used for what is new]
      verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
-                behind]
+                behind, carried]
      change  = [position, time, author, writer, seq, state, [operation]], the newest first;
                state 0, or 1 when its key is not here, 2 when its record is damaged
      operation = [kind (crdt/op.h), path, ? value, [base], more]
@@ -161,7 +167,10 @@ void skr_api_put_fingerprint (skr_buf_t *buf, const skr_fingerprint_t *fingerpri
 void skr_api_get_cursor (skr_api_call_t *call, saker_cursor_t *cursor);
 /* The answer of a write, to be held. */
 void skr_api_put_receipt (skr_api_call_t *call, const saker_receipt_t *receipt);
-/* A collection by name; SAKER_ENOTFOUND, or SAKER_ERIGHT where this device only relays it. */
+/* A collection by name; SAKER_ENOTFOUND, also where this peer does not carry it. */
+saker_err_t skr_api_carried (const skr_replica_t *replica, const char *name,
+                             const skr_collection_t **collection) SKR_MUST_USE;
+/* The same, and SAKER_ERIGHT where this device only relays it. */
 saker_err_t skr_api_readable (const skr_replica_t *replica, const char *name,
                               const skr_collection_t **collection) SKR_MUST_USE;
 /* The name of a collection, or when it is not known yet, its id in digits after a '#'. */
@@ -196,11 +205,14 @@ void skr_api_neighbour (skr_api_t *self, const skr_member_t *member, skr_neighbo
 bool skr_api_is_own (const skr_api_t *self, const skr_member_t *member);
 /* api_rights.c */
 skr_api_handler_t skr_api_role, skr_api_fence, skr_api_keys, skr_api_rotate;
+/* api_subscribe.c */
+skr_api_handler_t skr_api_subscribe, skr_api_subscriptions;
 /* api_gc.c */
 skr_api_handler_t skr_api_gc;
 /* api_wait.c */
 skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify, skr_api_ping;
-/* The named collections but the roster, from `from` on, sorted. *list is allocated. */
+/* The named collections that are carried, but the roster, from `from` on, sorted. *list is
+ * allocated. */
 saker_err_t skr_api_list_collections (const skr_api_t *self, const char *from,
                                       const skr_collection_t ***list, size_t *count) SKR_MUST_USE;
 /* api_history.c */

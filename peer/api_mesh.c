@@ -1,6 +1,7 @@
 /* Commands that tell about members and about this peer. */
 
 #include "peer/api_internal.h"
+#include "peer/carrying.h"
 #include "peer/conflicts.h"
 #include "peer/cutter.h"
 #include "peer/fork.h"
@@ -17,6 +18,7 @@
 static int64_t count_missing (skr_api_t *self, const skr_member_t *member, bool there)
 {
     static const skr_clock_t nothing;
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
     uint64_t missing = 0;
     bool told = false;
     for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
@@ -25,6 +27,10 @@ static int64_t count_missing (skr_api_t *self, const skr_member_t *member, bool 
         self->neighbours.reported (self->neighbours.context, member->device, &ours->id, &reported);
         const skr_clock_t *theirs = reported.clock ? reported.clock : &nothing;
         told = told || reported.clock;
+        if (!(there ? skr_roster_carries (roster, member->device, &ours->id)
+                    : skr_carrying (self->replica, &ours->id))) {
+            continue;
+        }
         missing += there ? skr_clock_missing (&ours->clock, theirs)
                          : skr_clock_missing (theirs, &ours->clock);
     }
@@ -331,6 +337,8 @@ static size_t put_collection (const skr_api_t *self, const skr_collection_t *col
 {
     char text[64];
     const char *name = skr_api_collection_name (collection, text);
+    put_pointer (pairs, name, "carried");
+    skr_cbor_put_bool (pairs, skr_carrying (self->replica, &collection->id));
     put_pointer (pairs, name, "changes");
     skr_cbor_put_uint (pairs, collection->changes);
     put_pointer (pairs, name, "conflicts");
@@ -343,7 +351,7 @@ static size_t put_collection (const skr_api_t *self, const skr_collection_t *col
     skr_cbor_put_uint (pairs, collection->log_bytes);
     put_pointer (pairs, name, "sealed");
     skr_cbor_put_bool (pairs, collection->sealed);
-    return 6;
+    return 7;
 }
 
 saker_err_t skr_api_status (skr_api_t *self, skr_api_call_t *call)

@@ -1,6 +1,7 @@
 /* Commands that read: documents as pages of leaves, lists of names, cursors. */
 
 #include "peer/api_internal.h"
+#include "peer/carrying.h"
 #include "peer/past.h"
 
 #include "crdt/hlc.h"
@@ -376,7 +377,8 @@ saker_err_t skr_api_list_collections (const skr_api_t *self, const char *from,
     }
     for (size_t i = 1; i < all; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (self->replica, i);
-        if (collection->name[0] && strcmp (collection->name, from) >= 0) {
+        if (collection->name[0] && strcmp (collection->name, from) >= 0
+            && skr_carrying (self->replica, &collection->id)) {
             found[(*count)++] = collection;
         }
     }

@@ -2,6 +2,7 @@
    wrote, VERIFY when everybody answered; and all of them when their time is up. */
 
 #include "peer/api_internal.h"
+#include "peer/carrying.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,11 +292,12 @@ static uint64_t reported_seq (skr_api_t *self, const uint8_t device[32], const s
     return reported.clock ? skr_clock_get (reported.clock, skr_replica_writer (self->replica)) : 0;
 }
 
-/* Who has no right in a collection gets nothing of it. */
+/* Who has no right in a collection, or does not carry it, gets nothing of it. */
 static bool is_due (const skr_api_t *self, const waited_t *member, const target_t *target)
 {
-    return skr_roster_role (skr_replica_roster (self->replica), member->device, &target->collection)
-           != SKR_ROLE_NONE;
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    return skr_roster_role (roster, member->device, &target->collection) != SKR_ROLE_NONE
+           && skr_roster_carries (roster, member->device, &target->collection);
 }
 
 /* What a member has reported once, it has for good: only what is open is looked at. */
@@ -498,7 +500,8 @@ static bool all_told (skr_api_t *self, const skr_waiter_t *waiter)
         bool expected = skr_roster_awaits (roster, member) && !skr_api_is_own (self, member)
                         && is_expected (self, member);
         for (size_t at = 0; expected && at < waiter->collections_count; at++) {
-            if (!has_told (self, waiter, member, &waiter->collections[at], &reported)) {
+            if (skr_roster_carries (roster, member->device, &waiter->collections[at])
+                && !has_told (self, waiter, member, &waiter->collections[at], &reported)) {
                 return false;
             }
         }
@@ -506,12 +509,12 @@ static bool all_told (skr_api_t *self, const skr_waiter_t *waiter)
     return true;
 }
 
-/* Collection and peer, the first two of a verdict's nine. */
+/* Collection and peer, the first two of a verdict's ten. */
 static void begin_verdict (skr_buf_t *rows, const skr_collection_t *ours,
                            const skr_member_t *member)
 {
     char text[64];
-    skr_cbor_put_array (rows, 9);
+    skr_cbor_put_array (rows, 10);
     skr_api_put_text (rows, skr_api_collection_name (ours, text));
     skr_api_put_text (rows, member->name);
 }
@@ -526,9 +529,12 @@ static void put_own (skr_buf_t *rows, const skr_collection_t *ours, const skr_me
     skr_cbor_put_uint (rows, ours->documents);
     skr_cbor_put_uint (rows, 0);
     skr_cbor_put_uint (rows, 0);
+    skr_cbor_put_bool (rows, true);
 }
 
-static void put_absent (skr_buf_t *rows, const skr_collection_t *ours, const skr_member_t *member)
+/* Not reached; or, where it does not carry the collection, not asked. */
+static void put_absent (skr_buf_t *rows, const skr_collection_t *ours, const skr_member_t *member,
+                        bool carries)
 {
     begin_verdict (rows, ours, member);
     skr_cbor_put_bool (rows, false);
@@ -538,6 +544,7 @@ static void put_absent (skr_buf_t *rows, const skr_collection_t *ours, const skr
     skr_cbor_put_uint (rows, 0);
     skr_cbor_put_uint (rows, 0);
     skr_cbor_put_uint (rows, 0);
+    skr_cbor_put_bool (rows, carries);
 }
 
 /* Who only relays has the log alone: it is equal when that is. */
@@ -555,6 +562,7 @@ static void put_verdict (skr_buf_t *rows, const skr_collection_t *ours, const sk
     skr_cbor_put_uint (rows, theirs->documents);
     skr_cbor_put_uint (rows, skr_clock_missing (theirs->clock, &ours->clock));
     skr_cbor_put_uint (rows, skr_clock_missing (&ours->clock, theirs->clock));
+    skr_cbor_put_bool (rows, true);
 }
 
 /* Our own verdict first, then the others'; returns their number. */
@@ -571,11 +579,12 @@ static size_t put_verdicts (skr_api_t *self, const skr_waiter_t *waiter,
         if (skr_api_is_own (self, member) || !skr_roster_awaits (roster, member) || !role) {
             continue;
         }
+        bool carries = skr_roster_carries (roster, member->device, &ours->id);
         count++;
-        if (has_told (self, waiter, member, &ours->id, &theirs)) {
+        if (carries && has_told (self, waiter, member, &ours->id, &theirs)) {
             put_verdict (rows, ours, member, &theirs, role >= SKR_ROLE_READ);
         } else {
-            put_absent (rows, ours, member);
+            put_absent (rows, ours, member, carries);
         }
     }
     return count;
@@ -595,7 +604,9 @@ static bool look_answers (skr_api_t *self, skr_waiter_t *waiter, bool late)
     for (size_t i = 0; i < waiter->collections_count; i++) {
         const skr_collection_t *ours =
             skr_replica_collection (self->replica, &waiter->collections[i]);
-        count += ours ? put_verdicts (self, waiter, ours, rows) : 0;
+        count += ours && skr_carrying (self->replica, &ours->id)
+                     ? put_verdicts (self, waiter, ours, rows)
+                     : 0;
     }
     skr_buf_clear (body);
     skr_cbor_put_map (body, waiter->next ? 2 : 1);
@@ -635,7 +646,7 @@ static saker_err_t set_collections (skr_api_t *self, skr_waiter_t *waiter, uint6
 static saker_err_t set_collection (skr_api_t *self, skr_waiter_t *waiter, const char *name)
 {
     const skr_collection_t *collection;
-    SKR_TRY (skr_replica_collection_named (self->replica, name, &collection));
+    SKR_TRY (skr_api_carried (self->replica, name, &collection));
     waiter->collections = calloc (1, sizeof *waiter->collections);
     if (!waiter->collections) {
         return no_memory ();

@@ -3,6 +3,7 @@
    what came to it, only it knows. */
 
 #include "peer/api_internal.h"
+#include "peer/carrying.h"
 #include "peer/history.h"
 #include "peer/replica_internal.h"
 
@@ -393,8 +394,16 @@ static saker_err_t judge (why_t *self)
         self->cause = SAKER_WHY_NO_RIGHT;
         return SAKER_OK;
     }
+    if (!skr_roster_carries (roster, self->member->device, &self->id)) {
+        self->cause = SAKER_WHY_UNSUBSCRIBED;
+        return SAKER_OK;
+    }
     if (skr_roster_is_fenced (roster, self->member->device)) {
         self->cause = SAKER_WHY_FENCED;
+        return SAKER_OK;
+    }
+    if (!self->own && !skr_carrying (self->replica, &self->id)) {
+        self->cause = SAKER_WHY_UNKNOWN; /* nothing of it is known here */
         return SAKER_OK;
     }
     SKR_TRY (look_at_voids (self, &is_void));

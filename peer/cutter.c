@@ -179,11 +179,12 @@ static bool is_gated (const skr_cutter_t *self, const skr_collection_t *collecti
            || skr_roster_undrained (roster, NULL, &collection->id, &collection->clock, &missing);
 }
 
-/* Who was fenced may still come and end some of the increments that the others have cut. */
+/* Who was fenced may still come and end some of the increments that the others have cut; so may who
+   left, and comes back. */
 static bool may_fold (const skr_cutter_t *self, const skr_collection_t *collection)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
-    return self->folds && !skr_roster_fenced (roster)
+    return self->folds && !skr_roster_fenced (roster) && !skr_roster_leaver (roster)
            && !skr_roster_returned (roster, &collection->id);
 }
 

@@ -125,6 +125,10 @@ static void free_held (skr_held_t *held)
         skr_clock_free (&held->live.clock);
         skr_clock_free (&held->saved);
         skr_clock_free (&held->cut);
+        skr_clock_free (&held->leaving.all);
+        skr_stable_free (&held->leaving.heard);
+        skr_clock_free (&held->asking.all);
+        skr_stable_free (&held->asking.heard);
         free (held->chains.list);
         free (held->before.list);
         free (held);

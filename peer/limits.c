@@ -213,7 +213,7 @@ const skr_member_t *skr_roster_undrained (const skr_roster_t *self, const uint8_
             return skr_roster_by_writer (self, writer);
         }
     }
-    return NULL;
+    return skr_roster_undrained_leaver (self, device, collection, clock, missing);
 }
 
 /* Was there a time when it might not read? */

@@ -325,6 +325,7 @@ static saker_err_t load_all (skr_replica_t *self)
     SKR_TRY (sweep (self));
     skr_store_forget (self->store);
     SKR_TRY (skr_holdings_load (self));
+    SKR_TRY (skr_holdings_look_dropped (self));
     return read_roster (self);
 }
 

@@ -44,7 +44,8 @@ typedef struct skr_replica_stats_t {
     uint64_t refused; /* all reasons */
     uint64_t refused_form, refused_signature, refused_right, refused_fork, refused_key;
     uint64_t future; /* applied although more than 60 s ahead of our clock */
-    uint64_t voided; /* applied, and taken back later */
+    uint64_t voided;  /* applied, and taken back later */
+    uint64_t outside; /* offers of collections that are not carried here */
 } skr_replica_stats_t;
 
 typedef struct skr_replica_t skr_replica_t;

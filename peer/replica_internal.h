@@ -6,6 +6,7 @@
 
 #include "peer/incarnation.h"
 #include "peer/replica.h"
+#include "peer/stable.h"
 #include "peer/waiting.h"
 
 /* Where one writer's chain of changes in a collection ends here. */
@@ -25,6 +26,14 @@ typedef struct skr_chains_t {
     size_t count, capacity;
 } skr_chains_t;
 
+/* What others must have of a collection, and what they reported of it; see carrying.c. */
+typedef struct skr_handing_t {
+    bool begun;
+    uint64_t begun_ms; /* mono */
+    skr_clock_t all;
+    skr_stable_t heard;
+} skr_handing_t;
+
 /* One collection. `shown` is as committed; `live` and `chains` are as the open group sees them, and
    the same as committed between groups. */
 typedef struct skr_held_t {
@@ -38,6 +47,9 @@ typedef struct skr_held_t {
     bool touched;   /* in the open group */
     bool fresh;     /* made in the open group */
     bool upon_void; /* some of its changes may depend on what was void when they were applied */
+    skr_handing_t leaving; /* since it is not carried any more */
+    skr_handing_t asking;  /* since somebody asked whether it could be left */
+    uint64_t asked_ms;     /* mono, when others were asked last what they have of it */
 } skr_held_t;
 
 /* What a new incarnation changes. */
@@ -80,6 +92,9 @@ struct skr_replica_t {
     bool start_due; /* to be noted with the next group */
     uint64_t hlc, hlc_shown;
     uint64_t roster_version;
+    uint64_t carrying_ms; /* mono, see carrying.c */
+    bool carrying_failed;
+    bool dropping;           /* there are records of collections that were dropped */
     uint64_t sealed_ms;      /* mono, see sealed.c */
     uint64_t sealed_version; /* the roster's, when sealed_turn found nothing more to do */
     uint64_t closings;       /* of the roster, when limits were enforced last */
@@ -157,6 +172,13 @@ saker_err_t skr_holdings_replace (skr_replica_t *self, const skr_collection_t *f
                                   const skr_chain_t *chains, size_t count) SKR_MUST_USE;
 /* Removes what the numbers noted as unfinished have, in groups of its own. */
 saker_err_t skr_holdings_sweep (skr_replica_t *self) SKR_MUST_USE;
+/* Puts an empty collection (id, name, sealed) in the place of one that was left, in a group; what
+   it had is noted, to be removed in slices: self->dropping once it is committed and read again. */
+saker_err_t skr_holdings_drop (skr_replica_t *self, skr_collection_t *fresh) SKR_MUST_USE;
+/* Removes one slice, in a group of its own. */
+saker_err_t skr_holdings_sweep_some (skr_replica_t *self) SKR_MUST_USE;
+/* Is anything noted? Sets self->dropping. */
+saker_err_t skr_holdings_look_dropped (skr_replica_t *self) SKR_MUST_USE;
 
 /* ---- replica.c */
 

@@ -12,6 +12,7 @@
 #include "crdt/fold.h"
 #include "crdt/hlc.h"
 #include "crdt/value.h"
+#include "peer/carrying.h"
 #include "peer/fork.h"
 #include "peer/history.h"
 #include "peer/replica_internal.h"
@@ -540,7 +541,9 @@ static saker_err_t check_end (const taking_t *taking, const strand_t *strand)
     const skr_chain_t *ours = taking->old ? skr_held_chain (taking->old, writer) : NULL;
     if (strand->seen == strand->cut && strand->seen == strand->chain.seq) {
         bool unshown = skr_id_equal (writer, &taking->replica->writer)
-                       && (!ours || ours->seq < strand->chain.seq);
+                       && (!ours || ours->seq < strand->chain.seq)
+                       && strand->chain.seq
+                              > skr_carrying_own (taking->replica, &taking->fresh.id);
         return unshown
                    ? skr_fail (SAKER_EFORGED, "it claims changes of this peer without showing them")
                    : SAKER_OK;
@@ -797,7 +800,9 @@ static saker_err_t take_file (skr_replica_t *self, const skr_id_t *collection, c
     taking.fresh.sealed =
         sealing || (taking.old ? taking.old->shown.sealed : skr_sealed_due (self, collection));
     skr_cbor_open (&taking.cbor, bytes);
+    uint64_t left = skr_carrying_own (self, collection);
     uint64_t before = taking.old ? skr_clock_get (&taking.old->shown.clock, &self->writer) : 0;
+    before = before < left ? left : before;
     saker_err_t error = take (&taking);
     error = error == SAKER_OK ? check_own (self, collection, before) : error;
     if (taking.forked && note_fork (self, skr_span_of (&taking.change)) != SAKER_OK) {

@@ -1,5 +1,6 @@
 /* The two ways to a local change: what an application writes, and roster statements. */
 
+#include "peer/carrying.h"
 #include "peer/making.h"
 #include "peer/receipts.h"
 
@@ -52,10 +53,11 @@ static saker_err_t check_right (const skr_replica_t *self, const char *collectio
     if (member && member->role == SKR_ROLE_NONE) {
         return skr_write_revoked ();
     }
-    return skr_replica_role (self, &id) >= SKR_ROLE_WRITE
-               ? SAKER_OK
-               : skr_fail (SAKER_ERIGHT, "this device may only read: ask an admin for the right "
-                                         "to write");
+    if (skr_replica_role (self, &id) < SKR_ROLE_WRITE) {
+        return skr_fail (SAKER_ERIGHT, "this device may only read: ask an admin for the right "
+                                       "to write");
+    }
+    return skr_carrying_check_write (self, &id, collection);
 }
 
 /* One that was due, but could not be taken at once. */

@@ -97,6 +97,7 @@ saker_err_t doctor_examine (doctor_t *self)
     doctor_self (self);
     if (self->running) {
         doctor_mesh (self);
+        doctor_carried (self);
     }
     return self->findings.failed ? call_memory (self->call) : SAKER_OK;
 }

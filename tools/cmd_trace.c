@@ -42,7 +42,8 @@ static bool is_there (saker_cause_t cause)
 /* Nobody waits for these. */
 static bool is_out (saker_cause_t cause)
 {
-    return cause == SAKER_WHY_NO_RIGHT || cause == SAKER_WHY_FENCED;
+    return cause == SAKER_WHY_NO_RIGHT || cause == SAKER_WHY_UNSUBSCRIBED
+           || cause == SAKER_WHY_FENCED;
 }
 
 static saker_err_t say_step (trace_t *self, const step_t *step, int64_t after_ms)
@@ -154,6 +155,8 @@ static const char *cause_words (const step_t *step)
     switch (step->cause) {
     case SAKER_WHY_NO_RIGHT:
         return "has no right to it";
+    case SAKER_WHY_UNSUBSCRIBED:
+        return "does not carry it";
     case SAKER_WHY_FENCED:
         return "is fenced";
     case SAKER_WHY_UNCONNECTED:

@@ -24,12 +24,14 @@ typedef struct verify_t {
 
 static bool is_same (const saker_verdict_t *verdict)
 {
-    return verdict->reached && verdict->same_clock && verdict->same_data;
+    return !verdict->carried || (verdict->reached && verdict->same_clock && verdict->same_data);
 }
 
 static void say_verdict (const saker_verdict_t *verdict, char *text, size_t size)
 {
-    if (!verdict->reached) {
+    if (!verdict->carried) {
+        snprintf (text, size, "does not carry it");
+    } else if (!verdict->reached) {
         snprintf (text, size, "not reached");
     } else if (is_same (verdict)) {
         snprintf (text, size, "same");
@@ -62,8 +64,8 @@ static void add_row (verify_t *self, const saker_verdict_t *verdict)
 static void add_json (verify_t *self, const saker_verdict_t *verdict)
 {
     json_t *json = json_pack (
-        "{s:s,s:s,s:b,s:b,s:b,s:s,s:I,s:I,s:I}", "collection", verdict->collection, "peer",
-        verdict->peer, "reached", verdict->reached, "same_clock", verdict->same_clock, "same_data",
+        "{s:s,s:s,s:b,s:b,s:b,s:b,s:s,s:I,s:I,s:I}", "collection", verdict->collection, "peer",
+        verdict->peer, "carried", verdict->carried, "reached", verdict->reached, "same_clock", verdict->same_clock, "same_data",
         verdict->same_data, "fingerprint", verdict->fingerprint ? verdict->fingerprint : "",
         "documents", (json_int_t) verdict->documents, "ahead", (json_int_t) verdict->ahead,
         "behind", (json_int_t) verdict->behind);
@@ -93,7 +95,7 @@ static int take_verdict (const saker_verdict_t *verdict, void *argument)
     if (!self->collection || strcmp (self->collection, verdict->collection) != 0) {
         begin_collection (self, verdict);
     }
-    self->peers_here++;
+    self->peers_here += verdict->carried;
     self->peers = self->peers_here > self->peers ? self->peers_here : self->peers;
     self->differ += !is_same (verdict);
     add_row (self, verdict);

@@ -30,6 +30,7 @@ static const struct {
     [SAKER_WHY_DELETED] = {"deleted", SAKER_ENOTFOUND},
     [SAKER_WHY_RIVAL] = {"rival", SAKER_OK},
     [SAKER_WHY_THERE] = {"there", SAKER_OK},
+    [SAKER_WHY_UNSUBSCRIBED] = {"unsubscribed", SAKER_ENOTFOUND},
 };
 
 #define CAUSES (sizeof causes / sizeof *causes)
@@ -58,6 +59,15 @@ static void say_no_right (answer_t *self)
                           "and hands on what it cannot open",
                    reason->peer, reason->role);
     strbuf_format (&self->next, "an admin gives the right: saker role %s read", reason->peer);
+}
+
+static void say_unsubscribed (answer_t *self)
+{
+    const saker_reason_t *reason = self->reason;
+    strbuf_format (&self->sentence, "%s has not subscribed to this collection: it does not carry it",
+                   reason->own ? "this peer" : reason->peer);
+    strbuf_format (&self->next, "%s%s: saker subscribe COLL fetches it",
+                   reason->own ? "here" : "on ", reason->own ? "" : reason->peer);
 }
 
 static void say_fenced (answer_t *self)
@@ -233,6 +243,7 @@ static void compose (answer_t *self)
         [SAKER_WHY_QUEUED] = say_queued,     [SAKER_WHY_UNCONNECTED] = say_unconnected,
         [SAKER_WHY_UNKNOWN] = say_unknown,   [SAKER_WHY_DELETED] = say_deleted,
         [SAKER_WHY_RIVAL] = say_rival,       [SAKER_WHY_THERE] = say_there,
+        [SAKER_WHY_UNSUBSCRIBED] = say_unsubscribed,
     };
     says[self->reason->cause](self);
 }

@@ -434,7 +434,7 @@ static void add_holder (doctor_t *self, const char *collection, const json_t *ho
         {"own", "wrote changes that are not here yet"},
         {"fork", "has another change in place of one that is here"},
         {"returned", "was restored or copied, and may write as two"},
-        {"closed", "lost a right, or was fenced, at changes that are not here"},
+        {"closed", "lost a right, was fenced, or left it, at changes that are not here"},
     };
     const char *why = told_text (holder, "/why", ""), *said = why;
     const char *peer = told_text (holder, "/peer", "?");

@@ -17,7 +17,7 @@ static const command_t *const commands[] = {
     &cmd_fence,  &cmd_keys,   &cmd_gc,          &cmd_backup,    &cmd_restore, &cmd_links,
     &cmd_ping,   &cmd_why,    &cmd_trace,       &cmd_tail,      &cmd_listen,  &cmd_dial,
     &cmd_doctor, &cmd_bundle, &cmd_graph,       &cmd_top,       &cmd_token,   &cmd_hooks,
-    &cmd_inbox,  &cmd_demo,   NULL,
+    &cmd_inbox,  &cmd_demo,   &cmd_subscribe,   &cmd_unsubscribe, NULL,
 };
 
 static const command_t *find_command (const char *name)

@@ -13,7 +13,7 @@ else
     failed=$((failed + 1))
 fi
 
-areas='store|key|disk|config|interface|port|seed|daemon|data|version|device|identity|clock|refused|door|link|member|beacon|changes|cut'
+areas='store|key|disk|config|interface|port|seed|daemon|data|version|device|identity|clock|refused|door|link|member|beacon|changes|cut|carried'
 made=$(cat "$top"/tools/doctor*.c "$top/tools/cmd_doctor.c" | grep -oE "\"($areas)\.[a-z]+\"" | tr -d '"' | sort -u)
 listed=$(sed -n 's/^| `\([a-z]*\.[a-z]*\)` .*/\1/p' "$top/docs/tools.md" | sort -u)
 if [ "$(wc -l <<<"$made")" -gt 50 ] && [ "$made" = "$listed" ]; then

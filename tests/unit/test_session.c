@@ -4,6 +4,8 @@
 #include "mesh/answer.h"
 #include "mesh/session.h"
 #include "mesh/sockets.h"
+#include "peer/carrying.h"
+#include "peer/replica_internal.h"
 #include "tests/check.h"
 #include "tests/lib/pair.h"
 
@@ -384,6 +386,88 @@ static void survives_random_answers (void)
     pair_close (&pair);
 }
 
+/* ---- peers that carry different collections */
+
+/* B leaves a collection by the roster, and drops it as if it had been handed on. */
+static saker_err_t leave (skr_replica_t *replica, const char *name)
+{
+    skr_id_t id;
+    skr_subscription_t wanted = skr_subscription_all ();
+    skr_replica_collection_id (replica, name, &id);
+    SKR_TRY (skr_subscription_set (&wanted, &id, false));
+    SKR_TRY (skr_replica_begin (replica));
+    saker_err_t error = skr_carrying_state (replica, &wanted);
+    skr_subscription_free (&wanted);
+    SKR_TRY (error);
+    SKR_TRY (skr_replica_commit (replica));
+    skr_collection_t fresh = {.id = id};
+    SKR_TRY (skr_replica_begin (replica));
+    SKR_TRY (skr_holdings_drop (replica, &fresh));
+    SKR_TRY (skr_replica_commit (replica));
+    return skr_replica_reload (replica);
+}
+
+/* What the source tells in its beats. */
+static void tell_state (wire_t *self)
+{
+    self->report.state = skr_wire_state (self->source);
+    self->report.number++;
+}
+
+/* Requests of so many seconds in which nothing happens but beats. */
+static uint64_t requests_in (wire_t *self, int seconds)
+{
+    skr_session_stats_t before, after;
+    skr_session_stats (self->session, &before);
+    for (int i = 0; i < 10 * seconds; i++) {
+        if (i % 10 == 0) {
+            tell_state (self);
+        }
+        if (turn (self, 100) != SAKER_OK) {
+            return UINT64_MAX;
+        }
+    }
+    skr_session_stats (self->session, &after);
+    return after.requests - before.requests;
+}
+
+static void check_quiet (skr_replica_t *puller, skr_replica_t *source)
+{
+    CHECK (wire_open (&wire, puller, source));
+    tell_state (&wire);
+    CHECK (requests_in (&wire, 10) < 100); /* it learns what the other has */
+    CHECK_INT (requests_in (&wire, 40), 0);
+    wire_close (&wire);
+}
+
+static void equal_peers_that_carry_different_collections_are_quiet (void)
+{
+    static const skr_id_t roster;
+    skr_id_t shots, notes;
+    CHECK (pair_open (&pair));
+    skr_replica_collection_id (pair.a, "shots", &shots);
+    skr_replica_collection_id (pair.a, "notes", &notes);
+    CHECK_OK (pair_set (pair.a, "shots", "d", 1));
+    CHECK_OK (pair_set (pair.a, "notes", "d", 1));
+    CHECK_OK (pair_sync (pair.a, pair.b, &shots));
+    CHECK_OK (pair_sync (pair.a, pair.b, &notes));
+    CHECK_OK (leave (pair.b, "shots"));
+    CHECK_OK (pair_sync (pair.b, pair.a, &roster));
+    check_quiet (pair.b, pair.a);
+    check_quiet (pair.a, pair.b);
+    CHECK_OK (pair_set (pair.a, "shots", "d", 2)); /* B hears of it, and leaves it alone */
+    check_quiet (pair.b, pair.a);
+    check_quiet (pair.a, pair.b);
+    CHECK_INT (skr_replica_collection (pair.b, &shots)->changes, 0);
+    CHECK_OK (pair_set (pair.a, "notes", "d", 2)); /* but takes what it carries */
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    tell_state (&wire);
+    CHECK (requests_in (&wire, 10) > 0);
+    CHECK_INT (skr_replica_collection (pair.b, &notes)->changes, 2);
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
 static void refuses_strange_requests (void)
 {
     uint64_t random = check_seed ();
@@ -511,6 +595,7 @@ int main (int argc, char **argv)
     RUN (resumes_a_snapshot);
     RUN (refuses_a_damaged_snapshot);
     RUN (survives_random_answers);
+    RUN (equal_peers_that_carry_different_collections_are_quiet);
     RUN (refuses_strange_requests);
     RUN (a_report_is_bounded);
     RUN (beats_of_a_device_have_one_order);
