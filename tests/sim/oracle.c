@@ -6,6 +6,7 @@
 
 #include "tests/sim/sim.h"
 
+#include "peer/carrying.h"
 #include "peer/conflicts.h"
 #include "peer/cut.h"
 #include "peer/fork.h"
@@ -65,6 +66,8 @@ typedef struct seen_t {
     skr_clock_t before;  /* of a peer that came late: what the founder had when it came */
     skr_clock_t most;    /* all that it ever had: see check_cut */
     bool relayed;        /* it was sealed once: who may read again gets it all anew */
+    bool left;           /* it was, once or more often */
+    skr_clock_t left_first, left_last; /* what it had then, the first time and the last */
 } seen_t;
 
 static seen_t seen[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
@@ -274,9 +277,62 @@ static void note_outs (const skr_roster_t *roster)
             const skr_id_t *collection = &seen[i][k].collection;
             outs[i][k] |= skr_roster_role (roster, device, collection) < SKR_ROLE_READ
                           || skr_roster_is_fenced (roster, device)
+                          || !skr_roster_carries (roster, device, collection)
                           || skr_roster_has_returned (roster, device, collection);
         }
     }
+}
+
+bool sim_oracle_carries (const sim_peer_t *peer, const char *collection)
+{
+    skr_id_t id;
+    const skr_replica_t *replica = replica_of (peer);
+    if (!replica) {
+        return false;
+    }
+    skr_replica_collection_id (replica, collection, &id);
+    return skr_carrying (replica, &id);
+}
+
+bool sim_oracle_is_away (const sim_peer_t *peer, const char *collection, const skr_id_t *writer,
+                         uint64_t seq)
+{
+    skr_id_t id;
+    const skr_replica_t *replica = replica_of (peer);
+    if (!sim.leaves || !replica) {
+        return false;
+    }
+    skr_replica_collection_id (replica, collection, &id);
+    const skr_collection_t *ours = skr_replica_collection (replica, &id);
+    return seen_of (peer->no, &id)->left
+           && (!skr_carrying (replica, &id) || !ours || skr_clock_get (&ours->clock, writer) < seq);
+}
+
+/* What its device says that it had there. */
+static void note_left (const sim_peer_t *peer, seen_t *self)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica_of (peer));
+    const skr_named_t *named =
+        skr_subscription_find (skr_roster_subscription (roster, peer->device), &self->collection);
+    self->left = true;
+    if (named
+        && (skr_clock_copy (&self->left_first, &named->left) != SAKER_OK
+            || skr_clock_copy (&self->left_last, &named->left) != SAKER_OK)) {
+        abort ();
+    }
+}
+
+void sim_oracle_left (const sim_peer_t *peer, const skr_id_t *collection)
+{
+    const skr_held_t *held = skr_holdings_find (replica_of (peer), collection);
+    seen_t *self = seen_of (peer->no, collection);
+    self->changes += !self->changes; /* the place is taken */
+    if (held
+        && ((!self->left && skr_clock_copy (&self->left_first, &held->live.clock) != SAKER_OK)
+            || skr_clock_merge (&self->left_last, &held->live.clock) != SAKER_OK)) {
+        abort ();
+    }
+    self->left = true;
 }
 
 static bool was_out (const sim_peer_t *peer, const skr_id_t *collection)
@@ -336,26 +392,106 @@ static void look_at_cut (const sim_peer_t *peer, const skr_collection_t *collect
 static void check_not_shown (const sim_peer_t *peer);
 static void check_refused (const sim_peer_t *peer);
 
+/* What a writer had seen by one of its changes: the sum of its deps. */
+typedef struct seeing_t {
+    skr_id_t writer;
+    uint64_t seq;
+    skr_clock_t saw;
+} seeing_t;
+
+static void see_change (skr_span_t raw, void *argument)
+{
+    seeing_t *self = argument;
+    skr_change_t change;
+    skr_clock_t deps = {0};
+    if (skr_change_parse (&change, raw) == SAKER_OK && change.seq <= self->seq
+        && skr_id_equal (&change.writer, &self->writer)
+        && (skr_change_deps (&change, &deps) != SAKER_OK
+            || skr_clock_merge (&self->saw, &deps) != SAKER_OK)) {
+        abort ();
+    }
+    skr_clock_free (&deps);
+}
+
+/* How far a writer had got when its device left for the first time; 0: it did not. */
+static uint64_t left_at (const skr_roster_t *roster, const skr_id_t *collection,
+                         const skr_id_t *writer)
+{
+    const skr_member_t *member = skr_roster_by_writer (roster, writer);
+    for (int i = 0; member && i < sim.peers_count; i++) {
+        const seen_t *theirs = seen_of (i, collection);
+        if (theirs->left
+            && memcmp (sim.peers[i].device, member->device, sizeof member->device) == 0) {
+            return skr_clock_get (&theirs->left_first, writer);
+        }
+    }
+    return 0;
+}
+
+/* What a device wrote before it left comes before anything is cut that it had not seen. */
+static void check_leavers (const sim_peer_t *peer, const skr_collection_t *collection,
+                           const seen_t *before)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica_of (peer));
+    const skr_clock_t *cut = &before->cut_clock;
+    if (!sim.leaves || !cut->count || before->left || peer->damaged || sim.copies || sim.twins
+        || skr_roster_returned (roster, &collection->id)) {
+        return;
+    }
+    for (size_t i = 0; i < collection->clock.count; i++) {
+        const skr_tick_t *tick = &collection->clock.ticks[i];
+        uint64_t had = skr_clock_get (&before->clock, &tick->writer);
+        seeing_t seeing = {.writer = tick->writer, .seq = had + 1};
+        if (tick->seq == had || left_at (roster, &collection->id, &tick->writer) <= had
+            || !sim_made_each (&collection->id, &collection->clock, see_change, &seeing)) {
+            continue;
+        }
+        for (size_t k = 0; k < cut->count; k++) {
+            if (!skr_id_equal (&cut->ticks[k].writer, &tick->writer)
+                && skr_clock_get (&seeing.saw, &cut->ticks[k].writer) < cut->ticks[k].seq) {
+                sim_fail ("peer %d had cut off changes of %s before all was there of who left",
+                          peer->no, collection->name);
+            }
+        }
+        skr_clock_free (&seeing.saw);
+    }
+}
+
 void sim_oracle_round (sim_peer_t *peer)
 {
     const skr_replica_t *replica = replica_of (peer);
     size_t count = skr_replica_collections (replica);
-    if (sim.rights || sim.copies || sim.twins) {
+    if (sim.rights || sim.copies || sim.twins || sim.leaves) {
         note_outs (skr_replica_roster (replica));
     }
     for (size_t i = 0; i < count; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
         seen_t *before = seen_of (peer->no, &collection->id);
         before->relayed |= collection->sealed;
+        if (sim.leaves && !before->left && !skr_carrying (replica, &collection->id)) {
+            note_left (peer, before); /* as another process of the device said */
+        }
         if (before->changes != collection->changes
             || !skr_clock_equal (&before->clock, &collection->clock)) {
-            if (collection->changes < before->changes && !sim.rights && !sim.forks) {
+            bool dropped = before->left && collection->changes < before->changes;
+            if (dropped) {
+                sim_count (SIM_DROP, "peer %d, %s", peer->no, collection->name);
+            }
+            if (collection->changes < before->changes && !sim.rights && !sim.forks && !dropped) {
                 sim_fail ("peer %d has fewer changes in %s than before", peer->no,
                           collection->name);
             }
+            if (i > 0 && !sim.forks) {
+                sim_made_note (peer, collection);
+                check_leavers (peer, collection, before);
+            }
             before->changes = collection->changes;
+            /* what is void may be issued again also where it was left */
+            bool leaving = before->left && !skr_carrying (replica, &collection->id);
             if (skr_clock_copy (&before->clock, &collection->clock) != SAKER_OK
-                || skr_clock_merge (&before->most, &collection->clock) != SAKER_OK) {
+                || skr_clock_merge (&before->most, &collection->clock) != SAKER_OK
+                || (leaving
+                    && skr_clock_merge (&before->left_last, &collection->clock) != SAKER_OK)) {
                 abort ();
             }
             if (!sim.forks) {
@@ -387,7 +523,7 @@ static bool may_lack (const sim_peer_t *peer, const acked_t *one)
 {
     skr_id_t id;
     skr_replica_collection_id (replica_of (peer), one->collection, &id);
-    return seen_of (peer->no, &id)->relayed;
+    return seen_of (peer->no, &id)->relayed || seen_of (peer->no, &id)->left;
 }
 
 static void check_own (const sim_peer_t *peer)
@@ -419,6 +555,8 @@ static void check_told (const sim_peer_t *peer)
             uint64_t there = skr_clock_get (&theirs->clock, writer);
             uint64_t here = ours ? skr_clock_get (&ours->clock, writer) : 0;
             uint64_t limit = limit_at (replica, writer, &theirs->id);
+            uint64_t left = skr_clock_get (&seen_of (peer->no, &theirs->id)->left_last, writer);
+            here = here < left ? left : here;
             if (there > here && here < limit) {
                 sim_fail ("peer %d has seq %llu of peer %d in %s, which itself has only %llu", i,
                           (unsigned long long) there, peer->no, theirs->name,
@@ -717,6 +855,19 @@ static void check_order (history_t *self, author_t *author, const skr_change_t *
     skr_clock_free (&deps);
 }
 
+/* Of a device that left, and came back: what it wrote since, or others upon what it had not. */
+static bool made_after_leaving (const skr_member_t *member, const skr_change_t *change)
+{
+    for (int i = 0; member && sim.leaves && i < sim.peers_count; i++) {
+        const seen_t *theirs = seen_of (i, &change->collection);
+        if (memcmp (sim.peers[i].device, member->device, sizeof member->device) == 0 && theirs->left
+            && change->seq > skr_clock_get (&theirs->left_first, &change->writer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* design 5: no change arrives that is concurrent with one that was cut. Who came late, or came
    back, is excepted: it may write before it has anything. */
 static void check_seen (history_t *self, const author_t *author, const skr_change_t *change)
@@ -727,6 +878,7 @@ static void check_seen (history_t *self, const author_t *author, const skr_chang
     const skr_member_t *member = skr_roster_by_writer (roster, &change->writer);
     bool back = member && skr_roster_has_returned (roster, member->device, &self->collection->id);
     bool had = change->seq <= skr_clock_get (&seen_here->cut_had, &change->writer);
+    back |= made_after_leaving (member, change);
     if (had || self->peer->damaged || back || (member && strcmp (member->name, SIM_LATE_NAME) == 0)
         || sim.copies || sim.twins || skr_roster_returned (roster, &self->collection->id)) {
         return;
@@ -1421,7 +1573,7 @@ void sim_oracle_check (sim_peer_t *peer)
 
 /* Nobody speaks with it any more. The founder knows; or it was put back to a state in which it had
    not admitted it yet. */
-static bool is_outside (const sim_peer_t *peer)
+bool sim_oracle_is_outside (const sim_peer_t *peer)
 {
     const skr_replica_t *founder = replica_of (&sim.peers[0]);
     if (!founder || (!sim.rights && !sim.copies)) {
@@ -1434,21 +1586,11 @@ static bool is_outside (const sim_peer_t *peer)
 static const sim_peer_t *sound (int from)
 {
     for (int i = from; i < sim.peers_count; i++) {
-        if (!sim.peers[i].damaged && !is_outside (&sim.peers[i])) {
+        if (!sim.peers[i].damaged && !sim_oracle_is_outside (&sim.peers[i])) {
             return &sim.peers[i];
         }
     }
     return NULL;
-}
-
-/* A collection of which all was taken back stays, empty. */
-static size_t count_collections (const skr_replica_t *replica)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < skr_replica_collections (replica); i++) {
-        count += skr_replica_collection_at (replica, i)->clock.count > 0;
-    }
-    return count;
 }
 
 /* Who only relays has the log alone. */
@@ -1474,15 +1616,32 @@ static bool same_hashes (const skr_replica_t *one, const skr_collection_t *their
     return same;
 }
 
+/* Does one hold nothing that the other has not heard of, nor what it does not carry? One of which
+   all was taken back, or that was dropped, stays, empty. */
+static bool is_within (const skr_replica_t *one, const skr_replica_t *other)
+{
+    for (size_t i = 0; i < skr_replica_collections (one); i++) {
+        const skr_collection_t *theirs = skr_replica_collection_at (one, i);
+        const skr_collection_t *ours = skr_replica_collection (other, &theirs->id);
+        /* whoever runs twice counts as no holder: what was left may have to stay */
+        bool carried = skr_carrying (one, &theirs->id) || sim.twins;
+        if (theirs->clock.count
+            && (!carried || (skr_carrying (other, &theirs->id) && !(ours && ours->clock.count)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool same_collections (const skr_replica_t *one, const skr_replica_t *other)
 {
-    if (count_collections (one) != count_collections (other)) {
+    if (!is_within (one, other) || !is_within (other, one)) {
         return false;
     }
     for (size_t i = 0; i < skr_replica_collections (one); i++) {
         const skr_collection_t *theirs = skr_replica_collection_at (one, i);
         const skr_collection_t *ours = skr_replica_collection (other, &theirs->id);
-        if (!theirs->clock.count) {
+        if (!theirs->clock.count || !skr_carrying (other, &theirs->id)) {
             continue;
         }
         if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock) || !same_data (ours, theirs)
@@ -1547,7 +1706,7 @@ static bool is_unsettled (void)
 static bool twins_know (void)
 {
     const sim_peer_t *one = &sim.peers[sim.cloned], *other = &sim.peers[sim.members];
-    return !sim.twins || is_outside (one) || one->damaged || other->damaged
+    return !sim.twins || sim_oracle_is_outside (one) || one->damaged || other->damaged
            || (one->node && other->node && one->node->twin.found && other->node->twin.found);
 }
 
@@ -1556,7 +1715,7 @@ static bool is_fetching (void)
 {
     for (int i = 0; i < sim.peers_count; i++) {
         const skr_replica_t *replica =
-            is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
+            sim_oracle_is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
         for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
             const skr_collection_t *collection = skr_replica_collection_at (replica, k);
             if (collection->sealed
@@ -1603,7 +1762,7 @@ bool sim_oracle_logs_empty (void)
     }
     for (int i = 0; i < sim.peers_count; i++) {
         const skr_replica_t *replica =
-            is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
+            sim_oracle_is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
         for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
             const skr_collection_t *collection = skr_replica_collection_at (replica, k);
             uint64_t missing;
@@ -1639,6 +1798,15 @@ static bool is_again (const history_t *history, const acked_t *one)
     return fenced ? !copied : forked && forked <= one->seq;
 }
 
+/* The branch of a fork whose store had left the collection: it cannot issue it again. */
+static bool is_let_go (const history_t *history, const acked_t *one)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica_of (history->peer));
+    const skr_id_t *id = &history->collection->id;
+    uint64_t forked = sim.forks ? skr_roster_forked_at (roster, &one->writer, id) : 0;
+    return forked && forked <= one->seq && seen_of (one->peer, id)->left;
+}
+
 /* What was acknowledged is in the history under the same name; what was refused, or written by who
    may not, is not. */
 static void check_acked (const sim_peer_t *peer, const history_t *history)
@@ -1646,8 +1814,10 @@ static void check_acked (const sim_peer_t *peer, const history_t *history)
     for (size_t i = 0; i < acked_count; i++) {
         const acked_t *one = &acked[i];
         bool again = is_again (history, one);
+        bool let_go = is_let_go (history, one);
         bool found =
-            one->gone || sim.peers[one->peer].damaged || is_outside (&sim.peers[one->peer])
+            one->gone || let_go || sim.peers[one->peer].damaged
+            || sim_oracle_is_outside (&sim.peers[one->peer])
             || (!again && sim_oracle_is_void (peer, one->collection, &one->writer, one->seq))
             || strcmp (one->collection, history->collection->name) != 0;
         for (size_t k = 0; k < history->ids_count && !found; k++) {
@@ -1731,13 +1901,20 @@ static void final_check (sim_peer_t *peer)
             sim_fail ("peer %d does not know the name of a collection", peer->no);
         }
         check_collection (peer, collection, &history);
-        if (!sim.failed && !peer->damaged && !is_lost (peer, collection)) {
+        if (!sim.failed && !peer->damaged && !is_lost (peer, collection)
+            && skr_carrying (replica, &collection->id)) {
             check_acked (peer, &history);
             check_rights (&history, skr_replica_roster (replica));
         }
         free_history (&history);
     }
     skr_store_forget (skr_replica_store (replica));
+}
+
+static bool both_carry (const sim_peer_t *one, const sim_peer_t *other, const skr_id_t *collection)
+{
+    return skr_carrying (replica_of (one), collection)
+           && skr_carrying (replica_of (other), collection);
 }
 
 /* Equal exports, line by line. */
@@ -1748,7 +1925,8 @@ static void check_equal (const sim_peer_t *one, const sim_peer_t *other)
         const skr_collection_t *ours = skr_replica_collection_at (replica, i);
         const skr_collection_t *theirs = skr_replica_collection (replica_of (other), &ours->id);
         lines_t left = {0}, right = {0};
-        bool read = theirs && !ours->sealed && !theirs->sealed;
+        bool read =
+            theirs && !ours->sealed && !theirs->sealed && both_carry (one, other, &ours->id);
         if (read && show (one, ours, &left) && show (other, theirs, &right)) {
             compare (other, theirs, &left, &right);
         }
@@ -1829,7 +2007,7 @@ static void check_past (const sim_peer_t *one, const sim_peer_t *other)
         const skr_collection_t *theirs = skr_replica_collection (replica_of (other), &ours->id);
         lines_t documents = {0};
         showing_t showing = {one, ours, &documents};
-        if (theirs && !ours->sealed && !theirs->sealed
+        if (theirs && !ours->sealed && !theirs->sealed && both_carry (one, other, &ours->id)
             && skr_replica_documents (replica, ours, skr_span (NULL, 0), show_document, &showing)
                    == SAKER_OK) {
             for (size_t k = 0; k < documents.count && k < 16 && !sim.failed; k++) {
@@ -1848,7 +2026,7 @@ void sim_oracle_final (void)
     }
     for (int i = 0; i < sim.peers_count && !sim.failed; i++) {
         sim_peer_t *peer = &sim.peers[i];
-        if (is_outside (peer)) {
+        if (sim_oracle_is_outside (peer)) {
             continue;
         }
         if (peer->node) {
@@ -1880,6 +2058,8 @@ void sim_oracle_end (void)
             skr_clock_free (&seen[i][k].cut_had);
             skr_clock_free (&seen[i][k].before);
             skr_clock_free (&seen[i][k].most);
+            skr_clock_free (&seen[i][k].left_first);
+            skr_clock_free (&seen[i][k].left_last);
         }
     }
     memset (seen, 0, sizeof seen);
