@@ -114,9 +114,9 @@ static saker_err_t subscribe (skr_api_t *self, skr_api_call_t *call, asking_t *a
 {
     SKR_TRY (get_asking (self, call, asking));
     SKR_TRY (check_known (self, asking));
+    SKR_TRY (skr_carrying_check_narrowing (self->replica, &asking->wanted));
     bool same = skr_subscription_equal (&asking->wanted, own_subscription (self));
     if (!same) {
-        SKR_TRY (skr_carrying_check_narrowing (self->replica, &asking->wanted));
         SKR_TRY (check_holders (self, &asking->wanted));
         SKR_TRY (skr_replica_begin (self->replica));
         SKR_TRY (skr_carrying_state (self->replica, &asking->wanted));
