@@ -55,7 +55,8 @@ extern "C" {
     X (SAKER_ENOMEM, 17, "out of memory")                                                          \
     X (SAKER_EDIFFER, 18, "peers differ")                                                          \
     X (SAKER_EGAP, 19, "history before this point is gone")                                        \
-    X (SAKER_ECHANGED, 20, "changed meanwhile")
+    X (SAKER_ECHANGED, 20, "changed meanwhile")                                                    \
+    X (SAKER_ENOTCARRIED, 21, "not carried here")
 
 typedef enum saker_err_t {
 #define SAKER_ERROR_ENUM(name, number, text) name = number,

@@ -1,5 +1,6 @@
 #include "mesh/answer.h"
 
+#include "peer/carrying.h"
 #include "peer/cut.h"
 #include "peer/snapshot.h"
 
@@ -19,7 +20,7 @@
 /* A snapshot that is kept as a file, for whoever asks. */
 typedef struct offer_t {
     skr_id_t collection;
-    bool sealed;   /* see peer/sealed.h */
+    skr_extract_t extract;
     uint64_t size; /* 0: free */
     uint8_t hash[32];
     uint64_t used;     /* counts up; the smallest goes first */
@@ -69,6 +70,7 @@ static void drop_offer (skr_answerer_t *self, offer_t *offer)
         offer_file (self, offer, file);
         unlink (file);
         skr_clock_free (&offer->clock);
+        skr_part_free (&offer->extract.part);
         memset (offer, 0, sizeof *offer);
     }
 }
@@ -99,22 +101,34 @@ static offer_t *free_offer (skr_answerer_t *self)
     return oldest;
 }
 
-static saker_err_t make_offer (skr_answerer_t *self, const skr_collection_t *collection,
-                               bool sealed, offer_t **made)
+static saker_err_t write_offer (skr_answerer_t *self, const skr_collection_t *collection,
+                                const skr_extract_t *extract, offer_t *offer)
 {
     char draft[PATH_MAX];
     char file[PATH_MAX];
-    offer_t offer = {
-        .collection = collection->id, .sealed = sealed, .changes = collection->changes};
     snprintf (draft, sizeof draft, "%s/draft", self->folder);
     unlink (draft);
-    SKR_TRY (
-        skr_snapshot_make (self->replica, &collection->id, sealed, draft, &offer.size, offer.hash));
-    SKR_TRY (skr_clock_copy (&offer.clock, &collection->clock));
-    offer_file (self, &offer, file);
-    if (rename (draft, file) != 0) {
+    SKR_TRY (skr_snapshot_make (self->replica, &collection->id, extract, draft, &offer->size,
+                                offer->hash));
+    SKR_TRY (skr_clock_copy (&offer->clock, &collection->clock));
+    SKR_TRY (skr_part_copy (&offer->extract.part, &extract->part));
+    offer_file (self, offer, file);
+    return rename (draft, file) == 0
+               ? SAKER_OK
+               : skr_fail (SAKER_EIO, "rename %s: %s", draft, strerror (errno));
+}
+
+static saker_err_t make_offer (skr_answerer_t *self, const skr_collection_t *collection,
+                               const skr_extract_t *extract, offer_t **made)
+{
+    offer_t offer = {.collection = collection->id,
+                     .extract = {.sealed = extract->sealed},
+                     .changes = collection->changes};
+    saker_err_t error = write_offer (self, collection, extract, &offer);
+    if (error != SAKER_OK) {
         skr_clock_free (&offer.clock);
-        return skr_fail (SAKER_EIO, "rename %s: %s", draft, strerror (errno));
+        skr_part_free (&offer.extract.part);
+        return error;
     }
     *made = free_offer (self);
     **made = offer;
@@ -122,12 +136,15 @@ static saker_err_t make_offer (skr_answerer_t *self, const skr_collection_t *col
 }
 
 /* The snapshot of a collection that is kept, if it is not much older than the collection, nothing
-   in it was taken back since, and the log goes on from it. */
-static offer_t *kept_offer (skr_answerer_t *self, const skr_collection_t *collection, bool sealed)
+   in it was taken back since, the log goes on from it, and it reaches far enough. */
+static offer_t *kept_offer (skr_answerer_t *self, const skr_collection_t *collection,
+                            const skr_extract_t *extract, const skr_clock_t *least)
 {
     for (size_t i = 0; i < SKR_ANSWER_SNAPSHOTS_MAX; i++) {
         offer_t *offer = &self->offers[i];
-        if (offer->size && offer->sealed == sealed
+        if (offer->size && offer->extract.sealed == extract->sealed
+            && skr_part_equal (&offer->extract.part, &extract->part)
+            && skr_clock_covers (&offer->clock, least)
             && skr_id_equal (&offer->collection, &collection->id)
             && collection->changes - offer->changes <= collection->changes / 8
             && skr_clock_covers (&collection->clock, &offer->clock)
@@ -236,34 +253,67 @@ static saker_err_t answer_state (request_t *request)
     return SAKER_OK;
 }
 
+/* Who carries a part compares with who carries more: that one adds up the same documents. */
+static saker_err_t get_asked (request_t *request, const skr_collection_t *collection,
+                              skr_part_sum_t *asked)
+{
+    skr_replica_t *replica = request->self->replica;
+    if (request->count == 2) {
+        skr_part_get (&request->cbor, &asked->part);
+    }
+    saker_err_t error = skr_cbor_close (&request->cbor);
+    if (error == SAKER_OK && request->count == 2 && collection && !collection->sealed
+        && role_of (request, &collection->id) >= SKR_ROLE_READ
+        && skr_part_covers (&skr_carrying_of (replica, &collection->id)->carried, &asked->part)) {
+        error = skr_carrying_sum (replica, collection, asked);
+        error = error == SAKER_EDAMAGED ? SAKER_OK : error; /* then it tells none */
+    }
+    if (error != SAKER_OK) {
+        skr_part_free (&asked->part);
+    }
+    return error;
+}
+
 static saker_err_t answer_clock (request_t *request)
 {
     static const skr_collection_t none;
-    const skr_replica_t *replica = request->self->replica;
+    skr_replica_t *replica = request->self->replica;
     skr_beat_entry_t told = {.documents = 0};
+    skr_part_sum_t asked = {.any = false};
     saker_err_t error = SAKER_OK;
     const skr_collection_t *roster = skr_replica_collection_at (replica, 0);
-    SKR_TRY (want_arguments (request, 1));
+    SKR_TRY (request->count == 2 ? SAKER_OK : want_arguments (request, 1));
     const skr_collection_t *collection = collection_of (request);
-    SKR_TRY (skr_cbor_close (&request->cbor));
+    SKR_TRY (get_asked (request, collection, &asked));
     if (!roster) {
-        return skr_fail (SAKER_EIO, "the store could not be read again yet");
+        error = skr_fail (SAKER_EIO, "the store could not be read again yet");
     }
-    if (collection) {
-        SKR_TRY (skr_cut_kept (replica, collection, &told.kept));
-        error = skr_replica_hashes (replica, collection, &told.hashes);
+    if (collection && error == SAKER_OK) {
+        error = skr_cut_kept (replica, collection, &told.kept);
+        error = error ? error : skr_replica_hashes (replica, collection, &told.hashes);
     }
     if (error != SAKER_OK) {
         free (told.kept);
+        skr_part_free (&asked.part);
         return error;
     }
+    const skr_carrying_t *carrying =
+        skr_carrying_of (replica, collection ? &collection->id : &none.id);
     collection = collection ? collection : &none;
+    told.part = carrying->carried; /* borrowed */
+    told.removing = carrying->removing;
     told.fingerprint = collection->fingerprint;
     told.documents = collection->documents;
     told.clock = collection->clock;
-    skr_wire_begin (request->answer, request->number, SKR_WIRE_CLOCK, 5);
+    bool parts = skr_beat_entry_is_partial (&told) || request->count == 2;
+    skr_wire_begin (request->answer, request->number, SKR_WIRE_CLOCK, parts ? 8 : 6);
     skr_beat_entry_put (request->answer, &told);
     skr_clock_put (request->answer, &roster->clock);
+    if (parts) {
+        skr_beat_part_put (request->answer, &told);
+        skr_wire_sum_put (request->answer, &asked);
+    }
+    skr_part_free (&asked.part);
     free (told.hashes);
     free (told.kept);
     return SAKER_OK;
@@ -310,6 +360,7 @@ static saker_err_t answer_pull (request_t *request)
         put_pull_head (request, NULL, SKR_WIRE_NO_MORE, 0);
     } else if (error == SAKER_OK && !have.count && collection->changes > SKR_ANSWER_SNAPSHOT_CHANGES
                && !skr_id_is_zero (&collection->id)
+               && !skr_carrying_of (request->self->replica, &collection->id)->carried.partial
                && skr_replica_role (request->self->replica, &collection->id) >= SKR_ROLE_WRITE) {
         put_pull_head (request, collection, SKR_WIRE_TAKE_SNAPSHOT, 0);
     } else if (error == SAKER_OK) {
@@ -319,23 +370,29 @@ static saker_err_t answer_pull (request_t *request)
     return error;
 }
 
-static saker_err_t answer_snapshot (request_t *request)
+/* Of which part, and reaching how far at least. */
+static saker_err_t get_wanted (request_t *request, skr_part_t *part, skr_clock_t *least)
+{
+    if (request->count > 1) {
+        skr_part_get (&request->cbor, part);
+        saker_err_t error = skr_clock_read (&request->cbor, least, SKR_CLOCK_WRITERS_MAX);
+        if (error != SAKER_OK) {
+            return error;
+        }
+    }
+    return skr_cbor_close (&request->cbor);
+}
+
+static saker_err_t offer_snapshot (request_t *request, const skr_collection_t *collection,
+                                   const skr_extract_t *extract, const skr_clock_t *least)
 {
     skr_answerer_t *self = request->self;
-    SKR_TRY (want_arguments (request, 1));
-    const skr_collection_t *collection = collection_of (request);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    if (!collection || !collection->clock.count) {
-        return skr_fail (SAKER_ENOTFOUND, "nothing of this collection is here");
+    if (!collection || !skr_clock_covers (&collection->clock, least)) {
+        return skr_fail (SAKER_ENOTFOUND, "nothing of this collection is here, or not enough");
     }
-    skr_role_t role = role_of (request, &collection->id);
-    if (role == SKR_ROLE_NONE) {
-        return refuse_to_read ();
-    }
-    bool sealed = role == SKR_ROLE_RELAY;
-    offer_t *offer = kept_offer (self, collection, sealed);
+    offer_t *offer = kept_offer (self, collection, extract, least);
     if (!offer) {
-        SKR_TRY (make_offer (self, collection, sealed, &offer));
+        SKR_TRY (make_offer (self, collection, extract, &offer));
     }
     offer->used = ++self->uses;
     skr_wire_begin (request->answer, request->number, SKR_WIRE_SNAPSHOT, 3);
@@ -343,6 +400,32 @@ static saker_err_t answer_snapshot (request_t *request)
     skr_cbor_put_uint (request->answer, offer->size);
     skr_cbor_put_bytes (request->answer, offer->hash, sizeof offer->hash);
     return SAKER_OK;
+}
+
+static saker_err_t answer_snapshot (request_t *request)
+{
+    skr_extract_t extract = {.sealed = false};
+    skr_clock_t least = {0};
+    SKR_TRY (request->count == 3 ? SAKER_OK : want_arguments (request, 1));
+    const skr_collection_t *collection = collection_of (request);
+    saker_err_t error = get_wanted (request, &extract.part, &least);
+    skr_role_t role = collection ? role_of (request, &collection->id) : SKR_ROLE_RELAY;
+    if (error == SAKER_OK && (!collection || !collection->clock.count)) {
+        error = skr_fail (SAKER_ENOTFOUND, "nothing of this collection is here");
+    }
+    if (error == SAKER_OK && role == SKR_ROLE_NONE) {
+        error = refuse_to_read ();
+    }
+    if (role == SKR_ROLE_RELAY) {
+        extract.sealed = true;
+        skr_part_free (&extract.part);
+    }
+    if (error == SAKER_OK) {
+        error = offer_snapshot (request, collection, &extract, &least);
+    }
+    skr_part_free (&extract.part);
+    skr_clock_free (&least);
+    return error;
 }
 
 /* Reads up to `size` bytes at an offset straight into the answer. */
@@ -384,7 +467,7 @@ static saker_err_t answer_part (request_t *request)
         return SAKER_OK;
     }
     skr_role_t role = role_of (request, &offer->collection);
-    if (role == SKR_ROLE_NONE || (role == SKR_ROLE_RELAY && !offer->sealed)) {
+    if (role == SKR_ROLE_NONE || (role == SKR_ROLE_RELAY && !offer->extract.sealed)) {
         return refuse_to_read ();
     }
     offer->used = ++self->uses;

@@ -104,6 +104,9 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
         reported->roster = entry->roster ? &entry->roster->clock : NULL;
         reported->fingerprint = entry->fingerprint;
         reported->documents = entry->documents;
+        reported->part = &entry->part;
+        reported->removing = entry->removing;
+        reported->asked = entry->asked.any ? &entry->asked : NULL;
         reported->asked_ms = entry->asked_ms;
         reported->told_ms = entry->told_ms;
     }

@@ -1,6 +1,7 @@
 #include "mesh/horizon.h"
 #include "mesh/node_internal.h"
 
+#include "peer/carrying.h"
 #include "peer/sealed.h"
 #include "peer/settling.h"
 #include "peer/succession.h"
@@ -460,6 +461,8 @@ static uint64_t deadline_ms (const skr_node_t *self)
     deadline = due < deadline ? due : deadline;
     due = self->turn_ms + TURN_EVERY_MS;
     deadline = due < deadline ? due : deadline;
+    due = skr_carrying_busy (self->replica) ? self->links.claims.not_before_ms : UINT64_MAX;
+    deadline = due < deadline ? due : deadline;
     for (size_t i = 0; i < self->links.count; i++) {
         due = skr_session_deadline_ms (self->links.links[i]->session);
         deadline = due < deadline ? due : deadline;
@@ -712,6 +715,13 @@ static void look_at_connections (skr_node_t *self, uint64_t now_ms)
     }
 }
 
+static saker_err_t carry (skr_node_t *self)
+{
+    skr_neighbours_t neighbours;
+    skr_neighbours_of (self, &neighbours);
+    return skr_carrying_turn (self->replica, &neighbours);
+}
+
 static void turn (skr_node_t *self)
 {
     uint64_t now_ms = skr_node_now (self);
@@ -722,6 +732,9 @@ static void turn (skr_node_t *self)
     follow_roster (self);
     saker_err_t error = skr_replica_tidy (self->replica);
     error = error == SAKER_OK ? skr_sealed_turn (self->replica) : error;
+    if (error == SAKER_OK && now_ms >= self->links.claims.not_before_ms) {
+        error = carry (self);
+    }
     if (error != SAKER_OK) {
         note_failure (self, error);
     }

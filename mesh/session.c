@@ -1,5 +1,7 @@
 #include "mesh/session.h"
 
+#include "peer/carrying.h"
+#include "peer/cut.h"
 #include "peer/fork.h"
 #include "peer/incoming.h"
 #include "peer/snapshot.h"
@@ -13,6 +15,7 @@
 #define IDLE_PULL_MS 500      /* a pull that moved nothing: not again at once */
 #define REVIVED_MS 2000       /* what was asked longer ago, before a silence, is lost */
 #define PROBE_EVERY_MS 5000
+#define WIDEN_EVERY_MS 5000
 #define PROBE_WRITERS_MAX 16 /* of this device, the latest */
 #define CLAIM_MS (2 * SKR_REQUEST_TIMEOUT_MS)
 #define CREDIT_MIN 4096 /* a slow link: ask for less, and wait for longer */
@@ -44,6 +47,7 @@ struct skr_session_t {
 
     uint64_t fork_depth;  /* how far back the next look for where a fork begins goes; 0: not */
     bool looked_back;     /* the last pull was one */
+    uint64_t widen_ms;    /* not before this time is a snapshot asked for what is not carried */
     uint64_t probe_ms;    /* not before this time is looked for a fork */
     size_t probe_next;    /* entry of the report to begin with */
     uint64_t report_seen; /* number of the beat that was looked at last */
@@ -203,6 +207,48 @@ static bool ask_about (skr_session_t *self, skr_wire_kind_t kind, const skr_id_t
     return sent;
 }
 
+/* With a sum over what is carried here of it, for verify: that costs the other a look at each of
+   these documents. */
+static bool ask_clock (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
+{
+    const skr_carrying_t *carrying = skr_carrying_of (self->replica, collection);
+    skr_buf_t arguments = {0};
+    if (!carrying->carried.partial || carrying->removing) {
+        return ask_about (self, SKR_WIRE_CLOCK, collection, mono_ms);
+    }
+    skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
+    skr_part_put (&arguments, &carrying->carried);
+    bool sent = ask (self, SKR_WIRE_CLOCK, collection, &arguments, 2, mono_ms);
+    skr_buf_free (&arguments);
+    return sent;
+}
+
+/* Of what is wanted here. What we have beyond it must be in our log still, to be applied after it.
+ */
+static bool ask_snapshot (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
+{
+    const skr_collection_t *own = skr_replica_collection (self->replica, collection);
+    const skr_carrying_t *carrying = skr_carrying_of (self->replica, collection);
+    skr_carrying_t noted = {.removing = false};
+    skr_buf_t arguments = {0};
+    if (!own && skr_carrying_load (self->replica, SKR_COMMITTED, collection, &noted) == SAKER_OK) {
+        carrying = &noted;
+    }
+    if ((own && own->sealed) || (!carrying->wanted.partial && !skr_carrying_lacks (carrying))) {
+        skr_carrying_free (&noted);
+        return ask_about (self, SKR_WIRE_SNAPSHOT, collection, mono_ms);
+    }
+    static const skr_clock_t nothing;
+    const skr_clock_t *cut = skr_cut_clock (self->replica, collection);
+    skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
+    skr_part_put (&arguments, &carrying->wanted);
+    skr_clock_put (&arguments, cut ? cut : &nothing);
+    bool sent = ask (self, SKR_WIRE_SNAPSHOT, collection, &arguments, 3, mono_ms);
+    skr_buf_free (&arguments);
+    skr_carrying_free (&noted);
+    return sent;
+}
+
 static bool ask_pull (skr_session_t *self, const skr_id_t *collection, const skr_clock_t *have,
                       uint64_t mono_ms)
 {
@@ -326,10 +372,30 @@ static bool ask_missing (skr_session_t *self, const skr_report_entry_t *entry, u
     return sent;
 }
 
+/* Is what we lack below its cut? */
+static bool is_cut_there (const skr_session_t *self, const skr_report_entry_t *entry)
+{
+    const skr_clock_t *own = own_clock (self, &entry->collection);
+    for (size_t i = 0; entry->kept && i < entry->clock.count; i++) {
+        const skr_tick_t *tick = &entry->clock.ticks[i];
+        if (skr_clock_get (own, &tick->writer) < tick->seq - entry->kept[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Does it carry all that is wanted here, so that it can hand over a snapshot? */
+static bool carries_wanted (const skr_session_t *self, const skr_report_entry_t *entry)
+{
+    const skr_carrying_t *ours = skr_carrying_of (self->replica, &entry->collection);
+    return skr_part_covers (&entry->part, &ours->wanted);
+}
+
 /* True when something is missing and is, or cannot yet be, asked for. */
 static bool pull_entry (skr_session_t *self, const skr_report_entry_t *entry, uint64_t mono_ms)
 {
-    if (!lacks (self, entry)) {
+    if (!lacks (self, entry) || (!carries_wanted (self, entry) && is_cut_there (self, entry))) {
         return false;
     }
     if (under_way (self, SKR_WIRE_PULL, &entry->collection)
@@ -398,6 +464,7 @@ static saker_err_t doubtful_clock (skr_session_t *self, const skr_report_entry_t
 {
     const skr_collection_t *own = skr_replica_collection (self->replica, &entry->collection);
     bool differs = own && both_read (self, own) && skr_clock_equal (&own->clock, &entry->clock)
+                   && skr_report_alike (entry, self->replica)
                    && !skr_fingerprint_equal (&own->fingerprint, &entry->fingerprint);
     uint64_t *hashes = NULL;
     bool lowered;
@@ -451,6 +518,8 @@ static bool pull_what_lacks (skr_session_t *self, uint64_t mono_ms)
     return missing;
 }
 
+static void widen (skr_session_t *self, uint64_t mono_ms);
+
 static void look (skr_session_t *self, uint64_t mono_ms)
 {
     self->look = false;
@@ -459,7 +528,8 @@ static void look (skr_session_t *self, uint64_t mono_ms)
     if (pull_what_lacks (self, mono_ms)) {
         self->look_ms = mono_ms + IDLE_PULL_MS; /* a claim may become free, or a send possible */
     }
-    bool differs = self->report->state != skr_wire_state (self->replica);
+    widen (self, mono_ms);
+    bool differs = self->report->state != skr_report_expects (self->report, self->replica);
     if (differs) {
         probe_fork (self, mono_ms);
     }
@@ -576,8 +646,35 @@ static void start_taking (skr_session_t *self, const skr_id_t *collection, uint6
     }
     if (skr_incoming_find (&self->incoming, folder (self), collection) == SAKER_OK) {
         self->taking = true;
-    } else if (!ask_about (self, SKR_WIRE_SNAPSHOT, collection, mono_ms)) {
+    } else if (!ask_snapshot (self, collection, mono_ms)) {
         release (self, collection);
+    }
+}
+
+/* Does it have what is wanted here and not carried? */
+static bool can_widen (const skr_session_t *self, const skr_collection_t *own)
+{
+    const skr_carrying_t *carrying = skr_carrying_of (self->replica, &own->id);
+    const skr_report_entry_t *entry = skr_report_find (self->report, &own->id);
+    return !own->sealed && skr_carrying_lacks (carrying) && entry && entry->clock.count > 0
+           && skr_part_covers (&entry->part, &carrying->wanted)
+           && skr_clock_covers (&entry->clock, skr_cut_clock (self->replica, &own->id))
+           && may_give_snapshots (self, &own->id) && !under_way (self, SKR_WIRE_SNAPSHOT, &own->id);
+}
+
+/* What is wanted and not carried comes with a snapshot (peer/carrying.h), though our clock may be
+   that of the other. */
+static void widen (skr_session_t *self, uint64_t mono_ms)
+{
+    if (mono_ms < self->widen_ms) {
+        return;
+    }
+    for (size_t i = 1; i < skr_replica_collections (self->replica) && !self->taking; i++) {
+        const skr_collection_t *own = skr_replica_collection_at (self->replica, i);
+        if (can_widen (self, own) && claim (self, &own->id, mono_ms)) {
+            self->widen_ms = mono_ms + WIDEN_EVERY_MS;
+            start_taking (self, &own->id, mono_ms);
+        }
     }
 }
 
@@ -749,14 +846,20 @@ static saker_err_t take_state (skr_session_t *self, skr_cbor_t *cbor)
 static saker_err_t take_clock (skr_session_t *self, const request_t *request, skr_cbor_t *cbor)
 {
     skr_beat_entry_t told = {.collection = request->collection};
+    skr_part_sum_t asked = {.any = false};
     skr_clock_t roster = {0};
     skr_beat_entry_get (cbor, &told);
     saker_err_t error = skr_clock_read (cbor, &roster, SKR_CLOCK_WRITERS_MAX);
+    if (error == SAKER_OK && skr_cbor_peek (cbor) != SKR_CBOR_END) {
+        skr_beat_part_get (cbor, &told);
+        skr_wire_sum_get (cbor, &asked);
+    }
     error = error == SAKER_OK ? skr_cbor_close (cbor) : error;
     if (error == SAKER_OK) {
-        error = skr_report_answer (self->report, &told, &roster, request->sent_ms);
+        error = skr_report_answer (self->report, &told, &roster, &asked, request->sent_ms);
         self->look = true;
     }
+    skr_part_free (&asked.part);
     skr_beat_entry_free (&told);
     skr_clock_free (&roster);
     return error;
@@ -990,9 +1093,8 @@ bool skr_session_greeted (const skr_session_t *self)
 
 void skr_session_ask (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
 {
-    if (self->greeted) {
+    if (self->greeted && !ask_clock (self, collection, mono_ms)) {
         want (self, collection);
-        ask_wanted (self, mono_ms);
     }
 }
 

@@ -2,6 +2,8 @@
 
 #include "mesh/node_internal.h"
 
+#include "peer/carrying.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,12 +37,15 @@ static bool is_in (const skr_beat_t *beat, const skr_collection_t *collection)
     return false;
 }
 
-/* Adds a collection to a beat, unless it is full. Borrows the clock. */
+/* Adds a collection to a beat, unless it is full. Borrows clock and part. */
 static bool add_entry (const skr_node_t *self, skr_beat_t *beat, const skr_collection_t *collection,
                        size_t *bytes_left)
 {
     uint64_t *hashes, *kept;
-    size_t bytes = 64 + collection->clock.count * TICK_BYTES;
+    const skr_carrying_t *carrying = skr_carrying_of (self->replica, &collection->id);
+    const skr_part_t *part = &carrying->carried;
+    size_t bytes =
+        64 + collection->clock.count * TICK_BYTES + 8 + part->prefixes.size + 2 * part->count;
     if (is_in (beat, collection)) {
         return true;
     }
@@ -57,6 +62,8 @@ static bool add_entry (const skr_node_t *self, skr_beat_t *beat, const skr_colle
     entry->hashes = hashes;
     entry->kept = kept;
     entry->collection = collection->id;
+    entry->part = *part;
+    entry->removing = carrying->removing;
     entry->fingerprint = collection->fingerprint;
     entry->documents = collection->documents;
     entry->clock = collection->clock;
@@ -129,7 +136,7 @@ static void send_beat (skr_node_t *self)
         free (beat->entries[i].hashes);
         free (beat->entries[i].kept);
     }
-    free (beat); /* its clocks are the collections' own */
+    free (beat); /* its clocks and parts are the collections' own */
 }
 
 /* A beat costs each who hears it a signature to check: so the more there are, the rarer beats

@@ -306,7 +306,9 @@ void skr_admit_applier (skr_replica_t *self, skr_held_t *held, const skr_change_
         .seq = change->seq,
         .hlc = change->hlc,
         .fingerprint = &held->live.fingerprint,
-        .undo = &self->undo};
+        .undo = &self->undo,
+        .carries = skr_part_holds,
+        .part = &held->carrying.carried};
 }
 
 static saker_err_t append_log (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,

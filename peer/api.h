@@ -14,6 +14,7 @@
 #define SKR_PEER_API_H_INCLUDED
 
 #include "peer/feed.h"
+#include "peer/part.h"
 #include "peer/replica.h"
 
 #define SKR_API_VERSION 1
@@ -77,6 +78,9 @@ typedef struct skr_reported_t {
     const skr_clock_t *roster; /* that it had when it told this; NULL: it did not say */
     skr_fingerprint_t fingerprint;
     uint64_t documents;
+    const skr_part_t *part;      /* what fingerprint and documents are of; NULL: the whole */
+    bool removing;               /* and of some documents beside it, which go */
+    const skr_part_sum_t *asked; /* of our part, by its answer, at this clock; NULL: none came */
     uint64_t asked_ms; /* mono: when the last request was sent that was answered; 0: none */
     uint64_t told_ms;  /* mono: when the last beat came that told of it; 0: none */
 } skr_reported_t;

@@ -62,6 +62,81 @@ static saker_err_t add_up (skr_replica_t *self, const skr_collection_t *collecti
     return error;
 }
 
+/* ---- of a part */
+
+#define BATCH 1024 /* documents listed at a time */
+
+typedef struct listing_t {
+    skr_span_t prefix;
+    skr_buf_t names, next;
+    size_t count;
+    bool more;
+} listing_t;
+
+static saker_err_t list_some (skr_span_t document, void *argument)
+{
+    listing_t *listing = argument;
+    if (!skr_span_starts (document, listing->prefix)) {
+        return SKR_STOP;
+    }
+    if (listing->count++ == BATCH) {
+        listing->more = true;
+        skr_buf_append_span (&listing->next, document);
+        return SKR_STOP;
+    }
+    return list_document (document, &listing->names);
+}
+
+typedef struct summing_t {
+    skr_replica_t *replica;
+    adding_t adding;
+    uint64_t documents;
+} summing_t;
+
+static saker_err_t add_batch (summing_t *summing, listing_t *listing)
+{
+    uint64_t count = 0;
+    skr_buf_t from = listing->next;
+    listing->next = (skr_buf_t){0};
+    listing->more = false;
+    listing->count = 0;
+    skr_buf_clear (&listing->names);
+    saker_err_t error = skr_cells_store_documents (
+        summing->replica->cells, SKR_COMMITTED, summing->adding.collection->no,
+        from.size > 0 ? skr_span_of (&from) : listing->prefix, list_some, listing);
+    if (!error) {
+        error = add_documents (summing->replica, &listing->names, &summing->adding, &count);
+    }
+    summing->documents += count;
+    skr_buf_free (&from);
+    return error;
+}
+
+static saker_err_t add_prefix (skr_span_t prefix, void *argument)
+{
+    listing_t listing = {.prefix = prefix};
+    saker_err_t error;
+    do {
+        error = add_batch (argument, &listing);
+    } while (!error && listing.more);
+    skr_buf_free (&listing.names);
+    skr_buf_free (&listing.next);
+    return error;
+}
+
+saker_err_t skr_carrying_sum (skr_replica_t *self, const skr_collection_t *collection,
+                              skr_part_sum_t *sum)
+{
+    summing_t summing = {.replica = self, .adding = {.collection = collection}};
+    SKR_TRY (skr_part_each (&sum->part, add_prefix, &summing));
+    sum->fingerprint = summing.adding.sum;
+    sum->documents = summing.documents;
+    sum->any = true;
+    return SAKER_OK;
+}
+
+/* ---- when a store is opened */
+
 saker_err_t skr_replica_check_sums (skr_replica_t *self)
 {
     static const skr_id_t roster;

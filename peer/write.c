@@ -64,6 +64,22 @@ static saker_err_t take_new_incarnation (skr_replica_t *self)
     return self->doubt == SKR_DOUBT_NONE ? SAKER_OK : skr_incarnation_renew (self, self->doubt);
 }
 
+/* A batch of which some is not carried here is refused as a whole: what is seen of a document, and
+   would be replaced, is only known to who carries it. */
+static saker_err_t check_carried (const skr_replica_t *self, const skr_held_t *held,
+                                  const skr_local_t *local)
+{
+    skr_span_t last = skr_span (NULL, 0);
+    for (size_t i = 0; i < local->count; i++) {
+        skr_span_t document = local->intents[i].document;
+        if (document.size > 0 && !skr_span_equal (document, last)) {
+            SKR_TRY (skr_carrying_check (self, &held->live, document));
+            last = document;
+        }
+    }
+    return SAKER_OK;
+}
+
 static saker_err_t check_local (const skr_replica_t *self, const skr_local_t *local)
 {
     SKR_TRY (skr_replica_check_group (self));
@@ -111,8 +127,9 @@ static saker_err_t write_once (skr_replica_t *self, const skr_local_t *local, co
 {
     skr_making_t making;
     SKR_TRY (skr_making_begin (&making, self, id));
-    return skr_making_end (&making, local, make_all (&making, local->intents, local->count),
-                           receipt);
+    saker_err_t error = check_carried (self, making.held, local);
+    error = error ? error : make_all (&making, local->intents, local->count);
+    return skr_making_end (&making, local, error, receipt);
 }
 
 saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,

@@ -449,7 +449,7 @@ static void a_report_is_bounded (void)
             skr_put_u32 (writer.bytes, k);
             CHECK_OK (skr_clock_set (&told.clock, &writer, 1));
         }
-        error = skr_report_answer (&report, &told, NULL, 1);
+        error = skr_report_answer (&report, &told, NULL, &(skr_part_sum_t){0}, 1);
         skr_beat_entry_free (&told);
     }
     CHECK_INT (error, SAKER_ELIMIT);
