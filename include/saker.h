@@ -489,6 +489,10 @@ typedef enum saker_cause_t {
     SAKER_WHY_DELETED = 8, /* the peer has the change of `author` that deleted it */
     SAKER_WHY_RIVAL = 9,   /* it is there, in `rivals` places as one of several values */
     SAKER_WHY_THERE = 10,  /* it is there as it is here */
+    SAKER_WHY_NOT_CARRIED = 12, /* the peer carries only a part of the collection, without it (see
+                                   saker_carry); comes after NO_RIGHT */
+    SAKER_WHY_FETCHED = 13, /* the same, but this peer is about to carry it: it comes with all that
+                               is wanted, from `other`; "": nobody that is linked carries that */
 } saker_cause_t;
 
 typedef struct saker_reason_t {
@@ -541,6 +545,10 @@ typedef struct saker_verdict_t {
     const char *fingerprint; /* its fingerprint, 32 hexadecimal digits */
     uint64_t documents;
     int64_t ahead, behind; /* changes that it has and we have not, and the reverse */
+    const char *part; /* "": it carries all of it; else what it carries begins with these, in words
+                         for people; what both carry is compared, added up anew */
+    bool compared;    /* else its documents were not compared: it only relays, or carries another
+                         part and is not linked */
 } saker_verdict_t;
 
 typedef int saker_verdict_fn (const saker_verdict_t *verdict, void *argument);
@@ -612,6 +620,42 @@ SAKER_EXPORT saker_err_t saker_role (saker_t *self, const char *peer, const char
    beside what others wrote since. By an admin; not of an admin. SAKER_EWAIT: another peer has more
    of it. */
 SAKER_EXPORT saker_err_t saker_fence (saker_t *self, const char *peer);
+
+/* Which documents of a collection this peer carries. All changes of it come and are kept for a
+   while as everywhere; but the state, what is read, watched, listed, exported and written, is only
+   of documents whose id begins with one of some prefixes. */
+typedef struct saker_part_t {
+    const char *collection;
+    const char *const *prefixes; /* ascending, none begins with another */
+    size_t prefixes_count;       /* 0: all of it */
+    const char *state; /* "carried"; "fetching": more is wanted than is here, and comes with
+                          the next snapshot from who has it; "handing-over": what is not
+                          wanted any more is kept, unseen, until an admin's peer has all
+                          that is here; "removing": it is being removed */
+} saker_part_t;
+
+typedef int saker_part_fn (const saker_part_t *part, void *argument);
+
+/* Tells of one collection (which need not be here), or with NULL of all that are not carried whole.
+   What is borrowed ends with the call. A value other than 0 ends it. */
+SAKER_EXPORT saker_err_t saker_carried (saker_t *self, const char *collection,
+                                        saker_part_fn *part_fn, void *argument);
+
+/* Carries only documents that begin with one of `count` prefixes (64 at most, 4 KiB in all); with
+   count 0 all of the collection. Lasts; takes effect as saker_part_t says. From now on nothing else
+   is shown. SAKER_ERIGHT: this device is an admin's, and carries everything. */
+SAKER_EXPORT saker_err_t saker_carry (saker_t *self, const char *collection,
+                                      const char *const *prefixes, size_t count);
+
+/* A token of what a client has seen of a collection: it takes it along to another peer, so that its
+   reads do not go backwards there. A text; secret it is not. Owned by the caller (free ()). */
+SAKER_EXPORT saker_err_t saker_seen (saker_t *self, const char *collection, char **token);
+
+/* Waits until this peer has all that the token tells of, change by change. SAKER_ETIMEOUT: not yet,
+   and what is missing; SAKER_EFORGED: never, since it is of another branch of a writer than what is
+   here; SAKER_ERIGHT: this device may not read the collection; SAKER_EINPUT: it is no token, or of
+   another mesh. What was taken back since everywhere (a right was taken) is not waited for. */
+SAKER_EXPORT saker_err_t saker_wait_seen (saker_t *self, const char *token, int timeout_ms);
 
 /* Makes new keys: whoever may not read now cannot read what is written from then on. By an admin.
    It also happens by itself, every 30 days and whenever a right is taken away. */

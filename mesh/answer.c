@@ -1,7 +1,7 @@
 #include "mesh/answer.h"
 
-#include "peer/carrying.h"
 #include "peer/cut.h"
+#include "peer/partial.h"
 #include "peer/snapshot.h"
 
 #include <dirent.h>
@@ -264,9 +264,8 @@ static saker_err_t get_asked (request_t *request, const skr_collection_t *collec
     saker_err_t error = skr_cbor_close (&request->cbor);
     if (error == SAKER_OK && request->count == 2 && collection && !collection->sealed
         && role_of (request, &collection->id) >= SKR_ROLE_READ
-        && skr_part_covers (&skr_carrying_of (replica, &collection->id)->carried, &asked->part)) {
-        error = skr_carrying_sum (replica, collection, asked);
-        error = error == SAKER_EDAMAGED ? SAKER_OK : error; /* then it tells none */
+        && skr_part_covers (&skr_partial_of (replica, &collection->id)->carried, &asked->part)) {
+        error = skr_partial_sum (replica, collection, asked);
     }
     if (error != SAKER_OK) {
         skr_part_free (&asked->part);
@@ -297,11 +296,11 @@ static saker_err_t answer_clock (request_t *request)
         skr_part_free (&asked.part);
         return error;
     }
-    const skr_carrying_t *carrying =
-        skr_carrying_of (replica, collection ? &collection->id : &none.id);
+    const skr_partial_t *partial =
+        skr_partial_of (replica, collection ? &collection->id : &none.id);
     collection = collection ? collection : &none;
-    told.part = carrying->carried; /* borrowed */
-    told.removing = carrying->removing;
+    told.part = partial->carried; /* borrowed */
+    told.removing = partial->removing;
     told.fingerprint = collection->fingerprint;
     told.documents = collection->documents;
     told.clock = collection->clock;
@@ -360,7 +359,7 @@ static saker_err_t answer_pull (request_t *request)
         put_pull_head (request, NULL, SKR_WIRE_NO_MORE, 0);
     } else if (error == SAKER_OK && !have.count && collection->changes > SKR_ANSWER_SNAPSHOT_CHANGES
                && !skr_id_is_zero (&collection->id)
-               && !skr_carrying_of (request->self->replica, &collection->id)->carried.partial
+               && !skr_partial_of (request->self->replica, &collection->id)->carried.partial
                && skr_replica_role (request->self->replica, &collection->id) >= SKR_ROLE_WRITE) {
         put_pull_head (request, collection, SKR_WIRE_TAKE_SNAPSHOT, 0);
     } else if (error == SAKER_OK) {

@@ -233,8 +233,10 @@ static void count_verdict (verifying_t *verifying, const saker_verdict_t *verdic
 static void take_verdict (verifying_t *verifying, skr_cbor_t *cbor)
 {
     char collection[SKR_COLLECTION_BYTES_MAX + 1], peer[SKR_NAME_BYTES_MAX + 1], fingerprint[33];
-    saker_verdict_t verdict = {.collection = collection, .peer = peer, .fingerprint = fingerprint};
-    if (skr_cbor_get_array (cbor, 9) != 9) {
+    char part[SKR_PART_WORDS_BYTES];
+    saker_verdict_t verdict = {
+        .collection = collection, .peer = peer, .fingerprint = fingerprint, .part = part};
+    if (skr_cbor_get_array (cbor, 11) != 11) {
         skr_cbor_reject (cbor, "not a verdict");
     }
     skr_fields_text (cbor, collection, sizeof collection);
@@ -246,6 +248,8 @@ static void take_verdict (verifying_t *verifying, skr_cbor_t *cbor)
     verdict.documents = skr_cbor_get_uint (cbor);
     verdict.ahead = skr_cbor_get_int (cbor);
     verdict.behind = skr_cbor_get_int (cbor);
+    skr_fields_text (cbor, part, sizeof part);
+    verdict.compared = skr_cbor_get_bool (cbor);
     if (cbor->error == SAKER_OK) {
         count_verdict (verifying, &verdict);
         verifying->stopped = verifying->verdict_fn (&verdict, verifying->argument) != 0;

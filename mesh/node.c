@@ -1,7 +1,7 @@
 #include "mesh/horizon.h"
 #include "mesh/node_internal.h"
 
-#include "peer/carrying.h"
+#include "peer/partial.h"
 #include "peer/sealed.h"
 #include "peer/settling.h"
 #include "peer/succession.h"
@@ -461,7 +461,7 @@ static uint64_t deadline_ms (const skr_node_t *self)
     deadline = due < deadline ? due : deadline;
     due = self->turn_ms + TURN_EVERY_MS;
     deadline = due < deadline ? due : deadline;
-    due = skr_carrying_busy (self->replica) ? self->links.claims.not_before_ms : UINT64_MAX;
+    due = skr_partial_busy (self->replica) ? self->links.claims.not_before_ms : UINT64_MAX;
     deadline = due < deadline ? due : deadline;
     for (size_t i = 0; i < self->links.count; i++) {
         due = skr_session_deadline_ms (self->links.links[i]->session);
@@ -719,7 +719,7 @@ static saker_err_t carry (skr_node_t *self)
 {
     skr_neighbours_t neighbours;
     skr_neighbours_of (self, &neighbours);
-    return skr_carrying_turn (self->replica, &neighbours);
+    return skr_partial_turn (self->replica, &neighbours);
 }
 
 static void turn (skr_node_t *self)

@@ -1,6 +1,6 @@
 #include "mesh/report.h"
 
-#include "peer/carrying.h"
+#include "peer/partial.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -218,14 +218,15 @@ uint64_t skr_report_expects (const skr_report_t *self, const skr_replica_t *repl
         const skr_collection_t *ours = skr_replica_collection_at (replica, i);
         const skr_report_entry_t *theirs = skr_report_find (self, &ours->id);
         bool alike = !theirs || skr_report_alike (theirs, replica);
-        state += skr_wire_state_of (ours, alike ? &ours->fingerprint : &theirs->fingerprint);
+        state += skr_wire_state_of (&ours->id, &ours->clock,
+                                    alike ? &ours->fingerprint : &theirs->fingerprint);
     }
     return state;
 }
 
 bool skr_report_alike (const skr_report_entry_t *theirs, const skr_replica_t *replica)
 {
-    const skr_carrying_t *ours = skr_carrying_of (replica, &theirs->collection);
+    const skr_partial_t *ours = skr_partial_of (replica, &theirs->collection);
     return !ours->removing && !theirs->removing && skr_part_equal (&ours->carried, &theirs->part);
 }
 

@@ -1,9 +1,9 @@
 #include "mesh/session.h"
 
-#include "peer/carrying.h"
 #include "peer/cut.h"
 #include "peer/fork.h"
 #include "peer/incoming.h"
+#include "peer/partial.h"
 #include "peer/snapshot.h"
 
 #include <sodium.h>
@@ -207,18 +207,23 @@ static bool ask_about (skr_session_t *self, skr_wire_kind_t kind, const skr_id_t
     return sent;
 }
 
-/* With a sum over what is carried here of it, for verify: that costs the other a look at each of
-   these documents. */
+/* With a sum over what both carry of it, for verify: that costs the other a look at each of these
+   documents. */
 static bool ask_clock (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
 {
-    const skr_carrying_t *carrying = skr_carrying_of (self->replica, collection);
+    static const skr_part_t whole;
+    const skr_partial_t *ours = skr_partial_of (self->replica, collection);
+    const skr_report_entry_t *theirs = skr_report_find (self->report, collection);
+    skr_part_t both = {.partial = false};
     skr_buf_t arguments = {0};
-    if (!carrying->carried.partial || carrying->removing) {
+    if (!ours->carried.partial && !(theirs && theirs->part.partial)) {
         return ask_about (self, SKR_WIRE_CLOCK, collection, mono_ms);
     }
     skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
-    skr_part_put (&arguments, &carrying->carried);
-    bool sent = ask (self, SKR_WIRE_CLOCK, collection, &arguments, 2, mono_ms);
+    bool sent = skr_part_meet (&both, &ours->carried, theirs ? &theirs->part : &whole) == SAKER_OK;
+    skr_part_put (&arguments, &both);
+    sent = sent && ask (self, SKR_WIRE_CLOCK, collection, &arguments, 2, mono_ms);
+    skr_part_free (&both);
     skr_buf_free (&arguments);
     return sent;
 }
@@ -228,24 +233,24 @@ static bool ask_clock (skr_session_t *self, const skr_id_t *collection, uint64_t
 static bool ask_snapshot (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
 {
     const skr_collection_t *own = skr_replica_collection (self->replica, collection);
-    const skr_carrying_t *carrying = skr_carrying_of (self->replica, collection);
-    skr_carrying_t noted = {.removing = false};
+    const skr_partial_t *partial = skr_partial_of (self->replica, collection);
+    skr_partial_t noted = {.removing = false};
     skr_buf_t arguments = {0};
-    if (!own && skr_carrying_load (self->replica, SKR_COMMITTED, collection, &noted) == SAKER_OK) {
-        carrying = &noted;
+    if (!own && skr_partial_load (self->replica, SKR_COMMITTED, collection, &noted) == SAKER_OK) {
+        partial = &noted;
     }
-    if ((own && own->sealed) || (!carrying->wanted.partial && !skr_carrying_lacks (carrying))) {
-        skr_carrying_free (&noted);
+    if ((own && own->sealed) || (!partial->wanted.partial && !skr_partial_lacks (partial))) {
+        skr_partial_free (&noted);
         return ask_about (self, SKR_WIRE_SNAPSHOT, collection, mono_ms);
     }
     static const skr_clock_t nothing;
     const skr_clock_t *cut = skr_cut_clock (self->replica, collection);
     skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
-    skr_part_put (&arguments, &carrying->wanted);
+    skr_part_put (&arguments, &partial->wanted);
     skr_clock_put (&arguments, cut ? cut : &nothing);
     bool sent = ask (self, SKR_WIRE_SNAPSHOT, collection, &arguments, 3, mono_ms);
     skr_buf_free (&arguments);
-    skr_carrying_free (&noted);
+    skr_partial_free (&noted);
     return sent;
 }
 
@@ -388,7 +393,7 @@ static bool is_cut_there (const skr_session_t *self, const skr_report_entry_t *e
 /* Does it carry all that is wanted here, so that it can hand over a snapshot? */
 static bool carries_wanted (const skr_session_t *self, const skr_report_entry_t *entry)
 {
-    const skr_carrying_t *ours = skr_carrying_of (self->replica, &entry->collection);
+    const skr_partial_t *ours = skr_partial_of (self->replica, &entry->collection);
     return skr_part_covers (&entry->part, &ours->wanted);
 }
 
@@ -654,15 +659,15 @@ static void start_taking (skr_session_t *self, const skr_id_t *collection, uint6
 /* Does it have what is wanted here and not carried? */
 static bool can_widen (const skr_session_t *self, const skr_collection_t *own)
 {
-    const skr_carrying_t *carrying = skr_carrying_of (self->replica, &own->id);
+    const skr_partial_t *partial = skr_partial_of (self->replica, &own->id);
     const skr_report_entry_t *entry = skr_report_find (self->report, &own->id);
-    return !own->sealed && skr_carrying_lacks (carrying) && entry && entry->clock.count > 0
-           && skr_part_covers (&entry->part, &carrying->wanted)
+    return !own->sealed && skr_partial_lacks (partial) && entry && entry->clock.count > 0
+           && skr_part_covers (&entry->part, &partial->wanted)
            && skr_clock_covers (&entry->clock, skr_cut_clock (self->replica, &own->id))
            && may_give_snapshots (self, &own->id) && !under_way (self, SKR_WIRE_SNAPSHOT, &own->id);
 }
 
-/* What is wanted and not carried comes with a snapshot (peer/carrying.h), though our clock may be
+/* What is wanted and not carried comes with a snapshot (peer/partial.h), though our clock may be
    that of the other. */
 static void widen (skr_session_t *self, uint64_t mono_ms)
 {

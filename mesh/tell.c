@@ -2,7 +2,7 @@
 
 #include "mesh/node_internal.h"
 
-#include "peer/carrying.h"
+#include "peer/partial.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +42,8 @@ static bool add_entry (const skr_node_t *self, skr_beat_t *beat, const skr_colle
                        size_t *bytes_left)
 {
     uint64_t *hashes, *kept;
-    const skr_carrying_t *carrying = skr_carrying_of (self->replica, &collection->id);
-    const skr_part_t *part = &carrying->carried;
+    const skr_partial_t *partial = skr_partial_of (self->replica, &collection->id);
+    const skr_part_t *part = &partial->carried;
     size_t bytes =
         64 + collection->clock.count * TICK_BYTES + 8 + part->prefixes.size + 2 * part->count;
     if (is_in (beat, collection)) {
@@ -63,7 +63,7 @@ static bool add_entry (const skr_node_t *self, skr_beat_t *beat, const skr_colle
     entry->kept = kept;
     entry->collection = collection->id;
     entry->part = *part;
-    entry->removing = carrying->removing;
+    entry->removing = partial->removing;
     entry->fingerprint = collection->fingerprint;
     entry->documents = collection->documents;
     entry->clock = collection->clock;

@@ -347,16 +347,16 @@ uint32_t skr_wire_short (const uint8_t device[SKR_DEVICE_KEY_BYTES])
     return skr_get_u32 (device);
 }
 
-uint64_t skr_wire_state_of (const skr_collection_t *collection,
+uint64_t skr_wire_state_of (const skr_id_t *collection, const skr_clock_t *clock,
                             const skr_fingerprint_t *fingerprint)
 {
     uint8_t part[16 + 8 + 16];
     uint8_t hash[16];
-    if (!collection->clock.count) {
+    if (!clock->count) {
         return 0;
     }
-    memcpy (part, collection->id.bytes, 16);
-    skr_put_u64 (part + 16, skr_clock_digest (&collection->clock));
+    memcpy (part, collection->bytes, 16);
+    skr_put_u64 (part + 16, skr_clock_digest (clock));
     skr_fingerprint_bytes (fingerprint, part + 24);
     crypto_generichash (hash, sizeof hash, part, sizeof part, NULL, 0);
     return skr_get_u64 (hash);
@@ -367,7 +367,7 @@ uint64_t skr_wire_state (const skr_replica_t *replica)
     uint64_t state = 0;
     for (size_t i = 0; i < skr_replica_collections (replica); i++) {
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
-        state += skr_wire_state_of (collection, &collection->fingerprint);
+        state += skr_wire_state_of (&collection->id, &collection->clock, &collection->fingerprint);
     }
     return state;
 }

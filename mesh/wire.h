@@ -142,9 +142,10 @@ void skr_beat_free (skr_beat_t *beat);
    beat less than they need, and hear it from its author. */
 uint32_t skr_wire_short (const uint8_t device[SKR_DEVICE_KEY_BYTES]);
 
-/* Digest over (id, clock, fingerprint) of all collections, in any order: a sum of one each. */
+/* Digest over (id, clock, fingerprint) of all collections, in any order: the sum of those of each;
+   0 for an empty one. */
 uint64_t skr_wire_state (const skr_replica_t *replica);
-uint64_t skr_wire_state_of (const skr_collection_t *collection,
+uint64_t skr_wire_state_of (const skr_id_t *collection, const skr_clock_t *clock,
                             const skr_fingerprint_t *fingerprint);
 
 #endif

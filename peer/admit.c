@@ -308,7 +308,7 @@ void skr_admit_applier (skr_replica_t *self, skr_held_t *held, const skr_change_
         .fingerprint = &held->live.fingerprint,
         .undo = &self->undo,
         .carries = skr_part_holds,
-        .part = &held->carrying.carried};
+        .part = &held->partial.carried};
 }
 
 static saker_err_t append_log (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,

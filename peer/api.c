@@ -391,6 +391,9 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_PING] = {"ask a peer", SKR_ROLE_RELAY, skr_api_ping, false},
     [SKR_COMMAND_WHY] = {"ask why", SKR_ROLE_RELAY, skr_api_why, false},
     [SKR_COMMAND_TRENDS] = {"ask how things went", SKR_ROLE_RELAY, skr_api_trends, false},
+    [SKR_COMMAND_CARRY] = {"carry a part of a collection", SKR_ROLE_READ, skr_api_carry, true},
+    [SKR_COMMAND_SEEN] = {"tell what was seen", SKR_ROLE_RELAY, skr_api_seen, false},
+    [SKR_COMMAND_WAIT_SEEN] = {"wait for what was seen", SKR_ROLE_RELAY, skr_api_wait_seen, false},
 };
 
 static saker_err_t check_call (skr_api_t *self, const command_t *command)

@@ -51,6 +51,9 @@ typedef enum skr_command_t {
     SKR_COMMAND_PING,
     SKR_COMMAND_WHY,
     SKR_COMMAND_TRENDS,
+    SKR_COMMAND_CARRY,
+    SKR_COMMAND_SEEN,
+    SKR_COMMAND_WAIT_SEEN,
     SKR_COMMANDS
 } skr_command_t;
 
@@ -80,7 +83,7 @@ typedef struct skr_reported_t {
     uint64_t documents;
     const skr_part_t *part;      /* what fingerprint and documents are of; NULL: the whole */
     bool removing;               /* and of some documents beside it, which go */
-    const skr_part_sum_t *asked; /* of our part, by its answer, at this clock; NULL: none came */
+    const skr_part_sum_t *asked; /* of what both carry, by its answer, at this clock; NULL: none */
     uint64_t asked_ms; /* mono: when the last request was sent that was answered; 0: none */
     uint64_t told_ms;  /* mono: when the last beat came that told of it; 0: none */
 } skr_reported_t;

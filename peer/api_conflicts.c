@@ -1,9 +1,9 @@
 /* CONFLICTS: the places with rivals, each with all of them and what they were written on top of. */
 
 #include "peer/api_internal.h"
-#include "peer/carrying.h"
 #include "peer/conflicts.h"
 #include "peer/history.h"
+#include "peer/partial.h"
 
 #include "crdt/hlc.h"
 #include "crdt/value.h"
@@ -138,8 +138,8 @@ static saker_err_t take_place (skr_span_t key, skr_span_t document, skr_span_t p
 {
     listing_t *listing = argument;
     if ((listing->wanted_any && !skr_span_equal (path, listing->wanted))
-        || !skr_carrying_shows (skr_carrying_of (listing->api->replica, &listing->collection->id),
-                                document)) {
+        || !skr_partial_shows (skr_partial_of (listing->api->replica, &listing->collection->id),
+                               document)) {
         return SAKER_OK;
     }
     if (listing->conflicts->size >= SKR_API_PAGE_BYTES || listing->count == CONFLICTS_MAX) {
@@ -230,7 +230,7 @@ static saker_err_t scan_asked (listing_t *listing, const asked_t *asked)
     }
     SKR_TRY (skr_api_readable (listing->api->replica, asked->name, &collection));
     if (asked->document.size > 0) {
-        SKR_TRY (skr_carrying_check (listing->api->replica, collection, asked->document));
+        SKR_TRY (skr_partial_check (listing->api->replica, collection, asked->document));
     }
     return scan_collection (listing, collection, asked->document, asked->from);
 }

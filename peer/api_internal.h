@@ -43,6 +43,10 @@
      PING         0 name or id, 1 timeout                    0 name, 1 id, 2 address, 3 rtt
      WHY          0 collection, 1 document, ?2 name or id    0 reason
      TRENDS                                                  0 trends
+     CARRY        ?0 collection, 2 number of the first       0 parts, ?1 next number
+                  row, or 1 [prefix]: to be wanted
+     SEEN         0 collection                               0 token (seen.h)
+     WAIT_SEEN    0 token, 1 timeout
 
      intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
@@ -56,7 +60,9 @@
      trend   = [name, step, [value]]
      key     = [collection, key id, generation, time, author, used for what is new]
      verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
-                behind]
+                behind, part in words or "", compared]
+     part    = [collection, [prefix], is some of it fetched, does an admin's peer lack what goes, is
+                something removed]
      change  = [position, time, author, writer, seq, state, [operation]], the newest first;
                state 0, or 1 when its key is not here, 2 when its record is damaged
      operation = [kind (crdt/op.h), path, ? value, [base], more]
@@ -169,7 +175,7 @@ const char *skr_api_collection_name (const skr_collection_t *collection, char te
 
 /* api_read.c */
 skr_api_handler_t skr_api_read, skr_api_iterate, skr_api_collections, skr_api_documents,
-    skr_api_now, skr_api_cursor_save, skr_api_cursor_load;
+    skr_api_now, skr_api_cursor_save, skr_api_cursor_load, skr_api_seen;
 /* api_mesh.c */
 skr_api_handler_t skr_api_peers, skr_api_status;
 /* api_links.c */
@@ -196,10 +202,12 @@ void skr_api_neighbour (skr_api_t *self, const skr_member_t *member, skr_neighbo
 bool skr_api_is_own (const skr_api_t *self, const skr_member_t *member);
 /* api_rights.c */
 skr_api_handler_t skr_api_role, skr_api_fence, skr_api_keys, skr_api_rotate;
+/* api_part.c */
+skr_api_handler_t skr_api_carry;
 /* api_gc.c */
 skr_api_handler_t skr_api_gc;
 /* api_wait.c */
-skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify, skr_api_ping;
+skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify, skr_api_ping, skr_api_wait_seen;
 /* The named collections but the roster, from `from` on, sorted. *list is allocated. */
 saker_err_t skr_api_list_collections (const skr_api_t *self, const char *from,
                                       const skr_collection_t ***list, size_t *count) SKR_MUST_USE;

@@ -5,6 +5,7 @@
 #include "peer/cutter.h"
 #include "peer/fork.h"
 #include "peer/incarnation.h"
+#include "peer/partial.h"
 
 #include <string.h>
 
@@ -326,6 +327,26 @@ static void put_pointer (skr_buf_t *pairs, const char *name, const char *what)
     skr_buf_free (&pointer);
 }
 
+/* What is carried of it, and whether that is still to become what is wanted. */
+static size_t put_part (const skr_api_t *self, const skr_collection_t *collection, const char *name,
+                        skr_buf_t *pairs)
+{
+    char words[SKR_PART_WORDS_BYTES];
+    const skr_partial_t *partial = skr_partial_of (self->replica, &collection->id);
+    if (!partial->wanted.partial && !partial->carried.partial) {
+        return 0;
+    }
+    put_pointer (pairs, name, "carries");
+    skr_api_put_text (pairs, skr_part_words (&partial->wanted, words));
+    put_pointer (pairs, name, "fetching");
+    skr_cbor_put_bool (pairs, skr_partial_lacks (partial));
+    put_pointer (pairs, name, "handing_over");
+    skr_cbor_put_bool (pairs, !skr_part_covers (&partial->wanted, &partial->carried));
+    put_pointer (pairs, name, "removing");
+    skr_cbor_put_bool (pairs, partial->removing);
+    return 4;
+}
+
 static size_t put_collection (const skr_api_t *self, const skr_collection_t *collection,
                               skr_buf_t *pairs)
 {
@@ -343,7 +364,7 @@ static size_t put_collection (const skr_api_t *self, const skr_collection_t *col
     skr_cbor_put_uint (pairs, collection->log_bytes);
     put_pointer (pairs, name, "sealed");
     skr_cbor_put_bool (pairs, collection->sealed);
-    return 6;
+    return 6 + put_part (self, collection, name, pairs);
 }
 
 saker_err_t skr_api_status (skr_api_t *self, skr_api_call_t *call)

@@ -2,6 +2,8 @@
    wrote, VERIFY when everybody answered; and all of them when their time is up. */
 
 #include "peer/api_internal.h"
+#include "peer/partial.h"
+#include "peer/seen.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +50,9 @@ struct skr_waiter_t {
     /* PING */
     uint8_t device[SKR_DEVICE_KEY_BYTES];
 
+    /* WAIT_SEEN */
+    skr_seen_t seen;
+
     /* VERIFY */
     skr_id_t *collections;
     size_t collections_count;
@@ -60,6 +65,7 @@ struct skr_waiter_t {
 static void free_waiter (skr_waiter_t *waiter)
 {
     skr_buf_free (&waiter->client);
+    skr_seen_free (&waiter->seen);
     free (waiter->targets);
     free (waiter->members);
     free (waiter->collections);
@@ -140,6 +146,7 @@ static saker_err_t add_waiter (skr_api_t *self, skr_api_call_t *call, skr_waiter
     }
     waiter->bytes = sizeof *waiter + waiter->client.capacity
                     + waiter->targets_count * sizeof *waiter->targets
+                    + waiter->seen.clock.count * (sizeof (skr_tick_t) + sizeof (uint64_t))
                     + waiter->members_count * sizeof *waiter->members
                     + waiter->collections_count * sizeof *waiter->collections;
     self->waiters_bytes += waiter->bytes;
@@ -452,6 +459,46 @@ saker_err_t skr_api_wait (skr_api_t *self, skr_api_call_t *call)
     return waiter ? add_waiter (self, call, waiter, get_wait (self, call, waiter)) : no_memory ();
 }
 
+/* ---- WAIT_SEEN */
+
+static bool look_seen (skr_api_t *self, skr_waiter_t *waiter, bool late)
+{
+    uint64_t missing = 0;
+    if (!skr_store_settled (skr_replica_store (self->replica)) && !late) {
+        return false;
+    }
+    saker_err_t error = skr_seen_look (self->replica, &waiter->seen, &missing);
+    if (error == SAKER_OK && missing > 0) {
+        error = skr_fail (SAKER_ETIMEOUT,
+                          "%llu change%s of %s that were seen are not here yet: saker links shows "
+                          "who is linked",
+                          (unsigned long long) missing, missing == 1 ? "" : "s", waiter->seen.name);
+    }
+    if (error == SAKER_ETIMEOUT && !late) {
+        return false;
+    }
+    skr_buf_clear (&self->body);
+    skr_cbor_put_map (&self->body, 0);
+    return answer_waiter (self, waiter, error, &self->body);
+}
+
+static saker_err_t get_wait_seen (skr_api_t *self, skr_api_call_t *call, skr_waiter_t *waiter)
+{
+    skr_fields_need (&call->fields, 0);
+    skr_span_t text = skr_cbor_get_text (&call->cbor);
+    get_deadline (self, call, 1, SKR_API_WAIT_MS_MAX, waiter);
+    SKR_TRY (skr_api_arguments_end (call));
+    return skr_seen_parse (text, &waiter->seen);
+}
+
+saker_err_t skr_api_wait_seen (skr_api_t *self, skr_api_call_t *call)
+{
+    SKR_TRY (check_room (self));
+    skr_waiter_t *waiter = new_waiter (call, look_seen);
+    return waiter ? add_waiter (self, call, waiter, get_wait_seen (self, call, waiter))
+                  : no_memory ();
+}
+
 /* ---- VERIFY */
 
 static void ask (skr_api_t *self, skr_waiter_t *waiter)
@@ -460,6 +507,14 @@ static void ask (skr_api_t *self, skr_waiter_t *waiter)
     for (size_t i = 0; i < waiter->collections_count; i++) {
         self->neighbours.ask (self->neighbours.context, &waiter->collections[i]);
     }
+}
+
+/* Does one of us carry a part of it alone? */
+static bool is_partial (const skr_api_t *self, const skr_id_t *collection,
+                        const skr_reported_t *theirs)
+{
+    return skr_partial_of (self->replica, collection)->carried.partial
+           || (theirs->part && theirs->part->partial);
 }
 
 /* Has the member told of the collection since the request came? Of one that we have no link to, a
@@ -474,8 +529,12 @@ static bool has_told (skr_api_t *self, const skr_waiter_t *waiter, const skr_mem
     if (!reported->clock) {
         return false;
     }
+    bool linked = strcmp (neighbour.link, "up") == 0;
+    if (linked && !reported->asked && is_partial (self, collection, reported)) {
+        return false; /* not yet of what both carry */
+    }
     return reported->asked_ms >= waiter->start_ms
-           || (strcmp (neighbour.link, "up") != 0 && reported->told_ms >= waiter->start_ms);
+           || (!linked && reported->told_ms >= waiter->start_ms);
 }
 
 /* Nobody waits for machines that have been away for long; but just after the start, links may come
@@ -506,26 +565,50 @@ static bool all_told (skr_api_t *self, const skr_waiter_t *waiter)
     return true;
 }
 
-/* Collection and peer, the first two of a verdict's nine. */
+/* Collection and peer, the first two of a verdict's eleven. */
 static void begin_verdict (skr_buf_t *rows, const skr_collection_t *ours,
                            const skr_member_t *member)
 {
     char text[64];
-    skr_cbor_put_array (rows, 9);
+    skr_cbor_put_array (rows, 11);
     skr_api_put_text (rows, skr_api_collection_name (ours, text));
     skr_api_put_text (rows, member->name);
 }
 
-static void put_own (skr_buf_t *rows, const skr_collection_t *ours, const skr_member_t *member)
+/* The part in words, and whether its documents were compared. */
+static void end_verdict (skr_buf_t *rows, const skr_part_t *part, bool compared)
 {
+    char words[SKR_PART_WORDS_BYTES];
+    skr_api_put_text (rows, part && part->partial ? skr_part_words (part, words) : "");
+    skr_cbor_put_bool (rows, compared);
+}
+
+/* What is here of a part, added up anew, is what it should be: damage does not hide behind what was
+   noted of it. */
+static bool adds_up (skr_api_t *self, const skr_collection_t *ours, const skr_part_t *part,
+                     const skr_fingerprint_t *fingerprint)
+{
+    skr_part_sum_t sum = {.any = false};
+    saker_err_t error = skr_part_copy (&sum.part, part);
+    error = error ? error : skr_partial_sum (self->replica, ours, &sum);
+    skr_part_free (&sum.part);
+    return error == SAKER_OK && skr_fingerprint_equal (&sum.fingerprint, fingerprint);
+}
+
+static void put_own (skr_api_t *self, skr_buf_t *rows, const skr_collection_t *ours,
+                     const skr_member_t *member)
+{
+    const skr_partial_t *partial = skr_partial_of (self->replica, &ours->id);
+    bool added = partial->carried.partial && !partial->removing && !ours->sealed;
     begin_verdict (rows, ours, member);
     skr_cbor_put_bool (rows, true);
     skr_cbor_put_bool (rows, true);
-    skr_cbor_put_bool (rows, true);
+    skr_cbor_put_bool (rows, !added || adds_up (self, ours, &partial->carried, &ours->fingerprint));
     skr_api_put_fingerprint (rows, &ours->fingerprint);
     skr_cbor_put_uint (rows, ours->documents);
     skr_cbor_put_uint (rows, 0);
     skr_cbor_put_uint (rows, 0);
+    end_verdict (rows, &partial->carried, true);
 }
 
 static void put_absent (skr_buf_t *rows, const skr_collection_t *ours, const skr_member_t *member)
@@ -538,23 +621,29 @@ static void put_absent (skr_buf_t *rows, const skr_collection_t *ours, const skr
     skr_cbor_put_uint (rows, 0);
     skr_cbor_put_uint (rows, 0);
     skr_cbor_put_uint (rows, 0);
+    end_verdict (rows, NULL, false);
 }
 
-/* Who only relays has the log alone: it is equal when that is. */
-static void put_verdict (skr_buf_t *rows, const skr_collection_t *ours, const skr_member_t *member,
-                         const skr_reported_t *theirs, bool reads)
+/* Who only relays has the log alone: it is equal when that is. Of who carries another part than we,
+   what both carry is compared. */
+static void put_verdict (skr_api_t *self, skr_buf_t *rows, const skr_collection_t *ours,
+                         const skr_member_t *member, const skr_reported_t *theirs, bool reads)
 {
     bool same = skr_clock_equal (&ours->clock, theirs->clock);
+    bool partial = is_partial (self, &ours->id, theirs);
+    bool compared = reads && !ours->sealed && (!partial || theirs->asked);
     begin_verdict (rows, ours, member);
     skr_cbor_put_bool (rows, true);
     skr_cbor_put_bool (rows, same);
-    skr_cbor_put_bool (rows, reads && !ours->sealed
-                                 ? skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint)
-                                 : same);
+    skr_cbor_put_bool (
+        rows, !compared  ? same
+              : !partial ? skr_fingerprint_equal (&ours->fingerprint, &theirs->fingerprint)
+                         : adds_up (self, ours, &theirs->asked->part, &theirs->asked->fingerprint));
     skr_api_put_fingerprint (rows, &theirs->fingerprint);
     skr_cbor_put_uint (rows, theirs->documents);
     skr_cbor_put_uint (rows, skr_clock_missing (theirs->clock, &ours->clock));
     skr_cbor_put_uint (rows, skr_clock_missing (&ours->clock, theirs->clock));
+    end_verdict (rows, theirs->part, compared);
 }
 
 /* Our own verdict first, then the others'; returns their number. */
@@ -564,7 +653,7 @@ static size_t put_verdicts (skr_api_t *self, const skr_waiter_t *waiter,
     const skr_roster_t *roster = skr_replica_roster (self->replica);
     skr_reported_t theirs;
     size_t count = 1;
-    put_own (rows, ours, skr_replica_self (self->replica));
+    put_own (self, rows, ours, skr_replica_self (self->replica));
     for (size_t i = 0; i < skr_roster_count (roster); i++) {
         const skr_member_t *member = skr_roster_at (roster, i);
         skr_role_t role = skr_roster_role (roster, member->device, &ours->id);
@@ -573,7 +662,7 @@ static size_t put_verdicts (skr_api_t *self, const skr_waiter_t *waiter,
         }
         count++;
         if (has_told (self, waiter, member, &ours->id, &theirs)) {
-            put_verdict (rows, ours, member, &theirs, role >= SKR_ROLE_READ);
+            put_verdict (self, rows, ours, member, &theirs, role >= SKR_ROLE_READ);
         } else {
             put_absent (rows, ours, member);
         }

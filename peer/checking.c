@@ -93,9 +93,29 @@ typedef struct summing_t {
     uint64_t documents;
 } summing_t;
 
+/* What cannot be read is left out: so the sum is another one than it should be. */
+static saker_err_t add_readable (summing_t *summing, const skr_buf_t *names)
+{
+    adding_t *adding = &summing->adding;
+    const skr_cells_t *cells =
+        skr_cells_store_of (summing->replica->cells, SKR_COMMITTED, adding->collection->no, NULL);
+    for (size_t at = 0; at < names->size; at += 1u + names->data[at]) {
+        skr_fingerprint_t before = adding->sum;
+        adding->document = skr_span (names->data + at + 1, names->data[at]);
+        saker_err_t error =
+            cells->scan (cells->context, adding->document, skr_span (NULL, 0), add_entry, adding);
+        if (error == SAKER_EDAMAGED) {
+            adding->sum = before;
+            continue;
+        }
+        SKR_TRY (error);
+        summing->documents++;
+    }
+    return SAKER_OK;
+}
+
 static saker_err_t add_batch (summing_t *summing, listing_t *listing)
 {
-    uint64_t count = 0;
     skr_buf_t from = listing->next;
     listing->next = (skr_buf_t){0};
     listing->more = false;
@@ -105,9 +125,8 @@ static saker_err_t add_batch (summing_t *summing, listing_t *listing)
         summing->replica->cells, SKR_COMMITTED, summing->adding.collection->no,
         from.size > 0 ? skr_span_of (&from) : listing->prefix, list_some, listing);
     if (!error) {
-        error = add_documents (summing->replica, &listing->names, &summing->adding, &count);
+        error = add_readable (summing, &listing->names);
     }
-    summing->documents += count;
     skr_buf_free (&from);
     return error;
 }
@@ -124,11 +143,12 @@ static saker_err_t add_prefix (skr_span_t prefix, void *argument)
     return error;
 }
 
-saker_err_t skr_carrying_sum (skr_replica_t *self, const skr_collection_t *collection,
+saker_err_t skr_partial_sum (skr_replica_t *self, const skr_collection_t *collection,
                               skr_part_sum_t *sum)
 {
     summing_t summing = {.replica = self, .adding = {.collection = collection}};
-    SKR_TRY (skr_part_each (&sum->part, add_prefix, &summing));
+    saker_err_t error = skr_part_each (&sum->part, add_prefix, &summing);
+    SKR_TRY (error == SAKER_EDAMAGED ? SAKER_OK : error);
     sum->fingerprint = summing.adding.sum;
     sum->documents = summing.documents;
     sum->any = true;

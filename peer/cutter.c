@@ -1,6 +1,6 @@
 #include "peer/cutter.h"
 
-#include "peer/carrying.h"
+#include "peer/partial.h"
 #include "peer/receipts.h"
 
 #include <assert.h>
@@ -283,7 +283,7 @@ static saker_err_t look_at (skr_cutter_t *self, const skr_collection_t *collecti
     *cut = false;
     /* What a snapshot will not have must still be there to be applied after it. */
     if (!skr_cut_entries (self->replica, &id)
-        || skr_carrying_lacks (skr_carrying_of (self->replica, &id))) {
+        || skr_partial_lacks (skr_partial_of (self->replica, &id))) {
         drop_watch (self, &id);
         return SAKER_OK;
     }

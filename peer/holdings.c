@@ -125,7 +125,7 @@ static void free_held (skr_held_t *held)
         skr_clock_free (&held->live.clock);
         skr_clock_free (&held->saved);
         skr_clock_free (&held->cut);
-        skr_carrying_free (&held->carrying);
+        skr_partial_free (&held->partial);
         free (held->chains.list);
         free (held->before.list);
         free (held);
@@ -258,7 +258,7 @@ saker_err_t skr_holdings_make (skr_replica_t *self, const skr_id_t *id, skr_held
     if (is_roster (fresh)) {
         memcpy (fresh->live.name, "@roster", sizeof "@roster");
     }
-    saker_err_t error = skr_carrying_load (self, SKR_GROUP, id, &fresh->carrying);
+    saker_err_t error = skr_partial_load (self, SKR_GROUP, id, &fresh->partial);
     if (error == SAKER_OK) {
         error = insert_held (self, fresh);
     }
@@ -579,7 +579,7 @@ static saker_err_t load_chains (skr_replica_t *self, skr_held_t *held)
                                 held->chains.list[i].seq));
     }
     SKR_TRY (skr_held_load_cut (self, held));
-    SKR_TRY (skr_carrying_load (self, SKR_COMMITTED, &held->live.id, &held->carrying));
+    SKR_TRY (skr_partial_load (self, SKR_COMMITTED, &held->live.id, &held->partial));
     return copy_collection (&held->shown, &held->live);
 }
 

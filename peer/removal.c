@@ -118,13 +118,13 @@ static saker_err_t remove_some (skr_replica_t *self, skr_held_t *held, picking_t
     saker_err_t error = skr_holdings_touch (self, held);
     if (!error) {
         error = skr_cells_store_documents (self->cells, SKR_GROUP, held->live.no,
-                                           skr_span_of (&held->carrying.at), pick, picking);
+                                           skr_span_of (&held->partial.at), pick, picking);
     }
     if (!error) {
         error = remove_picked (self, held, picking, &doomed);
     }
     if (!error && !picking->more) {
-        error = skr_carrying_came (self, &held->live.id, &held->carrying.carried);
+        error = skr_partial_came (self, &held->live.id, &held->partial.carried);
     }
     free (doomed.list);
     skr_buf_wipe (&doomed.bytes);
@@ -133,7 +133,7 @@ static saker_err_t remove_some (skr_replica_t *self, skr_held_t *held, picking_t
 
 saker_err_t skr_removal_some (skr_replica_t *self, skr_held_t *held)
 {
-    picking_t picking = {.carried = &held->carrying.carried};
+    picking_t picking = {.carried = &held->partial.carried};
     SKR_TRY (skr_replica_begin (self));
     saker_err_t error = remove_some (self, held, &picking);
     if (error) {
@@ -142,9 +142,9 @@ saker_err_t skr_removal_some (skr_replica_t *self, skr_held_t *held)
         error = skr_replica_commit (self);
     }
     if (!error) {
-        held->carrying.removing = picking.more;
-        skr_buf_free (&held->carrying.at);
-        held->carrying.at = picking.next;
+        held->partial.removing = picking.more;
+        skr_buf_free (&held->partial.at);
+        held->partial.at = picking.next;
         picking.next = (skr_buf_t){0};
     }
     skr_buf_free (&picking.names);

@@ -1,4 +1,4 @@
-/* Removal: what is not carried any more (carrying.h) goes from the store, some of it in a group of
+/* Removal: what is not carried any more (partial.h) goes from the store, some of it in a group of
    its own. Each step leaves cells, fingerprint, number of documents and conflicts that fit, so a
    crash between two steps leaves a store that goes on. */
 

@@ -179,7 +179,7 @@ saker_err_t skr_replica_pull (skr_replica_t *self, const skr_id_t *collection,
                               size_t *count, bool *more) SKR_MUST_USE;
 
 /* What a document shows, as committed. See crdt/view.h. SAKER_ENOTCARRIED: this peer carries only a
-   part of the collection (carrying.h), which lists no others, either. */
+   part of the collection (partial.h), which lists no others, either. */
 saker_err_t skr_replica_read (skr_replica_t *self, const skr_collection_t *collection,
                               skr_span_t document, skr_span_t path, skr_leaf_visit_fn *visit,
                               void *argument) SKR_MUST_USE;

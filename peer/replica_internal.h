@@ -4,8 +4,8 @@
 #ifndef SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
 #define SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
 
-#include "peer/carrying.h"
 #include "peer/incarnation.h"
+#include "peer/partial.h"
 #include "peer/replica.h"
 #include "peer/waiting.h"
 
@@ -36,9 +36,9 @@ typedef struct skr_held_t {
     skr_clock_t saved;   /* the clock that will be shown once the store has committed */
     skr_clock_t cut;     /* see cut.h; as committed */
     uint64_t cut_position;
-    skr_carrying_t carrying; /* changes between groups; but see carrying_moved */
-    bool touched;            /* in the open group */
-    bool fresh;              /* made in the open group */
+    skr_partial_t partial; /* changes between groups; but see partial_moved */
+    bool touched;          /* in the open group */
+    bool fresh;            /* made in the open group */
     bool upon_void; /* some of its changes may depend on what was void when they were applied */
 } skr_held_t;
 
@@ -82,7 +82,7 @@ struct skr_replica_t {
     bool start_due; /* to be noted with the next group */
     uint64_t hlc, hlc_shown;
     uint64_t roster_version;
-    uint64_t carrying_ms;    /* mono, see carrying.c */
+    uint64_t partial_ms;     /* mono, see partial.c */
     uint64_t sealed_ms;      /* mono, see sealed.c */
     uint64_t sealed_version; /* the roster's, when sealed_turn found nothing more to do */
     uint64_t closings;       /* of the roster, when limits were enforced last */
@@ -91,7 +91,7 @@ struct skr_replica_t {
     skr_id_t writer_shown; /* as committed: a new incarnation begins in a group */
     uint8_t incarnation_shown[SKR_INCARNATION_BYTES];
     bool roster_moved;       /* in the open group */
-    bool carrying_moved;     /* the same: something else is wanted of a collection */
+    bool partial_moved;      /* the same: something else is wanted of a collection */
     bool roster_unread;      /* it could not be read again after an abort */
     bool unindexed;          /* an index could not be built: see indexes.c */
     bool unloaded;           /* what is in memory may not be what is in the store: read it again */

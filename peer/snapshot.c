@@ -224,7 +224,7 @@ static saker_err_t make (making_t *making, const char *file, uint64_t *size, uin
 static saker_err_t check_part (const skr_held_t *held, const skr_extract_t *extract)
 {
     char words[SKR_PART_WORDS_BYTES];
-    const skr_part_t *carried = &held->carrying.carried;
+    const skr_part_t *carried = &held->partial.carried;
     return extract->sealed || skr_part_covers (carried, &extract->part)
                ? SAKER_OK
                : skr_fail (SAKER_ENOTCARRIED,

@@ -9,7 +9,7 @@
    [signed change, undo] in the sender's order. The offer tells its size and BLAKE2b-256.
 
    A sealed one is for who may only relay (sealed.h): without name, entries and undo. One of a part
-   is for who carries no more than that (carrying.h); the log is that of the whole collection.
+   is for who carries no more than that (partial.h); the log is that of the whole collection.
 
    The receiver collects the file, checks size and hash, and then builds the collection beside the
    old state, under a fresh local number, in groups of bounded size; recomputes the fingerprint from

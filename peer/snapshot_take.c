@@ -704,7 +704,7 @@ static saker_err_t replace (taking_t *taking)
         error = skr_holdings_replace (replica, &taking->fresh, chains, taking->count);
     }
     if (!error) {
-        error = skr_carrying_came (replica, &taking->fresh.id, &taking->part);
+        error = skr_partial_came (replica, &taking->fresh.id, &taking->part);
     }
     free (chains);
     return error;
@@ -822,12 +822,12 @@ static saker_err_t note_fork (skr_replica_t *self, skr_span_t raw)
 /* Who only relays takes no cells of any part. */
 static saker_err_t set_part (taking_t *taking)
 {
-    skr_carrying_t carrying = {.removing = false};
+    skr_partial_t partial = {.removing = false};
     saker_err_t error =
-        skr_carrying_load (taking->replica, SKR_COMMITTED, &taking->fresh.id, &carrying);
-    error = error ? error : skr_part_copy (&taking->part, &carrying.wanted);
-    taking->lacks = !taking->fresh.sealed && skr_carrying_lacks (&carrying);
-    skr_carrying_free (&carrying);
+        skr_partial_load (taking->replica, SKR_COMMITTED, &taking->fresh.id, &partial);
+    error = error ? error : skr_part_copy (&taking->part, &partial.wanted);
+    taking->lacks = !taking->fresh.sealed && skr_partial_lacks (&partial);
+    skr_partial_free (&partial);
     return error;
 }
 

@@ -73,7 +73,7 @@ static saker_err_t check_carried (const skr_replica_t *self, const skr_held_t *h
     for (size_t i = 0; i < local->count; i++) {
         skr_span_t document = local->intents[i].document;
         if (document.size > 0 && !skr_span_equal (document, last)) {
-            SKR_TRY (skr_carrying_check (self, &held->live, document));
+            SKR_TRY (skr_partial_check (self, &held->live, document));
             last = document;
         }
     }

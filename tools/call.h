@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#define CALL_WORDS_MAX 8
+#define CALL_WORDS_MAX 65 /* of carry: a collection and its prefixes */
 #define CALL_OPTIONS_MAX 32
 #define CALL_SENTENCE_MAX 2048
 #define CALL_OPEN_MS 5000

@@ -42,7 +42,8 @@ static bool is_there (saker_cause_t cause)
 /* Nobody waits for these. */
 static bool is_out (saker_cause_t cause)
 {
-    return cause == SAKER_WHY_NO_RIGHT || cause == SAKER_WHY_FENCED;
+    return cause == SAKER_WHY_NO_RIGHT || cause == SAKER_WHY_FENCED
+           || cause == SAKER_WHY_NOT_CARRIED;
 }
 
 static saker_err_t say_step (trace_t *self, const step_t *step, int64_t after_ms)
@@ -156,6 +157,9 @@ static const char *cause_words (const step_t *step)
         return "has no right to it";
     case SAKER_WHY_FENCED:
         return "is fenced";
+    case SAKER_WHY_NOT_CARRIED:
+    case SAKER_WHY_FETCHED:
+        return "carries a part without it";
     case SAKER_WHY_UNCONNECTED:
         return "is not connected";
     case SAKER_WHY_QUEUED:

@@ -31,6 +31,10 @@ static void say_verdict (const saker_verdict_t *verdict, char *text, size_t size
 {
     if (!verdict->reached) {
         snprintf (text, size, "not reached");
+    } else if (is_same (verdict) && !verdict->compared) {
+        snprintf (text, size, "same changes; the data was not compared");
+    } else if (is_same (verdict) && *verdict->part) {
+        snprintf (text, size, "same, as far as it carries it: %s", verdict->part);
     } else if (is_same (verdict)) {
         snprintf (text, size, "same");
     } else if (verdict->same_clock) {
@@ -47,7 +51,7 @@ static void say_verdict (const saker_verdict_t *verdict, char *text, size_t size
 
 static void add_row (verify_t *self, const saker_verdict_t *verdict)
 {
-    char documents[32], result[96];
+    char documents[32], result[512];
     snprintf (documents, sizeof documents, "%" PRIu64, verdict->documents);
     say_verdict (verdict, result, sizeof result);
     bool reached = verdict->reached;
@@ -62,11 +66,12 @@ static void add_row (verify_t *self, const saker_verdict_t *verdict)
 static void add_json (verify_t *self, const saker_verdict_t *verdict)
 {
     json_t *json = json_pack (
-        "{s:s,s:s,s:b,s:b,s:b,s:s,s:I,s:I,s:I}", "collection", verdict->collection, "peer",
+        "{s:s,s:s,s:b,s:b,s:b,s:s,s:I,s:I,s:I,s:s,s:b}", "collection", verdict->collection, "peer",
         verdict->peer, "reached", verdict->reached, "same_clock", verdict->same_clock, "same_data",
         verdict->same_data, "fingerprint", verdict->fingerprint ? verdict->fingerprint : "",
         "documents", (json_int_t) verdict->documents, "ahead", (json_int_t) verdict->ahead,
-        "behind", (json_int_t) verdict->behind);
+        "behind", (json_int_t) verdict->behind, "part", verdict->part, "compared",
+        verdict->compared);
     self->failed |= json_array_append_new (self->verdicts, json) != 0;
 }
 

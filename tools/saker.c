@@ -10,14 +10,14 @@
 #include <string.h>
 
 static const command_t *const commands[] = {
-    &cmd_init,   &cmd_invite, &cmd_join,        &cmd_status,    &cmd_peers,   &cmd_ls,
-    &cmd_get,    &cmd_set,    &cmd_delete,      &cmd_incr,      &cmd_add,     &cmd_remove,
-    &cmd_import, &cmd_export, &cmd_watch,       &cmd_wait,      &cmd_verify,  &cmd_log,
-    &cmd_show,   &cmd_diff,   &cmd_restore_doc, &cmd_conflicts, &cmd_revoke,  &cmd_role,
-    &cmd_fence,  &cmd_keys,   &cmd_gc,          &cmd_backup,    &cmd_restore, &cmd_links,
-    &cmd_ping,   &cmd_why,    &cmd_trace,       &cmd_tail,      &cmd_listen,  &cmd_dial,
-    &cmd_doctor, &cmd_bundle, &cmd_graph,       &cmd_top,       &cmd_token,   &cmd_hooks,
-    &cmd_inbox,  &cmd_demo,   NULL,
+    &cmd_init,    &cmd_invite, &cmd_join,        &cmd_status,    &cmd_peers,  &cmd_ls,
+    &cmd_get,     &cmd_set,    &cmd_delete,      &cmd_incr,      &cmd_add,    &cmd_remove,
+    &cmd_import,  &cmd_export, &cmd_watch,       &cmd_wait,      &cmd_verify, &cmd_log,
+    &cmd_show,    &cmd_diff,   &cmd_restore_doc, &cmd_conflicts, &cmd_revoke, &cmd_role,
+    &cmd_fence,   &cmd_keys,   &cmd_carry,       &cmd_seen,      &cmd_gc,     &cmd_backup,
+    &cmd_restore, &cmd_links,  &cmd_ping,        &cmd_why,       &cmd_trace,  &cmd_tail,
+    &cmd_listen,  &cmd_dial,   &cmd_doctor,      &cmd_bundle,    &cmd_graph,  &cmd_top,
+    &cmd_token,   &cmd_hooks,  &cmd_inbox,       &cmd_demo,      NULL,
 };
 
 static const command_t *find_command (const char *name)

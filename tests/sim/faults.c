@@ -4,6 +4,7 @@
 #include "tests/sim/sim.h"
 
 #include "crdt/change.h"
+#include "peer/partial.h"
 
 #include <sodium.h>
 #include <stdarg.h>
@@ -22,6 +23,7 @@ static const uint64_t rarity[SIM_FAULT_COUNT] = {
     [SIM_BIT_FLIP] = 16,     [SIM_AWAY] = 10,       [SIM_OLD_COPY] = 6,   [SIM_CLONE] = 12,
     [SIM_NO_MEMORY] = 6,     [SIM_LOST_WRITES] = 1, [SIM_TORN_WRITE] = 1, [SIM_SNAPSHOT_CRASH] = 1,
     [SIM_SNAPSHOT_STOP] = 1, [SIM_NO_PUB] = 24,     [SIM_ROLE] = 4,       [SIM_FENCE] = 6,
+    [SIM_PART] = 4,
 };
 
 static uint64_t mix;
@@ -505,11 +507,64 @@ static void fence (void)
     }
 }
 
+/* ---- parts */
+
+static saker_err_t choose_part (skr_part_t *part)
+{
+    static const char *const prefixes[] = {"d0", "d1", "d2", "d3", "d", "su", "x"};
+    if (!trouble (3)) {
+        return SAKER_OK; /* the whole */
+    }
+    skr_part_nothing (part);
+    for (uint64_t i = 0, count = 1 + trouble (3); i < count; i++) {
+        SKR_TRY (skr_part_add (part, skr_span_text (prefixes[trouble (7)])));
+    }
+    return SAKER_OK;
+}
+
+/* Every second peer may carry a part; the others carry all, so that there is always somebody who
+   does, whatever happens to the founder's store. */
+static void carry_part (void)
+{
+    static const char *const collections[] = {"shots", "notes", "large"};
+    uint64_t no = 2 * (1 + trouble (1 + (uint64_t) sim.members / 2));
+    sim_peer_t *peer = no < (uint64_t) sim.members ? &sim.peers[no] : &sim.peers[2];
+    const char *collection = collections[trouble (sim.large ? 3 : 2)];
+    skr_part_t part = {.partial = false};
+    skr_replica_t *replica = sim.members > 2 && peer->node ? peer->node->replica : NULL;
+    if (!replica || peer->crashed || peer->damaged) {
+        return;
+    }
+    sim.current = peer->no;
+    saker_err_t error = choose_part (&part);
+    error = error == SAKER_OK ? skr_replica_begin (replica) : error;
+    error = error == SAKER_OK ? skr_partial_want (replica, collection, &part) : error;
+    if (error != SAKER_OK) {
+        sim_trace ("peer %d does not carry another part: %s", peer->no, skr_error ());
+        skr_replica_abort (replica);
+    }
+    sim.current = -1;
+    peer->wake_ms = sim.now_ms;
+    if (error == SAKER_OK) {
+        char words[SKR_PART_WORDS_BYTES];
+        sim.parts = true;
+        sim_count (SIM_PART, "peer %d wants of %s: %s", peer->no, collection,
+                   skr_part_words (&part, words));
+    }
+    sim.current = peer->no;
+    skr_part_free (&part);
+    sim.current = -1;
+}
+
 /* ---- when */
 
 static void act (void)
 {
     sim_peer_t *peer = any_peer ();
+    if (sim_may (SIM_PART) && !trouble (4)) {
+        carry_part ();
+        return;
+    }
     if (sim_may (SIM_FENCE) && !trouble (5)) {
         fence ();
         return;

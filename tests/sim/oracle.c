@@ -9,6 +9,7 @@
 #include "peer/conflicts.h"
 #include "peer/cut.h"
 #include "peer/fork.h"
+#include "peer/partial.h"
 #include "peer/past.h"
 
 #include <stdio.h>
@@ -65,6 +66,8 @@ typedef struct seen_t {
     skr_clock_t before;  /* of a peer that came late: what the founder had when it came */
     skr_clock_t most;    /* all that it ever had: see check_cut */
     bool relayed;        /* it was sealed once: who may read again gets it all anew */
+    skr_part_t part;     /* that it carried */
+    bool removing;
 } seen_t;
 
 static seen_t seen[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
@@ -102,17 +105,33 @@ bool sim_oracle_is_void (const sim_peer_t *peer, const char *collection, const s
     return seq > limit_at (replica, writer, &id);
 }
 
-/* Under equal rosters: what is void hangs on them. */
+static const skr_partial_t *partial_of (const sim_peer_t *peer, const skr_collection_t *collection)
+{
+    return skr_partial_of (replica_of (peer), &collection->id);
+}
+
+static uint64_t part_digest (const skr_part_t *part)
+{
+    uint64_t digest = 14695981039346656037u;
+    for (size_t i = 0; i < part->prefixes.size; i++) {
+        digest = (digest ^ part->prefixes.data[i]) * 1099511628211u;
+    }
+    return part->partial ? digest : 0;
+}
+
+/* Under equal rosters: what is void hangs on them. Of the same documents. */
 static uint64_t known_digest (const sim_peer_t *peer, const skr_collection_t *collection)
 {
     uint64_t digest = skr_clock_digest (&collection->clock);
     const skr_collection_t *roster = skr_replica_collection_at (replica_of (peer), 0);
+    digest = digest ? digest ^ part_digest (&partial_of (peer, collection)->carried) : 0;
     return voids () && digest ? digest ^ skr_clock_digest (&roster->clock) << 1 : digest;
 }
 
 static void check_known (const sim_peer_t *peer, const skr_collection_t *collection)
 {
-    uint64_t digest = collection->sealed ? 0 : known_digest (peer, collection);
+    bool compared = !collection->sealed && !partial_of (peer, collection)->removing;
+    uint64_t digest = compared ? known_digest (peer, collection) : 0;
     size_t at = (size_t) (digest ^ skr_get_u64 (collection->id.bytes));
     for (size_t i = 0; digest && i < KNOWN_SIZE; i++) {
         known_t *entry = &known[(at + i) & (KNOWN_SIZE - 1)];
@@ -146,9 +165,14 @@ static size_t roster_ticks (const skr_report_t *report, size_t at)
 
 static void check_report (const sim_peer_t *peer, const skr_report_t *report)
 {
-    size_t ticks = report->roster ? report->roster->clock.count : 0;
+    size_t ticks = report->roster ? report->roster->clock.count : 0, bytes = 0;
     for (size_t i = 0; i < report->entries_count; i++) {
         ticks += report->entries[i].clock.count + roster_ticks (report, i);
+        bytes += report->entries[i].part.prefixes.size;
+    }
+    if (bytes != report->part_bytes || bytes > SKR_REPORT_PART_BYTES_MAX) {
+        sim_fail ("peer %d counts %zu bytes of parts in a report of %zu", peer->no,
+                  report->part_bytes, bytes);
     }
     if (ticks != report->ticks) {
         sim_fail ("peer %d counts %zu ticks in a report of %zu", peer->no, report->ticks, ticks);
@@ -333,6 +357,28 @@ static void look_at_cut (const sim_peer_t *peer, const skr_collection_t *collect
     check_prefix (peer, collection);
 }
 
+/* What is carried changes; then it is compared with whoever carries the same. */
+static void look_at_part (const sim_peer_t *peer, const skr_collection_t *collection,
+                          seen_t *before)
+{
+    const skr_partial_t *partial = partial_of (peer, collection);
+    bool same = skr_part_equal (&before->part, &partial->carried);
+    if (same && before->removing == partial->removing) {
+        return;
+    }
+    if (!same && collection->changes > 0) {
+        sim_count (skr_part_covers (&before->part, &partial->carried) ? SIM_NARROWED : SIM_WIDENED,
+                   "peer %d, %s", peer->no, collection->name);
+    }
+    before->removing = partial->removing;
+    if (skr_part_copy (&before->part, &partial->carried) != SAKER_OK) {
+        abort ();
+    }
+    if (!sim.forks) {
+        check_known (peer, collection);
+    }
+}
+
 static void check_not_shown (const sim_peer_t *peer);
 static void check_refused (const sim_peer_t *peer);
 
@@ -347,6 +393,7 @@ void sim_oracle_round (sim_peer_t *peer)
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
         seen_t *before = seen_of (peer->no, &collection->id);
         before->relayed |= collection->sealed;
+        look_at_part (peer, collection, before);
         if (before->changes != collection->changes
             || !skr_clock_equal (&before->clock, &collection->clock)) {
             if (collection->changes < before->changes && !sim.rights && !sim.forks) {
@@ -1251,14 +1298,60 @@ static void compare (const sim_peer_t *peer, const skr_collection_t *collection,
     }
 }
 
+static bool carries (const history_t *self, const entry_t *entry)
+{
+    return skr_part_holds (&partial_of (self->peer, self->collection)->carried,
+                           skr_span_text (entry->document));
+}
+
+typedef struct storing_t {
+    const skr_collection_t *collection;
+    skr_fingerprint_t sum;
+    skr_buf_t document;
+    uint64_t documents;
+} storing_t;
+
+static saker_err_t add_stored (skr_span_t document, const skr_entry_t *entry, void *argument)
+{
+    storing_t *storing = argument;
+    if (!skr_span_equal (skr_span_of (&storing->document), document)) {
+        skr_buf_clear (&storing->document);
+        skr_buf_append_span (&storing->document, document);
+        storing->documents++;
+    }
+    skr_fingerprint_add (&storing->sum, &storing->collection->id, document, entry);
+    return SAKER_OK;
+}
+
+/* While documents are being removed, the sums are those of what is left. */
+static void check_stored (const history_t *self)
+{
+    storing_t storing = {.collection = self->collection};
+    skr_replica_t *replica = replica_of (self->peer);
+    saker_err_t error = replica ? skr_cells_store_all (replica->cells, SKR_COMMITTED,
+                                                       self->collection->no, add_stored, &storing)
+                                : SAKER_ENOTFOUND;
+    if (error == SAKER_OK
+        && (!skr_fingerprint_equal (&storing.sum, &self->collection->fingerprint)
+            || storing.documents != self->collection->documents)) {
+        sim_fail ("peer %d, which removes documents of %s, has other sums than what is left",
+                  self->peer->no, self->collection->name);
+    }
+    skr_buf_free (&storing.document);
+}
+
 /* The fingerprint and the number of documents, added up from the entries that should be there. */
 static void check_sums (const history_t *self)
 {
     skr_fingerprint_t fingerprint = {0};
     lines_t documents = {0};
+    if (partial_of (self->peer, self->collection)->removing) {
+        check_stored (self);
+        return;
+    }
     for (size_t i = 0; i < self->entries_count; i++) {
         const entry_t *entry = &self->entries[i];
-        if (!entry->live) {
+        if (!entry->live || !carries (self, entry)) {
             continue;
         }
         skr_buf_t address = {0};
@@ -1315,7 +1408,7 @@ static void expect_conflicts (const history_t *self, lines_t *lines)
                         ? one->kind != SKR_MAP
                         : one->kind != other->kind || one->kind == SKR_REGISTER;
         }
-        if (found) {
+        if (found && carries (self, one)) {
             add_conflict (lines, one->document, &one->path);
         }
     }
@@ -1351,7 +1444,8 @@ static void check_conflicts (const history_t *self)
     if (error != SAKER_OK && !is_excused (self->peer, error)) {
         sim_fail ("peer %d cannot list the conflicts of %s: %s", self->peer->no,
                   self->collection->name, skr_error ());
-    } else if (error == SAKER_OK && !self->peer->damaged) {
+    } else if (error == SAKER_OK && !self->peer->damaged
+               && !partial_of (self->peer, self->collection)->removing) {
         for (size_t i = 0; i < expected.count || i < found.count; i++) {
             if (i >= expected.count || i >= found.count
                 || strcmp (expected.list[i], found.list[i]) != 0) {
@@ -1367,6 +1461,11 @@ static void check_conflicts (const history_t *self)
     }
     free_lines (&expected);
     free_lines (&found);
+}
+
+static bool shows (const sim_peer_t *peer, const skr_collection_t *collection, const char *document)
+{
+    return skr_partial_shows (partial_of (peer, collection), skr_span_text (document));
 }
 
 static void check_collection (const sim_peer_t *peer, const skr_collection_t *collection,
@@ -1386,7 +1485,8 @@ static void check_collection (const sim_peer_t *peer, const skr_collection_t *co
         check_sums (history);
         check_conflicts (history);
         for (size_t i = 0; i < history->entries_count; i++) {
-            if (history->entries[i].live) {
+            if (history->entries[i].live
+                && shows (peer, collection, history->entries[i].document)) {
                 expect_entry (history, i, &expected);
             }
         }
@@ -1451,10 +1551,13 @@ static size_t count_collections (const skr_replica_t *replica)
     return count;
 }
 
-/* Who only relays has the log alone. */
-static bool same_data (const skr_collection_t *one, const skr_collection_t *other)
+/* Who only relays has the log alone; who carries other documents has other data. */
+static bool same_data (const skr_replica_t *first, const skr_collection_t *one,
+                       const skr_replica_t *second, const skr_collection_t *other)
 {
-    return one->sealed || other->sealed
+    const skr_part_t *left = &skr_partial_of (first, &one->id)->carried;
+    const skr_part_t *right = &skr_partial_of (second, &other->id)->carried;
+    return one->sealed || other->sealed || !skr_part_equal (left, right)
            || skr_fingerprint_equal (&one->fingerprint, &other->fingerprint);
 }
 
@@ -1485,8 +1588,8 @@ static bool same_collections (const skr_replica_t *one, const skr_replica_t *oth
         if (!theirs->clock.count) {
             continue;
         }
-        if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock) || !same_data (ours, theirs)
-            || !same_hashes (one, theirs, other, ours)) {
+        if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock)
+            || !same_data (other, ours, one, theirs) || !same_hashes (one, theirs, other, ours)) {
             return false;
         }
     }
@@ -1499,8 +1602,14 @@ static saker_err_t is_of_roster (const skr_fork_t *fork, void *argument)
     return SAKER_OK;
 }
 
-/* A store was put back, and nobody else may read: what the relays have let go of, since this device
-   had stored it, is lost with its disk. */
+static bool carries_whole (int peer, const skr_id_t *collection)
+{
+    const skr_replica_t *replica = replica_of (&sim.peers[peer]);
+    return !replica || !skr_partial_of (replica, collection)->carried.partial;
+}
+
+/* A store was put back, and nobody else may read, or carries it whole: what the relays have let go
+   of, since this device had stored it, is lost with its disk. */
 static bool is_lost_for_good (void)
 {
     const skr_replica_t *replica = put_back ? replica_of (put_back) : NULL;
@@ -1508,7 +1617,7 @@ static bool is_lost_for_good (void)
         const skr_id_t *id = &skr_replica_collection_at (replica, k)->id;
         bool read = false;
         for (int i = 0; i < sim.peers_count; i++) {
-            read |= &sim.peers[i] != put_back
+            read |= &sim.peers[i] != put_back && carries_whole (i, id)
                     && skr_roster_role (skr_replica_roster (replica), sim.peers[i].device, id)
                            >= SKR_ROLE_READ;
         }
@@ -1568,6 +1677,25 @@ static bool is_fetching (void)
     return false;
 }
 
+/* What is wanted is carried, and nothing else. */
+static bool carry_what_they_want (void)
+{
+    for (int i = 0; i < sim.peers_count && sim.parts; i++) {
+        const sim_peer_t *peer = &sim.peers[i];
+        const skr_replica_t *replica =
+            peer->damaged || is_outside (peer) ? NULL : replica_of (peer);
+        for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
+            const skr_collection_t *collection = skr_replica_collection_at (replica, k);
+            const skr_partial_t *partial = partial_of (peer, collection);
+            bool done = !partial->removing && skr_part_equal (&partial->wanted, &partial->carried);
+            if (!collection->sealed && !done) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool sim_oracle_converged (void)
 {
     if (!twins_know () || is_fetching ()) {
@@ -1575,6 +1703,9 @@ bool sim_oracle_converged (void)
     }
     if (is_unsettled ()) {
         return true;
+    }
+    if (!carry_what_they_want ()) {
+        return false;
     }
     const sim_peer_t *first = sound (0);
     if (!first || !first->node) {
@@ -1740,7 +1871,24 @@ static void final_check (sim_peer_t *peer)
     skr_store_forget (skr_replica_store (replica));
 }
 
-/* Equal exports, line by line. */
+/* Leaves the lines of documents that a peer shows. */
+static void keep_shown (const sim_peer_t *peer, const skr_collection_t *collection, lines_t *lines)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < lines->count; i++) {
+        char document[16];
+        snprintf (document, sizeof document, "%.*s", (int) strcspn (lines->list[i], " "),
+                  lines->list[i]);
+        if (shows (peer, collection, document)) {
+            lines->list[kept++] = lines->list[i];
+        } else {
+            free (lines->list[i]);
+        }
+    }
+    lines->count = kept;
+}
+
+/* Equal exports, line by line, of what both carry. */
 static void check_equal (const sim_peer_t *one, const sim_peer_t *other)
 {
     skr_replica_t *replica = replica_of (one);
@@ -1750,6 +1898,8 @@ static void check_equal (const sim_peer_t *one, const sim_peer_t *other)
         lines_t left = {0}, right = {0};
         bool read = theirs && !ours->sealed && !theirs->sealed;
         if (read && show (one, ours, &left) && show (other, theirs, &right)) {
+            keep_shown (other, theirs, &left);
+            keep_shown (one, ours, &right);
             compare (other, theirs, &left, &right);
         }
         free_lines (&left);
@@ -1833,7 +1983,9 @@ static void check_past (const sim_peer_t *one, const sim_peer_t *other)
             && skr_replica_documents (replica, ours, skr_span (NULL, 0), show_document, &showing)
                    == SAKER_OK) {
             for (size_t k = 0; k < documents.count && k < 16 && !sim.failed; k++) {
-                compare_past (one, other, ours, theirs, documents.list[k]);
+                if (shows (other, theirs, documents.list[k])) {
+                    compare_past (one, other, ours, theirs, documents.list[k]);
+                }
             }
         }
         free_lines (&documents);
@@ -1880,6 +2032,7 @@ void sim_oracle_end (void)
             skr_clock_free (&seen[i][k].cut_had);
             skr_clock_free (&seen[i][k].before);
             skr_clock_free (&seen[i][k].most);
+            skr_part_free (&seen[i][k].part);
         }
     }
     memset (seen, 0, sizeof seen);

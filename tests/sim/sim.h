@@ -73,7 +73,10 @@
     X (REVOKE, "revoke")                                                                           \
     X (ROTATE, "rotate")                                                                           \
     X (FENCE, "fence")                                                                             \
-    X (SUCCESSION, "succession")
+    X (SUCCESSION, "succession")                                                                   \
+    X (PART, "part")                                                                               \
+    X (NARROWED, "narrowed")                                                                       \
+    X (WIDENED, "widened")
 
 typedef enum sim_fault_t {
 #define SIM_FAULT_ENUM(name, text) SIM_##name,
@@ -155,6 +158,7 @@ typedef struct sim_t {
     bool large;   /* a collection that is handed over as a snapshot */
     bool history; /* kept beyond stability */
     bool folds;   /* counters */
+    bool parts;   /* some peer was to carry a part of a collection */
     bool ghost;   /* a device may have been admitted that never came: it is waited for */
     uint64_t rounds;
     uint64_t beats;     /* sent by processes that have ended */

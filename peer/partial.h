@@ -1,4 +1,4 @@
-/* Carrying: of which documents of a collection this peer has the state (part.h).
+/* Partial: of which documents of a collection this peer has the state (part.h).
 
    All that is of the collection as a whole stays as it is for everyone: changes, clock, log, cut,
    what is void. Only cells, and what is made of them (undo, conflicts, fingerprint), are of the
@@ -15,56 +15,56 @@
      SKR_META  "part" id 16 -> {0: name, 1: wanted, 2: carried, 3: is some of it to be removed}
                of each collection that was ever meant to be carried in part */
 
-#ifndef SKR_PEER_CARRYING_H_INCLUDED
-#define SKR_PEER_CARRYING_H_INCLUDED
+#ifndef SKR_PEER_PARTIAL_H_INCLUDED
+#define SKR_PEER_PARTIAL_H_INCLUDED
 
 #include "peer/api.h"
 #include "peer/part.h"
 
-typedef struct skr_carrying_t {
+typedef struct skr_partial_t {
     char name[SKR_COLLECTION_BYTES_MAX + 1]; /* "": nothing is noted */
     skr_part_t wanted, carried;
-    bool removing; /* documents that are not carried may be in the store still */
-    skr_buf_t at;  /* the document to go on removing at */
-} skr_carrying_t;
+    bool removing;     /* documents that are not carried may be in the store still */
+    skr_buf_t at;      /* the document to go on removing at */
+    uint64_t asked_ms; /* mono, when admins were asked last what they have */
+} skr_partial_t;
 
-void skr_carrying_free (skr_carrying_t *self);
+void skr_partial_free (skr_partial_t *self);
 /* As noted in the store: whole, where nothing is. Into zeros, or over what was read before. */
-saker_err_t skr_carrying_load (skr_replica_t *self, skr_sight_t sight, const skr_id_t *collection,
-                               skr_carrying_t *carrying) SKR_MUST_USE;
+saker_err_t skr_partial_load (skr_replica_t *self, skr_sight_t sight, const skr_id_t *collection,
+                              skr_partial_t *partial) SKR_MUST_USE;
 /* As it counts now; all zeros where there is no such collection. Borrowed until the next begin. */
-const skr_carrying_t *skr_carrying_of (const skr_replica_t *self, const skr_id_t *collection);
+const skr_partial_t *skr_partial_of (const skr_replica_t *self, const skr_id_t *collection);
 
 /* Is a document shown here? */
-bool skr_carrying_shows (const skr_carrying_t *self, skr_span_t document);
+bool skr_partial_shows (const skr_partial_t *self, skr_span_t document);
 /* SAKER_ENOTCARRIED, with what is carried and how to change that, when it is not. */
-saker_err_t skr_carrying_check (const skr_replica_t *self, const skr_collection_t *collection,
-                                skr_span_t document) SKR_MUST_USE;
+saker_err_t skr_partial_check (const skr_replica_t *self, const skr_collection_t *collection,
+                               skr_span_t document) SKR_MUST_USE;
 /* Is something wanted that has to come with a snapshot? */
-bool skr_carrying_lacks (const skr_carrying_t *self);
+bool skr_partial_lacks (const skr_partial_t *self);
 
 /* In a group: wants this part of a collection from now on, which need not be here yet.
    SAKER_ERIGHT: an admin's peer carries all, or this one only relays the collection. */
-saker_err_t skr_carrying_want (skr_replica_t *self, const char *name,
-                               const skr_part_t *part) SKR_MUST_USE;
+saker_err_t skr_partial_want (skr_replica_t *self, const char *name,
+                              const skr_part_t *part) SKR_MUST_USE;
 /* Visits all that were ever wanted in part, also those that are not here yet. */
-typedef saker_err_t skr_carrying_fn (const skr_carrying_t *carrying, void *argument);
-saker_err_t skr_carrying_each (skr_replica_t *self, skr_carrying_fn *visit,
-                               void *argument) SKR_MUST_USE;
+typedef saker_err_t skr_partial_fn (const skr_partial_t *partial, void *argument);
+saker_err_t skr_partial_each (skr_replica_t *self, skr_partial_fn *visit,
+                              void *argument) SKR_MUST_USE;
 /* In a group: notes that the cells of a collection are of this part, when a snapshot of it takes
    the place of what was there. */
-saker_err_t skr_carrying_came (skr_replica_t *self, const skr_id_t *collection,
-                               const skr_part_t *part) SKR_MUST_USE;
+saker_err_t skr_partial_came (skr_replica_t *self, const skr_id_t *collection,
+                              const skr_part_t *part) SKR_MUST_USE;
 
 /* Between groups: goes one step towards what is wanted, in a group of its own. */
-saker_err_t skr_carrying_turn (skr_replica_t *self,
-                               const skr_neighbours_t *neighbours) SKR_MUST_USE;
+saker_err_t skr_partial_turn (skr_replica_t *self, const skr_neighbours_t *neighbours) SKR_MUST_USE;
 /* Is there something to be removed at once? */
-bool skr_carrying_busy (const skr_replica_t *self);
+bool skr_partial_busy (const skr_replica_t *self);
 
 /* What the documents of sum->part, which is carried, add up to, as committed: read document by
-   document, in the order of their ids. */
-saker_err_t skr_carrying_sum (skr_replica_t *self, const skr_collection_t *collection,
-                              skr_part_sum_t *sum) SKR_MUST_USE;
+   document, in the order of their ids. What is damaged is left out. */
+saker_err_t skr_partial_sum (skr_replica_t *self, const skr_collection_t *collection,
+                             skr_part_sum_t *sum) SKR_MUST_USE;
 
 #endif

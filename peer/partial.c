@@ -1,4 +1,4 @@
-#include "peer/carrying.h"
+#include "peer/partial.h"
 
 #include "peer/fields.h"
 #include "peer/removal.h"
@@ -10,16 +10,17 @@
 
 #define PART_KEY "part"
 #define PART_KEY_BYTES 4
-#define AGAIN_MS 5000 /* after a failure */
+#define AGAIN_MS 5000     /* after a failure */
+#define ASK_EVERY_MS 5000 /* whether an admin has all */
 
-static const skr_carrying_t whole;
+static const skr_partial_t whole;
 
 static saker_err_t no_memory (void)
 {
     return skr_fail (SAKER_ENOMEM, "out of memory");
 }
 
-void skr_carrying_free (skr_carrying_t *self)
+void skr_partial_free (skr_partial_t *self)
 {
     skr_part_free (&self->wanted);
     skr_part_free (&self->carried);
@@ -37,19 +38,19 @@ static skr_span_t part_key (uint8_t key[PART_KEY_BYTES + 16], const skr_id_t *co
 }
 
 static saker_err_t put_record (skr_replica_t *self, const skr_id_t *collection,
-                               const skr_carrying_t *carrying)
+                               const skr_partial_t *partial)
 {
     uint8_t key[PART_KEY_BYTES + 16];
     skr_buf_t buf = {0};
     skr_cbor_put_map (&buf, 4);
     skr_cbor_put_uint (&buf, 0);
-    skr_cbor_put_text (&buf, carrying->name, strlen (carrying->name));
+    skr_cbor_put_text (&buf, partial->name, strlen (partial->name));
     skr_cbor_put_uint (&buf, 1);
-    skr_part_put (&buf, &carrying->wanted);
+    skr_part_put (&buf, &partial->wanted);
     skr_cbor_put_uint (&buf, 2);
-    skr_part_put (&buf, &carrying->carried);
+    skr_part_put (&buf, &partial->carried);
     skr_cbor_put_uint (&buf, 3);
-    skr_cbor_put_bool (&buf, carrying->removing);
+    skr_cbor_put_bool (&buf, partial->removing);
     saker_err_t error = buf.failed ? no_memory ()
                                    : skr_store_put (self->store, SKR_META,
                                                     part_key (key, collection), skr_span_of (&buf));
@@ -64,20 +65,20 @@ static void want_key (skr_cbor_t *cbor, int64_t *last, uint64_t wanted)
     }
 }
 
-static saker_err_t parse_record (skr_span_t value, skr_carrying_t *carrying)
+static saker_err_t parse_record (skr_span_t value, skr_partial_t *partial)
 {
     skr_cbor_t cbor;
     int64_t last = -1;
     skr_cbor_open (&cbor, value);
     (void) skr_cbor_get_map (&cbor, 4);
     want_key (&cbor, &last, 0);
-    skr_fields_text (&cbor, carrying->name, sizeof carrying->name);
+    skr_fields_text (&cbor, partial->name, sizeof partial->name);
     want_key (&cbor, &last, 1);
-    skr_part_get (&cbor, &carrying->wanted);
+    skr_part_get (&cbor, &partial->wanted);
     want_key (&cbor, &last, 2);
-    skr_part_get (&cbor, &carrying->carried);
+    skr_part_get (&cbor, &partial->carried);
     want_key (&cbor, &last, 3);
-    carrying->removing = skr_cbor_get_bool (&cbor);
+    partial->removing = skr_cbor_get_bool (&cbor);
     return skr_cbor_close (&cbor) == SAKER_OK
                ? SAKER_OK
                : skr_fail (SAKER_EDAMAGED,
@@ -86,59 +87,59 @@ static saker_err_t parse_record (skr_span_t value, skr_carrying_t *carrying)
 
 /* Of one that is carried whole nothing is noted. */
 static saker_err_t note (skr_replica_t *self, const skr_id_t *collection,
-                         const skr_carrying_t *carrying)
+                         const skr_partial_t *partial)
 {
     uint8_t key[PART_KEY_BYTES + 16];
-    if (carrying->wanted.partial || carrying->carried.partial || carrying->removing) {
-        return put_record (self, collection, carrying);
+    if (partial->wanted.partial || partial->carried.partial || partial->removing) {
+        return put_record (self, collection, partial);
     }
     saker_err_t error = skr_store_remove (self->store, SKR_META, part_key (key, collection));
     return error == SAKER_ENOTFOUND ? SAKER_OK : error;
 }
 
-saker_err_t skr_carrying_load (skr_replica_t *self, skr_sight_t sight, const skr_id_t *collection,
-                               skr_carrying_t *carrying)
+saker_err_t skr_partial_load (skr_replica_t *self, skr_sight_t sight, const skr_id_t *collection,
+                              skr_partial_t *partial)
 {
     uint8_t key[PART_KEY_BYTES + 16];
     skr_span_t value;
-    skr_carrying_free (carrying);
+    skr_partial_free (partial);
     saker_err_t error =
         skr_store_get (self->store, sight, SKR_META, part_key (key, collection), &value);
     if (error == SAKER_ENOTFOUND) {
         return SAKER_OK;
     }
-    return error ? error : parse_record (value, carrying);
+    return error ? error : parse_record (value, partial);
 }
 
 /* ---- as it counts now */
 
-const skr_carrying_t *skr_carrying_of (const skr_replica_t *self, const skr_id_t *collection)
+const skr_partial_t *skr_partial_of (const skr_replica_t *self, const skr_id_t *collection)
 {
     const skr_held_t *held = skr_holdings_find (self, collection);
-    return held ? &held->carrying : &whole;
+    return held ? &held->partial : &whole;
 }
 
-bool skr_carrying_shows (const skr_carrying_t *self, skr_span_t document)
+bool skr_partial_shows (const skr_partial_t *self, skr_span_t document)
 {
     return skr_part_holds (&self->wanted, document) && skr_part_holds (&self->carried, document);
 }
 
-bool skr_carrying_lacks (const skr_carrying_t *self)
+bool skr_partial_lacks (const skr_partial_t *self)
 {
     return !skr_part_covers (&self->carried, &self->wanted);
 }
 
-saker_err_t skr_carrying_check (const skr_replica_t *self, const skr_collection_t *collection,
-                                skr_span_t document)
+saker_err_t skr_partial_check (const skr_replica_t *self, const skr_collection_t *collection,
+                               skr_span_t document)
 {
     char words[SKR_PART_WORDS_BYTES];
-    const skr_carrying_t *carrying = skr_carrying_of (self, &collection->id);
+    const skr_partial_t *partial = skr_partial_of (self, &collection->id);
     int size = (int) document.size;
-    const char *id = (const char *) document.data, *name = carrying->name;
-    if (skr_carrying_shows (carrying, document)) {
+    const char *id = (const char *) document.data, *name = partial->name;
+    if (skr_partial_shows (partial, document)) {
         return SAKER_OK;
     }
-    return skr_part_holds (&carrying->wanted, document)
+    return skr_part_holds (&partial->wanted, document)
                ? skr_fail (SAKER_ENOTCARRIED,
                            "%s/%.*s is not here yet: this peer carried only a part of %s, and "
                            "fetches the rest; saker carry %s shows how far it is",
@@ -146,7 +147,7 @@ saker_err_t skr_carrying_check (const skr_replica_t *self, const skr_collection_
                : skr_fail (SAKER_ENOTCARRIED,
                            "this peer does not carry %s/%.*s: of %s it carries only what begins "
                            "with %s; saker carry %s PREFIX... changes that",
-                           name, size, id, name, skr_part_words (&carrying->wanted, words), name);
+                           name, size, id, name, skr_part_words (&partial->wanted, words), name);
 }
 
 /* ---- wanting */
@@ -172,74 +173,74 @@ static saker_err_t check_want (const skr_replica_t *self, const char *name, cons
 
 /* Where nothing is here yet, nothing has to go or to come: all that comes is taken so. */
 static saker_err_t set_wanted (skr_replica_t *self, const char *name, const skr_id_t *id,
-                               const skr_part_t *part, skr_carrying_t *carrying)
+                               const skr_part_t *part, skr_partial_t *partial)
 {
     const skr_held_t *held = skr_holdings_find (self, id);
-    (void) snprintf (carrying->name, sizeof carrying->name, "%s", name);
-    SKR_TRY (skr_part_copy (&carrying->wanted, part));
+    (void) snprintf (partial->name, sizeof partial->name, "%s", name);
+    SKR_TRY (skr_part_copy (&partial->wanted, part));
     if (!held || held->live.clock.count == 0) {
-        SKR_TRY (skr_part_copy (&carrying->carried, part));
+        SKR_TRY (skr_part_copy (&partial->carried, part));
     }
-    return note (self, id, carrying);
+    return note (self, id, partial);
 }
 
-saker_err_t skr_carrying_want (skr_replica_t *self, const char *name, const skr_part_t *part)
+saker_err_t skr_partial_want (skr_replica_t *self, const char *name, const skr_part_t *part)
 {
     skr_id_t id;
-    skr_carrying_t carrying = {.removing = false};
+    skr_partial_t partial = {.removing = false};
     SKR_TRY (skr_replica_check_group (self));
     SKR_TRY (skr_collection_name_check (name));
     skr_replica_collection_id (self, name, &id);
     SKR_TRY (check_want (self, name, &id, part));
-    saker_err_t error = skr_carrying_load (self, SKR_GROUP, &id, &carrying);
+    saker_err_t error = skr_partial_load (self, SKR_GROUP, &id, &partial);
     if (!error) {
-        error = set_wanted (self, name, &id, part, &carrying);
+        error = set_wanted (self, name, &id, part, &partial);
     }
     skr_held_t *held = skr_holdings_find (self, &id);
     if (!error && held) {
-        self->carrying_moved = true; /* an abort reads it again */
-        skr_buf_free (&held->carrying.at);
-        error = skr_carrying_load (self, SKR_GROUP, &id, &held->carrying);
+        self->partial_moved = true; /* an abort reads it again */
+        skr_buf_free (&held->partial.at);
+        error = skr_partial_load (self, SKR_GROUP, &id, &held->partial);
     }
-    skr_carrying_free (&carrying);
+    skr_partial_free (&partial);
     return error;
 }
 
-saker_err_t skr_carrying_came (skr_replica_t *self, const skr_id_t *collection,
-                               const skr_part_t *part)
+saker_err_t skr_partial_came (skr_replica_t *self, const skr_id_t *collection,
+                              const skr_part_t *part)
 {
-    skr_carrying_t carrying = {.removing = false};
-    saker_err_t error = skr_carrying_load (self, SKR_GROUP, collection, &carrying);
+    skr_partial_t partial = {.removing = false};
+    saker_err_t error = skr_partial_load (self, SKR_GROUP, collection, &partial);
     if (!error) {
-        error = skr_part_copy (&carrying.carried, part);
-        carrying.removing = false;
-        error = error ? error : note (self, collection, &carrying);
+        error = skr_part_copy (&partial.carried, part);
+        partial.removing = false;
+        error = error ? error : note (self, collection, &partial);
     }
-    skr_carrying_free (&carrying);
+    skr_partial_free (&partial);
     return error;
 }
 
 typedef struct each_t {
-    skr_carrying_fn *visit;
+    skr_partial_fn *visit;
     void *argument;
 } each_t;
 
 static saker_err_t visit_record (skr_span_t key, skr_span_t value, void *argument)
 {
     const each_t *each = argument;
-    skr_carrying_t carrying = {.removing = false};
+    skr_partial_t partial = {.removing = false};
     if (key.size != PART_KEY_BYTES + 16) {
         return SAKER_OK;
     }
-    saker_err_t error = parse_record (value, &carrying);
+    saker_err_t error = parse_record (value, &partial);
     if (!error) {
-        error = each->visit (&carrying, each->argument);
+        error = each->visit (&partial, each->argument);
     }
-    skr_carrying_free (&carrying);
+    skr_partial_free (&partial);
     return error;
 }
 
-saker_err_t skr_carrying_each (skr_replica_t *self, skr_carrying_fn *visit, void *argument)
+saker_err_t skr_partial_each (skr_replica_t *self, skr_partial_fn *visit, void *argument)
 {
     each_t each = {visit, argument};
     skr_span_t prefix = skr_span_text (PART_KEY);
@@ -274,10 +275,13 @@ static bool has_all (const skr_chains_t *chains, const skr_reported_t *told)
 }
 
 /* Admins carry all whole, so what one of them has is not lost: two who let go at the same time
-   cannot rely on each other. */
-static bool is_handed_over (const skr_replica_t *self, const skr_held_t *held,
+   cannot rely on each other. Their beats tell; where none comes they are asked. */
+static bool is_handed_over (skr_replica_t *self, skr_held_t *held,
                             const skr_neighbours_t *neighbours)
 {
+    uint64_t now_ms = self->world->mono_ms (self->world->context);
+    bool asks = now_ms >= held->partial.asked_ms + ASK_EVERY_MS;
+    held->partial.asked_ms = asks ? now_ms : held->partial.asked_ms;
     for (size_t i = 0; i < skr_roster_count (self->roster); i++) {
         const skr_member_t *member = skr_roster_at (self->roster, i);
         skr_reported_t told = {.clock = NULL};
@@ -289,27 +293,30 @@ static bool is_handed_over (const skr_replica_t *self, const skr_held_t *held,
         if (told.clock && !(told.part && told.part->partial) && has_all (&held->chains, &told)) {
             return true;
         }
+        if (asks) {
+            neighbours->ask_one (neighbours->context, member->device, &held->live.id);
+        }
     }
     return false;
 }
 
 /* Notes what is carried from now on, in a group of its own; memory follows the store. */
-static saker_err_t commit_record (skr_replica_t *self, skr_held_t *held, skr_carrying_t *carrying)
+static saker_err_t commit_record (skr_replica_t *self, skr_held_t *held, skr_partial_t *partial)
 {
     SKR_TRY (skr_replica_begin (self));
-    saker_err_t error = note (self, &held->live.id, carrying);
+    saker_err_t error = note (self, &held->live.id, partial);
     if (error) {
         skr_replica_abort (self);
         return error;
     }
     SKR_TRY (skr_replica_commit (self));
-    skr_carrying_free (&held->carrying);
-    held->carrying = *carrying;
-    memset (carrying, 0, sizeof *carrying);
+    skr_partial_free (&held->partial);
+    held->partial = *partial;
+    memset (partial, 0, sizeof *partial);
     return SAKER_OK;
 }
 
-static saker_err_t begin_copy (skr_carrying_t *to, const skr_carrying_t *from)
+static saker_err_t begin_copy (skr_partial_t *to, const skr_partial_t *from)
 {
     memcpy (to->name, from->name, sizeof to->name);
     return skr_part_copy (&to->wanted, &from->wanted);
@@ -317,53 +324,53 @@ static saker_err_t begin_copy (skr_carrying_t *to, const skr_carrying_t *from)
 
 static saker_err_t let_go (skr_replica_t *self, skr_held_t *held)
 {
-    skr_carrying_t carrying = {.removing = true};
-    saker_err_t error = begin_copy (&carrying, &held->carrying);
+    skr_partial_t partial = {.removing = true};
+    saker_err_t error = begin_copy (&partial, &held->partial);
     if (!error) {
-        error = skr_part_meet (&carrying.carried, &held->carrying.carried, &carrying.wanted);
+        error = skr_part_meet (&partial.carried, &held->partial.carried, &partial.wanted);
     }
-    error = error ? error : commit_record (self, held, &carrying);
-    skr_carrying_free (&carrying);
+    error = error ? error : commit_record (self, held, &partial);
+    skr_partial_free (&partial);
     return error;
 }
 
 /* Nothing is here: whatever comes is taken so. */
 static saker_err_t begin_so (skr_replica_t *self, skr_held_t *held)
 {
-    skr_carrying_t carrying = {.removing = false};
-    saker_err_t error = begin_copy (&carrying, &held->carrying);
-    error = error ? error : skr_part_copy (&carrying.carried, &carrying.wanted);
-    error = error ? error : commit_record (self, held, &carrying);
-    skr_carrying_free (&carrying);
+    skr_partial_t partial = {.removing = false};
+    saker_err_t error = begin_copy (&partial, &held->partial);
+    error = error ? error : skr_part_copy (&partial.carried, &partial.wanted);
+    error = error ? error : commit_record (self, held, &partial);
+    skr_partial_free (&partial);
     return error;
 }
 
 /* It has become an admin's: others let go of what it has. */
 static saker_err_t want_whole (skr_replica_t *self, skr_held_t *held)
 {
-    skr_carrying_t carrying = {.removing = held->carrying.removing};
-    saker_err_t error = begin_copy (&carrying, &held->carrying);
-    skr_part_free (&carrying.wanted);
-    error = error ? error : skr_part_copy (&carrying.carried, &held->carrying.carried);
-    error = error ? error : commit_record (self, held, &carrying);
-    skr_carrying_free (&carrying);
+    skr_partial_t partial = {.removing = held->partial.removing};
+    saker_err_t error = begin_copy (&partial, &held->partial);
+    skr_part_free (&partial.wanted);
+    error = error ? error : skr_part_copy (&partial.carried, &held->partial.carried);
+    error = error ? error : commit_record (self, held, &partial);
+    skr_partial_free (&partial);
     return error;
 }
 
 static saker_err_t step (skr_replica_t *self, skr_held_t *held, const skr_neighbours_t *neighbours)
 {
-    const skr_carrying_t *carrying = &held->carrying;
-    bool differs = !skr_part_equal (&carrying->wanted, &carrying->carried);
-    if (carrying->wanted.partial && is_admin (self)) {
+    const skr_partial_t *partial = &held->partial;
+    bool differs = !skr_part_equal (&partial->wanted, &partial->carried);
+    if (partial->wanted.partial && is_admin (self)) {
         return want_whole (self, held);
     }
     if (differs && held->shown.clock.count == 0) {
         return begin_so (self, held);
     }
-    if (carrying->removing) {
+    if (partial->removing) {
         return skr_removal_some (self, held);
     }
-    return differs && !skr_part_covers (&carrying->wanted, &carrying->carried)
+    return differs && !skr_part_covers (&partial->wanted, &partial->carried)
                    && is_handed_over (self, held, neighbours)
                ? let_go (self, held)
                : SAKER_OK;
@@ -372,22 +379,22 @@ static saker_err_t step (skr_replica_t *self, skr_held_t *held, const skr_neighb
 /* Of those that are only relayed there are no cells. */
 static bool is_plain (const skr_held_t *held)
 {
-    const skr_carrying_t *carrying = &held->carrying;
-    return !carrying->wanted.partial && !carrying->carried.partial && !carrying->removing;
+    const skr_partial_t *partial = &held->partial;
+    return !partial->wanted.partial && !partial->carried.partial && !partial->removing;
 }
 
-saker_err_t skr_carrying_turn (skr_replica_t *self, const skr_neighbours_t *neighbours)
+saker_err_t skr_partial_turn (skr_replica_t *self, const skr_neighbours_t *neighbours)
 {
     if (skr_replica_in_group (self) || !skr_store_settled (self->store) || self->unloaded) {
         return SAKER_OK;
     }
     uint64_t now_ms = self->world->mono_ms (self->world->context);
-    for (size_t i = 1; i < self->shown_count && now_ms >= self->carrying_ms; i++) {
+    for (size_t i = 1; i < self->shown_count && now_ms >= self->partial_ms; i++) {
         skr_held_t *held = self->held[i];
         if (!is_plain (held) && !held->shown.sealed) {
             saker_err_t error = step (self, held, neighbours);
             if (error) {
-                self->carrying_ms = now_ms + AGAIN_MS;
+                self->partial_ms = now_ms + AGAIN_MS;
                 return skr_wrap (error, "carry a part of a collection");
             }
         }
@@ -395,11 +402,11 @@ saker_err_t skr_carrying_turn (skr_replica_t *self, const skr_neighbours_t *neig
     return SAKER_OK;
 }
 
-bool skr_carrying_busy (const skr_replica_t *self)
+bool skr_partial_busy (const skr_replica_t *self)
 {
-    bool pauses = self->world->mono_ms (self->world->context) < self->carrying_ms;
+    bool pauses = self->world->mono_ms (self->world->context) < self->partial_ms;
     for (size_t i = 1; i < self->shown_count && !pauses; i++) {
-        if (self->held[i]->carrying.removing && !self->held[i]->shown.sealed) {
+        if (self->held[i]->partial.removing && !self->held[i]->shown.sealed) {
             return true;
         }
     }
