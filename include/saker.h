@@ -628,10 +628,9 @@ typedef struct saker_part_t {
     const char *collection;
     const char *const *prefixes; /* ascending, none begins with another */
     size_t prefixes_count;       /* 0: all of it */
-    const char *state; /* "carried"; "fetching": more is wanted than is here, and comes with
-                          the next snapshot from who has it; "handing-over": what is not
-                          wanted any more is kept, unseen, until an admin's peer has all
-                          that is here; "removing": it is being removed */
+    const char *state; /* "carried"; "fetching": more is wanted than is here, and comes with a
+                          snapshot from who has it; "removing": what is not wanted any more is not
+                          shown, and is being removed */
 } saker_part_t;
 
 typedef int saker_part_fn (const saker_part_t *part, void *argument);

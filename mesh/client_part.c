@@ -63,20 +63,18 @@ static void take_part (telling_t *telling, skr_cbor_t *cbor, texts_t *texts)
     char name[SKR_COLLECTION_BYTES_MAX + 1];
     skr_part_t wanted = {.partial = false};
     texts->count = texts->used = 0;
-    if (skr_cbor_get_array (cbor, 5) != 5) {
+    if (skr_cbor_get_array (cbor, 4) != 4) {
         skr_cbor_reject (cbor, "not a part");
     }
     skr_fields_text (cbor, name, sizeof name);
     skr_part_get (cbor, &wanted);
     bool fetching = skr_cbor_get_bool (cbor);
-    bool handing = skr_cbor_get_bool (cbor);
     bool removing = skr_cbor_get_bool (cbor);
     if (cbor->error == SAKER_OK && skr_part_each (&wanted, add_text, texts) == SAKER_OK) {
         const saker_part_t part = {.collection = name,
                                    .prefixes = texts->list,
                                    .prefixes_count = texts->count,
                                    .state = fetching   ? "fetching"
-                                            : handing  ? "handing-over"
                                             : removing ? "removing"
                                                        : "carried"};
         telling->stopped = telling->part_fn (&part, telling->argument) != 0;

@@ -715,13 +715,6 @@ static void look_at_connections (skr_node_t *self, uint64_t now_ms)
     }
 }
 
-static saker_err_t carry (skr_node_t *self)
-{
-    skr_neighbours_t neighbours;
-    skr_neighbours_of (self, &neighbours);
-    return skr_partial_turn (self->replica, &neighbours);
-}
-
 static void turn (skr_node_t *self)
 {
     uint64_t now_ms = skr_node_now (self);
@@ -733,7 +726,7 @@ static void turn (skr_node_t *self)
     saker_err_t error = skr_replica_tidy (self->replica);
     error = error == SAKER_OK ? skr_sealed_turn (self->replica) : error;
     if (error == SAKER_OK && now_ms >= self->links.claims.not_before_ms) {
-        error = carry (self);
+        error = skr_partial_turn (self->replica);
     }
     if (error != SAKER_OK) {
         note_failure (self, error);

@@ -61,8 +61,7 @@
      key     = [collection, key id, generation, time, author, used for what is new]
      verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
                 behind, part in words or "", compared]
-     part    = [collection, [prefix], is some of it fetched, does an admin's peer lack what goes, is
-                something removed]
+     part    = [collection, [prefix], is some of it fetched, is something else removed]
      change  = [position, time, author, writer, seq, state, [operation]], the newest first;
                state 0, or 1 when its key is not here, 2 when its record is damaged
      operation = [kind (crdt/op.h), path, ? value, [base], more]

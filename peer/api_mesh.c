@@ -340,11 +340,9 @@ static size_t put_part (const skr_api_t *self, const skr_collection_t *collectio
     skr_api_put_text (pairs, skr_part_words (&partial->wanted, words));
     put_pointer (pairs, name, "fetching");
     skr_cbor_put_bool (pairs, skr_partial_lacks (partial));
-    put_pointer (pairs, name, "handing_over");
-    skr_cbor_put_bool (pairs, !skr_part_covers (&partial->wanted, &partial->carried));
     put_pointer (pairs, name, "removing");
     skr_cbor_put_bool (pairs, partial->removing);
-    return 4;
+    return 3;
 }
 
 static size_t put_collection (const skr_api_t *self, const skr_collection_t *collection,

@@ -59,12 +59,12 @@ static saker_err_t put_row (const skr_partial_t *partial, void *argument)
         return SKR_STOP;
     }
     listing->count++;
-    skr_cbor_put_array (listing->rows, 5);
+    skr_cbor_put_array (listing->rows, 4);
     skr_api_put_text (listing->rows, partial->name);
     skr_part_put (listing->rows, &partial->wanted);
     skr_cbor_put_bool (listing->rows, skr_partial_lacks (partial));
-    skr_cbor_put_bool (listing->rows, !skr_part_covers (&partial->wanted, &partial->carried));
-    skr_cbor_put_bool (listing->rows, partial->removing);
+    skr_cbor_put_bool (listing->rows,
+                       partial->removing || !skr_part_covers (&partial->wanted, &partial->carried));
     return SAKER_OK;
 }
 

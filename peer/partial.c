@@ -10,8 +10,7 @@
 
 #define PART_KEY "part"
 #define PART_KEY_BYTES 4
-#define AGAIN_MS 5000     /* after a failure */
-#define ASK_EVERY_MS 5000 /* whether an admin has all */
+#define AGAIN_MS 5000 /* after a failure */
 
 static const skr_partial_t whole;
 
@@ -250,56 +249,6 @@ saker_err_t skr_partial_each (skr_replica_t *self, skr_partial_fn *visit, void *
 
 /* ---- letting go */
 
-static int find_tick (const void *writer, const void *tick)
-{
-    return skr_id_compare (writer, &((const skr_tick_t *) tick)->writer);
-}
-
-/* Has it told of all that is here, hash by hash? */
-static bool has_all (const skr_chains_t *chains, const skr_reported_t *told)
-{
-    if (!told->clock || !told->clock->count || !told->hashes) {
-        return false;
-    }
-    for (size_t i = 0; i < chains->count; i++) {
-        const skr_chain_t *chain = &chains->list[i];
-        const skr_tick_t *tick = bsearch (&chain->writer, told->clock->ticks, told->clock->count,
-                                          sizeof *tick, find_tick);
-        if (!tick || tick->seq < chain->seq
-            || (tick->seq == chain->seq
-                && told->hashes[tick - told->clock->ticks] != skr_get_u64 (chain->hash))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Admins carry all whole, so what one of them has is not lost: two who let go at the same time
-   cannot rely on each other. Their beats tell; where none comes they are asked. */
-static bool is_handed_over (skr_replica_t *self, skr_held_t *held,
-                            const skr_neighbours_t *neighbours)
-{
-    uint64_t now_ms = self->world->mono_ms (self->world->context);
-    bool asks = now_ms >= held->partial.asked_ms + ASK_EVERY_MS;
-    held->partial.asked_ms = asks ? now_ms : held->partial.asked_ms;
-    for (size_t i = 0; i < skr_roster_count (self->roster); i++) {
-        const skr_member_t *member = skr_roster_at (self->roster, i);
-        skr_reported_t told = {.clock = NULL};
-        if (member->role != SKR_ROLE_ADMIN
-            || memcmp (member->device, skr_device_key (self->device), SKR_DEVICE_KEY_BYTES) == 0) {
-            continue;
-        }
-        neighbours->reported (neighbours->context, member->device, &held->live.id, &told);
-        if (told.clock && !(told.part && told.part->partial) && has_all (&held->chains, &told)) {
-            return true;
-        }
-        if (asks) {
-            neighbours->ask_one (neighbours->context, member->device, &held->live.id);
-        }
-    }
-    return false;
-}
-
 /* Notes what is carried from now on, in a group of its own; memory follows the store. */
 static saker_err_t commit_record (skr_replica_t *self, skr_held_t *held, skr_partial_t *partial)
 {
@@ -357,7 +306,7 @@ static saker_err_t want_whole (skr_replica_t *self, skr_held_t *held)
     return error;
 }
 
-static saker_err_t step (skr_replica_t *self, skr_held_t *held, const skr_neighbours_t *neighbours)
+static saker_err_t step (skr_replica_t *self, skr_held_t *held)
 {
     const skr_partial_t *partial = &held->partial;
     bool differs = !skr_part_equal (&partial->wanted, &partial->carried);
@@ -370,10 +319,8 @@ static saker_err_t step (skr_replica_t *self, skr_held_t *held, const skr_neighb
     if (partial->removing) {
         return skr_removal_some (self, held);
     }
-    return differs && !skr_part_covers (&partial->wanted, &partial->carried)
-                   && is_handed_over (self, held, neighbours)
-               ? let_go (self, held)
-               : SAKER_OK;
+    return differs && !skr_part_covers (&partial->wanted, &partial->carried) ? let_go (self, held)
+                                                                             : SAKER_OK;
 }
 
 /* Of those that are only relayed there are no cells. */
@@ -383,7 +330,7 @@ static bool is_plain (const skr_held_t *held)
     return !partial->wanted.partial && !partial->carried.partial && !partial->removing;
 }
 
-saker_err_t skr_partial_turn (skr_replica_t *self, const skr_neighbours_t *neighbours)
+saker_err_t skr_partial_turn (skr_replica_t *self)
 {
     if (skr_replica_in_group (self) || !skr_store_settled (self->store) || self->unloaded) {
         return SAKER_OK;
@@ -392,7 +339,7 @@ saker_err_t skr_partial_turn (skr_replica_t *self, const skr_neighbours_t *neigh
     for (size_t i = 1; i < self->shown_count && now_ms >= self->partial_ms; i++) {
         skr_held_t *held = self->held[i];
         if (!is_plain (held) && !held->shown.sealed) {
-            saker_err_t error = step (self, held, neighbours);
+            saker_err_t error = step (self, held);
             if (error) {
                 self->partial_ms = now_ms + AGAIN_MS;
                 return skr_wrap (error, "carry a part of a collection");

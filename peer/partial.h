@@ -7,8 +7,9 @@
      wanted   what the user asked for; it is shown as far as it is carried
      carried  of what the cells are; changes are applied to that
 
-   What is carried and not wanted goes once an admin's peer has told that it has all that is here:
-   admins carry everything whole, so somebody always does. Then it is removed, some of it a round.
+   What is carried and not wanted goes, some of it a round. Nothing is lost by that: admins carry
+   everything whole, and count in the cut like everyone. So what is below a cut an admin has, and
+   what is above it the log has, which is that of the whole collection.
    What is wanted and not carried comes with a snapshot of all that is wanted, from who carries it:
    it is built beside the state that is there (snapshot.h), and takes its place whole or not at all.
 
@@ -18,15 +19,14 @@
 #ifndef SKR_PEER_PARTIAL_H_INCLUDED
 #define SKR_PEER_PARTIAL_H_INCLUDED
 
-#include "peer/api.h"
 #include "peer/part.h"
+#include "peer/replica.h"
 
 typedef struct skr_partial_t {
     char name[SKR_COLLECTION_BYTES_MAX + 1]; /* "": nothing is noted */
     skr_part_t wanted, carried;
-    bool removing;     /* documents that are not carried may be in the store still */
-    skr_buf_t at;      /* the document to go on removing at */
-    uint64_t asked_ms; /* mono, when admins were asked last what they have */
+    bool removing; /* documents that are not carried may be in the store still */
+    skr_buf_t at;  /* the document to go on removing at */
 } skr_partial_t;
 
 void skr_partial_free (skr_partial_t *self);
@@ -58,7 +58,7 @@ saker_err_t skr_partial_came (skr_replica_t *self, const skr_id_t *collection,
                               const skr_part_t *part) SKR_MUST_USE;
 
 /* Between groups: goes one step towards what is wanted, in a group of its own. */
-saker_err_t skr_partial_turn (skr_replica_t *self, const skr_neighbours_t *neighbours) SKR_MUST_USE;
+saker_err_t skr_partial_turn (skr_replica_t *self) SKR_MUST_USE;
 /* Is there something to be removed at once? */
 bool skr_partial_busy (const skr_replica_t *self);
 
