@@ -522,6 +522,47 @@ static void look_at_sums (doctor_t *self)
     findings_looked (&self->findings, "whether members with the same changes hold the same data");
 }
 
+/* ---- does what is to be carried come? */
+
+/* Admins carry everything. */
+static bool is_admin_linked (const doctor_t *self)
+{
+    for (size_t i = 0; i < json_array_size (self->links); i++) {
+        const json_t *link = json_array_get (self->links, i);
+        if (strcmp (told_text (link, "/role", ""), "admin") == 0
+            && strcmp (told_text (link, "/state", ""), "up") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int take_part (const saker_part_t *part, void *argument)
+{
+    doctor_t *self = argument;
+    if (strcmp (part->state, "fetching") == 0) {
+        bool comes = is_admin_linked (self);
+        findings_add (
+            &self->findings, comes ? FINDING_NOTE : FINDING_WARNING, SAKER_EUNREACHABLE,
+            "data.fetched",
+            comes ? findings_next ("wait: saker carry %s shows how far it is", part->collection)
+                  : "start sakerd on an admin's machine, which carries everything, and "
+                    "see that it is linked: saker links",
+            comes ? "more of %s is wanted here than is carried: it is being fetched"
+                  : "more of %s is wanted here than is carried, and no admin's peer is "
+                    "linked, from which it could come",
+            part->collection);
+    }
+    return 0;
+}
+
+static void look_at_parts (doctor_t *self)
+{
+    if (saker_carried (self->call->peer, NULL, take_part, self) == SAKER_OK) {
+        findings_looked (&self->findings, "whether what is to be carried is here");
+    }
+}
+
 void doctor_mesh (doctor_t *self)
 {
     wait_until_settled (self);
@@ -531,5 +572,6 @@ void doctor_mesh (doctor_t *self)
     look_at_clocks (self);
     look_at_pending (self);
     look_at_cut (self);
+    look_at_parts (self);
     look_at_sums (self);
 }

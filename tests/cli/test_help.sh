@@ -11,7 +11,7 @@ in_page () # WHAT TEXT
 }
 
 commands=$("$saker" --help | sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
-same "number of commands" "$(wc -w <<<"$commands")" 44
+same "number of commands" "$(wc -w <<<"$commands")" 46
 for command in $commands; do
     help=$("$saker" "$command" --help) || not_ok "$command --help"
     if grep -A1 '^example:' <<<"$help" | grep -q "^  .*saker $command"; then ok; else not_ok "$command: no example"; fi
