@@ -216,7 +216,8 @@ static bool ask_clock (skr_session_t *self, const skr_id_t *collection, uint64_t
     const skr_report_entry_t *theirs = skr_report_find (self->report, collection);
     skr_part_t both = {.partial = false};
     skr_buf_t arguments = {0};
-    if (!ours->carried.partial && !(theirs && theirs->part.partial)) {
+    const skr_collection_t *own = skr_replica_collection (self->replica, collection);
+    if ((own && own->sealed) || (!ours->carried.partial && !(theirs && theirs->part.partial))) {
         return ask_about (self, SKR_WIRE_CLOCK, collection, mono_ms);
     }
     skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
@@ -671,7 +672,7 @@ static bool can_widen (const skr_session_t *self, const skr_collection_t *own)
    that of the other. */
 static void widen (skr_session_t *self, uint64_t mono_ms)
 {
-    if (mono_ms < self->widen_ms) {
+    if (!skr_partial_any (self->replica) || mono_ms < self->widen_ms) {
         return;
     }
     for (size_t i = 1; i < skr_replica_collections (self->replica) && !self->taking; i++) {

@@ -509,12 +509,18 @@ static void ask (skr_api_t *self, skr_waiter_t *waiter)
     }
 }
 
-/* Does one of us carry a part of it alone? */
-static bool is_partial (const skr_api_t *self, const skr_id_t *collection,
-                        const skr_reported_t *theirs)
+/* Does one of us carry a part of it alone? Who only relays has no documents to compare. */
+static bool is_partial (const skr_api_t *self, const skr_member_t *member,
+                        const skr_id_t *collection, const skr_reported_t *theirs)
 {
-    return skr_partial_of (self->replica, collection)->carried.partial
-           || (theirs->part && theirs->part->partial);
+    const skr_collection_t *ours = skr_replica_collection (self->replica, collection);
+    bool both_read =
+        ours && !ours->sealed
+        && skr_roster_role (skr_replica_roster (self->replica), member->device, collection)
+               >= SKR_ROLE_READ;
+    return both_read
+           && (skr_partial_of (self->replica, collection)->carried.partial
+               || (theirs->part && theirs->part->partial));
 }
 
 /* Has the member told of the collection since the request came? Of one that we have no link to, a
@@ -530,7 +536,7 @@ static bool has_told (skr_api_t *self, const skr_waiter_t *waiter, const skr_mem
         return false;
     }
     bool linked = strcmp (neighbour.link, "up") == 0;
-    if (linked && !reported->asked && is_partial (self, collection, reported)) {
+    if (linked && !reported->asked && is_partial (self, member, collection, reported)) {
         return false; /* not yet of what both carry */
     }
     return reported->asked_ms >= waiter->start_ms
@@ -630,7 +636,7 @@ static void put_verdict (skr_api_t *self, skr_buf_t *rows, const skr_collection_
                          const skr_member_t *member, const skr_reported_t *theirs, bool reads)
 {
     bool same = skr_clock_equal (&ours->clock, theirs->clock);
-    bool partial = is_partial (self, &ours->id, theirs);
+    bool partial = is_partial (self, member, &ours->id, theirs);
     bool compared = reads && !ours->sealed && (!partial || theirs->asked);
     begin_verdict (rows, ours, member);
     skr_cbor_put_bool (rows, true);

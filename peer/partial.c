@@ -107,7 +107,13 @@ saker_err_t skr_partial_load (skr_replica_t *self, skr_sight_t sight, const skr_
     if (error == SAKER_ENOTFOUND) {
         return SAKER_OK;
     }
+    self->any_partial = true;
     return error ? error : parse_record (value, partial);
+}
+
+bool skr_partial_any (const skr_replica_t *self)
+{
+    return self->any_partial;
 }
 
 /* ---- as it counts now */
@@ -332,7 +338,8 @@ static bool is_plain (const skr_held_t *held)
 
 saker_err_t skr_partial_turn (skr_replica_t *self)
 {
-    if (skr_replica_in_group (self) || !skr_store_settled (self->store) || self->unloaded) {
+    if (!self->any_partial || skr_replica_in_group (self) || !skr_store_settled (self->store)
+        || self->unloaded) {
         return SAKER_OK;
     }
     uint64_t now_ms = self->world->mono_ms (self->world->context);
@@ -352,10 +359,124 @@ saker_err_t skr_partial_turn (skr_replica_t *self)
 bool skr_partial_busy (const skr_replica_t *self)
 {
     bool pauses = self->world->mono_ms (self->world->context) < self->partial_ms;
-    for (size_t i = 1; i < self->shown_count && !pauses; i++) {
+    for (size_t i = 1; i < self->shown_count && self->any_partial && !pauses; i++) {
         if (self->held[i]->partial.removing && !self->held[i]->shown.sealed) {
             return true;
         }
     }
     return false;
+}
+
+/* ---- the documents of a part */
+
+#define BATCH 1024 /* listed at a time: what a scan hands out is borrowed */
+
+typedef struct walk_t {
+    skr_replica_t *replica;
+    const skr_collection_t *collection;
+    skr_document_fn *visit;
+    void *argument;
+    skr_span_t prefix;
+    skr_buf_t names, next; /* names: each after its size in a byte */
+    size_t count;
+    bool more;
+} walk_t;
+
+static saker_err_t list_some (skr_span_t document, void *argument)
+{
+    walk_t *walk = argument;
+    if (!skr_span_starts (document, walk->prefix)) {
+        return SKR_STOP;
+    }
+    if (walk->count++ == BATCH) {
+        walk->more = true;
+        skr_buf_append_span (&walk->next, document);
+        return walk->next.failed ? no_memory () : SKR_STOP;
+    }
+    skr_buf_append_byte (&walk->names, (uint8_t) document.size);
+    skr_buf_append_span (&walk->names, document);
+    return walk->names.failed ? no_memory () : SAKER_OK;
+}
+
+static saker_err_t list_batch (walk_t *walk)
+{
+    skr_buf_t from = walk->next;
+    walk->next = (skr_buf_t){0};
+    walk->more = false;
+    walk->count = 0;
+    skr_buf_clear (&walk->names);
+    saker_err_t error = skr_cells_store_documents (
+        walk->replica->cells, SKR_COMMITTED, walk->collection->no,
+        from.size > 0 ? skr_span_of (&from) : walk->prefix, list_some, walk);
+    skr_buf_free (&from);
+    return error;
+}
+
+static saker_err_t walk_prefix (skr_span_t prefix, void *argument)
+{
+    walk_t *walk = argument;
+    walk->prefix = prefix;
+    do {
+        SKR_TRY (list_batch (walk));
+        for (size_t at = 0; at < walk->names.size; at += 1u + walk->names.data[at]) {
+            SKR_TRY (walk->visit (skr_span (walk->names.data + at + 1, walk->names.data[at]),
+                                  walk->argument));
+        }
+    } while (walk->more);
+    return SAKER_OK;
+}
+
+saker_err_t skr_partial_documents (skr_replica_t *self, const skr_collection_t *collection,
+                                   const skr_part_t *part, skr_document_fn *visit, void *argument)
+{
+    walk_t walk = {.replica = self, .collection = collection, .visit = visit, .argument = argument};
+    saker_err_t error = skr_part_each (part, walk_prefix, &walk);
+    skr_buf_free (&walk.names);
+    skr_buf_free (&walk.next);
+    return error;
+}
+
+typedef struct summing_t {
+    skr_replica_t *replica;
+    const skr_collection_t *collection;
+    skr_span_t document;
+    skr_part_sum_t *sum;
+} summing_t;
+
+static saker_err_t add_entry (const skr_entry_t *entry, void *argument)
+{
+    summing_t *summing = argument;
+    skr_fingerprint_add (&summing->sum->fingerprint, &summing->collection->id, summing->document,
+                         entry);
+    return SAKER_OK;
+}
+
+/* What cannot be read is left out: so the sum is another one than it should be. */
+static saker_err_t add_document (skr_span_t document, void *argument)
+{
+    summing_t *summing = argument;
+    const skr_fingerprint_t before = summing->sum->fingerprint;
+    const skr_cells_t *cells =
+        skr_cells_store_of (summing->replica->cells, SKR_COMMITTED, summing->collection->no, NULL);
+    summing->document = document;
+    saker_err_t error =
+        cells->scan (cells->context, document, skr_span (NULL, 0), add_entry, summing);
+    if (error == SAKER_EDAMAGED) {
+        summing->sum->fingerprint = before;
+        return SAKER_OK;
+    }
+    summing->sum->documents++;
+    return error;
+}
+
+saker_err_t skr_partial_sum (skr_replica_t *self, const skr_collection_t *collection,
+                             skr_part_sum_t *sum)
+{
+    summing_t summing = {.replica = self, .collection = collection, .sum = sum};
+    sum->any = true;
+    sum->fingerprint = (skr_fingerprint_t){0};
+    sum->documents = 0;
+    saker_err_t error =
+        skr_partial_documents (self, collection, &sum->part, add_document, &summing);
+    return error == SAKER_EDAMAGED ? SAKER_OK : error;
 }

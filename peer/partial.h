@@ -33,6 +33,8 @@ void skr_partial_free (skr_partial_t *self);
 /* As noted in the store: whole, where nothing is. Into zeros, or over what was read before. */
 saker_err_t skr_partial_load (skr_replica_t *self, skr_sight_t sight, const skr_id_t *collection,
                               skr_partial_t *partial) SKR_MUST_USE;
+/* Was a part of any collection met since it was opened? Most peers carry all. */
+bool skr_partial_any (const skr_replica_t *self);
 /* As it counts now; all zeros where there is no such collection. Borrowed until the next begin. */
 const skr_partial_t *skr_partial_of (const skr_replica_t *self, const skr_id_t *collection);
 
@@ -62,8 +64,13 @@ saker_err_t skr_partial_turn (skr_replica_t *self) SKR_MUST_USE;
 /* Is there something to be removed at once? */
 bool skr_partial_busy (const skr_replica_t *self);
 
-/* What the documents of sum->part, which is carried, add up to, as committed: read document by
-   document, in the order of their ids. What is damaged is left out. */
+/* Visits the documents of a part that is carried, as committed, in the order of their ids; the
+   visit may read. An error of it ends it. */
+saker_err_t skr_partial_documents (skr_replica_t *self, const skr_collection_t *collection,
+                                   const skr_part_t *part, skr_document_fn *visit,
+                                   void *argument) SKR_MUST_USE;
+/* What the documents of sum->part, which is carried, add up to, as committed, added up anew.
+   What is damaged is left out. */
 saker_err_t skr_partial_sum (skr_replica_t *self, const skr_collection_t *collection,
                              skr_part_sum_t *sum) SKR_MUST_USE;
 

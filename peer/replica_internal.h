@@ -82,6 +82,7 @@ struct skr_replica_t {
     bool start_due; /* to be noted with the next group */
     uint64_t hlc, hlc_shown;
     uint64_t roster_version;
+    bool any_partial;        /* see skr_partial_any */
     uint64_t partial_ms;     /* mono, see partial.c */
     uint64_t sealed_ms;      /* mono, see sealed.c */
     uint64_t sealed_version; /* the roster's, when sealed_turn found nothing more to do */

@@ -63,11 +63,9 @@ static saker_err_t flush_some (making_t *making)
 static saker_err_t count_entry (skr_span_t document, const skr_entry_t *entry, void *argument)
 {
     making_t *making = argument;
-    if (skr_part_holds (&making->extract->part, document)) {
-        making->entries++;
-        if (making->partial) {
-            skr_fingerprint_add (&making->fingerprint, &making->held->shown.id, document, entry);
-        }
+    making->entries++;
+    if (making->partial) {
+        skr_fingerprint_add (&making->fingerprint, &making->held->shown.id, document, entry);
     }
     return SAKER_OK;
 }
@@ -138,9 +136,6 @@ static saker_err_t put_cell (skr_span_t document, const skr_entry_t *entry, void
     making_t *making = argument;
     skr_buf_t *buf = &making->buf;
     size_t index = 0;
-    if (!skr_part_holds (&making->extract->part, document)) {
-        return SAKER_OK;
-    }
     SKR_TRY (writer_index (making, &entry->dot.writer, &index));
     skr_cbor_put_array (buf, 7);
     skr_cbor_put_text (buf, (const char *) document.data, document.size);
@@ -165,21 +160,54 @@ static saker_err_t put_change (const skr_log_entry_t *entry, void *argument)
 
 /* ---- all of it */
 
+typedef struct visiting_t {
+    making_t *making;
+    skr_cell_fn *visit;
+    skr_span_t document;
+} visiting_t;
+
+static saker_err_t visit_entry (const skr_entry_t *entry, void *argument)
+{
+    const visiting_t *visiting = argument;
+    return visiting->visit (visiting->document, entry, visiting->making);
+}
+
+static saker_err_t visit_document (skr_span_t document, void *argument)
+{
+    visiting_t *visiting = argument;
+    const making_t *making = visiting->making;
+    const skr_cells_t *cells =
+        skr_cells_store_of (making->replica->cells, SKR_COMMITTED, making->held->shown.no, NULL);
+    visiting->document = document;
+    return cells->scan (cells->context, document, skr_span (NULL, 0), visit_entry, visiting);
+}
+
+/* Of a part, its documents alone are read. */
+static saker_err_t each_cell (making_t *making, skr_cell_fn *visit)
+{
+    skr_replica_t *replica = making->replica;
+    const skr_collection_t *shown = &making->held->shown;
+    visiting_t visiting = {.making = making, .visit = visit};
+    return making->partial
+               ? skr_partial_documents (replica, shown, &making->extract->part, visit_document,
+                                        &visiting)
+               : skr_cells_store_all (replica->cells, SKR_COMMITTED, shown->no, visit, making);
+}
+
 /* design 5: all from one read transaction; it lasts, since nothing here begins or commits. */
 static saker_err_t write_parts (making_t *making)
 {
     skr_replica_t *replica = making->replica;
     const skr_collection_t *shown = &making->held->shown;
-    skr_cells_store_t *cells = replica->cells;
     making->changes = skr_clock_missing (&shown->clock, &making->held->cut);
     making->begin.whole = true;
     if (!making->sealed) {
-        SKR_TRY (skr_cells_store_all (cells, SKR_COMMITTED, shown->no, count_entry, making));
+        SKR_TRY (each_cell (making, count_entry));
         SKR_TRY (skr_history_begin (replica, SKR_COMMITTED, shown->no, &making->begin));
     }
     put_header (making);
     if (!making->sealed) {
-        SKR_TRY (skr_cells_store_all (cells, SKR_COMMITTED, shown->no, put_cell, making));
+        SKR_TRY (each_cell (making, put_cell));
     }
     SKR_TRY (skr_log_missing (replica->store, SKR_COMMITTED, shown->no, &shown->clock,
                               &making->held->cut, put_change, making));
