@@ -1602,14 +1602,22 @@ static saker_err_t is_of_roster (const skr_fork_t *fork, void *argument)
     return SAKER_OK;
 }
 
-static bool carries_whole (int peer, const skr_id_t *collection)
+/* Can it hand over to who was put back all that the others have cut? */
+static bool has_what_was_cut (int peer, const skr_id_t *collection)
 {
     const skr_replica_t *replica = replica_of (&sim.peers[peer]);
-    return !replica || !skr_partial_of (replica, collection)->carried.partial;
+    const skr_collection_t *theirs = replica ? skr_replica_collection (replica, collection) : NULL;
+    bool whole = theirs && !skr_partial_of (replica, collection)->carried.partial;
+    for (int i = 0; i < sim.peers_count && sim.parts && whole; i++) {
+        const skr_replica_t *other = replica_of (&sim.peers[i]);
+        const skr_clock_t *cut = other ? skr_cut_clock (other, collection) : NULL;
+        whole = !cut || skr_clock_covers (&theirs->clock, cut);
+    }
+    return !sim.parts || whole;
 }
 
-/* A store was put back, and nobody else may read, or carries it whole: what the relays have let go
-   of, since this device had stored it, is lost with its disk. */
+/* A store was put back, and nobody else may read, or nobody who carries all has what was cut: what
+   the relays have let go of, since this device had stored it, is lost with its disk. */
 static bool is_lost_for_good (void)
 {
     const skr_replica_t *replica = put_back ? replica_of (put_back) : NULL;
@@ -1617,7 +1625,7 @@ static bool is_lost_for_good (void)
         const skr_id_t *id = &skr_replica_collection_at (replica, k)->id;
         bool read = false;
         for (int i = 0; i < sim.peers_count; i++) {
-            read |= &sim.peers[i] != put_back && carries_whole (i, id)
+            read |= &sim.peers[i] != put_back && has_what_was_cut (i, id)
                     && skr_roster_role (skr_replica_roster (replica), sim.peers[i].device, id)
                            >= SKR_ROLE_READ;
         }

@@ -816,8 +816,8 @@ static void wait_says_who_is_behind (void)
 }
 
 typedef struct verdict_t {
-    char collection[80], peer[80], fingerprint[40];
-    bool reached, same_clock, same_data;
+    char collection[80], peer[80], fingerprint[40], part[40];
+    bool reached, same_clock, same_data, compared;
     uint64_t documents, ahead, behind;
 } verdict_t;
 
@@ -831,7 +831,7 @@ static int take_verdicts (answer_t *answer, verdict_t *verdicts, size_t max)
     size_t count = skr_cbor_get_array (cbor, max);
     for (size_t i = 0; i < count; i++) {
         verdict_t *verdict = &verdicts[i];
-        (void) skr_cbor_get_array (cbor, 9);
+        (void) skr_cbor_get_array (cbor, 11);
         skr_fields_text (cbor, verdict->collection, sizeof verdict->collection);
         skr_fields_text (cbor, verdict->peer, sizeof verdict->peer);
         verdict->reached = skr_cbor_get_bool (cbor);
@@ -841,6 +841,8 @@ static int take_verdicts (answer_t *answer, verdict_t *verdicts, size_t max)
         verdict->documents = skr_cbor_get_uint (cbor);
         verdict->ahead = skr_cbor_get_uint (cbor);
         verdict->behind = skr_cbor_get_uint (cbor);
+        skr_fields_text (cbor, verdict->part, sizeof verdict->part);
+        verdict->compared = skr_cbor_get_bool (cbor);
     }
     return skr_cbor_close (cbor) == SAKER_OK ? (int) count : -1;
 }
