@@ -4,6 +4,7 @@
 #include "peer/fork.h"
 #include "peer/incoming.h"
 #include "peer/partial.h"
+#include "peer/sealed.h"
 #include "peer/snapshot.h"
 
 #include <sodium.h>
@@ -391,11 +392,14 @@ static bool is_cut_there (const skr_session_t *self, const skr_report_entry_t *e
     return false;
 }
 
-/* Does it carry all that is wanted here, so that it can hand over a snapshot? */
+/* Does it carry all that is wanted here, so that it can hand over a snapshot? A sealed one anybody
+   can. */
 static bool carries_wanted (const skr_session_t *self, const skr_report_entry_t *entry)
 {
-    const skr_partial_t *ours = skr_partial_of (self->replica, &entry->collection);
-    return skr_part_covers (&entry->part, &ours->wanted);
+    const skr_id_t *id = &entry->collection;
+    const skr_collection_t *own = skr_replica_collection (self->replica, id);
+    return (own ? own->sealed : skr_sealed_due (self->replica, id))
+           || skr_part_covers (&entry->part, &skr_partial_of (self->replica, id)->wanted);
 }
 
 /* True when something is missing and is, or cannot yet be, asked for. */
