@@ -4,6 +4,7 @@
 #include "mesh/answer.h"
 #include "mesh/session.h"
 #include "mesh/sockets.h"
+#include "peer/partial.h"
 #include "tests/check.h"
 #include "tests/lib/pair.h"
 
@@ -281,6 +282,93 @@ static void takes_a_snapshot (void)
     pair_close (&pair);
 }
 
+static saker_err_t want (skr_replica_t *replica, const char *prefix)
+{
+    skr_part_t part = {.partial = false};
+    if (*prefix) {
+        skr_part_nothing (&part);
+        SKR_TRY (skr_part_add (&part, skr_span_text (prefix)));
+    }
+    SKR_TRY (skr_replica_begin (replica));
+    saker_err_t error = skr_partial_want (replica, "large", &part);
+    skr_part_free (&part);
+    SKR_TRY (error);
+    SKR_TRY (skr_replica_commit (replica));
+    do {
+        SKR_TRY (skr_partial_turn (replica));
+    } while (skr_partial_busy (replica));
+    return SAKER_OK;
+}
+
+static bool carries (const skr_id_t *large, const char *words)
+{
+    char told[SKR_PART_WORDS_BYTES];
+    return strcmp (skr_part_words (&skr_partial_of (pair.b, large)->carried, told), words) == 0;
+}
+
+/* What is wanted and not carried comes with a snapshot, though the clocks are equal; and what both
+   carry can be compared. */
+static void what_is_wanted_comes_with_a_snapshot (void)
+{
+    skr_session_stats_t stats;
+    skr_id_t large;
+    CHECK (pair_open (&pair));
+    skr_replica_collection_id (pair.a, "large", &large);
+    CHECK (fill_large (pair.a, SKR_ANSWER_SNAPSHOT_CHANGES + 100));
+    CHECK_OK (want (pair.b, "d1")); /* before anything of it is here */
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    for (int i = 0; i < 200; i++) {
+        CHECK_OK (turn (&wire, 10));
+    }
+    skr_session_stats (wire.session, &stats);
+    CHECK_INT (stats.snapshots, 1); /* of this part */
+    CHECK (carries (&large, "d1"));
+    CHECK_INT (skr_replica_collection (pair.b, &large)->documents, 111);
+    CHECK_OK (want (pair.b, "d2"));
+    CHECK (carries (&large, "nothing"));
+    for (int i = 0; i < 300 && !carries (&large, "d2"); i++) {
+        skr_session_look (wire.session);
+        CHECK_OK (turn (&wire, 50));
+    }
+    CHECK (carries (&large, "d2"));
+    skr_session_ask (wire.session, &large, wire.now_ms);
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK (turn (&wire, 10));
+    }
+    const skr_collection_t *ours = skr_replica_collection (pair.b, &large);
+    const skr_report_entry_t *told = skr_report_find (&wire.report, &large);
+    CHECK (told && told->asked.any);
+    CHECK (skr_part_equal (&told->asked.part, &skr_partial_of (pair.b, &large)->carried));
+    CHECK (skr_fingerprint_equal (&told->asked.fingerprint, &ours->fingerprint));
+    CHECK_INT (told->asked.documents, ours->documents);
+    CHECK (!told->part.partial && !skr_report_alike (told, pair.b));
+    /* an unequal part is no difference to be looked into */
+    CHECK (skr_report_expects (&wire.report, pair.b) == skr_wire_state (pair.a));
+    CHECK_OK (want (pair.b, ""));
+    for (int i = 0; i < 300 && !carries (&large, "all of it"); i++) {
+        skr_session_look (wire.session);
+        CHECK_OK (turn (&wire, 50));
+    }
+    CHECK (equal (&wire));
+    CHECK (skr_report_alike (skr_report_find (&wire.report, &large), pair.b));
+    wire_close (&wire);
+    /* who carries a part gives changes, and says of what its data is */
+    CHECK_OK (want (pair.b, "d1"));
+    CHECK_OK (pair_set (pair.b, "large", "d1", -1));
+    CHECK (wire_open (&wire, pair.a, pair.b));
+    for (int i = 0; i < 200; i++) {
+        CHECK_OK (turn (&wire, 10));
+    }
+    told = skr_report_find (&wire.report, &large);
+    CHECK (told && told->part.partial && !told->removing);
+    CHECK (skr_clock_equal (&skr_replica_collection (pair.a, &large)->clock, &told->clock));
+    skr_session_stats (wire.session, &stats);
+    CHECK_INT (stats.snapshots, 0);
+    CHECK (skr_report_expects (&wire.report, pair.a) == skr_wire_state (pair.b));
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
 /* Cells carry no signatures: who may only read hands on changes, never a snapshot. */
 static void a_reader_gives_changes_only (void)
 {
@@ -507,6 +595,7 @@ int main (int argc, char **argv)
     RUN (bears_loss_and_damage);
     RUN (asks_again_when_it_could_not_send);
     RUN (takes_a_snapshot);
+    RUN (what_is_wanted_comes_with_a_snapshot);
     RUN (a_reader_gives_changes_only);
     RUN (resumes_a_snapshot);
     RUN (refuses_a_damaged_snapshot);
