@@ -398,7 +398,7 @@ static const skr_member_t *find_carrier (const why_t *self, const skr_part_t *wa
                                         &told);
         if (told.clock && told.clock->count > 0 && is_linked (self, member)
             && skr_roster_role (roster, member->device, &self->id) >= SKR_ROLE_READ
-            && skr_part_covers (told.part, wanted)) {
+            && (!told.part || skr_part_covers (told.part, wanted))) {
             return member;
         }
     }
@@ -411,13 +411,15 @@ static bool is_left_out (why_t *self)
     const skr_partial_t *ours = skr_partial_of (self->replica, &self->id);
     skr_span_t document = skr_span_text (self->document);
     skr_reported_t told = {.clock = NULL};
+    if (self->own && skr_part_holds (&ours->wanted, document)) {
+        self->cause = SAKER_WHY_FETCHED;
+        self->other =
+            skr_partial_shows (ours, document) ? NULL : find_carrier (self, &ours->wanted);
+        return !skr_partial_shows (ours, document);
+    }
     if (self->own) {
-        bool fetched = skr_part_holds (&ours->wanted, document);
-        self->other = fetched ? find_carrier (self, &ours->wanted) : NULL;
-        self->cause = fetched ? SAKER_WHY_FETCHED : SAKER_WHY_NOT_CARRIED;
-        bool left_out = !skr_partial_shows (ours, document);
-        self->other = left_out ? self->other : NULL;
-        return left_out;
+        self->cause = SAKER_WHY_NOT_CARRIED;
+        return true;
     }
     self->api->neighbours.reported (self->api->neighbours.context, self->member->device, &self->id,
                                     &told);
