@@ -301,7 +301,8 @@ static void make_records (stage_t *stage)
                        "abc",
                        4));
     snprintf (file, sizeof file, "%s/corpus", stage->pair.folder);
-    FUZZ_CHECK (skr_snapshot_make (stage->pair.a, &stage->collection, &(skr_extract_t){0}, file, &size, hash)
+    FUZZ_CHECK (skr_snapshot_make (stage->pair.a, &stage->collection, &(skr_extract_t){0}, file,
+                                   &size, hash)
                 == SAKER_OK);
     skr_buf_t whole = {0};
     FILE *in = fopen (file, "re");
