@@ -251,6 +251,23 @@ static saker_err_t end_victims (const skr_applier_t *self, const skr_op_t *op,
     return each_entry (self, op->document, &cbor, victims->count, remove_cell);
 }
 
+static bool is_carried (const skr_applier_t *self, const skr_op_t *op)
+{
+    return !self->carries || self->carries (self->part, op->document);
+}
+
+/* What nobody may apply must be refused here, too, where nothing of it is applied. */
+static saker_err_t skip_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
+                            size_t writers_count)
+{
+    static const victims_t none;
+    skr_dot_t *bounds;
+    size_t count;
+    SKR_TRY (resolve_pred (op, writers, writers_count, &bounds, &count));
+    free (bounds);
+    return keep_undo (self, &none);
+}
+
 static saker_err_t apply_collected (const skr_applier_t *self, const skr_op_t *op,
                                     const victims_t *victims, uint32_t index)
 {
@@ -264,6 +281,9 @@ saker_err_t skr_apply_op (const skr_applier_t *self, const skr_op_t *op, const s
 {
     victims_t victims = {0};
     size_t undo_size = self->undo ? self->undo->size : 0;
+    if (!is_carried (self, op)) {
+        return skip_op (self, op, writers, writers_count);
+    }
     saker_err_t error = collect_victims (self, op, writers, writers_count, &victims);
     if (error == SAKER_OK) {
         error = apply_collected (self, op, &victims, index);
@@ -291,6 +311,9 @@ static saker_err_t undo_op (const skr_applier_t *self, const skr_op_t *op, uint3
                             skr_span_t ended)
 {
     skr_cbor_t cbor;
+    if (!is_carried (self, op)) {
+        return SAKER_OK;
+    }
     SKR_TRY (own_entry (self, op, index, remove_cell));
     skr_cbor_open (&cbor, ended);
     size_t count = skr_cbor_get_array (&cbor, ended.size);

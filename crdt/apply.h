@@ -16,6 +16,9 @@ typedef struct skr_applier_t {
     uint64_t hlc;
     skr_fingerprint_t *fingerprint;
     skr_buf_t *undo; /* receives what was displaced, to be kept in the log; NULL: not wanted */
+    /* Which documents have cells here; NULL: all. What an operation does to others is left out. */
+    bool (*carries) (const void *part, skr_span_t document);
+    const void *part;
 } skr_applier_t;
 
 /* Applies one operation (its dot is writer, seq, index). Appends its part of the undo bytes only

@@ -1,8 +1,9 @@
 /* saker.h - the public interface of libsaker.
 
    saker is a peer-to-peer sync mesh. A daemon, sakerd, holds a full replica in a store (a folder);
-   an application opens the same store and talks to that daemon over a local socket. Reads and
-   writes touch the local replica only: they never wait for the network.
+   an application opens the same store and talks to that daemon over a local socket; or it embeds a
+   replica of its own, and needs no daemon. Reads and writes touch the local replica only: they
+   never wait for the network.
 
    Every function that can fail returns a saker_err_t; 0 is success. After a failure
    saker_error_text () tells, for the calling thread, in one sentence what was wrong and what to do.
@@ -11,7 +12,8 @@
    After a fork the child opens its own saker_t: it may only close the parent's, which then frees
    the child's memory of it; every other call fails with SAKER_EUSAGE. After a time-out, or when the
    daemon went away and came back, a saker_t goes on to work. A callback may use the saker_t that
-   called it. */
+   called it. dlclose is safe, and leaves the library in memory (it is linked with -z nodelete,
+   since a library that it uses keeps threads until the program ends). */
 
 #ifndef SAKER_H_INCLUDED
 #define SAKER_H_INCLUDED
@@ -55,7 +57,8 @@ extern "C" {
     X (SAKER_ENOMEM, 17, "out of memory")                                                          \
     X (SAKER_EDIFFER, 18, "peers differ")                                                          \
     X (SAKER_EGAP, 19, "history before this point is gone")                                        \
-    X (SAKER_ECHANGED, 20, "changed meanwhile")
+    X (SAKER_ECHANGED, 20, "changed meanwhile")                                                    \
+    X (SAKER_ENOTCARRIED, 21, "not carried here")
 
 typedef enum saker_err_t {
 #define SAKER_ERROR_ENUM(name, number, text) name = number,
@@ -116,7 +119,34 @@ typedef struct saker_t saker_t;
    SAKER_EUNREACHABLE when none answers within `timeout_ms`. Owned by the caller. */
 SAKER_EXPORT saker_err_t saker_open (saker_t **self_p, const char *store, int timeout_ms);
 
-/* Closes and clears; a NULL or cleared handle is left alone. */
+typedef struct saker_config_t saker_config_t;
+
+/* What a running daemon, or an embedded replica, tells its program; in the thread that runs it, or
+   that opens or closes it. `level`: 0 error, 1 warning, 2 info, 3 debug. It calls nothing of
+   saker.h. */
+typedef void saker_log_fn (int level, const char *message, void *argument);
+
+/* Opens a full replica inside this process, without a daemon, on the store `store` (NULL: as for
+   saker_open). It is a peer like any other, but listens nowhere: it calls the members that it finds
+   by their beacons, by the seeds of the config, or by what others tell of addresses, and they sync
+   over these connections. It runs in a thread of the library, with all signals blocked. All calls
+   of this header work on the handle, and other processes reach the replica by saker_open as long as
+   it runs.
+
+   All handles that one process opens on a folder share one replica; the last that is closed stops
+   it: what was acknowledged is on the disk, the other members are told, its threads have ended. The
+   first gives it its config (`listen` does not count; NULL: default settings; copied) and its
+   `log_fn` (NULL: silence), which must be good until that end.
+
+   SAKER_ENOTFOUND: there is no store (saker_init and saker_join make one); SAKER_EBUSY: another
+   process has it open, the sentence names it: saker_open reaches it there. Never waits for the
+   network. Owned by the caller. See docs/embedded.md for threads, fork and dlopen. */
+SAKER_EXPORT saker_err_t saker_open_embedded (saker_t **self_p, const char *store,
+                                              const saker_config_t *config, saker_log_fn *log_fn,
+                                              void *argument);
+
+/* Closes and clears; a NULL or cleared handle is left alone. In a child of a fork it only frees
+   memory. */
 SAKER_EXPORT void saker_close (saker_t **self_p);
 
 /* ------------------------------------------------------------------------------------------------
@@ -203,10 +233,95 @@ typedef struct saker_receipt_t {
 } saker_receipt_t;
 
 /* Writes the batch. When it returns, the change is on the local disk. `receipt` may be NULL.
-   SAKER_ETIMEOUT and SAKER_EUNREACHABLE leave open whether it was written: with an operation id it
-   can be written again without harm. */
+   SAKER_ETIMEOUT and SAKER_EUNREACHABLE leave open whether it was written: with an operation id,
+   which is known for 30 days at least, it can be written again without harm; see also
+   saker_queue_t. */
 SAKER_EXPORT saker_err_t saker_write (saker_t *self, const saker_batch_t *batch,
                                       saker_receipt_t *receipt);
+
+/* ------------------------------------------------------------------------------------------------
+   Queueing: for a client that must not lose what it writes while no daemon answers. A queue is a
+   folder of the application's own, on a local disk, that one process at a time has open. What is
+   put there is durable when the call returns; it is sent in the order in which it was put, and
+   leaves the queue once the daemon has given a receipt. Killed at any point, the application opens
+   the queue again and goes on: each batch has an operation id before it is sent for the first time,
+   so what was written already is not written twice.
+
+   What the daemon refuses for good (no right, over a limit, another type, a state that is not the
+   expected one) goes aside with the sentence about it, and those behind it go on: it is listed
+   until it is retried or dropped. The same with what may have been written, without a way to find
+   out: it was sent, no answer came, and by now that is more than 29 days ago (receipts are kept for
+   30 days at least), or the store was restored or replaced since. What nobody can notice is not
+   found out: a store that was put back with the whole machine, or a queue that is older than that
+   and was put back itself.
+
+   What waits in a queue is not read back by the calls below: only the daemon's replica is read. A
+   saker_queue_t belongs to one thread at a time, and does not live across a fork. */
+
+typedef struct saker_queue_t saker_queue_t;
+
+/* Opens the queue in `folder`, and makes it (0700) when there is none; for the daemon on `store`
+   (NULL: $SAKER_STORE, else ~/.saker), which need not be there yet. It holds at most `bytes_max`
+   bytes, what was refused included; 0: 64 MiB. SAKER_EBUSY names the process that has it open;
+   SAKER_EEXIST: the folder holds something else; SAKER_EDAMAGED: a batch in it is damaged, and
+   nothing of it is sent. Owned by the caller. */
+SAKER_EXPORT saker_err_t saker_queue_open (saker_queue_t **self_p, const char *folder,
+                                           const char *store, uint64_t bytes_max);
+
+/* Closes and clears; what waits stays. A NULL or cleared queue is left alone. */
+SAKER_EXPORT void saker_queue_close (saker_queue_t **self_p);
+
+/* Puts a batch at the end, without asking the daemon. With an operation id of its own, else with a
+   random one. `number` (may be NULL) names it in this queue, is higher than all before, and is
+   never given twice. SAKER_ELIMIT: the queue is full; SAKER_EFULL: the disk is. */
+SAKER_EXPORT saker_err_t saker_queue_put (saker_queue_t *self, const saker_batch_t *batch,
+                                          uint64_t *number);
+
+typedef struct saker_queued_t {
+    uint64_t number;
+    const char *collection;
+    const char *document; /* of the first operation, or "" */
+    uint64_t operations;
+    uint64_t bytes;   /* that it takes in the queue */
+    uint64_t time_ms; /* when it was put; since 1970 */
+    const uint8_t *operation_id;
+    size_t operation_id_size;
+    saker_err_t error;    /* SAKER_OK: it waits; else why it was refused */
+    const char *sentence; /* about that, or "" */
+} saker_queued_t;
+
+/* Called once a batch that was answered, before it leaves the queue: with the receipt, or with NULL
+   for one that goes aside. After a crash it may be called again, for a receipt that is repeated
+   then. It must not use the queue. */
+typedef int saker_sent_fn (const saker_queued_t *queued, const saker_receipt_t *receipt,
+                           void *argument);
+
+/* Sends what waits. SAKER_OK once nothing does (what is aside does not count). A daemon that does
+   not answer, or cannot write now, is waited for up to `timeout_ms`, and an answer for a second at
+   least: then SAKER_EUNREACHABLE tells how many wait, and why. `sent_fn` may be NULL. */
+SAKER_EXPORT saker_err_t saker_queue_send (saker_queue_t *self, int timeout_ms,
+                                           saker_sent_fn *sent_fn, void *argument);
+
+typedef int saker_queued_fn (const saker_queued_t *queued, void *argument);
+
+/* What waits and what was refused, by number. The callback may retry or drop what it is shown. */
+SAKER_EXPORT saker_err_t saker_queue_list (saker_queue_t *self, saker_queued_fn *queued_fn,
+                                           void *argument);
+
+typedef struct saker_queue_count_t {
+    uint64_t waiting, refused; /* batches */
+    uint64_t bytes, bytes_max;
+} saker_queue_count_t;
+
+SAKER_EXPORT void saker_queue_count (const saker_queue_t *self, saker_queue_count_t *count);
+
+/* Puts one that was refused at the end again, with a new number and the same operation id.
+   SAKER_ENOTFOUND, SAKER_EUSAGE: it waits anyway. */
+SAKER_EXPORT saker_err_t saker_queue_retry (saker_queue_t *self, uint64_t number);
+
+/* Drops one, be it refused or waiting. One that waits and was sent already may have been written.
+ */
+SAKER_EXPORT saker_err_t saker_queue_drop (saker_queue_t *self, uint64_t number);
 
 /* ------------------------------------------------------------------------------------------------
    Reading. A read answers with leaves in canonical order: by place, then for rivals the winner
@@ -440,9 +555,10 @@ typedef struct saker_link_t {
     const char *role;    /* in the mesh: none, relay, read, write, admin */
     const char *state;   /* self, up, slow, silent, left */
     const char *address; /* that is dialled, or was told last, or "" */
+    bool calls;          /* it does not listen: it is reached through the connection that it made */
     bool fenced;         /* nobody waits for it */
     bool doubled;        /* it may write as two: it was restored or cloned */
-    bool greeted;        /* it answers at that address */
+    bool greeted;        /* it answers at that address, or over its own call */
     int64_t heard_ms;    /* since something came from it directly; -1: never */
     int64_t seen_ms;     /* since its last beat, whoever passed it on; -1: never */
     int64_t rtt_us;      /* round trip, in steps of a millisecond; -1: unknown */
@@ -488,6 +604,12 @@ typedef enum saker_cause_t {
     SAKER_WHY_DELETED = 8, /* the peer has the change of `author` that deleted it */
     SAKER_WHY_RIVAL = 9,   /* it is there, in `rivals` places as one of several values */
     SAKER_WHY_THERE = 10,  /* it is there as it is here */
+    SAKER_WHY_UNSUBSCRIBED = 11, /* the peer may read the collection and does not carry it; comes
+                                    after NO_RIGHT in the order of causes */
+    SAKER_WHY_NOT_CARRIED = 12, /* the peer carries only a part of the collection, without it (see
+                                   saker_carry); comes after NO_RIGHT */
+    SAKER_WHY_FETCHED = 13, /* the same, but this peer is about to carry it: it comes with all that
+                               is wanted, from `other`; "": nobody that is linked carries that */
 } saker_cause_t;
 
 typedef struct saker_reason_t {
@@ -531,6 +653,13 @@ SAKER_EXPORT saker_err_t saker_trends (saker_t *self, saker_trend_fn *trend_fn, 
 /* A tree of names and numbers about the local peer, as leaves with pointers; see `saker status`. */
 SAKER_EXPORT saker_err_t saker_status (saker_t *self, saker_leaf_fn *leaf_fn, void *argument);
 
+/* Makes the running daemon tell its program (sakerd: its log) everything up to `level` (0 error, 1
+   warning, 2 info, 3 debug) for `for_ms`, SAKER_LOG_LEVEL_MS_MAX at most; ask again to go on. Never
+   less than its config says. 0 ms: no longer. It ends by itself, so nothing stays when who asked is
+   gone. */
+#define SAKER_LOG_LEVEL_MS_MAX 60000
+SAKER_EXPORT saker_err_t saker_log_level (saker_t *self, int level, int for_ms);
+
 typedef struct saker_verdict_t {
     const char *collection;
     const char *peer;
@@ -540,15 +669,45 @@ typedef struct saker_verdict_t {
     const char *fingerprint; /* its fingerprint, 32 hexadecimal digits */
     uint64_t documents;
     int64_t ahead, behind; /* changes that it has and we have not, and the reverse */
+    bool carried;          /* else it does not carry the collection, and was not asked */
+    const char *part; /* "": it carries all of it; else what it carries begins with these, in words
+                         for people; what both carry is compared, added up anew */
+    bool compared;    /* else its documents were not compared: it only relays, or carries another
+                         part and is not linked */
 } saker_verdict_t;
 
 typedef int saker_verdict_fn (const saker_verdict_t *verdict, void *argument);
 
-/* Asks every member for clock and fingerprint of a collection, or of all with NULL. SAKER_EDIFFER
+/* Asks every member that carries it for clock and fingerprint of a collection, or with NULL of all
+   that this peer carries. SAKER_EDIFFER
    when any answer differs from ours, SAKER_EUNREACHABLE when one did not answer in time. The local
    peer's own verdict comes first. */
 SAKER_EXPORT saker_err_t saker_verify (saker_t *self, const char *collection, int timeout_ms,
                                        saker_verdict_fn *verdict_fn, void *argument);
+
+/* A value that one of two peers holds and the other does not, though they applied the same changes.
+   Borrowed until the call returns. */
+typedef struct saker_difference_t {
+    const char *document, *pointer;
+    saker_cell_t cell;
+    bool here;                  /* this peer holds it; otherwise the other one does */
+    const saker_value_t *value; /* NULL: it cannot be shown, or is too large to be told */
+    uint8_t writer[16];         /* of the operation that made it */
+    uint64_t seq;
+    uint32_t index;
+    uint64_t time_ms;
+} saker_difference_t;
+
+typedef int saker_difference_fn (const saker_difference_t *difference, void *argument);
+
+/* Finds the first document of a collection in which a member (by name or id) holds other data than
+   this peer, and hands over what differs in it. Their fingerprints are compared over parts of the
+   collection, in steps of bounded cost. SAKER_EDIFFER: something was handed over; SAKER_OK: nothing
+   differs; SAKER_EWAIT: the two went on to apply different changes meanwhile; SAKER_EUNREACHABLE.
+   *moved, when not NULL, is how often a step was asked again since a change came in between. */
+SAKER_EXPORT saker_err_t saker_verify_deep (saker_t *self, const char *collection, const char *peer,
+                                            int timeout_ms, saker_difference_fn *difference_fn,
+                                            void *argument, uint64_t *moved);
 
 /* A member that has not stored all of a log, as far as is known here. */
 typedef struct saker_holder_t {
@@ -612,6 +771,75 @@ SAKER_EXPORT saker_err_t saker_role (saker_t *self, const char *peer, const char
    of it. */
 SAKER_EXPORT saker_err_t saker_fence (saker_t *self, const char *peer);
 
+/* What this peer carries of the mesh: all collections that it may read, unless its device chose
+   some. What is not carried is neither kept nor fetched here, and nobody waits for this peer to
+   have it; who reads or writes it here gets SAKER_ENOTCARRIED, and who watches it, nothing. An
+   admin's peer carries all. */
+typedef struct saker_subscription_t {
+    const char *collection; /* its name; '#' and its id where nothing of it was ever here */
+    const char *state;      /* "carried"; "fetching": carried again, not all of it is here yet;
+                               "leaving": kept until an admin's peer has all of it, then dropped;
+                               "left" */
+    uint64_t changes;       /* that are here */
+    const char *holder;     /* an admin's peer that has all that is here; "": none is known to */
+    uint64_t holders;       /* members that carry it, this peer included */
+} saker_subscription_t;
+
+typedef int saker_subscription_fn (const saker_subscription_t *subscription, void *argument);
+
+/* Lists the collections that are here or were chosen; *rest: are those carried that are not listed,
+   as those made later? */
+SAKER_EXPORT saker_err_t saker_subscriptions (saker_t *self, bool *rest, saker_subscription_fn *fn,
+                                              void *argument);
+/* Carries these collections, too; with count 0 all, also those made later. What is not here is
+   fetched from now on. `changed` (or NULL): whether it was not so before. */
+SAKER_EXPORT saker_err_t saker_subscribe (saker_t *self, const char *const *collections,
+                                          size_t count, bool *changed);
+/* Carries these no longer; and: carries these alone, none that is made later. First an admin's peer
+   must have all that is here of what is left: waits for it, else SAKER_ETIMEOUT, and nothing is
+   changed. Then it is stated and lasts; then waits until what was left is dropped here: if that
+   does not end in time, SAKER_EWAIT, and it goes on by itself. SAKER_ERIGHT: this device is an
+   admin, or may only relay. */
+SAKER_EXPORT saker_err_t saker_unsubscribe (saker_t *self, const char *const *collections,
+                                            size_t count, int timeout_ms, bool *changed);
+SAKER_EXPORT saker_err_t saker_subscribe_only (saker_t *self, const char *const *collections,
+                                               size_t count, int timeout_ms, bool *changed);
+/* Which documents of a collection this peer carries. All changes of it come and are kept for a
+   while as everywhere; but the state, what is read, watched, listed, exported and written, is only
+   of documents whose id begins with one of some prefixes. */
+typedef struct saker_part_t {
+    const char *collection;
+    const char *const *prefixes; /* ascending, none begins with another */
+    size_t prefixes_count;       /* 0: all of it */
+    const char *state; /* "carried"; "fetching": more is wanted than is here, and comes with a
+                          snapshot from who has it; "removing": what is not wanted any more is not
+                          shown, and is being removed */
+} saker_part_t;
+
+typedef int saker_part_fn (const saker_part_t *part, void *argument);
+
+/* Tells of one collection (which need not be here), or with NULL of all that are not carried whole.
+   What is borrowed ends with the call. A value other than 0 ends it. */
+SAKER_EXPORT saker_err_t saker_carried (saker_t *self, const char *collection,
+                                        saker_part_fn *part_fn, void *argument);
+
+/* Carries only documents that begin with one of `count` prefixes (64 at most, 4 KiB in all); with
+   count 0 all of the collection. Lasts; takes effect as saker_part_t says. From now on nothing else
+   is shown. SAKER_ERIGHT: this device is an admin's, and carries everything. */
+SAKER_EXPORT saker_err_t saker_carry (saker_t *self, const char *collection,
+                                      const char *const *prefixes, size_t count);
+
+/* A token of what a client has seen of a collection: it takes it along to another peer, so that its
+   reads do not go backwards there. A text; secret it is not. Owned by the caller (free ()). */
+SAKER_EXPORT saker_err_t saker_seen (saker_t *self, const char *collection, char **token);
+
+/* Waits until this peer has all that the token tells of, change by change. SAKER_ETIMEOUT: not yet,
+   and what is missing; SAKER_EFORGED: never, since it is of another branch of a writer than what is
+   here; SAKER_ERIGHT: this device may not read the collection; SAKER_ENOTCARRIED: this peer does
+   not carry it; SAKER_EINPUT: it is no token, or of another mesh. What was taken back since
+   everywhere (a right was taken) is not waited for. */
+SAKER_EXPORT saker_err_t saker_wait_seen (saker_t *self, const char *token, int timeout_ms);
+
 /* Makes new keys: whoever may not read now cannot read what is written from then on. By an admin.
    It also happens by itself, every 30 days and whenever a right is taken away. */
 SAKER_EXPORT saker_err_t saker_rotate (saker_t *self);
@@ -668,7 +896,35 @@ SAKER_EXPORT saker_err_t saker_restore (const char *store, const char *file, con
                                         saker_restored_t *restored, saker_progress_fn *progress_fn,
                                         void *argument);
 
-typedef struct saker_config_t saker_config_t;
+/* Something that is wrong with a store. Borrowed until the call returns. */
+typedef struct saker_finding_t {
+    const char *code;     /* stays: "record.damaged"; docs/tools.md lists them */
+    const char *sentence; /* what is wrong, and where */
+    const char *next;     /* what to do */
+} saker_finding_t;
+
+typedef int saker_finding_fn (const saker_finding_t *finding, void *argument);
+
+/* Reads all of a store and compares what it holds with itself: the checksum of every record, each
+   index with what it indexes, clocks with the log and the cut, the chains of hashes, fingerprints
+   and counts. Writes nothing at all; memory is bounded. SAKER_EDAMAGED when something was found. A
+   damaged page of LMDB may end the process: call it in one of its own. `progress_fn` may be NULL.
+ */
+SAKER_EXPORT saker_err_t saker_store_check (const char *store, saker_finding_fn *finding_fn,
+                                            saker_progress_fn *progress_fn, void *argument);
+
+/* One thing that a store holds, as a JSON object on one line, without a newline. */
+typedef int saker_dump_fn (const char *json, size_t size, void *argument);
+
+/* Hands over what a store holds, secrets left out: the roster's statements, each collection with
+   its clock, cut and fingerprint, its documents with every value (rivals too) and who wrote it, the
+   log, and receipts; of one collection, or with NULL of all; of one document of it, or with NULL of
+   all. Writes nothing; memory is bounded. What is damaged is handed over as
+   {"kind":"damaged",...}; then it ends with SAKER_EDAMAGED. SAKER_ENOTFOUND: no such collection or
+   document. */
+SAKER_EXPORT saker_err_t saker_store_dump (const char *store, const char *collection,
+                                           const char *document, saker_dump_fn *dump_fn,
+                                           void *argument);
 
 /* A configuration with default settings. Owned by the caller. */
 SAKER_EXPORT saker_config_t *saker_config_new (void);
@@ -690,7 +946,8 @@ SAKER_EXPORT void saker_config_keys (saker_config_t *self, const saker_config_ke
 
 /* Sets one key, as a line of the file does. The error names the key.
 
-     listen       tcp://ADDR:PORT that others reach this peer at; port 0: any free one
+     listen       tcp://ADDR:PORT that others reach this peer at; port 0: any free one; none: it
+                  calls others, and nobody can call it
      seed         tcp://ADDR:PORT of a peer to call; may be given several times
      interface    name of a network interface to send beacons on; may be given several times
      beacon       yes or no: find peers on the local network
@@ -711,8 +968,8 @@ SAKER_EXPORT saker_err_t saker_config_set (saker_config_t *self, const char *key
 SAKER_EXPORT saker_err_t saker_config_load (saker_config_t *self, const char *file);
 
 /* Hands over every setting, as saker_config_set takes it; listen, beacon and beacon-port first,
-   seed and interface as often as they are set. Borrowed until the call returns. A value other than
-   0 ends it. */
+   seed and interface as often as they are set; then the program's own, as they were set. Borrowed
+   until the call returns. A value other than 0 ends it. */
 typedef int saker_setting_fn (const char *key, const char *value, void *argument);
 SAKER_EXPORT void saker_config_each (const saker_config_t *self, saker_setting_fn *setting_fn,
                                      void *argument);
@@ -726,16 +983,14 @@ typedef void saker_problem_fn (unsigned line, const char *sentence, void *argume
 SAKER_EXPORT saker_err_t saker_config_check (saker_config_t *self, const char *file,
                                              saker_problem_fn *problem_fn, void *argument);
 
-/* What the running daemon tells its program. `level`: 0 error, 1 warning, 2 info, 3 debug. */
-typedef void saker_log_fn (int level, const char *message, void *argument);
-
 /* The level up to which the config wants to be told. */
 SAKER_EXPORT int saker_config_log_level (const saker_config_t *self);
 
 typedef struct saker_daemon_t saker_daemon_t;
 
 /* Opens the store, binds the sockets. When it returns, the daemon can be reached.
-   Takes what it needs from the config. Owned by the caller. */
+   Takes what it needs from the config. Owned by the caller. Nothing of the process is changed: a
+   program that is a daemon raises its limit of descriptors, and forbids core files, itself. */
 SAKER_EXPORT saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
                                            const saker_config_t *config, saker_log_fn *log_fn,
                                            void *argument);
@@ -756,7 +1011,8 @@ SAKER_EXPORT void saker_daemon_on_reload (saker_daemon_t *self, saker_reload_fn 
                                           void *argument);
 SAKER_EXPORT void saker_daemon_reload (saker_daemon_t *self);
 
-/* The address that the daemon listens on, tcp://ADDR:PORT. Borrowed until it is destroyed. */
+/* The address that the daemon listens on, tcp://ADDR:PORT, or "none". Borrowed until it is
+   destroyed. */
 SAKER_EXPORT const char *saker_daemon_address (const saker_daemon_t *self);
 
 SAKER_EXPORT void saker_daemon_destroy (saker_daemon_t **self_p);

@@ -1,6 +1,9 @@
 #include "mesh/answer.h"
 
+#include "mesh/ration.h"
 #include "peer/cut.h"
+#include "peer/partial.h"
+#include "peer/ranging.h"
 #include "peer/snapshot.h"
 
 #include <dirent.h>
@@ -15,16 +18,19 @@
 #include <unistd.h>
 
 #define ROSTER_BYTES_MAX (900u << 10) /* of a JOIN's answer; the rest is pulled afterwards */
+#define LOOKS_A_SNAPSHOT 10000        /* and one for so many bytes of it: see ration.h */
+#define LOOK_BYTES 64
 
 /* A snapshot that is kept as a file, for whoever asks. */
 typedef struct offer_t {
     skr_id_t collection;
-    bool sealed;   /* see peer/sealed.h */
+    skr_extract_t extract;
     uint64_t size; /* 0: free */
     uint8_t hash[32];
     uint64_t used;     /* counts up; the smallest goes first */
     skr_clock_t clock; /* of the collection when it was made */
     uint64_t changes;
+    size_t place; /* in the ration, and 1, of who asked for this part; 0: for all */
 } offer_t;
 
 struct skr_answerer_t {
@@ -35,6 +41,7 @@ struct skr_answerer_t {
     char folder[PATH_MAX - 128];
     offer_t offers[SKR_ANSWER_SNAPSHOTS_MAX];
     uint64_t uses;
+    skr_ration_t ration;
     uint64_t bad_requests;
 };
 
@@ -69,6 +76,7 @@ static void drop_offer (skr_answerer_t *self, offer_t *offer)
         offer_file (self, offer, file);
         unlink (file);
         skr_clock_free (&offer->clock);
+        skr_part_free (&offer->extract.part);
         memset (offer, 0, sizeof *offer);
     }
 }
@@ -87,47 +95,68 @@ static void empty_folder (const char *folder)
     closedir (listing);
 }
 
-static offer_t *free_offer (skr_answerer_t *self)
+/* Who asks for many parts drives out its own: what others are fetching stays. */
+static offer_t *free_offer (skr_answerer_t *self, size_t place)
 {
-    offer_t *oldest = &self->offers[0];
+    offer_t *oldest = &self->offers[0], *own = NULL;
+    size_t count = 0;
     for (size_t i = 0; i < SKR_ANSWER_SNAPSHOTS_MAX; i++) {
-        if (self->offers[i].used < oldest->used) {
-            oldest = &self->offers[i];
-        }
+        offer_t *offer = &self->offers[i];
+        bool same = place && offer->size && offer->place == place;
+        count += same;
+        own = same && (!own || offer->used < own->used) ? offer : own;
+        oldest = offer->used < oldest->used ? offer : oldest;
     }
+    oldest = count < SKR_ANSWER_PARTS_MAX ? oldest : own;
     drop_offer (self, oldest);
     return oldest;
 }
 
-static saker_err_t make_offer (skr_answerer_t *self, const skr_collection_t *collection,
-                               bool sealed, offer_t **made)
+static saker_err_t write_offer (skr_answerer_t *self, const skr_collection_t *collection,
+                                const skr_extract_t *extract, offer_t *offer)
 {
     char draft[PATH_MAX];
     char file[PATH_MAX];
-    offer_t offer = {
-        .collection = collection->id, .sealed = sealed, .changes = collection->changes};
     snprintf (draft, sizeof draft, "%s/draft", self->folder);
     unlink (draft);
-    SKR_TRY (
-        skr_snapshot_make (self->replica, &collection->id, sealed, draft, &offer.size, offer.hash));
-    SKR_TRY (skr_clock_copy (&offer.clock, &collection->clock));
-    offer_file (self, &offer, file);
-    if (rename (draft, file) != 0) {
+    SKR_TRY (skr_snapshot_make (self->replica, &collection->id, extract, draft, &offer->size,
+                                offer->hash));
+    SKR_TRY (skr_clock_copy (&offer->clock, &collection->clock));
+    SKR_TRY (skr_part_copy (&offer->extract.part, &extract->part));
+    offer_file (self, offer, file);
+    return rename (draft, file) == 0
+               ? SAKER_OK
+               : skr_fail (SAKER_EIO, "rename %s: %s", draft, strerror (errno));
+}
+
+static saker_err_t make_offer (skr_answerer_t *self, const skr_collection_t *collection,
+                               const skr_extract_t *extract, size_t place, offer_t **made)
+{
+    offer_t offer = {.collection = collection->id,
+                     .extract = {.sealed = extract->sealed},
+                     .changes = collection->changes,
+                     .place = place};
+    saker_err_t error = write_offer (self, collection, extract, &offer);
+    if (error != SAKER_OK) {
         skr_clock_free (&offer.clock);
-        return skr_fail (SAKER_EIO, "rename %s: %s", draft, strerror (errno));
+        skr_part_free (&offer.extract.part);
+        return error;
     }
-    *made = free_offer (self);
+    *made = free_offer (self, place);
     **made = offer;
     return SAKER_OK;
 }
 
 /* The snapshot of a collection that is kept, if it is not much older than the collection, nothing
-   in it was taken back since, and the log goes on from it. */
-static offer_t *kept_offer (skr_answerer_t *self, const skr_collection_t *collection, bool sealed)
+   in it was taken back since, the log goes on from it, and it reaches far enough. */
+static offer_t *kept_offer (skr_answerer_t *self, const skr_collection_t *collection,
+                            const skr_extract_t *extract, const skr_clock_t *least)
 {
     for (size_t i = 0; i < SKR_ANSWER_SNAPSHOTS_MAX; i++) {
         offer_t *offer = &self->offers[i];
-        if (offer->size && offer->sealed == sealed
+        if (offer->size && offer->extract.sealed == extract->sealed
+            && skr_part_equal (&offer->extract.part, &extract->part)
+            && skr_clock_covers (&offer->clock, least)
             && skr_id_equal (&offer->collection, &collection->id)
             && collection->changes - offer->changes <= collection->changes / 8
             && skr_clock_covers (&collection->clock, &offer->clock)
@@ -152,7 +181,7 @@ static offer_t *find_offer (skr_answerer_t *self, const uint8_t id[16])
 
 static saker_err_t refuse_to_read (void)
 {
-    return skr_fail (SAKER_ERIGHT, "a snapshot is for who may read");
+    return skr_fail (SAKER_ERIGHT, "what a collection holds is for who may read it");
 }
 
 /* What the asker may do in a collection. */
@@ -181,10 +210,14 @@ static const skr_collection_t *collection_of (request_t *request)
 static saker_err_t answer_hello (request_t *request)
 {
     skr_answerer_t *self = request->self;
-    SKR_TRY (want_arguments (request, 2));
+    SKR_TRY (want_arguments (request, 3));
     skr_span_t instance = skr_cbor_get_bytes (&request->cbor);
     if (instance.size != SKR_WIRE_INSTANCE_BYTES) {
         skr_cbor_reject (&request->cbor, "an instance has 8 bytes");
+    }
+    uint64_t pub_port = skr_cbor_get_uint (&request->cbor);
+    if (pub_port > 65535) {
+        skr_cbor_reject (&request->cbor, "not a port");
     }
     skr_span_t addresses = skr_cbor_get_raw (&request->cbor);
     SKR_TRY (skr_cbor_close (&request->cbor));
@@ -194,7 +227,7 @@ static saker_err_t answer_hello (request_t *request)
     skr_cbor_put_uint (request->answer, self->pub_port);
     skr_cbor_put_bytes (request->answer, self->instance, sizeof self->instance);
     skr_buf_append_span (request->answer, skr_span_of (&self->book));
-    request->said = (skr_said_t){instance, addresses};
+    request->said = (skr_said_t){instance, (uint16_t) pub_port, addresses};
     return SAKER_OK;
 }
 
@@ -236,37 +269,92 @@ static saker_err_t answer_state (request_t *request)
     return SAKER_OK;
 }
 
+/* Who carries a part compares with who carries more: that one adds up the same documents. */
+static saker_err_t get_asked (request_t *request, const skr_collection_t *collection,
+                              skr_part_sum_t *asked)
+{
+    skr_replica_t *replica = request->self->replica;
+    if (request->count == 2) {
+        skr_part_get (&request->cbor, &asked->part);
+    }
+    saker_err_t error = skr_cbor_close (&request->cbor);
+    if (error == SAKER_OK && request->count == 2 && collection && !collection->sealed
+        && role_of (request, &collection->id) >= SKR_ROLE_READ
+        && skr_part_covers (&skr_partial_of (replica, &collection->id)->carried, &asked->part)) {
+        error = skr_ration_sum (&request->self->ration, replica, collection,
+                                skr_ration_place (request->asker->member->device),
+                                request->asker->now_ms, asked);
+    }
+    if (error != SAKER_OK) {
+        skr_part_free (&asked->part);
+    }
+    return error;
+}
+
 static saker_err_t answer_clock (request_t *request)
 {
     static const skr_collection_t none;
-    const skr_replica_t *replica = request->self->replica;
+    skr_replica_t *replica = request->self->replica;
     skr_beat_entry_t told = {.documents = 0};
+    skr_part_sum_t asked = {.any = false};
     saker_err_t error = SAKER_OK;
     const skr_collection_t *roster = skr_replica_collection_at (replica, 0);
-    SKR_TRY (want_arguments (request, 1));
+    SKR_TRY (request->count == 2 ? SAKER_OK : want_arguments (request, 1));
     const skr_collection_t *collection = collection_of (request);
-    SKR_TRY (skr_cbor_close (&request->cbor));
+    SKR_TRY (get_asked (request, collection, &asked));
     if (!roster) {
-        return skr_fail (SAKER_EIO, "the store could not be read again yet");
+        error = skr_fail (SAKER_EIO, "the store could not be read again yet");
     }
-    if (collection) {
-        SKR_TRY (skr_cut_kept (replica, collection, &told.kept));
-        error = skr_replica_hashes (replica, collection, &told.hashes);
+    if (collection && error == SAKER_OK) {
+        error = skr_cut_kept (replica, collection, &told.kept);
+        error = error ? error : skr_replica_hashes (replica, collection, &told.hashes);
     }
     if (error != SAKER_OK) {
         free (told.kept);
+        skr_part_free (&asked.part);
         return error;
     }
+    const skr_partial_t *partial =
+        skr_partial_of (replica, collection ? &collection->id : &none.id);
     collection = collection ? collection : &none;
+    told.part = partial->carried; /* borrowed */
+    told.removing = partial->removing;
     told.fingerprint = collection->fingerprint;
     told.documents = collection->documents;
     told.clock = collection->clock;
-    skr_wire_begin (request->answer, request->number, SKR_WIRE_CLOCK, 5);
+    bool parts = skr_beat_entry_is_partial (&told) || request->count == 2;
+    skr_wire_begin (request->answer, request->number, SKR_WIRE_CLOCK, parts ? 8 : 6);
     skr_beat_entry_put (request->answer, &told);
     skr_clock_put (request->answer, &roster->clock);
+    if (parts) {
+        skr_beat_part_put (request->answer, &told);
+        skr_wire_sum_put (request->answer, &asked);
+    }
+    skr_part_free (&asked.part);
     free (told.hashes);
     free (told.kept);
     return SAKER_OK;
+}
+
+/* What a part of a collection adds up to, for who may read it. */
+static saker_err_t answer_range (request_t *request)
+{
+    skr_replica_t *replica = request->self->replica;
+    SKR_TRY (want_arguments (request, 4));
+    const skr_collection_t *collection = collection_of (request);
+    skr_span_t from = skr_cbor_get_bytes (&request->cbor);
+    skr_span_t to = skr_cbor_get_bytes (&request->cbor);
+    uint64_t detail = skr_cbor_get_uint (&request->cbor);
+    SKR_TRY (skr_cbor_close (&request->cbor));
+    if (!collection || collection->sealed || skr_id_is_zero (&collection->id)
+        || from.size > SKR_DOCUMENT_BYTES_MAX || to.size > SKR_DOCUMENT_BYTES_MAX) {
+        return skr_fail (SAKER_ENOTFOUND, "no such part of a collection can be read here");
+    }
+    if (role_of (request, &collection->id) < SKR_ROLE_READ) {
+        return skr_fail (SAKER_ERIGHT, "what a collection holds is for who may read it");
+    }
+    skr_wire_begin (request->answer, request->number, SKR_WIRE_RANGE, 1);
+    return skr_range_put (replica, collection, from, to, detail == 1, request->answer);
 }
 
 static void put_pull_head (request_t *request, const skr_collection_t *collection,
@@ -310,6 +398,7 @@ static saker_err_t answer_pull (request_t *request)
         put_pull_head (request, NULL, SKR_WIRE_NO_MORE, 0);
     } else if (error == SAKER_OK && !have.count && collection->changes > SKR_ANSWER_SNAPSHOT_CHANGES
                && !skr_id_is_zero (&collection->id)
+               && !skr_partial_of (request->self->replica, &collection->id)->carried.partial
                && skr_replica_role (request->self->replica, &collection->id) >= SKR_ROLE_WRITE) {
         put_pull_head (request, collection, SKR_WIRE_TAKE_SNAPSHOT, 0);
     } else if (error == SAKER_OK) {
@@ -319,23 +408,49 @@ static saker_err_t answer_pull (request_t *request)
     return error;
 }
 
-static saker_err_t answer_snapshot (request_t *request)
+/* Of which part, and reaching how far at least. */
+static saker_err_t get_wanted (request_t *request, skr_part_t *part, skr_clock_t *least)
+{
+    if (request->count > 1) {
+        skr_part_get (&request->cbor, part);
+        saker_err_t error = skr_clock_read (&request->cbor, least, SKR_CLOCK_WRITERS_MAX);
+        if (error != SAKER_OK) {
+            return error;
+        }
+    }
+    return skr_cbor_close (&request->cbor);
+}
+
+/* One of a part, or that reaches at least to a clock, may be for this asker alone: it is made
+   within its ration. */
+static saker_err_t make_asked (request_t *request, const skr_collection_t *collection,
+                               const skr_extract_t *extract, offer_t **offer)
+{
+    skr_ration_t *ration = &request->self->ration;
+    const skr_asker_t *asker = request->asker;
+    size_t place = skr_ration_place (asker->member->device);
+    if (request->count == 1) {
+        return make_offer (request->self, collection, extract, 0, offer);
+    }
+    if (!skr_ration_may (ration, place, asker->now_ms)) {
+        return skr_fail (SAKER_EBUSY, "many snapshots of parts were made for this member lately: "
+                                      "ask again in some seconds");
+    }
+    SKR_TRY (make_offer (request->self, collection, extract, place + 1, offer));
+    skr_ration_take (ration, place, LOOKS_A_SNAPSHOT + (*offer)->size / LOOK_BYTES, asker->now_ms);
+    return SAKER_OK;
+}
+
+static saker_err_t offer_snapshot (request_t *request, const skr_collection_t *collection,
+                                   const skr_extract_t *extract, const skr_clock_t *least)
 {
     skr_answerer_t *self = request->self;
-    SKR_TRY (want_arguments (request, 1));
-    const skr_collection_t *collection = collection_of (request);
-    SKR_TRY (skr_cbor_close (&request->cbor));
-    if (!collection || !collection->clock.count) {
-        return skr_fail (SAKER_ENOTFOUND, "nothing of this collection is here");
+    if (!collection || !skr_clock_covers (&collection->clock, least)) {
+        return skr_fail (SAKER_ENOTFOUND, "nothing of this collection is here, or not enough");
     }
-    skr_role_t role = role_of (request, &collection->id);
-    if (role == SKR_ROLE_NONE) {
-        return refuse_to_read ();
-    }
-    bool sealed = role == SKR_ROLE_RELAY;
-    offer_t *offer = kept_offer (self, collection, sealed);
+    offer_t *offer = kept_offer (self, collection, extract, least);
     if (!offer) {
-        SKR_TRY (make_offer (self, collection, sealed, &offer));
+        SKR_TRY (make_asked (request, collection, extract, &offer));
     }
     offer->used = ++self->uses;
     skr_wire_begin (request->answer, request->number, SKR_WIRE_SNAPSHOT, 3);
@@ -343,6 +458,32 @@ static saker_err_t answer_snapshot (request_t *request)
     skr_cbor_put_uint (request->answer, offer->size);
     skr_cbor_put_bytes (request->answer, offer->hash, sizeof offer->hash);
     return SAKER_OK;
+}
+
+static saker_err_t answer_snapshot (request_t *request)
+{
+    skr_extract_t extract = {.sealed = false};
+    skr_clock_t least = {0};
+    SKR_TRY (request->count == 3 ? SAKER_OK : want_arguments (request, 1));
+    const skr_collection_t *collection = collection_of (request);
+    saker_err_t error = get_wanted (request, &extract.part, &least);
+    skr_role_t role = collection ? role_of (request, &collection->id) : SKR_ROLE_RELAY;
+    if (error == SAKER_OK && (!collection || !collection->clock.count)) {
+        error = skr_fail (SAKER_ENOTFOUND, "nothing of this collection is here");
+    }
+    if (error == SAKER_OK && role == SKR_ROLE_NONE) {
+        error = refuse_to_read ();
+    }
+    if (role == SKR_ROLE_RELAY) {
+        extract.sealed = true;
+        skr_part_free (&extract.part);
+    }
+    if (error == SAKER_OK) {
+        error = offer_snapshot (request, collection, &extract, &least);
+    }
+    skr_part_free (&extract.part);
+    skr_clock_free (&least);
+    return error;
 }
 
 /* Reads up to `size` bytes at an offset straight into the answer. */
@@ -384,7 +525,7 @@ static saker_err_t answer_part (request_t *request)
         return SAKER_OK;
     }
     skr_role_t role = role_of (request, &offer->collection);
-    if (role == SKR_ROLE_NONE || (role == SKR_ROLE_RELAY && !offer->sealed)) {
+    if (role == SKR_ROLE_NONE || (role == SKR_ROLE_RELAY && !offer->extract.sealed)) {
         return refuse_to_read ();
     }
     offer->used = ++self->uses;
@@ -478,7 +619,7 @@ static answer_fn *const answers[] = {
     [SKR_WIRE_HELLO] = answer_hello,       [SKR_WIRE_STATE] = answer_state,
     [SKR_WIRE_CLOCK] = answer_clock,       [SKR_WIRE_PULL] = answer_pull,
     [SKR_WIRE_SNAPSHOT] = answer_snapshot, [SKR_WIRE_PART] = answer_part,
-    [SKR_WIRE_JOIN] = answer_join,
+    [SKR_WIRE_JOIN] = answer_join,         [SKR_WIRE_RANGE] = answer_range,
 };
 
 /* Who came with a ticket may join and nothing else; who reads nothing is given nothing to read. */
@@ -491,8 +632,9 @@ static saker_err_t check_right (const request_t *request)
     if ((request->kind == SKR_WIRE_JOIN) != (request->asker->ticket != NULL)) {
         return skr_fail (SAKER_ERIGHT, "a ticket is for joining, and only a ticket is");
     }
-    bool whole = request->kind == SKR_WIRE_SNAPSHOT || request->kind == SKR_WIRE_PART;
-    return whole && !member ? refuse_to_read () : SAKER_OK;
+    bool reads = request->kind == SKR_WIRE_SNAPSHOT || request->kind == SKR_WIRE_PART
+                 || request->kind == SKR_WIRE_RANGE;
+    return reads && !member ? refuse_to_read () : SAKER_OK;
 }
 
 void skr_answer (skr_answerer_t *self, const skr_asker_t *asker, skr_span_t request,
@@ -555,6 +697,7 @@ void skr_answerer_destroy (skr_answerer_t **self_p)
         for (size_t i = 0; i < SKR_ANSWER_SNAPSHOTS_MAX; i++) {
             drop_offer (self, &self->offers[i]);
         }
+        skr_ration_free (&self->ration);
         skr_buf_free (&self->book);
         free (self);
         *self_p = NULL;

@@ -1,5 +1,6 @@
 /* Answer: the other side of a session: one request in, one answer out, from what is committed.
-   Nothing is remembered about the asker; the files of offered snapshots are shared by all. */
+   All that is remembered about the asker is how much it took (ration.h); the files of offered
+   snapshots are shared by all. */
 
 #ifndef SKR_MESH_ANSWER_H_INCLUDED
 #define SKR_MESH_ANSWER_H_INCLUDED
@@ -7,6 +8,7 @@
 #include "mesh/wire.h"
 
 #define SKR_ANSWER_SNAPSHOTS_MAX 16 /* files kept at a time; the oldest goes first */
+#define SKR_ANSWER_PARTS_MAX 4      /* of them, of parts that one member asked for */
 /* A collection of more changes is offered whole to who has nothing of it. */
 #define SKR_ANSWER_SNAPSHOT_CHANGES 1024
 
@@ -14,11 +16,13 @@
 typedef struct skr_asker_t {
     const skr_member_t *member; /* NULL: it came with a ticket */
     const uint8_t *ticket;      /* 32 bytes, or NULL */
+    uint64_t now_ms;            /* mono */
 } skr_asker_t;
 
 /* What an asker told of itself in a HELLO; empty for other requests. Borrowed from the request. */
 typedef struct skr_said_t {
     skr_span_t instance;  /* of its process */
+    uint16_t pub_port;    /* 0: it does not listen */
     skr_span_t addresses; /* raw array */
 } skr_said_t;
 

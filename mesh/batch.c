@@ -223,17 +223,20 @@ size_t saker_batch_bytes (const saker_batch_t *self)
 
 /* ---- writing */
 
-static void put_batch (skr_question_t *question, const saker_batch_t *batch)
+static void put_parcel (skr_question_t *question, const skr_parcel_t *parcel, skr_span_t tried)
 {
-    skr_question_text (question, 0, batch->collection);
+    skr_question_span (question, 0, parcel->collection);
     skr_cbor_put_uint (&question->request, 1);
-    skr_cbor_put_array (&question->request, batch->intents_count);
-    skr_buf_append_span (&question->request, skr_span_of (&batch->intents));
-    if (batch->operation_id_size > 0) {
-        skr_question_bytes (question, 2, batch->operation_id, batch->operation_id_size);
+    skr_cbor_put_array (&question->request, parcel->intents_count);
+    skr_buf_append_span (&question->request, parcel->intents);
+    if (parcel->operation_id.size > 0) {
+        skr_question_bytes (question, 2, parcel->operation_id.data, parcel->operation_id.size);
     }
-    if (batch->noted) {
-        skr_question_bytes (question, 3, batch->note, sizeof batch->note);
+    if (parcel->note.size > 0) {
+        skr_question_bytes (question, 3, parcel->note.data, parcel->note.size);
+    }
+    if (tried.size > 0) {
+        skr_question_bytes (question, 4, tried.data, tried.size);
     }
 }
 
@@ -252,30 +255,47 @@ saker_err_t skr_question_receipt (skr_question_t *question, saker_receipt_t *rec
     return skr_question_check (question);
 }
 
-static saker_err_t check_batch (const saker_batch_t *batch)
+saker_err_t skr_batch_parcel (const saker_batch_t *self, skr_parcel_t *parcel)
 {
-    if (batch->replacing) {
+    if (self->replacing) {
         return skr_fail (SAKER_EUSAGE, "a replacement was not ended: call saker_batch_replace_end");
     }
-    return skr_utf8_valid (batch->collection, strlen (batch->collection))
+    *parcel = (skr_parcel_t){
+        .collection = skr_span_text (self->collection),
+        .intents_count = self->intents_count,
+        .intents = skr_span_of (&self->intents),
+        .operation_id = skr_span (self->operation_id, self->operation_id_size),
+        .note = skr_span (self->note, self->noted ? sizeof self->note : 0),
+    };
+    return skr_utf8_valid (self->collection, parcel->collection.size)
                ? SAKER_OK
                : skr_fail (SAKER_EINPUT, "the name of the collection is not UTF-8");
 }
 
-saker_err_t saker_write (saker_t *self, const saker_batch_t *batch, saker_receipt_t *receipt)
+saker_err_t skr_client_write (saker_t *self, const skr_parcel_t *parcel, skr_span_t tried,
+                              int timeout_ms, saker_receipt_t *receipt)
 {
     skr_question_t question;
-    saker_receipt_t unwanted;
-    SKR_TRY (check_batch (batch));
-    size_t arguments = 2 + (batch->operation_id_size > 0 ? 1 : 0) + (batch->noted ? 1 : 0);
-    saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_WRITE, arguments);
+    size_t arguments = 2 + (parcel->operation_id.size > 0) + (parcel->note.size > 0);
+    saker_err_t error =
+        skr_question_begin (&question, self, SKR_COMMAND_WRITE, arguments + (tried.size > 0));
     if (error == SAKER_OK) {
-        put_batch (&question, batch);
-        error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
+        put_parcel (&question, parcel, tried);
+        error = skr_question_ask (&question, timeout_ms);
     }
     if (error == SAKER_OK) {
-        error = skr_question_receipt (&question, receipt ? receipt : &unwanted);
+        error = skr_question_receipt (&question, receipt);
     }
     skr_question_end (&question);
     return error;
+}
+
+saker_err_t saker_write (saker_t *self, const saker_batch_t *batch, saker_receipt_t *receipt)
+{
+    static const skr_span_t never;
+    skr_parcel_t parcel = {.number = 0};
+    saker_receipt_t unwanted;
+    SKR_TRY (skr_batch_parcel (batch, &parcel));
+    return skr_client_write (self, &parcel, never, SKR_CLIENT_ANSWER_MS,
+                             receipt ? receipt : &unwanted);
 }

@@ -1,18 +1,47 @@
 #include "mesh/beacon.h"
 
-#include "mesh/sockets.h"
-
+#include <arpa/inet.h>
 #include <czmq.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define HEAD_BYTES 11 /* version, port, instance */
 #define HASH_BYTES 21
 
 struct skr_beacon_t {
-    zactor_t *actor;
+    zactor_t *actor; /* NULL: it only hears, by a socket of its own */
+    int udp;
 };
+
+/* czmq has a context of its own, made once and never destroyed before exit. Leaves signals and
+   standard output alone. */
+static void start_czmq (void)
+{
+    static bool started;
+    static const char *const names[] = {
+        "ZSYS_INTERFACE",   "ZSYS_IPV6",          "ZSYS_LOGSENDER",
+        "ZSYS_LOGIDENT",    "ZSYS_LOGSYSTEM",     "ZSYS_SIGHANDLER",
+        "ZSYS_MAX_SOCKETS", "ZSYS_MAX_MSGSZ",     "ZSYS_FILE_STABLE_AGE_MSEC",
+        "ZSYS_LINGER",      "ZSYS_SNDHWM",        "ZSYS_RCVHWM",
+        "ZSYS_PIPEHWM",     "ZSYS_IO_THREADS",    "ZSYS_THREAD_PRIORITY",
+        "ZSYS_AUTO_USE_FD", "ZSYS_ZERO_COPY_RECV"};
+    if (started) {
+        return;
+    }
+    started = true;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        unsetenv (names[i]);
+    }
+    setenv ("ZSYS_SIGHANDLER", "false", 1);
+    zsys_init ();
+    zsys_handler_set (NULL);
+    zsys_set_logstream (fopen ("/dev/null", "w")); /* zbeacon would write to standard output */
+}
 
 saker_err_t skr_beacon_new (skr_beacon_t **self_p, const char *interface, uint16_t udp_port,
                             const skr_world_t *world)
@@ -21,7 +50,8 @@ saker_err_t skr_beacon_new (skr_beacon_t **self_p, const char *interface, uint16
     if (!self) {
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
-    skr_sockets_context ();
+    self->udp = -1;
+    start_czmq ();
     zsys_set_interface (interface);
     self->actor = zactor_new (zbeacon, NULL);
     if (self->actor) {
@@ -44,10 +74,41 @@ saker_err_t skr_beacon_new (skr_beacon_t **self_p, const char *interface, uint16
     return SAKER_OK;
 }
 
+/* Beside the daemons of this machine, which have the port as well: all of them hear broadcasts. */
+static saker_err_t open_udp (int *udp, uint16_t port)
+{
+    const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons (port)};
+    const int yes = 1;
+    *udp = socket (AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool bound = *udp >= 0 && setsockopt (*udp, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0
+                 && bind (*udp, (const void *) &any, sizeof any) == 0;
+    return bound ? SAKER_OK
+                 : skr_fail (SAKER_EIO, "listen on UDP port %u: %s", port, strerror (errno));
+}
+
+saker_err_t skr_beacon_listen (skr_beacon_t **self_p, uint16_t udp_port, const skr_world_t *world)
+{
+    skr_beacon_t *self = calloc (1, sizeof *self);
+    if (!self) {
+        return skr_fail (SAKER_ENOMEM, "out of memory");
+    }
+    saker_err_t error = open_udp (&self->udp, udp_port);
+    if (error != SAKER_OK) {
+        skr_beacon_destroy (&self);
+        return error;
+    }
+    skr_log (world, SKR_LOG_INFO, "beacon: hears others on UDP port %u", udp_port);
+    *self_p = self;
+    return SAKER_OK;
+}
+
 void skr_beacon_destroy (skr_beacon_t **self_p)
 {
     if (*self_p) {
         zactor_destroy (&(*self_p)->actor);
+        if ((*self_p)->udp >= 0) {
+            close ((*self_p)->udp);
+        }
         free (*self_p);
         *self_p = NULL;
     }
@@ -55,17 +116,37 @@ void skr_beacon_destroy (skr_beacon_t **self_p)
 
 void skr_beacon_publish (skr_beacon_t *self, skr_span_t beacon)
 {
-    zsock_send (self->actor, "sbi", "PUBLISH", beacon.data, beacon.size, SKR_BEACON_EVERY_MS);
+    if (self->actor) {
+        zsock_send (self->actor, "sbi", "PUBLISH", beacon.data, beacon.size, SKR_BEACON_EVERY_MS);
+    }
 }
 
 int skr_beacon_descriptor (skr_beacon_t *self)
 {
-    return (int) zsock_fd (self->actor);
+    return self->actor ? (int) zsock_fd (self->actor) : self->udp;
+}
+
+/* A datagram that is cut off, or of no length, is taken and is nobody's. */
+static bool receive_udp (skr_beacon_t *self, char *address, size_t size, uint8_t *bytes,
+                         size_t *bytes_size, size_t bytes_max)
+{
+    struct sockaddr_in from = {0};
+    socklen_t from_size = sizeof from;
+    ssize_t got =
+        recvfrom (self->udp, bytes, bytes_max, MSG_TRUNC, (struct sockaddr *) &from, &from_size);
+    if (got < 0 && errno != ECONNREFUSED) {
+        return false;
+    }
+    *bytes_size = got > 0 && (size_t) got <= bytes_max ? (size_t) got : 0;
+    return inet_ntop (AF_INET, &from.sin_addr, address, (socklen_t) size) != NULL;
 }
 
 bool skr_beacon_receive (skr_beacon_t *self, char *address, size_t size, uint8_t *bytes,
                          size_t *bytes_size, size_t bytes_max)
 {
+    if (!self->actor) {
+        return receive_udp (self, address, size, bytes, bytes_size, bytes_max);
+    }
     int events = zsock_events (self->actor);
     if (!(events & ZMQ_POLLIN)) {
         return false;

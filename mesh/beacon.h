@@ -21,10 +21,13 @@ typedef struct skr_beacon_t skr_beacon_t;
 /* Starts on one interface ("": the first that broadcasts). SAKER_ENOTFOUND: none does. */
 saker_err_t skr_beacon_new (skr_beacon_t **self_p, const char *interface, uint16_t udp_port,
                             const skr_world_t *world) SKR_MUST_USE;
+/* Hears the beacons of others, on all interfaces, and sends none: for who does not listen. */
+saker_err_t skr_beacon_listen (skr_beacon_t **self_p, uint16_t udp_port,
+                               const skr_world_t *world) SKR_MUST_USE;
 void skr_beacon_destroy (skr_beacon_t **self_p);
 /* Says (or, after a change of the key, says anew) that we are here. */
 void skr_beacon_publish (skr_beacon_t *self, skr_span_t beacon);
-/* To be polled: a libzmq socket's (poller.h). */
+/* To be polled (poller.h). */
 int skr_beacon_descriptor (skr_beacon_t *self);
 /* Takes one datagram that has come; false when none has. *address receives its sender's IP. */
 bool skr_beacon_receive (skr_beacon_t *self, char *address, size_t size, uint8_t *bytes,

@@ -20,7 +20,6 @@
 
 #define MONITOR_NAME "inproc://saker-monitor"
 #define SOCKETS_MAX 4
-#define STORE_BYTES_MAX 4000 /* PATH_MAX less what is in a store */
 
 uint64_t skr_client_now_ms (void)
 {
@@ -55,6 +54,12 @@ static bool has_lost (saker_t *self)
         }
     }
     return lost;
+}
+
+bool skr_client_lost (saker_t *self)
+{
+    bool lost = has_lost (self);
+    return lost || self->down;
 }
 
 /* Waits until it may be sent, or something happened to the connection. */
@@ -258,7 +263,7 @@ void skr_question_uint (skr_question_t *question, uint64_t key, uint64_t value)
 
 /* ---- opening */
 
-static saker_err_t find_store (const char *store, char *folder, size_t size)
+saker_err_t skr_client_folder (const char *store, char *folder, size_t size)
 {
     const char *home = getenv ("HOME");
     const char *set = getenv ("SAKER_STORE");
@@ -277,7 +282,7 @@ static saker_err_t find_store (const char *store, char *folder, size_t size)
 /* Is it a store, and did a daemon ever run on it? Where none did, there is nothing to wait for. */
 static saker_err_t check_store (const char *folder)
 {
-    char file[STORE_BYTES_MAX + 16];
+    char file[SKR_CLIENT_STORE_MAX + 16];
     struct stat status;
     snprintf (file, sizeof file, "%s/device.key", folder);
     if (stat (file, &status) != 0 && errno == EACCES) {
@@ -346,12 +351,27 @@ static saker_err_t connect_socket (saker_t *self)
                : skr_fail (SAKER_EIO, "connect to %s: %s", name, zmq_strerror (errno));
 }
 
+/* A daemon of an earlier version tells no writer: then it is zeros. */
+static void take_hello (skr_question_t *question)
+{
+    for (uint64_t key = 0; key <= 2 && skr_fields_has (&question->fields, key); key++) {
+        (void) skr_cbor_get_text (&question->cbor);
+    }
+    memset (question->self->writer, 0, sizeof question->self->writer);
+    if (skr_fields_has (&question->fields, 3)) {
+        skr_cbor_get_fixed (&question->cbor, question->self->writer, 16);
+    }
+}
+
 static saker_err_t say_hello (saker_t *self, int timeout_ms)
 {
     skr_question_t question;
     saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_HELLO, 0);
     if (error == SAKER_OK) {
         error = skr_question_ask (&question, timeout_ms);
+    }
+    if (error == SAKER_OK) {
+        take_hello (&question);
     }
     skr_question_end (&question);
     return error == SAKER_ETIMEOUT || error == SAKER_EUNREACHABLE ? no_daemon (self->store) : error;
@@ -369,12 +389,9 @@ static saker_err_t connect_all (saker_t *self, int timeout_ms)
     return say_hello (self, timeout_ms);
 }
 
-saker_err_t saker_open (saker_t **self_p, const char *store, int timeout_ms)
+saker_err_t skr_client_open (saker_t **self_p, const char *folder, int timeout_ms)
 {
-    char folder[STORE_BYTES_MAX];
     *self_p = NULL;
-    SKR_TRY (find_store (store, folder, sizeof folder));
-    SKR_TRY (check_store (folder));
     saker_t *self = calloc (1, sizeof *self);
     if (!self || !(self->store = strdup (folder))) {
         free (self);
@@ -388,6 +405,15 @@ saker_err_t saker_open (saker_t **self_p, const char *store, int timeout_ms)
     }
     *self_p = self;
     return error;
+}
+
+saker_err_t saker_open (saker_t **self_p, const char *store, int timeout_ms)
+{
+    char folder[SKR_CLIENT_STORE_MAX];
+    *self_p = NULL;
+    SKR_TRY (skr_client_folder (store, folder, sizeof folder));
+    SKR_TRY (check_store (folder));
+    return skr_client_open (self_p, folder, timeout_ms);
 }
 
 static void close_sockets (saker_t *self)
@@ -409,9 +435,12 @@ void saker_close (saker_t **self_p)
     if (!self) {
         return;
     }
-    /* In a forked child the context's thread does not exist: closing would wait for it for ever. */
+    int saved = errno;
+    /* In a forked child the threads do not exist: closing would wait for them for ever. And an
+       embedded store is the parent's. */
     if (self->process == getpid ()) {
         close_sockets (self);
+        skr_embedded_leave (&self->embedded);
     }
     if (self->descriptor >= 0) {
         close (self->descriptor);
@@ -420,4 +449,5 @@ void saker_close (saker_t **self_p)
     free (self->store);
     free (self);
     *self_p = NULL;
+    errno = saved;
 }

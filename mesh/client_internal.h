@@ -1,5 +1,5 @@
-/* What client.c, batch.c, client_read.c, client_history.c and client_mesh.c share of a handle: one
-   request, one answer. Nobody else includes this. */
+/* What client.c, batch.c, queue.c, client_read.c, client_history.c and client_mesh.c share of a
+   handle: one request, one answer. Nobody else includes this. */
 
 #ifndef SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
 #define SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
@@ -7,6 +7,7 @@
 #include "mesh/poller.h"
 #include "peer/api.h"
 #include "peer/fields.h"
+#include "peer/outbox.h"
 
 #include <sys/types.h>
 #include <zmq.h>
@@ -15,9 +16,14 @@
 #define SKR_CLIENT_CONNECT_MS 3000 /* for a daemon that went away to come back */
 #define SKR_CLIENT_GRACE_MS 5000   /* beyond the time-out that the daemon was told */
 
+#define SKR_CLIENT_STORE_MAX 4000 /* bytes of a store's name: PATH_MAX less what is in a store */
+
+typedef struct skr_embedded_t skr_embedded_t;
+
 struct saker_t {
     char *store;
-    pid_t process; /* that opened it */
+    pid_t process;            /* that opened it */
+    skr_embedded_t *embedded; /* the replica in this process that it uses; NULL: a daemon's */
     void *context; /* of its own: nothing is shared with other users of libzmq in the process */
     void *socket;
     void *monitor;
@@ -25,6 +31,7 @@ struct saker_t {
     bool down;           /* the connection was lost, and is not there again */
     int descriptor;      /* of the socket's folder when its path is long, else -1 */
     uint64_t number;     /* of the last request */
+    uint8_t writer[16];  /* of the daemon that it was opened to */
 };
 
 struct saker_batch_t {
@@ -65,6 +72,17 @@ void skr_question_end (skr_question_t *question);
 /* The answer of a write. */
 saker_err_t skr_question_receipt (skr_question_t *question, saker_receipt_t *receipt) SKR_MUST_USE;
 
+/* Was the connection lost since the last question, be it there again or not? Whoever is there now
+   may be another daemon than the one that ->writer is of. */
+bool skr_client_lost (saker_t *self);
+/* A batch as it is sent; borrows from it. */
+saker_err_t skr_batch_parcel (const saker_batch_t *self, skr_parcel_t *parcel) SKR_MUST_USE;
+/* Writes it. `tried`: the writer that may have written it already (16 bytes), empty when it was
+   never sent: then SAKER_ECHANGED when the daemon writes as another one and does not know the
+   operation id. */
+saker_err_t skr_client_write (saker_t *self, const skr_parcel_t *parcel, skr_span_t tried,
+                              int timeout_ms, saker_receipt_t *receipt) SKR_MUST_USE;
+
 /* Arguments. */
 void skr_question_text (skr_question_t *question, uint64_t key, const char *text);
 void skr_question_span (skr_question_t *question, uint64_t key, skr_span_t text);
@@ -72,5 +90,13 @@ void skr_question_bytes (skr_question_t *question, uint64_t key, const void *dat
 void skr_question_uint (skr_question_t *question, uint64_t key, uint64_t value);
 
 uint64_t skr_client_now_ms (void);
+
+/* The folder of a store that is named so, or not at all (see saker_open). */
+saker_err_t skr_client_folder (const char *store, char *folder, size_t size) SKR_MUST_USE;
+/* Connects to the daemon, or the replica of this process, that runs on a folder. */
+saker_err_t skr_client_open (saker_t **self_p, const char *folder, int timeout_ms) SKR_MUST_USE;
+
+/* embedded.c: a handle does without the replica that it used. */
+void skr_embedded_leave (skr_embedded_t **self_p);
 
 #endif

@@ -48,6 +48,7 @@ static void take_numbers (skr_cbor_t *cbor, saker_link_t *link)
 {
     link->fenced = skr_cbor_get_bool (cbor);
     link->doubled = skr_cbor_get_bool (cbor);
+    link->calls = skr_cbor_get_bool (cbor);
     link->greeted = skr_cbor_get_bool (cbor);
     link->heard_ms = skr_cbor_get_int (cbor);
     link->seen_ms = skr_cbor_get_int (cbor);
@@ -74,7 +75,7 @@ static saker_err_t take_link (listing_t *listing, skr_cbor_t *cbor)
                          .role = texts.role,
                          .state = texts.state,
                          .address = texts.address};
-    if (skr_cbor_get_array (cbor, 24) != 24) {
+    if (skr_cbor_get_array (cbor, 25) != 25) {
         skr_cbor_reject (cbor, "not a link");
     }
     skr_fields_text (cbor, texts.name, sizeof texts.name);
@@ -163,6 +164,24 @@ saker_err_t saker_ping (saker_t *self, const char *peer, int timeout_ms, saker_p
     }
     if (error == SAKER_OK) {
         error = take_pong (&question, pong);
+    }
+    skr_question_end (&question);
+    return error;
+}
+
+/* ---- the log level */
+
+saker_err_t saker_log_level (saker_t *self, int level, int for_ms)
+{
+    skr_question_t question;
+    if (level < 0 || for_ms < 0) {
+        return skr_fail (SAKER_EINPUT, "a log level is 0 to 3, for 0 ms or more");
+    }
+    saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_LOG_LEVEL, 2);
+    if (error == SAKER_OK) {
+        skr_question_uint (&question, 0, (uint64_t) level);
+        skr_question_uint (&question, 1, (uint64_t) for_ms);
+        error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
     }
     skr_question_end (&question);
     return error;

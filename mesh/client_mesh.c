@@ -221,6 +221,9 @@ typedef struct verifying_t {
 
 static void count_verdict (verifying_t *verifying, const saker_verdict_t *verdict)
 {
+    if (!verdict->carried) {
+        return; /* it has nothing to compare */
+    }
     if (!verdict->reached) {
         if (verifying->absent++ == 0) {
             snprintf (verifying->absentee, sizeof verifying->absentee, "%s", verdict->peer);
@@ -233,8 +236,10 @@ static void count_verdict (verifying_t *verifying, const saker_verdict_t *verdic
 static void take_verdict (verifying_t *verifying, skr_cbor_t *cbor)
 {
     char collection[SKR_COLLECTION_BYTES_MAX + 1], peer[SKR_NAME_BYTES_MAX + 1], fingerprint[33];
-    saker_verdict_t verdict = {.collection = collection, .peer = peer, .fingerprint = fingerprint};
-    if (skr_cbor_get_array (cbor, 9) != 9) {
+    char part[SKR_PART_WORDS_BYTES];
+    saker_verdict_t verdict = {
+        .collection = collection, .peer = peer, .fingerprint = fingerprint, .part = part};
+    if (skr_cbor_get_array (cbor, 12) != 12) {
         skr_cbor_reject (cbor, "not a verdict");
     }
     skr_fields_text (cbor, collection, sizeof collection);
@@ -246,6 +251,9 @@ static void take_verdict (verifying_t *verifying, skr_cbor_t *cbor)
     verdict.documents = skr_cbor_get_uint (cbor);
     verdict.ahead = skr_cbor_get_int (cbor);
     verdict.behind = skr_cbor_get_int (cbor);
+    verdict.carried = skr_cbor_get_bool (cbor);
+    skr_fields_text (cbor, part, sizeof part);
+    verdict.compared = skr_cbor_get_bool (cbor);
     if (cbor->error == SAKER_OK) {
         count_verdict (verifying, &verdict);
         verifying->stopped = verifying->verdict_fn (&verdict, verifying->argument) != 0;
@@ -292,11 +300,13 @@ static saker_err_t verify_page (saker_t *self, verifying_t *verifying)
 static saker_err_t sum_up (const verifying_t *verifying)
 {
     if (verifying->differ > 0) {
-        return skr_fail (SAKER_EDIFFER, "%zu answers differ from this peer", verifying->differ);
+        return skr_fail (SAKER_EDIFFER, "%zu answer%s from this peer", verifying->differ,
+                         verifying->differ == 1 ? " differs" : "s differ");
     }
     if (verifying->absent > 0) {
-        return skr_fail (SAKER_EUNREACHABLE, "%s did not answer (%zu answers are missing)",
-                         verifying->absentee, verifying->absent);
+        return skr_fail (SAKER_EUNREACHABLE, "%s did not answer (%zu answer%s missing)",
+                         verifying->absentee, verifying->absent,
+                         verifying->absent == 1 ? " is" : "s are");
     }
     return SAKER_OK;
 }

@@ -16,7 +16,10 @@ static saker_err_t set_listen (saker_config_t *self, const char *value)
 {
     char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
     uint16_t port;
-    SKR_TRY (skr_address_split (value, host, sizeof host, &port));
+    if (strcmp (value, SKR_LISTEN_NONE) != 0
+        && skr_address_split (value, host, sizeof host, &port) != SAKER_OK) {
+        return skr_fail (SAKER_EINPUT, "'%.100s' is neither tcp://ADDR:PORT nor none", value);
+    }
     snprintf (self->listen, sizeof self->listen, "%s", value);
     return SAKER_OK;
 }
@@ -204,8 +207,19 @@ static saker_err_t set_program_key (saker_config_t *self, const saker_config_key
                                     const char *value)
 {
     char sentence[SAKER_SENTENCE_MAX] = "";
+    size_t name_size = strlen (key->name) + 1, size = strlen (value) + 1;
+    if (name_size + size > sizeof self->program_text - self->program_bytes) {
+        return skr_fail (SAKER_ELIMIT, "%s: too many settings", key->name);
+    }
     saker_err_t error = key->set (self->program, value, sentence);
-    return error == SAKER_OK ? SAKER_OK : skr_fail (error, "%s: %s", key->name, sentence);
+    if (error != SAKER_OK) {
+        return skr_fail (error, "%s: %s", key->name, sentence);
+    }
+    char *end = self->program_text + self->program_bytes;
+    memcpy (end, key->name, name_size);
+    memcpy (end + name_size, value, size);
+    self->program_bytes += name_size + size;
+    return SAKER_OK;
 }
 
 void saker_config_keys (saker_config_t *self, const saker_config_key_t *program_keys, size_t count,
@@ -278,6 +292,11 @@ void saker_config_each (const saker_config_t *self, saker_setting_fn *setting_fn
     tell_amount (&telling, "history-size", self->history_bytes, sizes);
     tell_amount (&telling, "horizon", self->horizon_ms, times);
     tell (&telling, "fold-counters", self->folds ? "yes" : "no");
+    for (size_t at = 0; at < self->program_bytes;) {
+        const char *key = self->program_text + at, *value = key + strlen (key) + 1;
+        tell (&telling, key, value);
+        at = (size_t) (value - self->program_text) + strlen (value) + 1;
+    }
 }
 
 saker_config_t *saker_config_new (void)

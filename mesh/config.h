@@ -10,12 +10,14 @@
 #define SKR_CONFIG_SEEDS_MAX 64
 #define SKR_CONFIG_INTERFACES_MAX 16
 #define SKR_CONFIG_INTERFACE_BYTES_MAX 15 /* IFNAMSIZ without its zero */
+#define SKR_CONFIG_PROGRAM_BYTES_MAX 16384
 #define SKR_LISTEN_DEFAULT "tcp://*:5677"
+#define SKR_LISTEN_NONE "none" /* it calls others, and nobody can call it */
 #define SKR_BEACON_PORT_DEFAULT 5670
 #define SKR_HORIZON_MS_DEFAULT (30ull * 24 * 3600 * 1000)
 
 struct saker_config_t {
-    char listen[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
+    char listen[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* or SKR_LISTEN_NONE */
     char seeds[SKR_CONFIG_SEEDS_MAX][SKR_WIRE_ADDRESS_BYTES_MAX + 1];
     size_t seeds_count;
     char interfaces[SKR_CONFIG_INTERFACES_MAX][SKR_CONFIG_INTERFACE_BYTES_MAX + 1];
@@ -29,6 +31,8 @@ struct saker_config_t {
     const saker_config_key_t *program_keys;
     size_t program_keys_count;
     void *program;
+    char program_text[SKR_CONFIG_PROGRAM_BYTES_MAX]; /* what was set of them: key, 0, value, 0 */
+    size_t program_bytes;
     uint64_t history_bytes; /* of the log, at which less is kept; 0: any number */
 };
 

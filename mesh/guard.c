@@ -15,7 +15,7 @@
 typedef struct wire_t {
     int descriptor;
     uint64_t cookie, received;
-    uint16_t own_port, peer_port;
+    uint16_t own_port;
 } wire_t;
 
 static skr_guard_place_t *place_of (skr_guard_t *self, int descriptor)
@@ -36,11 +36,6 @@ static skr_guard_place_t *place_of (skr_guard_t *self, int descriptor)
     return &self->places[descriptor];
 }
 
-void skr_guard_call (skr_guard_ports_t *self, uint16_t port)
-{
-    self->called[port / 8] |= (uint8_t) (1 << port % 8);
-}
-
 void skr_guard_took (skr_guard_t *self, int descriptor, size_t size)
 {
     skr_guard_place_t *place = place_of (self, descriptor);
@@ -59,24 +54,23 @@ static uint16_t port_of (const struct sockaddr_storage *address)
                                             : 0;
 }
 
-/* False for what is not a connected TCP socket, and for what is gone already. */
-static bool ask_kernel (wire_t *wire, int descriptor)
+/* False for what is not a connected TCP socket of ours, and for what is gone already. */
+static bool ask_kernel (wire_t *wire, const skr_guard_ports_t *ports, int descriptor)
 {
     struct tcp_info info;
-    struct sockaddr_storage own, peer;
-    socklen_t info_size = sizeof info, own_size = sizeof own, peer_size = sizeof peer;
+    struct sockaddr_storage own;
+    socklen_t info_size = sizeof info, own_size = sizeof own;
     socklen_t cookie_size = sizeof wire->cookie;
     memset (&info, 0, sizeof info);
     wire->descriptor = descriptor;
-    if (getsockopt (descriptor, SOL_SOCKET, SO_COOKIE, &wire->cookie, &cookie_size) != 0
+    if (!skr_sockets_own (ports->sockets, descriptor)
+        || getsockopt (descriptor, SOL_SOCKET, SO_COOKIE, &wire->cookie, &cookie_size) != 0
         || getsockopt (descriptor, IPPROTO_TCP, TCP_INFO, &info, &info_size) != 0
-        || getsockname (descriptor, (void *) &own, &own_size) != 0
-        || getpeername (descriptor, (void *) &peer, &peer_size) != 0) {
+        || getsockname (descriptor, (void *) &own, &own_size) != 0) {
         return false;
     }
     wire->received = info.tcpi_bytes_received;
     wire->own_port = port_of (&own);
-    wire->peer_port = port_of (&peer);
     return true;
 }
 
@@ -122,14 +116,10 @@ void skr_guard_look (skr_guard_t *self, const skr_guard_ports_t *ports, uint64_t
     for (struct dirent *entry; (entry = readdir (listing));) {
         wire_t wire;
         if (entry->d_name[0] == '.'
-            || !ask_kernel (&wire, (int) strtol (entry->d_name, NULL, 10))) {
+            || !ask_kernel (&wire, ports, (int) strtol (entry->d_name, NULL, 10))) {
             continue;
         }
         bool subscriber = wire.own_port == ports->pub;
-        if (!subscriber && wire.own_port != ports->router
-            && !(ports->called[wire.peer_port / 8] & 1 << wire.peer_port % 8)) {
-            continue;
-        }
         uint64_t bytes = held (self, &wire, mono_ms);
         if (bytes > (subscriber ? SKR_GUARD_PUB_BYTES_MAX : SKR_GUARD_BYTES_MAX)) {
             cut (self, wire.descriptor);
@@ -154,7 +144,8 @@ size_t skr_guard_part (skr_guard_t *self, const skr_guard_ports_t *ports)
     }
     for (struct dirent *entry; (entry = readdir (listing));) {
         wire_t wire;
-        if (entry->d_name[0] != '.' && ask_kernel (&wire, (int) strtol (entry->d_name, NULL, 10))
+        if (entry->d_name[0] != '.'
+            && ask_kernel (&wire, ports, (int) strtol (entry->d_name, NULL, 10))
             && (wire.own_port == ports->pub || wire.own_port == ports->router)) {
             count += end (self, wire.descriptor);
         }

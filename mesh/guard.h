@@ -10,6 +10,8 @@
 #ifndef SKR_MESH_GUARD_H_INCLUDED
 #define SKR_MESH_GUARD_H_INCLUDED
 
+#include "mesh/sockets.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,14 +32,11 @@ typedef struct skr_guard_t {
     uint64_t cut; /* connections shut down */
 } skr_guard_t;
 
-/* Which connections are ours: those accepted at our ports, and those to ports that we call. Others
-   of the process are left alone. */
+/* Which connections are ours: those of these sockets. Others of the process are left alone. */
 typedef struct skr_guard_ports_t {
-    uint16_t router, pub;
-    uint8_t called[8192]; /* a bit a port */
+    const skr_sockets_t *sockets;
+    uint16_t router, pub; /* 0: not bound */
 } skr_guard_ports_t;
-
-void skr_guard_call (skr_guard_ports_t *self, uint16_t port);
 
 /* A frame of `size` bytes came from the connection with this descriptor (-1: unknown). */
 void skr_guard_took (skr_guard_t *self, int descriptor, size_t size);

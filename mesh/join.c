@@ -18,7 +18,7 @@ typedef struct joining_t {
     skr_device_t *device;
     uint8_t ticket_key[32];
     skr_buf_t request;
-    void *context;
+    skr_sockets_t sockets;
     void *dealers[SKR_TICKET_ADDRESSES_MAX];
     size_t count;
     zmq_msg_t answer;
@@ -53,7 +53,7 @@ static void dial_all (joining_t *self)
 {
     skr_curve_t own = {self->ticket_key, self->ticket->secret};
     for (size_t i = 0; i < self->ticket->addresses_count; i++) {
-        if (skr_socket_dealer (&self->dealers[i], self->context, &own, self->ticket->transport,
+        if (skr_socket_dealer (&self->dealers[i], &self->sockets, &own, self->ticket->transport,
                                self->ticket->addresses[i])
             != SAKER_OK) {
             self->dealers[i] = NULL;
@@ -194,9 +194,8 @@ static saker_err_t join_at (const char *store, const skr_ticket_t *ticket, const
     SKR_TRY (skr_device_new (&self.device));
     skr_ticket_key (ticket, self.ticket_key);
     zmq_msg_init (&self.answer);
-    self.context = zmq_ctx_new ();
-    saker_err_t error =
-        self.context ? make_request (&self, name) : skr_fail (SAKER_ENOMEM, "out of memory");
+    saker_err_t error = skr_sockets_open (&self.sockets);
+    error = error == SAKER_OK ? make_request (&self, name) : error;
     if (error == SAKER_OK) {
         dial_all (&self);
         error = call (&self, timeout_ms);
@@ -206,9 +205,7 @@ static saker_err_t join_at (const char *store, const skr_ticket_t *ticket, const
         skr_socket_close (&self.dealers[i]);
     }
     zmq_msg_close (&self.answer);
-    if (self.context) {
-        zmq_ctx_term (self.context);
-    }
+    skr_sockets_close (&self.sockets);
     skr_buf_free (&self.request);
     skr_device_destroy (&self.device);
     return error;

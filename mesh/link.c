@@ -1,8 +1,10 @@
 #include "mesh/link.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zmq.h>
 
 #define SEED_DIALS_MAX 8        /* members looked for at seeds at the same time */
 #define HELLO_AGAIN_MS 3000     /* greeted, but not heard: say HELLO again */
@@ -45,9 +47,29 @@ typedef struct host_t {
     skr_link_t *link;
 } host_t;
 
+/* Over the connection that it made. */
+static bool send_back (skr_links_t *links, skr_link_t *link, skr_span_t request)
+{
+    skr_buf_t message = {0};
+    skr_buf_append_byte (&message, SKR_WIRE_ASK);
+    skr_buf_append_span (&message, request);
+    skr_poller_look (links->poller, links->router);
+    bool sent = !message.failed && links->router && link->caller_size
+                && skr_socket_send (links->router, skr_span (link->caller, link->caller_size),
+                                    skr_span_of (&message));
+    if (!sent && !message.failed && zmq_errno () == EHOSTUNREACH) {
+        link->caller_size = 0; /* that connection is gone */
+    }
+    skr_buf_free (&message);
+    return sent;
+}
+
 static bool on_send (void *context, skr_span_t request)
 {
     const host_t *host = context;
+    if (host->link->calls) {
+        return send_back (host->links, host->link, request);
+    }
     skr_poller_look (host->links->poller, host->link->dealer);
     return host->link->dealer && skr_socket_send (host->link->dealer, skr_span (NULL, 0), request);
 }
@@ -80,6 +102,20 @@ static void note_seed (skr_links_t *links, const skr_link_t *link)
     }
 }
 
+/* What we publish goes a way of its own, as on a PUB: it must not crowd out what is asked and
+   answered. */
+static void raise_voice (const skr_links_t *links, skr_link_t *link, const skr_curve_t *own)
+{
+    if (links->router || !link->dealer || link->voice) {
+        return;
+    }
+    link->voice_ms = link->greeted_ms;
+    if (skr_socket_voice (&link->voice, links->sockets, own, link->transport, link->address)
+        != SAKER_OK) {
+        skr_log (links->world, SKR_LOG_DEBUG, "link to %s: %s", link->name, skr_error ());
+    }
+}
+
 static void on_hello (void *context, uint16_t pub_port)
 {
     const host_t *host = context;
@@ -88,13 +124,14 @@ static void on_hello (void *context, uint16_t pub_port)
     char address[SKR_WIRE_ADDRESS_BYTES_MAX + 16];
     link->greeted_ms = host->links->world->mono_ms (host->links->world->context);
     note_seed (host->links, link);
-    if ((link->sub && link->pub_port == pub_port)
+    raise_voice (host->links, link, &own);
+    if (!pub_port || (link->sub && link->pub_port == pub_port)
         || !pub_address (link, pub_port, address, sizeof address)) {
         return;
     }
     skr_socket_close (&link->sub);
     host->links->poller->stale = true;
-    if (skr_socket_sub (&link->sub, skr_sockets_context (), &own, link->transport, address)
+    if (skr_socket_sub (&link->sub, host->links->sockets, &own, link->transport, address)
         == SAKER_OK) {
         link->pub_port = pub_port;
         link->sub_ms = link->greeted_ms;
@@ -142,7 +179,9 @@ static void hang_up (skr_links_t *links, skr_link_t *link)
     links->poller->stale |= link->dealer || link->sub;
     skr_socket_close (&link->dealer);
     skr_socket_close (&link->sub);
+    skr_socket_close (&link->voice);
     link->pub_port = 0;
+    link->caller_size = 0;
     link->address[0] = 0;
     link->greeted_ms = 0;
     link->kept = false;
@@ -320,15 +359,14 @@ static void dial (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
         return;
     }
     snprintf (self->address, sizeof self->address, "%s", address);
-    if (skr_socket_dealer (&self->dealer, skr_sockets_context (), &own, self->transport, address)
+    if (skr_socket_dealer (&self->dealer, links->sockets, &own, self->transport, address)
         != SAKER_OK) {
         skr_log (links->world, SKR_LOG_DEBUG, "link to %s: %s", self->name, skr_error ());
         self->address[0] = 0;
         return;
     }
     links->poller->stale = true;
-    skr_session_up (self->session, links->instance, links->own_addresses,
-                    links->own_addresses_count, mono_ms);
+    skr_session_up (self->session, &links->own, mono_ms);
 }
 
 static void keep_state (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
@@ -388,6 +426,38 @@ static void subscribe_anew (skr_links_t *links, skr_link_t *self, uint64_t mono_
     self->sub_wait_ms = 2 * wait_ms < SUB_AGAIN_MAX_MS ? 2 * wait_ms : SUB_AGAIN_MAX_MS;
 }
 
+/* Is it time to hear of addresses, or to tell ours? */
+static bool greets_again (const skr_links_t *links, const skr_link_t *self, uint64_t mono_ms)
+{
+    return mono_ms - self->greeted_ms >= GREET_ANYWAY_MS
+           || (mono_ms - self->greeted_ms >= GOSSIP_AGAIN_MS
+               && !(all_up (links) && is_heard_there (links, self)));
+}
+
+static void greet (const skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
+{
+    if (self->voice && !is_heard_there (links, self)
+        && mono_ms - self->voice_ms >= SUB_AGAIN_MIN_MS) {
+        skr_socket_close (&self->voice); /* refused, perhaps: the answer to HELLO makes it again */
+    }
+    self->greeted_ms = mono_ms;
+    skr_session_greet (self->session, mono_ms);
+}
+
+/* It comes by itself: all there is to do is to let go of a call that has ended. Our router tells
+   nobody of that, so silence counts. */
+static void turn_called (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
+{
+    uint64_t since_ms = self->heard_ms > self->dialled_ms ? self->heard_ms : self->dialled_ms;
+    self->restarted = self->news = false;
+    if (!self->caller_size || mono_ms - since_ms >= SKR_LINK_SILENT_MS) {
+        hang_up (links, self);
+    } else if (skr_session_greeted (self->session) && self->state == SKR_LINK_UP
+               && greets_again (links, self, mono_ms)) {
+        greet (links, self, mono_ms);
+    }
+}
+
 /* Greeted and heard is what a link is for; anything else is tried again, elsewhere if there is an
    elsewhere. */
 void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
@@ -398,7 +468,9 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
     bool news = self->news;
     self->news = false;
     keep_state (links, self, mono_ms);
-    if (self->restarted) {
+    if (self->calls) {
+        turn_called (links, self, mono_ms);
+    } else if (self->restarted) {
         self->restarted = false;
         self->next_address = 0; /* where it says it is now */
         dial (links, self, mono_ms);
@@ -410,21 +482,17 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
         /* At the same address, too: zmq gives up where it was refused, and who has not heard yet
            that we are a member refuses. */
         dial (links, self, mono_ms);
-    } else if (greeted && heard
-               && (mono_ms - self->greeted_ms >= GREET_ANYWAY_MS
-                   || (mono_ms - self->greeted_ms >= GOSSIP_AGAIN_MS
-                       && !(all_up (links) && is_heard_there (links, self))))) {
-        self->greeted_ms = mono_ms;
-        skr_session_greet (self->session, mono_ms);
+    } else if (greeted && heard && greets_again (links, self, mono_ms)) {
+        greet (links, self, mono_ms);
     } else if (greeted && !heard && mono_ms - self->greeted_ms >= HELLO_AGAIN_MS && !patient) {
         self->dialled_ms = mono_ms; /* it may have been restarted: greet again, then dial again */
         subscribe_anew (links, self, mono_ms);
-        skr_session_up (self->session, links->instance, links->own_addresses,
-                        links->own_addresses_count, mono_ms);
+        skr_session_up (self->session, &links->own, mono_ms);
     }
 }
 
-void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES])
+void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
+                      uint64_t mono_ms)
 {
     size_t at = 0;
     while (at < self->called_count
@@ -435,9 +503,39 @@ void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE
         self->restarted |= self->called_count > 0;
         at -= at == SKR_LINK_INSTANCES;
         self->called_count = at + 1;
+    } else if (at > 0) { /* once may be a message that was late */
+        bool twice = self->again_ms && mono_ms - self->again_ms < SKR_LINK_AGAIN_MS;
+        self->doubled_ms = twice ? mono_ms : self->doubled_ms;
+        self->again_ms = mono_ms;
     }
     memmove (self->called[1], self->called[0], at * sizeof self->called[0]);
     memcpy (self->called[0], instance, SKR_WIRE_INSTANCE_BYTES);
+}
+
+void skr_link_take_call (skr_links_t *links, skr_link_t *self, skr_span_t routing, uint64_t mono_ms)
+{
+    bool same = self->calls && skr_span_equal (routing, skr_span (self->caller, self->caller_size));
+    if (same || !routing.size || routing.size > sizeof self->caller) {
+        return;
+    }
+    hang_up (links, self);
+    self->forgotten &= self->calls;
+    self->calls = true;
+    self->addresses_count = self->next_address = 0;
+    memcpy (self->caller, routing.data, routing.size);
+    self->caller_size = routing.size;
+    self->dialled_ms = mono_ms;
+    skr_log (links->world, SKR_LOG_INFO, "link to %s: it called, and does not listen", self->name);
+    skr_session_up (self->session, &links->own, mono_ms);
+}
+
+void skr_link_listens (skr_links_t *links, skr_link_t *self)
+{
+    if (self->calls) {
+        hang_up (links, self);
+        self->calls = false;
+        self->news = true;
+    }
 }
 
 void skr_link_heard (skr_link_t *self, uint64_t mono_ms)
@@ -453,4 +551,5 @@ void skr_link_left (skr_link_t *self)
 {
     self->state = SKR_LINK_LEFT;
     self->heard_ms = 0;
+    self->caller_size = 0;
 }

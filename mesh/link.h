@@ -1,7 +1,12 @@
 /* Link: one member that we dial: a DEALER to its ROUTER, a SUB to its PUB, the session over the
    first, and what it has reported. The addresses tried are those that it told us, beacons, gossip
    and the seeds, newest first. Membership is never changed by a timeout: a link that hears nothing
-   is `slow`, then `silent`, and dials on. */
+   is `slow`, then `silent`, and dials on.
+
+   A member that does not listen cannot be dialled. It calls, and says so: then the session asks it
+   back over the connection that it made, by the routing id that our ROUTER gave that connection.
+   Such an id belongs to the CURVE identity that says HELLO there; the next call replaces it, and
+   silence ends it. */
 
 #ifndef SKR_MESH_LINK_H_INCLUDED
 #define SKR_MESH_LINK_H_INCLUDED
@@ -12,7 +17,9 @@
 
 #define SKR_LINK_ADDRESSES_MAX 8
 #define SKR_LINK_INSTANCES 4
-#define SKR_LINK_DIAL_MS 3000 /* no greeting for so long: try the next address */
+#define SKR_LINK_AGAIN_MS 20000 /* two of one device call in turns, more often than this */
+#define SKR_LINK_ROUTING_MAX 16 /* zmq's own ids have 5 bytes; nobody sets one */
+#define SKR_LINK_DIAL_MS 3000   /* no greeting for so long: try the next address */
 
 typedef enum skr_link_state_t {
     SKR_LINK_SILENT, /* also: never heard */
@@ -30,7 +37,9 @@ typedef struct skr_link_t {
     skr_report_t report;
     skr_session_t *session;
     skr_link_state_t state;
-    void *dealer, *sub;                           /* NULL: not dialled */
+    void *dealer, *sub; /* NULL: not dialled */
+    void *voice; /* a DEALER to its ROUTER on which we publish, when we do not listen; or NULL */
+    uint64_t voice_ms;                            /* mono, when it was made */
     char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* being dialled, or "" */
     uint16_t pub_port;                            /* 0: SUB not connected yet */
     char addresses[SKR_LINK_ADDRESSES_MAX][SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* newest first */
@@ -47,9 +56,15 @@ typedef struct skr_link_t {
     bool kept;            /* the address that answered is in the store */
     uint8_t called[SKR_LINK_INSTANCES][SKR_WIRE_INSTANCE_BYTES]; /* that said HELLO, latest first */
     size_t called_count;
+    uint64_t again_ms;   /* mono, when one that called before another called again; 0: never */
+    uint64_t doubled_ms; /* mono, when that happened twice in a while; 0: never */
     uint8_t heard[SKR_WIRE_INSTANCE_BYTES]; /* of the process whose beats come on the SUB */
     bool restarted;                         /* it is another process since the last turn */
     bool news;                              /* an address was learned since the last turn */
+    bool calls;         /* it does not listen: it is reached through its own call */
+    bool forgotten;     /* and the address that it had is not in the store any more */
+    size_t caller_size; /* of the routing id of its call; 0: there is none now */
+    uint8_t caller[SKR_LINK_ROUTING_MAX];
 } skr_link_t;
 
 #define SKR_LINK_SEEDS_MAX 64
@@ -67,9 +82,9 @@ typedef struct skr_links_t {
     skr_claims_t claims;
     skr_link_t **links; /* one a member other than ourselves */
     size_t count, capacity;
-    uint8_t instance[SKR_WIRE_INSTANCE_BYTES];
-    const char *const *own_addresses;
-    size_t own_addresses_count;
+    skr_self_t own;
+    const skr_sockets_t *sockets;
+    void *router; /* that members call; NULL: we do not listen */
     const char *const *seeds;
     size_t seeds_count; /* at most SKR_LINK_SEEDS_MAX */
     skr_seed_mark_t seed_marks[SKR_LINK_SEEDS_MAX];
@@ -96,8 +111,15 @@ void skr_link_learn (skr_link_t *self, const char *address);
 void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms);
 /* It said HELLO to us: a new instance means that what we dialled is gone; one that called before
    and calls again while another one does, too, is its twin. */
-void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES]);
-/* Something came on its SUB. */
+void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
+                      uint64_t mono_ms);
+/* It said HELLO, and that it does not listen: it is reached through that connection, by this
+   routing id. */
+void skr_link_take_call (skr_links_t *links, skr_link_t *self, skr_span_t routing,
+                         uint64_t mono_ms);
+/* It said HELLO, and that it listens. */
+void skr_link_listens (skr_links_t *links, skr_link_t *self);
+/* Something that it publishes came. */
 void skr_link_heard (skr_link_t *self, uint64_t mono_ms);
 /* It said that it stops. */
 void skr_link_left (skr_link_t *self);

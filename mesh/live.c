@@ -1,14 +1,13 @@
 #include "mesh/live.h"
 
-#include "mesh/sockets.h"
-
 #include <string.h>
 
 #define FRAME_CHANGES_MAX 4096
 
 /* A frame being filled: byte strings, their number is known only at the end. */
 typedef struct filling_t {
-    void *pub;
+    skr_live_send_fn *send;
+    void *context;
     skr_buf_t changes;
     size_t count;
     uint64_t *frames;
@@ -24,7 +23,7 @@ static void send_frame (filling_t *filling)
     skr_cbor_put_array (&frame, filling->count);
     skr_buf_append_span (&frame, skr_span_of (&filling->changes));
     if (!frame.failed && !filling->changes.failed
-        && skr_socket_send (filling->pub, skr_span (NULL, 0), skr_span_of (&frame))) {
+        && filling->send (filling->context, skr_span_of (&frame))) {
         ++*filling->frames;
     }
     skr_buf_free (&frame);
@@ -44,9 +43,10 @@ static void add_change (const skr_id_t *collection, skr_span_t change, void *arg
     filling->count++;
 }
 
-void skr_live_publish (skr_replica_t *replica, void *pub, uint64_t *frames)
+void skr_live_publish (skr_replica_t *replica, skr_live_send_fn *send, void *context,
+                       uint64_t *frames)
 {
-    filling_t filling = {.pub = pub, .frames = frames};
+    filling_t filling = {.send = send, .context = context, .frames = frames};
     skr_replica_made (replica, add_change, &filling);
     send_frame (&filling);
     skr_buf_free (&filling.changes);

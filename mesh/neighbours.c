@@ -34,7 +34,9 @@ static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t 
         if (link->heard_ms) {
             neighbour->heard_ms = (int64_t) (skr_node_now (self) - link->heard_ms);
         }
-        neighbour->greeted = link->dealer && skr_session_greeted (link->session);
+        neighbour->calls = link->calls;
+        neighbour->greeted =
+            (link->dealer || link->caller_size) && skr_session_greeted (link->session);
         neighbour->skew_known = link->report.skew_known;
         neighbour->skew_ms = link->report.skew_ms;
         neighbour->published = link->frame_bytes;
@@ -104,6 +106,9 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
         reported->roster = entry->roster ? &entry->roster->clock : NULL;
         reported->fingerprint = entry->fingerprint;
         reported->documents = entry->documents;
+        reported->part = &entry->part;
+        reported->removing = entry->removing;
+        reported->asked = entry->asked.any ? &entry->asked : NULL;
         reported->asked_ms = entry->asked_ms;
         reported->told_ms = entry->told_ms;
     }
@@ -168,8 +173,13 @@ static void add_sessions (const skr_node_t *self, skr_session_stats_t *sum)
 static size_t count_links (const skr_node_t *self, skr_link_state_t state)
 {
     size_t count = 0;
+    const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
+    bool away = state == SKR_LINK_SILENT || state == SKR_LINK_LEFT;
     for (size_t i = 0; i < self->links.count; i++) {
-        count += self->links.links[i]->state == state;
+        const skr_link_t *link = self->links.links[i];
+        /* that to a former process of this device is no member that is away */
+        bool former = away && memcmp (link->device, own, sizeof link->device) == 0;
+        count += link->state == state && !former;
     }
     return count;
 }
@@ -215,9 +225,8 @@ static size_t put_seeds (const skr_node_t *self, skr_buf_t *pairs)
 
 static size_t beacons_wanted (const skr_node_t *self)
 {
-    return !self->config.beacon                ? 0
-           : self->config.interfaces_count > 0 ? self->config.interfaces_count
-                                               : 1;
+    bool one = !self->router || !self->config.interfaces_count; /* who only hears has one socket */
+    return !self->config.beacon ? 0 : one ? 1 : self->config.interfaces_count;
 }
 
 static size_t status (void *context, skr_buf_t *pairs)
@@ -227,12 +236,14 @@ static size_t status (void *context, skr_buf_t *pairs)
     skr_session_stats_t sessions;
     size_t count = 0;
     add_sessions (self, &sessions);
-    if (self->twin.found) {
+    if (skr_twin_shows (self)) {
         char sentence[SKR_TWIN_SENTENCE_MAX];
         skr_twin_sentence (self, sentence);
         count += put_text (pairs, "/twin/what", sentence);
         count += put_text (pairs, "/twin/address", self->twin.address);
-        count += put_count (pairs, "/twin/seen_ms", skr_node_now (self) - self->twin.seen_ms);
+        count += put_count (pairs, "/twin/seen_ms",
+                            skr_node_now (self)
+                                - (self->twin.found ? self->twin.seen_ms : self->twin.told_ms));
     }
     count += put_text (pairs, "/version", saker_version ());
     count += put_text (pairs, "/mesh/listen", self->address);
@@ -274,8 +285,33 @@ static size_t status (void *context, skr_buf_t *pairs)
     return count;
 }
 
+static bool range (void *context, const uint8_t device[32], const skr_id_t *collection,
+                   skr_span_t from, skr_span_t to, bool detail)
+{
+    skr_node_t *self = context;
+    skr_link_t *link = skr_links_find (&self->links, device);
+    return link
+           && skr_session_range (link->session, collection, from, to, detail, skr_node_now (self));
+}
+
+static bool ranged (void *context, const uint8_t device[32], skr_span_t *answer)
+{
+    skr_node_t *self = context;
+    skr_link_t *link = skr_links_find (&self->links, device);
+    *answer = skr_span (NULL, 0);
+    return link && skr_session_ranged (link->session, answer);
+}
+
+/* For a program that watches: it falls back by itself, should that program be gone. */
+static void log_level (void *context, skr_level_t level, uint64_t for_ms)
+{
+    skr_node_t *self = context;
+    self->watched_level = level;
+    self->watched_until_ms = for_ms ? skr_node_now (self) + for_ms : 0;
+}
+
 void skr_neighbours_of (skr_node_t *self, skr_neighbours_t *neighbours)
 {
-    *neighbours =
-        (skr_neighbours_t){self, neighbour, reported, ask, ask_one, hears, addresses, status};
+    *neighbours = (skr_neighbours_t){self,      neighbour, reported, ask,    ask_one,  hears,
+                                     addresses, status,    range,    ranged, log_level};
 }

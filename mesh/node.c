@@ -1,6 +1,8 @@
 #include "mesh/horizon.h"
 #include "mesh/node_internal.h"
 
+#include "peer/carrying.h"
+#include "peer/partial.h"
 #include "peer/sealed.h"
 #include "peer/settling.h"
 #include "peer/succession.h"
@@ -31,7 +33,9 @@ uint64_t skr_node_now (const skr_node_t *self)
 static void filter_log (void *context, skr_level_t level, const char *message)
 {
     const skr_node_t *self = context;
-    if (level <= self->log_level && self->outer->log) {
+    bool watched = self->watched_until_ms && level <= self->watched_level
+                   && skr_node_now (self) < self->watched_until_ms;
+    if ((level <= self->log_level || watched) && self->outer->log) {
         self->outer->log (self->outer->context, level, message);
     }
 }
@@ -155,13 +159,12 @@ void skr_node_fail_group (skr_node_t *self, saker_err_t error)
 
 /* ---- the ROUTER: other members ask */
 
-/* A member said HELLO: keeps the addresses that it says it can be reached at. */
-static void take_call (skr_node_t *self, const skr_member_t *member, const skr_said_t *said)
+/* Keeps the addresses that a member says it can be reached at. */
+static void learn_addresses (skr_link_t *link, skr_span_t addresses)
 {
-    skr_link_t *link = skr_links_find (&self->links, member->device);
     skr_cbor_t cbor;
-    skr_cbor_open (&cbor, said->addresses);
-    size_t count = link ? skr_cbor_get_array (&cbor, SKR_LINK_ADDRESSES_MAX) : 0;
+    skr_cbor_open (&cbor, addresses);
+    size_t count = skr_cbor_get_array (&cbor, SKR_LINK_ADDRESSES_MAX);
     for (size_t i = 0; i < count; i++) {
         char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1] = {0};
         skr_span_t text = skr_cbor_get_text (&cbor);
@@ -171,10 +174,6 @@ static void take_call (skr_node_t *self, const skr_member_t *member, const skr_s
                 skr_link_learn (link, address);
             }
         }
-    }
-    if (link) {
-        skr_link_called (link, said->instance.data);
-        skr_tell_called (self, skr_node_now (self));
     }
 }
 
@@ -195,6 +194,26 @@ static void take_twin_call (skr_node_t *self, const skr_said_t *said)
 static bool is_own (const skr_node_t *self, const uint8_t device[32])
 {
     return memcmp (device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
+}
+
+void skr_node_called (skr_node_t *self, const skr_member_t *member, skr_span_t routing,
+                      const skr_said_t *said)
+{
+    skr_link_t *link = skr_links_find (&self->links, member->device);
+    if (is_own (self, member->device)) {
+        take_twin_call (self, said);
+    }
+    if (!link) {
+        return;
+    }
+    if (said->pub_port) {
+        skr_link_listens (&self->links, link);
+        learn_addresses (link, said->addresses);
+    } else if (self->router) {
+        skr_link_take_call (&self->links, link, routing, skr_node_now (self));
+    }
+    skr_link_called (link, said->instance.data, skr_node_now (self));
+    skr_tell_called (self, skr_node_now (self));
 }
 
 static void hold_join (skr_node_t *self, skr_span_t routing, skr_span_t request)
@@ -219,6 +238,10 @@ static void on_request (skr_node_t *self, skr_span_t routing, const char *user_i
         self->stats.strange_frames++;
         return;
     }
+    asker.now_ms = skr_node_now (self);
+    if (skr_caller_take (self, &asker, routing, body)) {
+        return;
+    }
     skr_answer (self->answerer, &asker, body, &answer, &held, &said);
     if (held) {
         hold_join (self, routing, body);
@@ -226,11 +249,8 @@ static void on_request (skr_node_t *self, skr_span_t routing, const char *user_i
                && !send_routed (self, self->router, routing, skr_span_of (&answer))) {
         self->stats.unsent++;
     }
-    if (asker.member && said.addresses.size && is_own (self, asker.member->device)) {
-        take_twin_call (self, &said);
-    }
     if (asker.member && said.addresses.size) {
-        take_call (self, asker.member, &said);
+        skr_node_called (self, asker.member, routing, &said);
     }
     skr_buf_free (&answer);
 }
@@ -272,16 +292,19 @@ static void send_local (void *context, skr_span_t client, skr_span_t answer)
 static void on_answer (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
 {
     (void) routing, (void) user_id;
+    if (body.size && body.data[0] == SKR_WIRE_ASK) {
+        self->stats.request_bytes += body.size;
+        skr_caller_asked (self, self->taking, skr_span (body.data + 1, body.size - 1));
+        return;
+    }
     self->stats.answer_bytes += body.size;
     skr_node_fail_group (self,
                          skr_session_answer (self->taking->session, body, skr_node_now (self)));
 }
 
-static void on_frame (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
+void skr_node_frame (skr_node_t *self, skr_link_t *link, skr_span_t body)
 {
-    skr_link_t *link = self->taking;
     bool bad = false;
-    (void) routing, (void) user_id;
     self->stats.frames_in++;
     self->stats.frame_bytes += body.size;
     link->frame_bytes += body.size;
@@ -301,6 +324,12 @@ static void on_frame (skr_node_t *self, skr_span_t routing, const char *user_id,
         bad = true;
     }
     self->stats.bad_frames += bad;
+}
+
+static void on_frame (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
+{
+    (void) routing, (void) user_id;
+    skr_node_frame (self, self->taking, body);
 }
 
 static void drain_link (skr_node_t *self, skr_link_t *link, size_t *bytes_left)
@@ -323,7 +352,8 @@ static void on_address (void *context, const uint8_t device[32], const char *add
         return;
     }
     skr_link_t *link = skr_links_find (&self->links, device);
-    if (link && !skr_session_greeted (link->session) && skr_address_numeric (address)) {
+    if (link && !link->calls && !skr_session_greeted (link->session)
+        && skr_address_numeric (address)) {
         skr_link_learn (link, address);
     }
 }
@@ -344,7 +374,7 @@ static void on_beacon (skr_node_t *self, const char *host, skr_span_t bytes)
     const skr_member_t *member =
         self->beacon_keyed
             ? skr_beacon_whose (bytes, self->beacon_key, skr_replica_roster (self->replica),
-                                self->links.instance, &port)
+                                self->links.own.instance, &port)
             : NULL;
     skr_link_t *link = member ? skr_links_find (&self->links, member->device) : NULL;
     snprintf (address, sizeof address, "tcp://%s:%u", host, port);
@@ -380,10 +410,10 @@ static void publish_beacons (skr_node_t *self)
     uint8_t bytes[SKR_BEACON_BYTES];
     self->beacon_keyed =
         skr_keyring_beacon (skr_replica_keyring (self->replica), self->beacon_key) == SAKER_OK;
-    if (!self->beacon_keyed) {
-        return;
+    if (!self->beacon_keyed || !self->port) {
+        return; /* who does not listen has nothing to tell: it only hears others */
     }
-    skr_beacon_make (bytes, self->port, self->links.instance, self->beacon_key,
+    skr_beacon_make (bytes, self->port, self->links.own.instance, self->beacon_key,
                      skr_device_key (skr_replica_device (self->replica)));
     for (size_t i = 0; i < self->beacons_count; i++) {
         skr_beacon_publish (self->beacons[i], skr_span (bytes, sizeof bytes));
@@ -394,7 +424,10 @@ static void publish_beacons (skr_node_t *self)
 static void start_beacon (skr_node_t *self, const char *interface)
 {
     skr_beacon_t *beacon = NULL;
-    if (skr_beacon_new (&beacon, interface, self->config.beacon_port, &self->world) == SAKER_OK) {
+    saker_err_t error =
+        self->router ? skr_beacon_new (&beacon, interface, self->config.beacon_port, &self->world)
+                     : skr_beacon_listen (&beacon, self->config.beacon_port, &self->world);
+    if (error == SAKER_OK) {
         self->beacons[self->beacons_count++] = beacon;
     } else {
         skr_log (&self->world, SKR_LOG_WARNING, "beacon: %s; going on with seeds", skr_error ());
@@ -415,10 +448,10 @@ static void start_beacons (skr_node_t *self)
     if (!self->config.beacon) {
         return;
     }
-    if (!self->config.interfaces_count) {
+    if (!self->config.interfaces_count || !self->router) {
         start_beacon (self, "");
     }
-    for (size_t i = 0; i < self->config.interfaces_count; i++) {
+    for (size_t i = 0; i < self->config.interfaces_count && self->router; i++) {
         start_beacon (self, self->config.interfaces[i]);
     }
     publish_beacons (self);
@@ -433,8 +466,10 @@ static bool list_sockets (skr_node_t *self)
         return false;
     }
     skr_poller_add_descriptor (poller, &self->wake, self->wake);
-    skr_poller_add (poller, self->zap);
-    skr_poller_add (poller, self->router);
+    if (self->router) {
+        skr_poller_add (poller, self->zap);
+        skr_poller_add (poller, self->router);
+    }
     skr_poller_add (poller, self->local);
     for (size_t i = 0; i < self->beacons_count; i++) {
         skr_poller_add_descriptor (poller, self->beacons[i],
@@ -456,9 +491,12 @@ static uint64_t deadline_ms (const skr_node_t *self)
     uint64_t deadline = skr_tell_deadline_ms (self);
     uint64_t due = skr_api_deadline_ms (self->api);
     deadline = due < deadline ? due : deadline;
+    deadline = skr_carrying_busy (self->replica) ? 0 : deadline;
     due = skr_cutter_deadline_ms (self->cutter);
     deadline = due < deadline ? due : deadline;
     due = self->turn_ms + TURN_EVERY_MS;
+    deadline = due < deadline ? due : deadline;
+    due = skr_partial_busy (self->replica) ? self->links.claims.not_before_ms : UINT64_MAX;
     deadline = due < deadline ? due : deadline;
     for (size_t i = 0; i < self->links.count; i++) {
         due = skr_session_deadline_ms (self->links.links[i]->session);
@@ -485,7 +523,7 @@ static void take_work (skr_node_t *self)
 {
     size_t bytes_left = ROUND_BYTES_MAX;
     skr_poller_take (&self->poller, &self->wake);
-    bool connecting = skr_poller_take (&self->poller, self->zap);
+    bool connecting = self->zap && skr_poller_take (&self->poller, self->zap);
     while (connecting) {
         connecting = skr_zap_serve (self->zap, self->replica, &self->zap_stats);
     }
@@ -493,7 +531,9 @@ static void take_work (skr_node_t *self)
     for (size_t i = 0; i < self->links.count; i++) {
         drain_link (self, self->links.links[i], &bytes_left);
     }
-    drain (self, self->router, true, on_request, &bytes_left);
+    if (self->router) {
+        drain (self, self->router, true, on_request, &bytes_left);
+    }
     for (size_t i = 0; i < self->beacons_count; i++) {
         drain_beacon (self, self->beacons[i]);
     }
@@ -515,15 +555,37 @@ static void keep_address (skr_node_t *self, skr_link_t *link)
     skr_node_fail_group (self, error);
 }
 
+/* That of a member which does not listen any more. */
+static void forget_address (skr_node_t *self, const skr_link_t *link)
+{
+    skr_store_t *store = skr_replica_store (self->replica);
+    skr_span_t key = skr_span (link->device, sizeof link->device);
+    skr_span_t kept;
+    if (skr_store_get (store, SKR_COMMITTED, SKR_ADDRESSES, key, &kept) == SAKER_OK) {
+        saker_err_t error = skr_replica_begin (self->replica);
+        error = error == SAKER_OK ? skr_store_remove (store, SKR_ADDRESSES, key) : error;
+        skr_node_fail_group (self, error);
+    }
+}
+
 static void keep_addresses (skr_node_t *self)
 {
     for (size_t i = 0; i < self->links.count; i++) {
         skr_link_t *link = self->links.links[i];
+        if (link->calls && !link->forgotten) {
+            link->forgotten = true;
+            forget_address (self, link);
+        }
         if (link->greeted_ms && !link->kept && link->address[0]) {
             link->kept = true;
             keep_address (self, link);
         }
     }
+}
+
+static bool publish (void *context, skr_span_t frame)
+{
+    return skr_node_publish (context, frame);
 }
 
 /* design 5: nothing of a group is told before it is durable. */
@@ -538,20 +600,31 @@ static void commit (skr_node_t *self)
         skr_replica_abort (self->replica);
     } else {
         note_success (self);
-        skr_live_publish (self->replica, self->pub, &self->stats.frames_out);
+        skr_live_publish (self->replica, publish, self, &self->stats.frames_out);
         self->beat_soon = true;
     }
     skr_api_committed (self->api, error);
     answer_joins (self, error);
 }
 
+static bool is_doubled (const skr_node_t *self, const skr_link_t *link)
+{
+    return link->doubled_ms && skr_node_now (self) - link->doubled_ms < SKR_TWIN_TOLD_MS;
+}
+
 /* Who was restarted, or runs twice: where else it said it is, so that two with one key find each
-   other. */
+   other; and that there are two, where one of them listens nowhere. */
 static size_t write_twins (const skr_node_t *self, skr_buf_t *pairs, size_t count)
 {
     size_t before = count;
     for (size_t i = 0; i < self->links.count; i++) {
         const skr_link_t *link = self->links.links[i];
+        if (count < SKR_WIRE_ADDRESSES_MAX && is_doubled (self, link)) {
+            skr_cbor_put_array (pairs, 2);
+            skr_cbor_put_bytes (pairs, link->device, 32);
+            skr_cbor_put_text (pairs, SKR_WIRE_NOWHERE, strlen (SKR_WIRE_NOWHERE));
+            count++;
+        }
         for (size_t k = 0; link->called_count > 1 && k < 2 && k < link->addresses_count; k++) {
             const char *address = link->addresses[k];
             if (count < SKR_WIRE_ADDRESSES_MAX && strcmp (address, link->address) != 0) {
@@ -579,7 +652,9 @@ static void write_book (skr_node_t *self)
     }
     for (size_t i = 0; i < self->links.count && count < SKR_WIRE_ADDRESSES_MAX; i++) {
         const skr_link_t *link = self->links.links[i];
-        const char *address = link->greeted_ms ? link->address : link->addresses[0];
+        const char *address = link->calls        ? ""
+                              : link->greeted_ms ? link->address
+                                                 : link->addresses[0];
         if (*address) {
             skr_cbor_put_array (&pairs, 2);
             skr_cbor_put_bytes (&pairs, link->device, 32);
@@ -591,7 +666,7 @@ static void write_book (skr_node_t *self)
     skr_cbor_put_array (&book, count);
     skr_buf_append_span (&book, skr_span_of (&pairs));
     if (book.failed
-        || skr_answerer_set (self->answerer, self->pub_port, self->links.instance,
+        || skr_answerer_set (self->answerer, self->pub_port, self->links.own.instance,
                              skr_span_of (&book))
                != SAKER_OK) {
         skr_log (&self->world, SKR_LOG_WARNING, "out of memory");
@@ -614,8 +689,8 @@ static size_t count_outsiders (const skr_roster_t *roster)
 static void part_with_outsiders (skr_node_t *self)
 {
     size_t count = count_outsiders (skr_replica_roster (self->replica));
-    const skr_guard_ports_t ports = {.router = self->port, .pub = self->pub_port};
-    if (count > self->outsiders) {
+    const skr_guard_ports_t ports = {&self->sockets, self->port, self->pub_port};
+    if (count > self->outsiders && self->router) {
         size_t parted = skr_guard_part (&self->guard, &ports);
         skr_log (&self->world, SKR_LOG_INFO, "a member lost its rights: %zu connections made anew",
                  parted);
@@ -663,8 +738,9 @@ static void settle_own (skr_node_t *self, uint64_t now_ms)
     }
     self->settle_ms = now_ms;
     skr_neighbours_of (self, &neighbours);
-    skr_node_fail_group (self, skr_settle_forks (self->replica, &neighbours, self->twin.found));
-    skr_node_fail_group (self, skr_succeed (self->replica, &neighbours, self->twin.found));
+    skr_node_fail_group (self,
+                         skr_settle_forks (self->replica, &neighbours, skr_twin_shows (self)));
+    skr_node_fail_group (self, skr_succeed (self->replica, &neighbours, skr_twin_shows (self)));
 }
 
 static void plan_sharing (skr_node_t *self)
@@ -693,23 +769,20 @@ static void follow_roster (skr_node_t *self)
 
 static void look_at_connections (skr_node_t *self, uint64_t now_ms)
 {
-    skr_guard_ports_t ports = {.router = self->port, .pub = self->pub_port};
+    const skr_guard_ports_t ports = {&self->sockets, self->port, self->pub_port};
     uint64_t before = self->guard.cut;
-    char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
-    for (size_t i = 0; i < self->links.count; i++) {
-        const skr_link_t *link = self->links.links[i];
-        uint16_t dialled = 0;
-        if (link->address[0]
-            && skr_address_split (link->address, host, sizeof host, &dialled) == SAKER_OK) {
-            skr_guard_call (&ports, dialled);
-            skr_guard_call (&ports, link->pub_port);
-        }
-    }
     skr_guard_look (&self->guard, &ports, now_ms);
     if (self->guard.cut != before) {
         skr_log (&self->world, SKR_LOG_WARNING,
                  "a connection sent more than can be kept of unfinished messages: shut down");
     }
+}
+
+static saker_err_t leave (skr_node_t *self)
+{
+    skr_neighbours_t neighbours;
+    skr_neighbours_of (self, &neighbours);
+    return skr_carrying_turn (self->replica, &neighbours);
 }
 
 static void turn (skr_node_t *self)
@@ -722,6 +795,10 @@ static void turn (skr_node_t *self)
     follow_roster (self);
     saker_err_t error = skr_replica_tidy (self->replica);
     error = error == SAKER_OK ? skr_sealed_turn (self->replica) : error;
+    error = error == SAKER_OK ? leave (self) : error;
+    if (error == SAKER_OK && now_ms >= self->links.claims.not_before_ms) {
+        error = skr_partial_turn (self->replica);
+    }
     if (error != SAKER_OK) {
         note_failure (self, error);
     }
@@ -798,35 +875,46 @@ static saker_err_t bind_pub (skr_node_t *self, const skr_curve_t *own)
     SKR_TRY (skr_address_split (self->config.listen, host, sizeof host, &asked));
     if (asked && self->port < 65535) {
         snprintf (address, sizeof address, "tcp://%s:%u", host, self->port + 1u);
-        error = skr_socket_pub (&self->pub, own, address);
+        error = skr_socket_pub (&self->pub, &self->sockets, own, address);
     }
     if (error != SAKER_OK) {
         snprintf (address, sizeof address, "tcp://%s:0", host);
-        SKR_TRY (skr_socket_pub (&self->pub, own, address));
+        SKR_TRY (skr_socket_pub (&self->pub, &self->sockets, own, address));
     }
     SKR_TRY (skr_socket_bound (self->pub, bound, sizeof bound));
     return skr_address_split (bound, host, sizeof host, &self->pub_port);
 }
 
-static saker_err_t bind_all (skr_node_t *self, const char *store)
+static saker_err_t bind_all (skr_node_t *self)
 {
     const skr_device_t *device = skr_replica_device (self->replica);
     skr_curve_t own = {skr_device_transport_key (device), skr_device_transport_secret (device)};
     char host[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
-    SKR_TRY (skr_socket_zap (&self->zap)); /* before any other: CURVE fails open without it */
-    SKR_TRY (skr_socket_router (&self->router, &own, self->config.listen));
+    /* before any other: CURVE fails open without it */
+    SKR_TRY (skr_socket_zap (&self->zap, &self->sockets));
+    SKR_TRY (skr_socket_router (&self->router, &self->sockets, &own, self->config.listen));
     SKR_TRY (skr_socket_bound (self->router, self->address, sizeof self->address));
     SKR_TRY (skr_address_split (self->address, host, sizeof host, &self->port));
     SKR_TRY (bind_pub (self, &own));
-    SKR_TRY (skr_book_fill (&self->book, self->address));
-    return skr_socket_local (&self->local, store);
+    return skr_book_fill (&self->book, self->address);
+}
+
+static saker_err_t open_sockets (skr_node_t *self, const char *store)
+{
+    SKR_TRY (skr_sockets_open (&self->sockets));
+    if (strcmp (self->config.listen, SKR_LISTEN_NONE) != 0) {
+        SKR_TRY (bind_all (self));
+    } else {
+        snprintf (self->address, sizeof self->address, SKR_LISTEN_NONE);
+    }
+    return skr_socket_local (&self->local, &self->sockets, store, &self->local_folder);
 }
 
 static saker_err_t start (skr_node_t *self, const char *store)
 {
     skr_neighbours_t neighbours;
     SKR_TRY (skr_replica_open (&self->replica, store, &self->world));
-    SKR_TRY (bind_all (self, store));
+    SKR_TRY (open_sockets (self, store));
     SKR_TRY (skr_answerer_new (&self->answerer, self->replica));
     skr_neighbours_of (self, &neighbours);
     SKR_TRY (skr_api_new (&self->api, self->replica, &neighbours, send_local, self, &self->world));
@@ -841,9 +929,12 @@ static saker_err_t start (skr_node_t *self, const char *store)
     self->links.address = on_address;
     self->links.greeted = on_greeted;
     self->started_wall_ms = self->world.wall_ms (self->world.context);
-    self->links.own_addresses = self->book.own_list;
-    self->links.own_addresses_count = self->book.own_count;
-    randombytes_buf (self->links.instance, sizeof self->links.instance);
+    self->links.sockets = &self->sockets;
+    self->links.router = self->router;
+    self->links.own.pub_port = self->pub_port;
+    self->links.own.addresses = self->book.own_list;
+    self->links.own.addresses_count = self->book.own_count;
+    randombytes_buf (self->links.own.instance, sizeof self->links.own.instance);
     take_seeds (self);
     SKR_TRY (skr_links_follow (&self->links));
     self->roster_version = skr_replica_roster_version (self->replica);
@@ -868,6 +959,7 @@ saker_err_t skr_node_new (skr_node_t **self_p, const char *store, const saker_co
     self->config = *config;
     self->log_level = config->log_level;
     self->wake = wake;
+    self->local_folder = -1;
     saker_err_t error = start (self, store);
     if (error != SAKER_OK) {
         skr_node_destroy (&self);
@@ -880,8 +972,9 @@ saker_err_t skr_node_new (skr_node_t **self_p, const char *store, const saker_co
 static void say_goodbye (skr_node_t *self)
 {
     static const uint8_t quit = SKR_FRAME_QUIT;
-    if (self->pub) {
-        skr_socket_send (self->pub, skr_span (NULL, 0), skr_span (&quit, 1));
+    if (self->local) { /* it had begun */
+        skr_node_publish (self, skr_span (&quit, 1));
+        skr_caller_leave (self);
     }
 }
 
@@ -902,6 +995,10 @@ void skr_node_destroy (skr_node_t **self_p)
     skr_socket_close (&self->router);
     skr_socket_close (&self->pub);
     skr_socket_close (&self->zap);
+    skr_sockets_close (&self->sockets); /* the next to open the store makes these files anew */
+    if (self->local_folder >= 0) {
+        close (self->local_folder);
+    }
     skr_replica_close (&self->replica);
     skr_guard_free (&self->guard);
     skr_poller_free (&self->poller);

@@ -40,6 +40,8 @@ struct skr_node_t {
     skr_world_t world; /* with the log level */
     const skr_world_t *outer;
     skr_level_t log_level;
+    skr_level_t watched_level; /* that a program wants, until then */
+    uint64_t watched_until_ms; /* mono; 0: none does */
     saker_config_t config;
     const char *seeds[SKR_CONFIG_SEEDS_MAX];
     int wake;
@@ -59,7 +61,9 @@ struct skr_node_t {
     char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1];
     uint16_t port, pub_port;
 
-    void *zap, *router, *pub, *local;
+    skr_sockets_t sockets;
+    void *zap, *router, *pub, *local; /* the first three NULL: it does not listen */
+    int local_folder;                 /* see skr_socket_local */
     skr_beacon_t *beacons[SKR_BEACON_INTERFACES_MAX];
     size_t beacons_count;
     uint8_t beacon_key[32];
@@ -100,6 +104,23 @@ uint64_t skr_tell_deadline_ms (const skr_node_t *self);
 void skr_tell_called (skr_node_t *self, uint64_t mono_ms);
 void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t beat, uint64_t mono_ms);
 
+/* caller.c: of members that do not listen, and of a peer that does not. */
+/* Sends a frame to those who hear us. False: nobody does. */
+bool skr_node_publish (skr_node_t *self, skr_span_t frame);
+/* Is a message on the ROUTER what only a member that does not listen says? Then it is taken here.
+ */
+bool skr_caller_take (skr_node_t *self, const skr_asker_t *asker, skr_span_t routing,
+                      skr_span_t body);
+/* Who was called by us asks us back, over the link that is drained now. */
+void skr_caller_asked (skr_node_t *self, skr_link_t *link, skr_span_t request);
+/* Those who were called hear that this peer stops. */
+void skr_caller_leave (skr_node_t *self);
+
+/* node.c: takes what a member publishes; `frame` with its first byte. A HELLO came, by this routing
+   id, or empty. */
+void skr_node_frame (skr_node_t *self, skr_link_t *link, skr_span_t frame);
+void skr_node_called (skr_node_t *self, const skr_member_t *member, skr_span_t routing,
+                      const skr_said_t *said);
 /* node.c: after a failure in the middle of a group; SAKER_OK: does nothing. */
 void skr_node_fail_group (skr_node_t *self, saker_err_t error);
 
@@ -112,6 +133,8 @@ void skr_twin_greeted (skr_node_t *self, skr_link_t *link, const uint8_t *instan
 void skr_twin_called (skr_node_t *self, const uint8_t *instance, const char *address);
 bool skr_twin_beat (skr_node_t *self, const skr_beat_t *beat);
 void skr_twin_turn (skr_node_t *self, uint64_t mono_ms);
+/* Is there another process of this device, as far as is known? */
+bool skr_twin_shows (const skr_node_t *self);
 void skr_twin_sentence (const skr_node_t *self, char sentence[SKR_TWIN_SENTENCE_MAX]);
 
 /* neighbours.c */

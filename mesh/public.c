@@ -3,6 +3,8 @@
 #include "mesh/join.h"
 #include "mesh/node.h"
 #include "peer/backup.h"
+#include "peer/checkup.h"
+#include "peer/dump.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -10,11 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-#define DESCRIPTORS_MAX 65536
 
 _Static_assert(sizeof ((saker_restored_t *) 0)->mesh == SKR_NAME_BYTES_MAX + 1, "names fit");
 
@@ -73,6 +71,20 @@ saker_err_t saker_restore (const char *store, const char *file, const char *pass
     return skr_wrap (error, "restore");
 }
 
+saker_err_t saker_store_check (const char *store, saker_finding_fn *finding_fn,
+                               saker_progress_fn *progress_fn, void *argument)
+{
+    SKR_TRY (start_sodium ());
+    return skr_checkup (store, skr_world_real (), finding_fn, progress_fn, argument);
+}
+
+saker_err_t saker_store_dump (const char *store, const char *collection, const char *document,
+                              saker_dump_fn *dump_fn, void *argument)
+{
+    SKR_TRY (start_sodium ());
+    return skr_dump (store, skr_world_real (), collection, document, dump_fn, argument);
+}
+
 /* ---- the daemon */
 
 static uint64_t wall_ms (void *context)
@@ -101,28 +113,6 @@ static void hand_over (void *context, skr_level_t level, const char *message)
     }
 }
 
-/* Keys are in memory: no core files, no debugger of another process. */
-static void keep_secrets (void)
-{
-    const struct rlimit none = {0, 0};
-    setrlimit (RLIMIT_CORE, &none);
-    prctl (PR_SET_DUMPABLE, 0);
-}
-
-/* Strangers may hold a connection for as long as the handshake may take: leave room for members. */
-static void allow_descriptors (void)
-{
-    struct rlimit limit;
-    if (getrlimit (RLIMIT_NOFILE, &limit) != 0) {
-        return;
-    }
-    rlim_t wanted = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = wanted;
-        setrlimit (RLIMIT_NOFILE, &limit);
-    }
-}
-
 saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
                               const saker_config_t *config, saker_log_fn *log_fn, void *argument)
 {
@@ -142,8 +132,6 @@ saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
         saker_daemon_destroy (&self);
         return error;
     }
-    keep_secrets ();
-    allow_descriptors ();
     *self_p = self;
     return SAKER_OK;
 }

@@ -1,5 +1,7 @@
 #include "mesh/report.h"
 
+#include "peer/partial.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,12 +60,13 @@ static skr_report_entry_t *entry_of (skr_report_t *self, const skr_id_t *collect
 }
 
 /* One member cannot fill our memory with made-up clocks. */
-static bool has_room (const skr_report_t *self, const skr_id_t *collection,
-                      const skr_clock_t *clock)
+static bool has_room (const skr_report_t *self, const skr_beat_entry_t *told)
 {
-    const skr_report_entry_t *entry = skr_report_find (self, collection);
+    const skr_report_entry_t *entry = skr_report_find (self, &told->collection);
     size_t ticks = self->ticks - (entry ? entry->clock.count : 0);
-    return ticks + clock->count <= SKR_REPORT_TICKS_MAX;
+    size_t bytes = self->part_bytes - (entry ? entry->part.prefixes.size : 0);
+    return ticks + told->clock.count <= SKR_REPORT_TICKS_MAX
+           && bytes + told->part.prefixes.size <= SKR_REPORT_PART_BYTES_MAX;
 }
 
 static void let_go (skr_report_t *self, skr_report_roster_t **roster_p)
@@ -96,14 +99,34 @@ static skr_report_roster_t *roster_of (skr_report_t *self, const skr_clock_t *cl
     return self->roster = roster;
 }
 
+static void free_told (skr_report_entry_t *entry)
+{
+    skr_part_free (&entry->part);
+    skr_clock_free (&entry->clock);
+    free (entry->hashes);
+    free (entry->kept);
+}
+
+static void free_asked (skr_report_entry_t *entry)
+{
+    skr_part_free (&entry->asked.part);
+    entry->asked.any = false;
+}
+
 /* Takes clock and hashes out of what was told. */
 static void take_told (skr_report_t *self, skr_report_entry_t *entry, skr_beat_entry_t *told,
                        skr_report_roster_t *roster)
 {
+    bool moved = !skr_clock_equal (&entry->clock, &told->clock);
     self->ticks += told->clock.count - entry->clock.count;
-    skr_clock_free (&entry->clock);
-    free (entry->hashes);
-    free (entry->kept);
+    self->part_bytes += told->part.prefixes.size - entry->part.prefixes.size;
+    free_told (entry);
+    if (moved) {
+        free_asked (entry);
+    }
+    entry->part = told->part;
+    entry->removing = told->removing;
+    memset (&told->part, 0, sizeof told->part);
     entry->clock = told->clock;
     entry->hashes = told->hashes;
     entry->kept = told->kept;
@@ -161,7 +184,7 @@ bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_
     skr_report_roster_t *roster = roster_in (self, beat);
     for (size_t i = 0; i < beat->entries_count; i++) {
         const skr_id_t *collection = &beat->entries[i].collection;
-        bool fits = has_room (self, collection, &beat->entries[i].clock);
+        bool fits = has_room (self, &beat->entries[i]);
         skr_report_entry_t *entry = fits ? entry_of (self, collection) : NULL;
         if (entry) {
             take_told (self, entry, &beat->entries[i], roster);
@@ -172,25 +195,33 @@ bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_
 }
 
 saker_err_t skr_report_answer (skr_report_t *self, skr_beat_entry_t *told,
-                               const skr_clock_t *roster, uint64_t asked_ms)
+                               const skr_clock_t *roster, skr_part_sum_t *asked, uint64_t asked_ms)
 {
-    bool fits = has_room (self, &told->collection, &told->clock);
+    bool fits = has_room (self, told);
     skr_report_entry_t *entry = fits ? entry_of (self, &told->collection) : NULL;
     if (!entry) {
         return skr_fail (SAKER_ELIMIT, "a report holds at most %d collections and %u ticks",
                          SKR_COLLECTIONS_MAX, SKR_REPORT_TICKS_MAX);
     }
     take_told (self, entry, told, roster ? roster_of (self, roster) : NULL);
+    free_asked (entry);
+    entry->asked = *asked;
+    memset (asked, 0, sizeof *asked);
     entry->asked_ms = asked_ms;
     return SAKER_OK;
+}
+
+bool skr_report_alike (const skr_report_entry_t *theirs, const skr_replica_t *replica)
+{
+    const skr_partial_t *ours = skr_partial_of (replica, &theirs->collection);
+    return !ours->removing && !theirs->removing && skr_part_equal (&ours->carried, &theirs->part);
 }
 
 void skr_report_free (skr_report_t *self)
 {
     for (size_t i = 0; i < self->entries_count; i++) {
-        skr_clock_free (&self->entries[i].clock);
-        free (self->entries[i].hashes);
-        free (self->entries[i].kept);
+        free_told (&self->entries[i]);
+        free_asked (&self->entries[i]);
         let_go (self, &self->entries[i].roster);
     }
     let_go (self, &self->roster);

@@ -6,7 +6,8 @@
 
 #include "mesh/wire.h"
 
-#define SKR_REPORT_TICKS_MAX (1u << 20) /* entries of all clocks that one member may tell */
+#define SKR_REPORT_TICKS_MAX (1u << 20)      /* entries of all clocks that one member may tell */
+#define SKR_REPORT_PART_BYTES_MAX (1u << 20) /* and bytes of prefixes */
 
 /* The roster that a member had when it told something; shared by the entries told together. */
 typedef struct skr_report_roster_t {
@@ -20,9 +21,12 @@ typedef struct skr_report_entry_t {
     skr_clock_t clock;
     uint64_t *hashes, *kept;     /* see skr_beat_entry_t */
     skr_report_roster_t *roster; /* told with it; NULL: none was */
+    skr_part_t part;             /* see skr_beat_entry_t */
+    bool removing;
     skr_fingerprint_t fingerprint;
     uint64_t documents;
-    uint64_t asked_ms; /* see skr_reported_t */
+    skr_part_sum_t asked; /* see skr_reported_t */
+    uint64_t asked_ms;    /* see skr_reported_t */
     uint64_t told_ms;
 } skr_report_entry_t;
 
@@ -41,6 +45,7 @@ typedef struct skr_report_t {
     skr_report_entry_t *entries; /* sorted by collection */
     size_t entries_count, entries_capacity;
     size_t ticks;                /* in all clocks of the entries, the rosters included */
+    size_t part_bytes;           /* in all parts of the entries */
     skr_report_roster_t *roster; /* told last */
 } skr_report_t;
 
@@ -48,10 +53,14 @@ typedef struct skr_report_t {
    beat is taken once. direct: it came on our own link to that process, so another process of the
    device (mesh/twin.h), of which somebody told, does not silence it. Takes what it tells. */
 bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms);
-/* Takes an answer about one collection, told under that roster (NULL: it was not told). Takes clock
-   and hashes. */
+/* Takes an answer about one collection, told under that roster (NULL: it was not told), with a sum
+   over the part that was asked for. Takes clock and hashes. */
 saker_err_t skr_report_answer (skr_report_t *self, skr_beat_entry_t *told,
-                               const skr_clock_t *roster, uint64_t asked_ms) SKR_MUST_USE;
+                               const skr_clock_t *roster, skr_part_sum_t *asked,
+                               uint64_t asked_ms) SKR_MUST_USE;
+/* Does it carry the same documents of the collection as this peer, both of them no others? Then
+   equal clocks must mean equal fingerprints. */
+bool skr_report_alike (const skr_report_entry_t *theirs, const skr_replica_t *replica);
 /* NULL when it never told. */
 const skr_report_entry_t *skr_report_find (const skr_report_t *self, const skr_id_t *collection);
 void skr_report_free (skr_report_t *self);

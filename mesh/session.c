@@ -1,7 +1,11 @@
 #include "mesh/session.h"
 
+#include "peer/carrying.h"
+#include "peer/cut.h"
 #include "peer/fork.h"
 #include "peer/incoming.h"
+#include "peer/partial.h"
+#include "peer/sealed.h"
 #include "peer/snapshot.h"
 
 #include <sodium.h>
@@ -13,6 +17,7 @@
 #define IDLE_PULL_MS 500      /* a pull that moved nothing: not again at once */
 #define REVIVED_MS 2000       /* what was asked longer ago, before a silence, is lost */
 #define PROBE_EVERY_MS 5000
+#define WIDEN_EVERY_MS 5000
 #define PROBE_WRITERS_MAX 16 /* of this device, the latest */
 #define CLAIM_MS (2 * SKR_REQUEST_TIMEOUT_MS)
 #define CREDIT_MIN 4096 /* a slow link: ask for less, and wait for longer */
@@ -44,6 +49,7 @@ struct skr_session_t {
 
     uint64_t fork_depth;  /* how far back the next look for where a fork begins goes; 0: not */
     bool looked_back;     /* the last pull was one */
+    uint64_t widen_ms;    /* not before this time is a snapshot asked for what is not carried */
     uint64_t probe_ms;    /* not before this time is looked for a fork */
     size_t probe_next;    /* entry of the report to begin with */
     uint64_t report_seen; /* number of the beat that was looked at last */
@@ -53,6 +59,8 @@ struct skr_session_t {
     uint64_t state_ms;    /* not before this time is STATE asked */
     uint8_t state_after[16];
     bool state_more; /* STATE goes on after state_after */
+
+    skr_buf_t ranged; /* the last answer to RANGE; empty: none */
 
     skr_id_t *wanted; /* collections whose CLOCK is to be asked, when a request is free */
     size_t wanted_count, wanted_capacity;
@@ -180,7 +188,7 @@ static bool ask (skr_session_t *self, skr_wire_kind_t kind, const skr_id_t *coll
 
 static void ask_hello (skr_session_t *self, uint64_t mono_ms)
 {
-    ask (self, SKR_WIRE_HELLO, NULL, &self->hello, 2, mono_ms);
+    ask (self, SKR_WIRE_HELLO, NULL, &self->hello, 3, mono_ms);
 }
 
 static void ask_state (skr_session_t *self, uint64_t mono_ms)
@@ -200,6 +208,54 @@ static bool ask_about (skr_session_t *self, skr_wire_kind_t kind, const skr_id_t
     skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
     bool sent = ask (self, kind, collection, &arguments, 1, mono_ms);
     skr_buf_free (&arguments);
+    return sent;
+}
+
+/* With a sum over what both carry of it, for verify: that costs the other a look at each of these
+   documents. */
+static bool ask_clock (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
+{
+    static const skr_part_t whole;
+    const skr_partial_t *ours = skr_partial_of (self->replica, collection);
+    const skr_report_entry_t *theirs = skr_report_find (self->report, collection);
+    skr_part_t both = {.partial = false};
+    skr_buf_t arguments = {0};
+    const skr_collection_t *own = skr_replica_collection (self->replica, collection);
+    if ((own && own->sealed) || (!ours->carried.partial && !(theirs && theirs->part.partial))) {
+        return ask_about (self, SKR_WIRE_CLOCK, collection, mono_ms);
+    }
+    skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
+    bool sent = skr_part_meet (&both, &ours->carried, theirs ? &theirs->part : &whole) == SAKER_OK;
+    skr_part_put (&arguments, &both);
+    sent = sent && ask (self, SKR_WIRE_CLOCK, collection, &arguments, 2, mono_ms);
+    skr_part_free (&both);
+    skr_buf_free (&arguments);
+    return sent;
+}
+
+/* Of what is wanted here. What we have beyond it must be in our log still, to be applied after it.
+ */
+static bool ask_snapshot (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
+{
+    const skr_collection_t *own = skr_replica_collection (self->replica, collection);
+    const skr_partial_t *partial = skr_partial_of (self->replica, collection);
+    skr_partial_t noted = {.removing = false};
+    skr_buf_t arguments = {0};
+    if (!own && skr_partial_load (self->replica, SKR_COMMITTED, collection, &noted) == SAKER_OK) {
+        partial = &noted;
+    }
+    if ((own && own->sealed) || (!partial->wanted.partial && !skr_partial_lacks (partial))) {
+        skr_partial_free (&noted);
+        return ask_about (self, SKR_WIRE_SNAPSHOT, collection, mono_ms);
+    }
+    static const skr_clock_t nothing;
+    const skr_clock_t *cut = skr_cut_clock (self->replica, collection);
+    skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
+    skr_part_put (&arguments, &partial->wanted);
+    skr_clock_put (&arguments, cut ? cut : &nothing);
+    bool sent = ask (self, SKR_WIRE_SNAPSHOT, collection, &arguments, 3, mono_ms);
+    skr_buf_free (&arguments);
+    skr_partial_free (&noted);
     return sent;
 }
 
@@ -286,6 +342,7 @@ static bool lacks (const skr_session_t *self, const skr_report_entry_t *entry)
     const skr_roster_t *roster = skr_replica_roster (self->replica);
     bool outside = !is_roster (&entry->collection)
                    && skr_replica_role (self->replica, &entry->collection) == SKR_ROLE_NONE;
+    outside |= !skr_carrying_takes (self->replica, &entry->collection);
     if (outside || skr_clock_covers (own, &entry->clock)) {
         return false;
     }
@@ -326,10 +383,33 @@ static bool ask_missing (skr_session_t *self, const skr_report_entry_t *entry, u
     return sent;
 }
 
+/* Is what we lack below its cut? */
+static bool is_cut_there (const skr_session_t *self, const skr_report_entry_t *entry)
+{
+    const skr_clock_t *own = own_clock (self, &entry->collection);
+    for (size_t i = 0; entry->kept && i < entry->clock.count; i++) {
+        const skr_tick_t *tick = &entry->clock.ticks[i];
+        if (skr_clock_get (own, &tick->writer) < tick->seq - entry->kept[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Does it carry all that is wanted here, so that it can hand over a snapshot? A sealed one anybody
+   can. */
+static bool carries_wanted (const skr_session_t *self, const skr_report_entry_t *entry)
+{
+    const skr_id_t *id = &entry->collection;
+    const skr_collection_t *own = skr_replica_collection (self->replica, id);
+    return (own ? own->sealed : skr_sealed_due (self->replica, id))
+           || skr_part_covers (&entry->part, &skr_partial_of (self->replica, id)->wanted);
+}
+
 /* True when something is missing and is, or cannot yet be, asked for. */
 static bool pull_entry (skr_session_t *self, const skr_report_entry_t *entry, uint64_t mono_ms)
 {
-    if (!lacks (self, entry)) {
+    if (!lacks (self, entry) || (!carries_wanted (self, entry) && is_cut_there (self, entry))) {
         return false;
     }
     if (under_way (self, SKR_WIRE_PULL, &entry->collection)
@@ -398,6 +478,7 @@ static saker_err_t doubtful_clock (skr_session_t *self, const skr_report_entry_t
 {
     const skr_collection_t *own = skr_replica_collection (self->replica, &entry->collection);
     bool differs = own && both_read (self, own) && skr_clock_equal (&own->clock, &entry->clock)
+                   && skr_report_alike (entry, self->replica)
                    && !skr_fingerprint_equal (&own->fingerprint, &entry->fingerprint);
     uint64_t *hashes = NULL;
     bool lowered;
@@ -451,6 +532,43 @@ static bool pull_what_lacks (skr_session_t *self, uint64_t mono_ms)
     return missing;
 }
 
+/* Do both hold the data, so that equal clocks mean equal digests? */
+static bool is_common (const skr_session_t *self, const skr_id_t *collection)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    const skr_collection_t *own = skr_replica_collection (self->replica, collection);
+    bool here = own ? !own->sealed : skr_replica_role (self->replica, collection) >= SKR_ROLE_READ;
+    return is_roster (collection)
+           || (here && skr_carrying (self->replica, collection)
+               && role_there (self, collection) >= SKR_ROLE_READ
+               && skr_roster_carries (roster, self->device, collection));
+}
+
+/* The digest that the other has if it has what is here, where both hold it; of the rest it is taken
+   at its word. So two peers that carry different collections, and are equal in those that both
+   carry, have nothing to ask each other. Nor have two that carry other documents of one. */
+static uint64_t expected_state (const skr_session_t *self)
+{
+    uint64_t state = 0;
+    for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
+        const skr_collection_t *own = skr_replica_collection_at (self->replica, i);
+        const skr_report_entry_t *told = skr_report_find (self->report, &own->id);
+        bool alike = !told || skr_report_alike (told, self->replica);
+        state += is_common (self, &own->id) ? skr_wire_state_of (
+                     &own->id, &own->clock, alike ? &own->fingerprint : &told->fingerprint)
+                                            : 0;
+    }
+    for (size_t i = 0; i < self->report->entries_count; i++) {
+        const skr_report_entry_t *told = &self->report->entries[i];
+        state += is_common (self, &told->collection)
+                     ? 0
+                     : skr_wire_state_of (&told->collection, &told->clock, &told->fingerprint);
+    }
+    return state;
+}
+
+static void widen (skr_session_t *self, uint64_t mono_ms);
+
 static void look (skr_session_t *self, uint64_t mono_ms)
 {
     self->look = false;
@@ -459,7 +577,9 @@ static void look (skr_session_t *self, uint64_t mono_ms)
     if (pull_what_lacks (self, mono_ms)) {
         self->look_ms = mono_ms + IDLE_PULL_MS; /* a claim may become free, or a send possible */
     }
-    bool differs = self->report->state != skr_wire_state (self->replica);
+    widen (self, mono_ms);
+    bool differs = self->report->state != skr_wire_state (self->replica)
+                   && self->report->state != expected_state (self);
     if (differs) {
         probe_fork (self, mono_ms);
     }
@@ -576,8 +696,39 @@ static void start_taking (skr_session_t *self, const skr_id_t *collection, uint6
     }
     if (skr_incoming_find (&self->incoming, folder (self), collection) == SAKER_OK) {
         self->taking = true;
-    } else if (!ask_about (self, SKR_WIRE_SNAPSHOT, collection, mono_ms)) {
+    } else if (!ask_snapshot (self, collection, mono_ms)) {
         release (self, collection);
+    }
+}
+
+/* Does it have what is wanted here and not carried? */
+static bool can_widen (const skr_session_t *self, const skr_collection_t *own)
+{
+    const skr_partial_t *partial = skr_partial_of (self->replica, &own->id);
+    const skr_report_entry_t *entry = skr_report_find (self->report, &own->id);
+    return !own->sealed && skr_partial_lacks (partial) && entry && entry->clock.count > 0
+           && skr_part_covers (&entry->part, &partial->wanted)
+           && skr_clock_covers (&entry->clock, skr_cut_clock (self->replica, &own->id))
+           && may_give_snapshots (self, &own->id) && !under_way (self, SKR_WIRE_SNAPSHOT, &own->id);
+}
+
+/* What is wanted and not carried comes with a snapshot (peer/partial.h), though our clock may be
+   that of the other. */
+static void widen (skr_session_t *self, uint64_t mono_ms)
+{
+    if (!skr_partial_any (self->replica) || mono_ms < self->widen_ms) {
+        return;
+    }
+    for (size_t i = 1; i < skr_replica_collections (self->replica) && !self->taking; i++) {
+        const skr_collection_t *own = skr_replica_collection_at (self->replica, i);
+        bool can = can_widen (self, own);
+        if (can && claim (self, &own->id, mono_ms)) {
+            self->widen_ms = mono_ms + WIDEN_EVERY_MS;
+            start_taking (self, &own->id, mono_ms);
+        } else if (!can && skr_partial_lacks (skr_partial_of (self->replica, &own->id))) {
+            self->widen_ms = mono_ms + WIDEN_EVERY_MS;
+            want (self, &own->id); /* what it has was not told, or long ago */
+        }
     }
 }
 
@@ -689,7 +840,7 @@ static saker_err_t take_hello (skr_session_t *self, skr_cbor_t *cbor)
     skr_cbor_get_fixed (cbor, writer.bytes, sizeof writer.bytes);
     uint64_t pub_port = skr_cbor_get_uint (cbor);
     skr_cbor_get_fixed (cbor, instance, sizeof instance);
-    if (cbor->error == SAKER_OK && (pub_port < 1 || pub_port > 65535)) {
+    if (cbor->error == SAKER_OK && pub_port > 65535) {
         skr_cbor_reject (cbor, "not a port");
     }
     if (cbor->error == SAKER_OK && memcmp (device, self->device, sizeof device) != 0) {
@@ -715,8 +866,10 @@ static void take_state_of (skr_session_t *self, const skr_id_t *collection, uint
     const skr_report_entry_t *known = skr_report_find (self->report, collection);
     bool same = own && skr_clock_digest (&own->clock) == clock_digest
                 && skr_fingerprint_equal (&own->fingerprint, fingerprint);
-    bool told = known && skr_clock_digest (&known->clock) == clock_digest;
-    if (!same && !told && clock_digest) {
+    bool told = known && skr_clock_digest (&known->clock) == clock_digest
+                && (is_common (self, collection)
+                    || skr_fingerprint_equal (&known->fingerprint, fingerprint));
+    if (!same && !told && (clock_digest || (known && known->clock.count))) {
         want (self, collection);
     }
 }
@@ -749,14 +902,20 @@ static saker_err_t take_state (skr_session_t *self, skr_cbor_t *cbor)
 static saker_err_t take_clock (skr_session_t *self, const request_t *request, skr_cbor_t *cbor)
 {
     skr_beat_entry_t told = {.collection = request->collection};
+    skr_part_sum_t asked = {.any = false};
     skr_clock_t roster = {0};
     skr_beat_entry_get (cbor, &told);
     saker_err_t error = skr_clock_read (cbor, &roster, SKR_CLOCK_WRITERS_MAX);
+    if (error == SAKER_OK && skr_cbor_peek (cbor) != SKR_CBOR_END) {
+        skr_beat_part_get (cbor, &told);
+        skr_wire_sum_get (cbor, &asked);
+    }
     error = error == SAKER_OK ? skr_cbor_close (cbor) : error;
     if (error == SAKER_OK) {
-        error = skr_report_answer (self->report, &told, &roster, request->sent_ms);
+        error = skr_report_answer (self->report, &told, &roster, &asked, request->sent_ms);
         self->look = true;
     }
+    skr_part_free (&asked.part);
     skr_beat_entry_free (&told);
     skr_clock_free (&roster);
     return error;
@@ -807,6 +966,15 @@ static saker_err_t take_part (skr_session_t *self, const request_t *request, skr
     return error;
 }
 
+static saker_err_t take_range (skr_session_t *self, skr_cbor_t *cbor)
+{
+    skr_span_t range = skr_cbor_get_raw (cbor);
+    SKR_TRY (skr_cbor_close (cbor));
+    skr_buf_clear (&self->ranged);
+    skr_buf_append_span (&self->ranged, range);
+    return self->ranged.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
+}
+
 static saker_err_t take_refusal (skr_session_t *self, const request_t *request, skr_cbor_t *cbor)
 {
     uint64_t code = skr_cbor_get_uint (cbor);
@@ -843,6 +1011,8 @@ static saker_err_t take_answer (skr_session_t *self, const request_t *request, s
         return take_offer (self, request, cbor, mono_ms);
     case SKR_WIRE_PART:
         return take_part (self, request, cbor);
+    case SKR_WIRE_RANGE:
+        return take_range (self, cbor);
     case SKR_WIRE_JOIN:
     case SKR_WIRE_ERROR:
         break;
@@ -930,16 +1100,16 @@ saker_err_t skr_session_turn (skr_session_t *self, uint64_t mono_ms)
     return SAKER_OK;
 }
 
-void skr_session_up (skr_session_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
-                     const char *const *addresses, size_t addresses_count, uint64_t mono_ms)
+void skr_session_up (skr_session_t *self, const skr_self_t *own, uint64_t mono_ms)
 {
     skr_session_down (self);
     self->up = true;
     skr_buf_clear (&self->hello);
-    skr_cbor_put_bytes (&self->hello, instance, SKR_WIRE_INSTANCE_BYTES);
-    skr_cbor_put_array (&self->hello, addresses_count);
-    for (size_t i = 0; i < addresses_count; i++) {
-        skr_cbor_put_text (&self->hello, addresses[i], strlen (addresses[i]));
+    skr_cbor_put_bytes (&self->hello, own->instance, sizeof own->instance);
+    skr_cbor_put_uint (&self->hello, own->pub_port);
+    skr_cbor_put_array (&self->hello, own->addresses_count);
+    for (size_t i = 0; i < own->addresses_count; i++) {
+        skr_cbor_put_text (&self->hello, own->addresses[i], strlen (own->addresses[i]));
     }
     ask_hello (self, mono_ms);
 }
@@ -990,10 +1160,32 @@ bool skr_session_greeted (const skr_session_t *self)
 
 void skr_session_ask (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms)
 {
-    if (self->greeted) {
+    if (self->greeted && !ask_clock (self, collection, mono_ms)) {
         want (self, collection);
-        ask_wanted (self, mono_ms);
     }
+}
+
+bool skr_session_range (skr_session_t *self, const skr_id_t *collection, skr_span_t from,
+                        skr_span_t to, bool detail, uint64_t mono_ms)
+{
+    skr_buf_t arguments = {0};
+    if (!self->greeted || under_way (self, SKR_WIRE_RANGE, NULL)) {
+        return false;
+    }
+    skr_buf_clear (&self->ranged);
+    skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
+    skr_cbor_put_bytes (&arguments, from.data, from.size);
+    skr_cbor_put_bytes (&arguments, to.data, to.size);
+    skr_cbor_put_uint (&arguments, detail);
+    bool sent = ask (self, SKR_WIRE_RANGE, NULL, &arguments, 4, mono_ms);
+    skr_buf_free (&arguments);
+    return sent;
+}
+
+bool skr_session_ranged (const skr_session_t *self, skr_span_t *answer)
+{
+    *answer = skr_span_of (&self->ranged);
+    return answer->size || under_way (self, SKR_WIRE_RANGE, NULL);
 }
 
 uint64_t skr_session_deadline_ms (const skr_session_t *self)
@@ -1048,6 +1240,7 @@ void skr_session_destroy (skr_session_t **self_p)
     if (*self_p) {
         skr_session_down (*self_p);
         skr_buf_free (&(*self_p)->hello);
+        skr_buf_free (&(*self_p)->ranged);
         free ((*self_p)->wanted);
         free (*self_p);
         *self_p = NULL;

@@ -35,7 +35,7 @@ typedef struct skr_session_host_t {
     void *context;
     /* Sends a request to the peer; borrowed. False: not now (full); the session asks again. */
     bool (*send) (void *context, skr_span_t request);
-    /* The peer's HELLO came: it is who it is and publishes there. */
+    /* The peer's HELLO came: it is who it is and publishes there; 0: it does not listen. */
     void (*hello) (void *context, uint16_t pub_port);
     /* It told of a member's address. */
     void (*address) (void *context, const uint8_t device[32], const char *address);
@@ -50,9 +50,16 @@ saker_err_t skr_session_new (skr_session_t **self_p, skr_replica_t *replica, skr
                              const skr_session_host_t *host) SKR_MUST_USE;
 void skr_session_destroy (skr_session_t **self_p);
 
+/* What HELLO tells of this peer. */
+typedef struct skr_self_t {
+    uint8_t instance[SKR_WIRE_INSTANCE_BYTES]; /* of this process */
+    uint16_t pub_port;                         /* 0: it does not listen */
+    const char *const *addresses;
+    size_t addresses_count;
+} skr_self_t;
+
 /* The link is up (or was interrupted and is up again): say HELLO. */
-void skr_session_up (skr_session_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
-                     const char *const *addresses, size_t addresses_count, uint64_t mono_ms);
+void skr_session_up (skr_session_t *self, const skr_self_t *own, uint64_t mono_ms);
 void skr_session_down (skr_session_t *self);
 /* The peer is heard again after a silence: what was asked before is asked anew, without waiting for
    its time-out, which may have grown long. */
@@ -73,6 +80,12 @@ saker_err_t skr_session_turn (skr_session_t *self, uint64_t mono_ms) SKR_MUST_US
 void skr_session_look (skr_session_t *self);
 /* Asks for the clock of one collection, for verify. */
 void skr_session_ask (skr_session_t *self, const skr_id_t *collection, uint64_t mono_ms);
+/* Asks for a part of a collection (peer/ranging.h). False: not now; one at a time is asked for. */
+bool skr_session_range (skr_session_t *self, const skr_id_t *collection, skr_span_t from,
+                        skr_span_t to, bool detail, uint64_t mono_ms);
+/* What came of it: the array, borrowed until the next is asked for; empty: nothing yet, or (when
+   false is returned) nothing will come. */
+bool skr_session_ranged (const skr_session_t *self, skr_span_t *answer);
 /* mono time at which skr_session_turn wants to be called at the latest. */
 uint64_t skr_session_deadline_ms (const skr_session_t *self);
 

@@ -4,14 +4,19 @@
 #include "peer/api.h"
 
 #include <arpa/inet.h>
-#include <czmq.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <zmq.h>
 
 #define HANDSHAKE_MS 2000
 #define HEARTBEAT_EVERY_MS 2000
@@ -24,26 +29,36 @@
 #define HIGH_WATER_LOCAL 256
 #define LEAVE_LINGER_MS 200
 
-void *skr_sockets_context (void)
+#define MARK_FIRST 20000 /* seconds; TCP allows for 32,767 */
+#define MARKS 10000
+#define SOCKETS_MAX 8192
+
+saker_err_t skr_sockets_open (skr_sockets_t *self)
 {
-    static void *context;
-    if (!context) {
-        static const char *const names[] = {
-            "ZSYS_INTERFACE",   "ZSYS_IPV6",          "ZSYS_LOGSENDER",
-            "ZSYS_LOGIDENT",    "ZSYS_LOGSYSTEM",     "ZSYS_SIGHANDLER",
-            "ZSYS_MAX_SOCKETS", "ZSYS_MAX_MSGSZ",     "ZSYS_FILE_STABLE_AGE_MSEC",
-            "ZSYS_LINGER",      "ZSYS_SNDHWM",        "ZSYS_RCVHWM",
-            "ZSYS_PIPEHWM",     "ZSYS_IO_THREADS",    "ZSYS_THREAD_PRIORITY",
-            "ZSYS_AUTO_USE_FD", "ZSYS_ZERO_COPY_RECV"};
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-            unsetenv (names[i]);
-        }
-        setenv ("ZSYS_SIGHANDLER", "false", 1);
-        context = zsys_init ();
-        zsys_handler_set (NULL);
-        zsys_set_logstream (fopen ("/dev/null", "w")); /* zbeacon would write to standard output */
+    static atomic_uint marks;
+    self->mark = MARK_FIRST + (int) (atomic_fetch_add (&marks, 1) % MARKS);
+    self->context = zmq_ctx_new ();
+    if (self->context) {
+        zmq_ctx_set (self->context, ZMQ_MAX_SOCKETS, SOCKETS_MAX); /* two for each member */
     }
-    return context;
+    return self->context
+               ? SAKER_OK
+               : skr_fail (SAKER_EIO, "make a context of zmq: %s", zmq_strerror (zmq_errno ()));
+}
+
+void skr_sockets_close (skr_sockets_t *self)
+{
+    while (self->context && zmq_ctx_term (self->context) != 0 && zmq_errno () == EINTR) {
+    }
+    self->context = NULL;
+}
+
+bool skr_sockets_own (const skr_sockets_t *self, int descriptor)
+{
+    int idle_s = 0;
+    socklen_t size = sizeof idle_s;
+    return getsockopt (descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, &size) == 0
+           && idle_s == self->mark;
 }
 
 static void set_int (void *socket, int option, int value)
@@ -51,8 +66,10 @@ static void set_int (void *socket, int option, int value)
     zmq_setsockopt (socket, option, &value, sizeof value);
 }
 
-/* What every TCP socket has, before it binds or connects. */
-static void set_common (void *socket, const char *address, int64_t message_bytes_max)
+/* What every TCP socket has, before it binds or connects. Heartbeats find out what is dead; the
+   kernel's own look, hours later, is there for its number alone. */
+static void set_common (void *socket, const skr_sockets_t *sockets, const char *address,
+                        int64_t message_bytes_max)
 {
     int high_water =
         message_bytes_max == SKR_WIRE_MESSAGE_BYTES_MAX ? HIGH_WATER_REQUESTS : HIGH_WATER_FRAMES;
@@ -68,6 +85,8 @@ static void set_common (void *socket, const char *address, int64_t message_bytes
     set_int (socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
     set_int (socket, ZMQ_BACKLOG, BACKLOG);
     set_int (socket, ZMQ_IPV6, strchr (address, '[') != NULL);
+    set_int (socket, ZMQ_TCP_KEEPALIVE, 1);
+    set_int (socket, ZMQ_TCP_KEEPALIVE_IDLE, sockets->mark);
 }
 
 /* CURVE as a server, refused to whoever the ZAP handler does not let in: without the enforced
@@ -111,14 +130,15 @@ static saker_err_t bind_to (void *socket, const char *address)
     return zmq_bind (socket, bound) == 0 ? SAKER_OK : failed ("listen on", address);
 }
 
-static saker_err_t open_bound (void **socket, int type, const skr_curve_t *own, const char *address,
+static saker_err_t open_bound (void **socket, const skr_sockets_t *sockets, int type,
+                               const skr_curve_t *own, const char *address,
                                int64_t message_bytes_max)
 {
-    *socket = zmq_socket (skr_sockets_context (), type);
+    *socket = zmq_socket (sockets->context, type);
     if (!*socket) {
         return failed ("make a socket for", address);
     }
-    set_common (*socket, address, message_bytes_max);
+    set_common (*socket, sockets, address, message_bytes_max);
     saker_err_t error = guard (*socket, own);
     if (type == ZMQ_ROUTER) {
         set_int (*socket, ZMQ_ROUTER_MANDATORY, 1);
@@ -133,30 +153,34 @@ static saker_err_t open_bound (void **socket, int type, const skr_curve_t *own, 
     return error;
 }
 
-saker_err_t skr_socket_router (void **socket, const skr_curve_t *own, const char *address)
+saker_err_t skr_socket_router (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
+                               const char *address)
 {
-    return open_bound (socket, ZMQ_ROUTER, own, address, SKR_WIRE_MESSAGE_BYTES_MAX);
+    return open_bound (socket, sockets, ZMQ_ROUTER, own, address, SKR_WIRE_MESSAGE_BYTES_MAX);
 }
 
-saker_err_t skr_socket_pub (void **socket, const skr_curve_t *own, const char *address)
+saker_err_t skr_socket_pub (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
+                            const char *address)
 {
-    return open_bound (socket, ZMQ_PUB, own, address, SKR_WIRE_FRAME_BYTES_MAX);
+    return open_bound (socket, sockets, ZMQ_PUB, own, address, SKR_WIRE_FRAME_BYTES_MAX);
 }
 
-static saker_err_t open_connected (void **socket, void *context, int type, const skr_curve_t *own,
-                                   const uint8_t server[32], const char *address,
-                                   int64_t message_bytes_max)
+static saker_err_t open_connected (void **socket, const skr_sockets_t *sockets, int type,
+                                   const skr_curve_t *own, const uint8_t server[32],
+                                   const char *address, int64_t message_bytes_max)
 {
-    *socket = zmq_socket (context, type);
+    *socket = zmq_socket (sockets->context, type);
     if (!*socket) {
         return failed ("make a socket for", address);
     }
-    set_common (*socket, address, message_bytes_max);
+    set_common (*socket, sockets, address, message_bytes_max);
     zmq_setsockopt (*socket, ZMQ_CURVE_SERVERKEY, server, 32);
     zmq_setsockopt (*socket, ZMQ_CURVE_PUBLICKEY, own->public_key, 32);
     zmq_setsockopt (*socket, ZMQ_CURVE_SECRETKEY, own->secret_key, 32);
     if (type == ZMQ_SUB) {
         zmq_setsockopt (*socket, ZMQ_SUBSCRIBE, "", 0);
+    } else if (message_bytes_max == SKR_WIRE_FRAME_BYTES_MAX) {
+        set_int (*socket, ZMQ_IMMEDIATE, 1); /* a voice: what would wait is old when it comes */
     }
     if (zmq_connect (*socket, address) != 0) {
         saker_err_t error = failed ("dial", address);
@@ -166,26 +190,34 @@ static saker_err_t open_connected (void **socket, void *context, int type, const
     return SAKER_OK;
 }
 
-saker_err_t skr_socket_dealer (void **socket, void *context, const skr_curve_t *own,
+saker_err_t skr_socket_dealer (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
                                const uint8_t server[32], const char *address)
 {
-    return open_connected (socket, context, ZMQ_DEALER, own, server, address,
+    return open_connected (socket, sockets, ZMQ_DEALER, own, server, address,
                            SKR_WIRE_MESSAGE_BYTES_MAX);
 }
 
-saker_err_t skr_socket_sub (void **socket, void *context, const skr_curve_t *own,
+saker_err_t skr_socket_sub (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
                             const uint8_t server[32], const char *address)
 {
-    return open_connected (socket, context, ZMQ_SUB, own, server, address,
+    return open_connected (socket, sockets, ZMQ_SUB, own, server, address,
                            SKR_WIRE_FRAME_BYTES_MAX);
 }
 
-saker_err_t skr_socket_zap (void **socket)
+saker_err_t skr_socket_voice (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
+                              const uint8_t server[32], const char *address)
 {
-    *socket = zmq_socket (skr_sockets_context (), ZMQ_REP);
+    return open_connected (socket, sockets, ZMQ_DEALER, own, server, address,
+                           SKR_WIRE_FRAME_BYTES_MAX);
+}
+
+saker_err_t skr_socket_zap (void **socket, const skr_sockets_t *sockets)
+{
+    *socket = zmq_socket (sockets->context, ZMQ_REP);
     if (!*socket || zmq_bind (*socket, SKR_ZAP_ENDPOINT) != 0) {
+        saker_err_t error = failed ("listen on", SKR_ZAP_ENDPOINT);
         skr_socket_close (socket);
-        return skr_fail (SAKER_EBUSY, "a daemon runs in this process already");
+        return error;
     }
     set_int (*socket, ZMQ_LINGER, 0);
     return SAKER_OK;
@@ -210,19 +242,20 @@ saker_err_t skr_socket_local_name (char *name, size_t size, const char *folder, 
     return SAKER_OK;
 }
 
-saker_err_t skr_socket_local (void **socket, const char *folder)
+saker_err_t skr_socket_local (void **socket, const skr_sockets_t *sockets, const char *folder,
+                              int *descriptor)
 {
     char path[4096];
     char name[4200];
-    int descriptor = -1;
+    *descriptor = -1;
     snprintf (path, sizeof path, "%s/run", folder);
     if ((mkdir (path, 0700) != 0 && errno != EEXIST) || chmod (path, 0700) != 0) {
         return skr_fail (SAKER_EIO, "make %s: %s", path, strerror (errno));
     }
-    SKR_TRY (skr_socket_local_name (name, sizeof name, folder, &descriptor));
+    SKR_TRY (skr_socket_local_name (name, sizeof name, folder, descriptor));
     unlink (name + strlen ("ipc://")); /* of a process that was killed: the store is locked by us */
     int64_t message_bytes_max = SKR_API_REQUEST_BYTES_MAX;
-    *socket = zmq_socket (skr_sockets_context (), ZMQ_ROUTER);
+    *socket = zmq_socket (sockets->context, ZMQ_ROUTER);
     if (*socket) {
         zmq_setsockopt (*socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max);
         set_int (*socket, ZMQ_LINGER, 0);
@@ -235,7 +268,12 @@ saker_err_t skr_socket_local (void **socket, const char *folder)
         skr_socket_close (socket);
         return error;
     }
-    return SAKER_OK; /* the descriptor stays open: zmq removes the file through it */
+    return SAKER_OK;
+}
+
+void skr_socket_linger (void *socket)
+{
+    set_int (socket, ZMQ_LINGER, LEAVE_LINGER_MS);
 }
 
 void skr_socket_close (void **socket)

@@ -16,30 +16,48 @@ typedef struct skr_curve_t {
     const uint8_t *secret_key;
 } skr_curve_t;
 
-/* The context of this process's daemon: made once, never destroyed before exit. Leaves signals
-   and standard output alone. */
-void *skr_sockets_context (void);
+/* What the sockets of one peer have in common: a context of libzmq of their own, whose threads take
+   no signals; and the mark by which the kernel tells its TCP connections from those of others in
+   this process (guard.h). */
+typedef struct skr_sockets_t {
+    void *context;
+    int mark;
+} skr_sockets_t;
+
+saker_err_t skr_sockets_open (skr_sockets_t *self) SKR_MUST_USE;
+/* Once all sockets are closed: waits until what lingers is sent, and the threads have ended. */
+void skr_sockets_close (skr_sockets_t *self);
+/* Is the TCP connection with this descriptor one of these? */
+bool skr_sockets_own (const skr_sockets_t *self, int descriptor);
 
 /* Binding sockets; the ZAP handler must be bound before. `address` is tcp://ADDR:PORT; port 0 (or
    '*'): any. SAKER_EBUSY: in use; SAKER_EINPUT: no such address. */
-saker_err_t skr_socket_router (void **socket, const skr_curve_t *own,
+saker_err_t skr_socket_router (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
                                const char *address) SKR_MUST_USE;
-saker_err_t skr_socket_pub (void **socket, const skr_curve_t *own,
+saker_err_t skr_socket_pub (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
                             const char *address) SKR_MUST_USE;
 /* Connecting sockets; the server must hold the secret to `server`. */
-saker_err_t skr_socket_dealer (void **socket, void *context, const skr_curve_t *own,
+saker_err_t skr_socket_dealer (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
                                const uint8_t server[32], const char *address) SKR_MUST_USE;
-saker_err_t skr_socket_sub (void **socket, void *context, const skr_curve_t *own,
+saker_err_t skr_socket_sub (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
                             const uint8_t server[32], const char *address) SKR_MUST_USE;
+/* A DEALER on which frames are published to a ROUTER: sends nothing while it is not connected. */
+saker_err_t skr_socket_voice (void **socket, const skr_sockets_t *sockets, const skr_curve_t *own,
+                              const uint8_t server[32], const char *address) SKR_MUST_USE;
 /* The ZAP handler's REP socket. */
-saker_err_t skr_socket_zap (void **socket) SKR_MUST_USE;
-/* The local API: a ROUTER on FOLDER/run/api, for any length of path. */
-saker_err_t skr_socket_local (void **socket, const char *folder) SKR_MUST_USE;
+saker_err_t skr_socket_zap (void **socket, const skr_sockets_t *sockets) SKR_MUST_USE;
+/* The local API: a ROUTER on FOLDER/run/api, for any length of path. *descriptor is of the folder
+   where the path is long (else -1): to be closed once the sockets are, since zmq knows the file by
+   it. */
+saker_err_t skr_socket_local (void **socket, const skr_sockets_t *sockets, const char *folder,
+                              int *descriptor) SKR_MUST_USE;
 /* How zmq names a Unix socket in a folder, also where the path is longer than sun_path allows: then
    through an open descriptor of its folder, which *descriptor receives (else -1). */
 saker_err_t skr_socket_local_name (char *name, size_t size, const char *folder,
                                    int *descriptor) SKR_MUST_USE;
 void skr_socket_close (void **socket);
+/* What was sent last on a connecting socket goes out before it is closed, if it can soon. */
+void skr_socket_linger (void *socket);
 
 /* The address that a socket is bound to. */
 saker_err_t skr_socket_bound (void *socket, char *address, size_t size) SKR_MUST_USE;

@@ -2,6 +2,8 @@
 
 #include "mesh/node_internal.h"
 
+#include "peer/partial.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,12 +37,15 @@ static bool is_in (const skr_beat_t *beat, const skr_collection_t *collection)
     return false;
 }
 
-/* Adds a collection to a beat, unless it is full. Borrows the clock. */
+/* Adds a collection to a beat, unless it is full. Borrows clock and part. */
 static bool add_entry (const skr_node_t *self, skr_beat_t *beat, const skr_collection_t *collection,
                        size_t *bytes_left)
 {
     uint64_t *hashes, *kept;
-    size_t bytes = 64 + collection->clock.count * TICK_BYTES;
+    const skr_partial_t *partial = skr_partial_of (self->replica, &collection->id);
+    const skr_part_t *part = &partial->carried;
+    size_t bytes =
+        64 + collection->clock.count * TICK_BYTES + 8 + part->prefixes.size + 2 * part->count;
     if (is_in (beat, collection)) {
         return true;
     }
@@ -57,6 +62,8 @@ static bool add_entry (const skr_node_t *self, skr_beat_t *beat, const skr_colle
     entry->hashes = hashes;
     entry->kept = kept;
     entry->collection = collection->id;
+    entry->part = *part;
+    entry->removing = partial->removing;
     entry->fingerprint = collection->fingerprint;
     entry->documents = collection->documents;
     entry->clock = collection->clock;
@@ -111,7 +118,7 @@ static void send_beat (skr_node_t *self)
         return;
     }
     beat->writer = *skr_replica_writer (self->replica);
-    memcpy (beat->instance, self->links.instance, sizeof beat->instance);
+    memcpy (beat->instance, self->links.own.instance, sizeof beat->instance);
     beat->number = ++self->beat_number;
     beat->started_ms = skr_replica_started_ms (self->replica);
     beat->wall_ms = self->world.wall_ms (self->world.context);
@@ -121,7 +128,7 @@ static void send_beat (skr_node_t *self)
     skr_buf_append_byte (&frame, SKR_FRAME_BEAT);
     skr_beat_put (&frame, beat, skr_roster_mesh (roster),
                   skr_device_secret (skr_replica_device (self->replica)));
-    if (!frame.failed && skr_socket_send (self->pub, skr_span (NULL, 0), skr_span_of (&frame))) {
+    if (!frame.failed && skr_node_publish (self, skr_span_of (&frame))) {
         self->stats.beats_out++;
     }
     skr_buf_free (&frame);
@@ -129,7 +136,7 @@ static void send_beat (skr_node_t *self)
         free (beat->entries[i].hashes);
         free (beat->entries[i].kept);
     }
-    free (beat); /* its clocks are the collections' own */
+    free (beat); /* its clocks and parts are the collections' own */
 }
 
 /* A beat costs each who hears it a signature to check: so the more there are, the rarer beats
@@ -195,7 +202,7 @@ static void pass_on (skr_node_t *self, skr_span_t beat)
     skr_buf_t frame = {0};
     skr_buf_append_byte (&frame, SKR_FRAME_BEAT);
     skr_buf_append_span (&frame, beat);
-    if (!frame.failed && skr_socket_send (self->pub, skr_span (NULL, 0), skr_span_of (&frame))) {
+    if (!frame.failed && skr_node_publish (self, skr_span_of (&frame))) {
         self->stats.beats_passed++;
     }
     skr_buf_free (&frame);
@@ -205,8 +212,7 @@ static void pass_on (skr_node_t *self, skr_span_t beat)
 static void greet_anew (skr_node_t *self, skr_link_t *link, uint64_t mono_ms)
 {
     if (link->dealer && skr_session_greeted (link->session)) {
-        skr_session_up (link->session, self->links.instance, self->links.own_addresses,
-                        self->links.own_addresses_count, mono_ms);
+        skr_session_up (link->session, &self->links.own, mono_ms);
     }
 }
 

@@ -25,7 +25,7 @@ static const uint8_t *own_device (const skr_node_t *self)
 
 static bool is_our_instance (const skr_node_t *self, const uint8_t *instance)
 {
-    return memcmp (instance, self->links.instance, SKR_WIRE_INSTANCE_BYTES) == 0;
+    return memcmp (instance, self->links.own.instance, SKR_WIRE_INSTANCE_BYTES) == 0;
 }
 
 static bool is_own_address (const skr_node_t *self, const char *address)
@@ -41,14 +41,21 @@ static bool is_own_address (const skr_node_t *self, const char *address)
 void skr_twin_sentence (const skr_node_t *self, char sentence[SKR_TWIN_SENTENCE_MAX])
 {
     const skr_member_t *member = skr_replica_self (self->replica);
+    const char *ends = "both keep their data; stop one of them, remove its store, and let it join "
+                       "anew as a device of its own";
+    if (!self->twin.found) {
+        (void) snprintf (sentence, SKR_TWIN_SENTENCE_MAX,
+                         "device %s runs twice: here, and as a process that listens nowhere: %s",
+                         member ? member->name : "", ends);
+        return;
+    }
     char instance[2 * SKR_WIRE_INSTANCE_BYTES + 1];
     skr_hex (instance, self->twin.instance, SKR_WIRE_INSTANCE_BYTES);
     (void) snprintf (sentence, SKR_TWIN_SENTENCE_MAX,
-                     "device %s runs twice: here at %s, and as process %s at %s: both keep their "
-                     "data; stop one of them, remove its store, and let it join anew as a device "
-                     "of its own",
-                     member ? member->name : "", self->address, instance,
-                     self->twin.address[0] ? self->twin.address : "an address not known yet");
+                     "device %s runs twice: here%s%s, and as process %s at %s: %s",
+                     member ? member->name : "", self->router ? " at " : "",
+                     self->router ? self->address : "", instance,
+                     self->twin.address[0] ? self->twin.address : "an address not known yet", ends);
 }
 
 static void found (skr_node_t *self, const uint8_t *instance, const skr_id_t *writer,
@@ -98,6 +105,16 @@ static void look (skr_node_t *self, const char *address)
 void skr_twin_hint (skr_node_t *self, const char *address)
 {
     skr_twin_t *twin = &self->twin;
+    if (strcmp (address, SKR_WIRE_NOWHERE) == 0) {
+        bool news = !skr_twin_shows (self);
+        char sentence[SKR_TWIN_SENTENCE_MAX];
+        twin->told_ms = skr_node_now (self);
+        if (news) {
+            skr_twin_sentence (self, sentence);
+            skr_log (&self->world, SKR_LOG_WARNING, "%s", sentence);
+        }
+        return;
+    }
     if (is_own_address (self, address)) {
         return;
     }
@@ -161,6 +178,12 @@ bool skr_twin_beat (skr_node_t *self, const skr_beat_t *beat)
         found (self, beat->instance, &beat->writer, "");
     }
     return true;
+}
+
+bool skr_twin_shows (const skr_node_t *self)
+{
+    const skr_twin_t *twin = &self->twin;
+    return twin->found || (twin->told_ms && skr_node_now (self) - twin->told_ms < SKR_TWIN_TOLD_MS);
 }
 
 void skr_twin_turn (skr_node_t *self, uint64_t mono_ms)

@@ -11,14 +11,16 @@
 #include "mesh/link.h"
 
 #define SKR_TWIN_SENTENCE_MAX 512
+#define SKR_TWIN_TOLD_MS 30000 /* so long it counts that a device called as two processes */
 
 typedef struct skr_twin_t {
     bool found;
     uint8_t instance[SKR_WIRE_INSTANCE_BYTES];
     skr_id_t writer;
-    char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1];   /* "": not known */
-    uint64_t seen_ms;                               /* mono */
-    uint64_t looked_ms;                             /* mono, since when there is a link to look */
+    char address[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* "": not known */
+    uint64_t seen_ms;                             /* mono */
+    uint64_t told_ms;   /* mono, when a member told that two processes of this device call it */
+    uint64_t looked_ms; /* mono, since when there is a link to look */
     char candidate[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* where somebody says that it is, or "" */
     uint64_t rest_ms, pause_ms;                     /* mono, not looked for before; how long */
     char ourselves[SKR_WIRE_ADDRESS_BYTES_MAX + 1]; /* an address that turned out to be ours */

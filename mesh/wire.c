@@ -36,7 +36,7 @@ saker_err_t skr_wire_open (skr_cbor_t *cbor, skr_span_t message, uint64_t *numbe
     if (cbor->error == SAKER_OK && elements < 3) {
         skr_cbor_reject (cbor, "a message has a version, a number and a kind");
     }
-    if (cbor->error == SAKER_OK && wire_kind > SKR_WIRE_JOIN) {
+    if (cbor->error == SAKER_OK && wire_kind > SKR_WIRE_LAST) {
         skr_cbor_reject (cbor, "unknown kind of message");
     }
     if (cbor->error != SAKER_OK) {
@@ -76,14 +76,30 @@ void skr_beat_entry_put (skr_buf_t *buf, const skr_beat_entry_t *entry)
     }
 }
 
+bool skr_beat_entry_is_partial (const skr_beat_entry_t *entry)
+{
+    return entry->part.partial || entry->removing;
+}
+
+void skr_beat_part_put (skr_buf_t *buf, const skr_beat_entry_t *entry)
+{
+    skr_cbor_put_array (buf, 2);
+    skr_cbor_put_uint (buf, entry->removing);
+    skr_part_put (buf, &entry->part);
+}
+
 static void put_entries (skr_buf_t *buf, const skr_beat_t *beat)
 {
     skr_cbor_put_array (buf, beat->entries_count);
     for (size_t i = 0; i < beat->entries_count; i++) {
         const skr_beat_entry_t *entry = &beat->entries[i];
-        skr_cbor_put_array (buf, 6);
+        bool partial = skr_beat_entry_is_partial (entry);
+        skr_cbor_put_array (buf, partial ? 7 : 6);
         skr_cbor_put_bytes (buf, entry->collection.bytes, sizeof entry->collection.bytes);
         skr_beat_entry_put (buf, entry);
+        if (partial) {
+            skr_beat_part_put (buf, entry);
+        }
     }
 }
 
@@ -184,8 +200,48 @@ void skr_beat_entry_get (skr_cbor_t *cbor, skr_beat_entry_t *entry)
     get_kept (cbor, entry);
 }
 
+void skr_beat_part_get (skr_cbor_t *cbor, skr_beat_entry_t *entry)
+{
+    if (skr_cbor_get_array (cbor, 2) != 2) {
+        skr_cbor_reject (cbor, "a part that is told of has two parts");
+    }
+    entry->removing = skr_cbor_get_uint (cbor) != 0;
+    skr_part_get (cbor, &entry->part);
+}
+
+void skr_wire_sum_put (skr_buf_t *buf, const skr_part_sum_t *sum)
+{
+    uint8_t fingerprint[16];
+    if (!sum->any) {
+        skr_cbor_put_null (buf);
+        return;
+    }
+    skr_fingerprint_bytes (&sum->fingerprint, fingerprint);
+    skr_cbor_put_array (buf, 3);
+    skr_part_put (buf, &sum->part);
+    skr_cbor_put_bytes (buf, fingerprint, sizeof fingerprint);
+    skr_cbor_put_uint (buf, sum->documents);
+}
+
+void skr_wire_sum_get (skr_cbor_t *cbor, skr_part_sum_t *sum)
+{
+    uint8_t fingerprint[16];
+    if (skr_cbor_take_null (cbor)) {
+        return;
+    }
+    if (skr_cbor_get_array (cbor, 3) != 3) {
+        skr_cbor_reject (cbor, "a sum over a part has three parts");
+    }
+    skr_part_get (cbor, &sum->part);
+    skr_cbor_get_fixed (cbor, fingerprint, sizeof fingerprint);
+    skr_fingerprint_from_bytes (&sum->fingerprint, fingerprint);
+    sum->documents = skr_cbor_get_uint (cbor);
+    sum->any = true;
+}
+
 void skr_beat_entry_free (skr_beat_entry_t *entry)
 {
+    skr_part_free (&entry->part);
     skr_clock_free (&entry->clock);
     free (entry->hashes);
     free (entry->kept);
@@ -198,11 +254,15 @@ static void get_entries (skr_cbor_t *cbor, skr_beat_t *beat)
     for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
         skr_beat_entry_t *entry = &beat->entries[i];
         beat->entries_count = i + 1;
-        if (skr_cbor_get_array (cbor, 6) != 6) {
-            skr_cbor_reject (cbor, "an entry of a beat has six parts");
+        size_t parts = skr_cbor_get_array (cbor, 7);
+        if (parts < 6) {
+            skr_cbor_reject (cbor, "an entry of a beat has six or seven parts");
         }
         skr_cbor_get_fixed (cbor, entry->collection.bytes, sizeof entry->collection.bytes);
         skr_beat_entry_get (cbor, entry);
+        if (parts == 7) {
+            skr_beat_part_get (cbor, entry);
+        }
     }
 }
 
@@ -287,21 +347,27 @@ uint32_t skr_wire_short (const uint8_t device[SKR_DEVICE_KEY_BYTES])
     return skr_get_u32 (device);
 }
 
+uint64_t skr_wire_state_of (const skr_id_t *collection, const skr_clock_t *clock,
+                            const skr_fingerprint_t *fingerprint)
+{
+    uint8_t part[16 + 8 + 16];
+    uint8_t hash[16];
+    if (!clock->count) {
+        return 0;
+    }
+    memcpy (part, collection->bytes, 16);
+    skr_put_u64 (part + 16, skr_clock_digest (clock));
+    skr_fingerprint_bytes (fingerprint, part + 24);
+    crypto_generichash (hash, sizeof hash, part, sizeof part, NULL, 0);
+    return skr_get_u64 (hash);
+}
+
 uint64_t skr_wire_state (const skr_replica_t *replica)
 {
     uint64_t state = 0;
     for (size_t i = 0; i < skr_replica_collections (replica); i++) {
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
-        uint8_t part[16 + 8 + 16];
-        uint8_t hash[16];
-        if (!collection->clock.count) {
-            continue;
-        }
-        memcpy (part, collection->id.bytes, 16);
-        skr_put_u64 (part + 16, skr_clock_digest (&collection->clock));
-        skr_fingerprint_bytes (&collection->fingerprint, part + 24);
-        crypto_generichash (hash, sizeof hash, part, sizeof part, NULL, 0);
-        state += skr_get_u64 (hash); /* a sum: the same in any order */
+        state += skr_wire_state_of (&collection->id, &collection->clock, &collection->fingerprint);
     }
     return state;
 }

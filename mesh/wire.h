@@ -7,32 +7,52 @@
      'B'  beat    CBOR array [body: bstr, signature: bstr 64]; signature by the device over
                   "saker beat 1" 00, mesh id, body, so that a beat can be passed on by others
 
+   A part (peer/part.h) is an array of prefixes; one that is told of, in a beat or an answer, is
+   [1 while documents beside it are being removed, else 0; part].
+
    DEALER -> ROUTER, CBOR array [version, number, kind, arguments ...], and its one answer
    [version, number, kind, results ...] or [version, number, 0, error, sentence]:
 
      kind      arguments                           results
-     HELLO     instance 8, addresses [* text]      device 32, writer 16, PUB port, instance 8,
-                                                   addresses [* [device 32, text]]
+     HELLO     instance 8, PUB port,               device 32, writer 16, PUB port, instance 8,
+               addresses [* text]                  addresses [* [device 32, text]]
      STATE     after: collection id, or h''        [* [collection id, clock digest, fingerprint]],
                                                    more
-     CLOCK     collection id                       fingerprint, documents, clock, hashes, kept
-                                                   (see skr_beat_entry_t), clock of the roster
+     CLOCK     collection id, ? part               fingerprint, documents, clock, hashes, kept
+                                                   (see skr_beat_entry_t), clock of the roster,
+                                                   ? its part, and then [part, fingerprint,
+                                                   documents] of the one that was asked for, or null
+                                                   (also: too much was asked for, see ration.h)
      PULL      collection id, clock, credit        clock digest of the answerer, more,
                                                    [* bstr signed change]; more may be 2: "take a
                                                    snapshot instead", without changes
-     SNAPSHOT  collection id                       snapshot id 16, size, BLAKE2b-256
+     SNAPSHOT  collection id, ? part, clock        snapshot id 16, size, BLAKE2b-256; it reaches at
+                                                   least to that clock
      PART      snapshot id, offset, credit         bytes (empty: unknown snapshot, ask anew)
+     RANGE     collection id, from, to, detail     [clock digest, documents, whole, sum, entries]:
+                                                   see peer/ranging.h
      JOIN      device 32, transport 32, name,      mesh id, [+ bstr] roster changes,
                signature 64                        addresses as in HELLO
                over "saker join 1" 00, mesh id, ticket public key, transport 32; with a ticket's key
-               as CURVE key; the only kind that such a caller may send */
+               as CURVE key; the only kind that such a caller may send
+
+   Whoever says PUB port 0 does not listen: nobody can dial it. So who is called by it uses that
+   connection in both directions, and a first byte tells what is neither a request of the caller nor
+   the answer to it:
+
+     ROUTER -> DEALER   'A'  ask       a request of who was called
+     DEALER -> ROUTER   'R'  reply     the answer to it
+                        'L' 'B' 'Q'    what others publish (live.h); on a connection of its own
+
+   Version 4: HELLO has a PUB port, and the direction back is new. */
 
 #ifndef SKR_MESH_WIRE_H_INCLUDED
 #define SKR_MESH_WIRE_H_INCLUDED
 
+#include "peer/part.h"
 #include "peer/replica.h"
 
-#define SKR_WIRE_VERSION 3
+#define SKR_WIRE_VERSION 4
 #define SKR_WIRE_MESSAGE_BYTES_MAX (1u << 20)     /* ROUTER, DEALER */
 #define SKR_WIRE_FRAME_BYTES_MAX (65536u + 4096u) /* PUB, SUB */
 #define SKR_WIRE_CREDIT_MAX (512u << 10)          /* bytes of changes or of a part in one answer */
@@ -45,6 +65,10 @@
 #define SKR_WIRE_BEAT_LINKS_MAX 256
 #define SKR_WIRE_INSTANCE_BYTES 8
 #define SKR_WIRE_HASH_BYTES 8 /* of a change's hash, beside its seq in a clock that is told */
+
+#define SKR_WIRE_NOWHERE "none" /* the address of a device that calls as two processes */
+#define SKR_WIRE_ASK 'A'
+#define SKR_WIRE_REPLY 'R'
 
 #define SKR_BEAT_EVERY_MS 1000
 #define SKR_LINK_SLOW_MS 3000    /* no beat for so long: slow */
@@ -60,6 +84,8 @@ typedef enum skr_wire_kind_t {
     SKR_WIRE_SNAPSHOT = 5,
     SKR_WIRE_PART = 6,
     SKR_WIRE_JOIN = 7,
+    SKR_WIRE_RANGE = 8, /* a peer that does not know it does not answer */
+    SKR_WIRE_LAST = SKR_WIRE_RANGE,
 } skr_wire_kind_t;
 
 typedef enum skr_wire_more_t {
@@ -81,6 +107,8 @@ saker_err_t skr_wire_open (skr_cbor_t *cbor, skr_span_t message, uint64_t *numbe
    has changed and now and then. */
 typedef struct skr_beat_entry_t {
     skr_id_t collection;
+    skr_part_t part; /* of which fingerprint and documents are */
+    bool removing;   /* and of some beside it, which go */
     skr_fingerprint_t fingerprint;
     uint64_t documents;
     skr_clock_t clock;
@@ -90,9 +118,19 @@ typedef struct skr_beat_entry_t {
                          below the cut. Allocated */
 } skr_beat_entry_t;
 
-/* Appends fingerprint, documents, clock, hashes and an array of what is kept. */
+/* Appends fingerprint, documents, clock, hashes and an array of what is kept. In a beat the part
+   follows where it is not the whole. */
 void skr_beat_entry_put (skr_buf_t *buf, const skr_beat_entry_t *entry);
-/* Reads them, into an entry of zeros; sticky errors. Free with skr_beat_entry_free in any case. */
+/* The part, where it is not the whole and settled. */
+bool skr_beat_entry_is_partial (const skr_beat_entry_t *entry);
+void skr_beat_part_put (skr_buf_t *buf, const skr_beat_entry_t *entry);
+void skr_beat_part_get (skr_cbor_t *cbor, skr_beat_entry_t *entry);
+/* [part, fingerprint, documents], or null when there is none. Sticky errors; free the part in any
+   case. */
+void skr_wire_sum_put (skr_buf_t *buf, const skr_part_sum_t *sum);
+void skr_wire_sum_get (skr_cbor_t *cbor, skr_part_sum_t *sum);
+/* Reads all but the part, into an entry of zeros; sticky errors. Free with skr_beat_entry_free in
+ * any case. */
 void skr_beat_entry_get (skr_cbor_t *cbor, skr_beat_entry_t *entry);
 void skr_beat_entry_free (skr_beat_entry_t *entry);
 
@@ -123,7 +161,10 @@ void skr_beat_free (skr_beat_t *beat);
    beat less than they need, and hear it from its author. */
 uint32_t skr_wire_short (const uint8_t device[SKR_DEVICE_KEY_BYTES]);
 
-/* Digest over (id, clock, fingerprint) of all collections, in any order. */
+/* Digest over (id, clock, fingerprint) of all collections, in any order: the sum of those of each;
+   0 for an empty one. */
 uint64_t skr_wire_state (const skr_replica_t *replica);
+uint64_t skr_wire_state_of (const skr_id_t *collection, const skr_clock_t *clock,
+                            const skr_fingerprint_t *fingerprint);
 
 #endif

@@ -7,6 +7,7 @@
    Nothing of the replica changes before the last of these checks. */
 
 #include "crdt/hlc.h"
+#include "peer/carrying.h"
 #include "peer/fork.h"
 #include "peer/history.h"
 #include "peer/replica_internal.h"
@@ -306,7 +307,9 @@ void skr_admit_applier (skr_replica_t *self, skr_held_t *held, const skr_change_
         .seq = change->seq,
         .hlc = change->hlc,
         .fingerprint = &held->live.fingerprint,
-        .undo = &self->undo};
+        .undo = &self->undo,
+        .carries = skr_part_holds,
+        .part = &held->partial.carried};
 }
 
 static saker_err_t append_log (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
@@ -367,6 +370,10 @@ static saker_err_t record (skr_replica_t *self, skr_held_t *held, const skr_chan
     SKR_TRY (append_log (self, held, change, &chain));
     if (content && !skr_change_is_roster (change)) {
         SKR_TRY (skr_history_append (self, held->live.no, chain.position, content));
+    }
+    if (skr_id_equal (&chain.writer, &self->writer)
+        && chain.seq <= skr_carrying_own (self, &change->collection)) {
+        chain.position = 0; /* it came back, in another order: our next change names all as deps */
     }
     SKR_TRY (skr_held_advance (held, &chain));
     if (content) {
@@ -500,6 +507,10 @@ static saker_err_t try_content (skr_replica_t *self, trial_t *trial, skr_span_t 
 static saker_err_t try_data (skr_replica_t *self, skr_held_t *held, trial_t *trial)
 {
     bool good;
+    if (!skr_carrying_takes (self, &trial->change.collection)) {
+        self->stats.outside++;
+        return SAKER_OK; /* nobody here asked for it */
+    }
     SKR_TRY (check_author (self, trial, &good));
     if (good) {
         SKR_TRY (check_turn (self, held, trial, &good));
@@ -529,6 +540,7 @@ static saker_err_t try_new (skr_replica_t *self, skr_held_t *held, trial_t *tria
     bool signed_by_us =
         trial->outcome == SKR_APPLIED || (trial->outcome == SKR_WAITING && trial->verified);
     if (signed_by_us && skr_id_equal (&trial->change.writer, &self->writer)
+        && trial->change.seq > skr_carrying_own (self, &trial->change.collection)
         && self->doubt == SKR_DOUBT_NONE) {
         /* What others have of a writer it has itself; so this is not the only store that is it. */
         self->doubt = SKR_DOUBT_AHEAD;

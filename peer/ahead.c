@@ -1,6 +1,7 @@
 /* Who has what this peer has not, as far as reports tell. */
 
 #include "peer/api.h"
+#include "peer/carrying.h"
 
 #include <string.h>
 
@@ -10,17 +11,36 @@ static bool is_of (const skr_roster_t *roster, const skr_id_t *writer, const skr
     return author && memcmp (author->device, device->device, sizeof author->device) == 0;
 }
 
-/* What is void is nothing that one could have. */
-static bool has_more (const skr_roster_t *roster, const skr_collection_t *ours,
+/* What this peer has of a writer; of a collection that it left, what it had. */
+static uint64_t had_of (const skr_replica_t *replica, const skr_collection_t *ours,
+                        const skr_id_t *writer)
+{
+    const uint8_t *own = skr_device_key (skr_replica_device (replica));
+    const skr_subscription_t *subscription =
+        skr_roster_subscription (skr_replica_roster (replica), own);
+    const skr_named_t *named = skr_subscription_find (subscription, &ours->id);
+    uint64_t have = skr_clock_get (&ours->clock, writer);
+    uint64_t left = named && !named->carried ? skr_clock_get (&named->left, writer) : 0;
+    return have > left ? have : left;
+}
+
+/* What is void is nothing that one could have; what is not carried, nothing that one lacks, unless
+   this device wrote it. */
+static bool has_more (const skr_replica_t *replica, const skr_collection_t *ours,
                       const skr_clock_t *theirs, const skr_member_t *of)
 {
+    const skr_roster_t *roster = skr_replica_roster (replica);
+    const skr_member_t *own = skr_replica_self (replica);
+    if (!skr_carrying (replica, &ours->id) && of != own) {
+        return false;
+    }
     for (size_t i = 0; i < theirs->count; i++) {
         const skr_tick_t *tick = &theirs->ticks[i];
         uint64_t limit = skr_roster_by_writer (roster, &tick->writer)
                              ? skr_roster_limit (roster, &tick->writer, &ours->id)
                              : UINT64_MAX;
         uint64_t seq = tick->seq < limit ? tick->seq : limit;
-        if (seq > skr_clock_get (&ours->clock, &tick->writer)
+        if (seq > had_of (replica, ours, &tick->writer)
             && (!of || is_of (roster, &tick->writer, of))) {
             return true;
         }
@@ -31,12 +51,11 @@ static bool has_more (const skr_roster_t *roster, const skr_collection_t *ours,
 static bool is_ahead (const skr_replica_t *replica, const skr_neighbours_t *neighbours,
                       const skr_member_t *member, const skr_member_t *of)
 {
-    const skr_roster_t *roster = skr_replica_roster (replica);
     for (size_t i = 0; i < skr_replica_collections (replica); i++) {
         const skr_collection_t *ours = skr_replica_collection_at (replica, i);
         skr_reported_t theirs = {.clock = NULL};
         neighbours->reported (neighbours->context, member->device, &ours->id, &theirs);
-        if (theirs.clock && has_more (roster, ours, theirs.clock, of)) {
+        if (theirs.clock && has_more (replica, ours, theirs.clock, of)) {
             return true;
         }
     }

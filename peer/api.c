@@ -4,6 +4,7 @@
 
 #include "crdt/limits.h"
 #include "crdt/value.h"
+#include "peer/carrying.h"
 #include "peer/sealed.h"
 
 #include <sodium.h>
@@ -41,10 +42,22 @@ void skr_api_put_fingerprint (skr_buf_t *buf, const skr_fingerprint_t *fingerpri
     skr_api_put_text (buf, text);
 }
 
+saker_err_t skr_api_carried (const skr_replica_t *replica, const char *name,
+                             const skr_collection_t **collection)
+{
+    skr_id_t id = {{0}};
+    if (strcmp (name, "@roster") != 0) {
+        SKR_TRY (skr_collection_name_check (name));
+        skr_replica_collection_id (replica, name, &id);
+    }
+    SKR_TRY (skr_carrying_check (replica, &id, name));
+    return skr_replica_collection_named (replica, name, collection);
+}
+
 saker_err_t skr_api_readable (const skr_replica_t *replica, const char *name,
                               const skr_collection_t **collection)
 {
-    SKR_TRY (skr_replica_collection_named (replica, name, collection));
+    SKR_TRY (skr_api_carried (replica, name, collection));
     return skr_sealed_check (*collection);
 }
 
@@ -162,13 +175,15 @@ static saker_err_t hello (skr_api_t *self, skr_api_call_t *call)
     const skr_member_t *member = skr_replica_self (self->replica);
     SKR_TRY (skr_api_arguments_end (call));
     self->clients++;
-    skr_cbor_put_map (call->body, 3);
+    skr_cbor_put_map (call->body, 4);
     skr_cbor_put_uint (call->body, 0);
     skr_api_put_text (call->body, member->name);
     skr_cbor_put_uint (call->body, 1);
     skr_api_put_text (call->body, skr_role_text (member->role));
     skr_cbor_put_uint (call->body, 2);
     skr_api_put_text (call->body, skr_roster_mesh_name (skr_replica_roster (self->replica)));
+    skr_cbor_put_uint (call->body, 3);
+    skr_cbor_put_bytes (call->body, skr_replica_writer (self->replica)->bytes, 16);
     return SAKER_OK;
 }
 
@@ -267,6 +282,12 @@ static saker_err_t get_writing (skr_api_call_t *call, writing_t *writing)
     if (skr_fields_has (&call->fields, 3)) {
         skr_cbor_get_fixed (&call->cbor, writing->local.note, sizeof writing->local.note);
     }
+    if (skr_fields_has (&call->fields, 4)) {
+        writing->local.tried = skr_cbor_get_bytes (&call->cbor);
+        if (writing->local.tried.size != sizeof (skr_id_t)) {
+            skr_cbor_reject (&call->cbor, "a writer has 16 bytes");
+        }
+    }
     return skr_api_arguments_end (call);
 }
 
@@ -317,8 +338,9 @@ static saker_err_t make_ticket (skr_api_t *self, skr_role_t role, uint64_t expir
     size_t count =
         self->neighbours.addresses (self->neighbours.context, addresses, SKR_TICKET_ADDRESSES_MAX);
     if (count == 0) {
-        return skr_fail (SAKER_EUNREACHABLE, "this daemon has no address that others can dial: "
-                                             "start it with --listen tcp://ADDR:PORT");
+        return skr_fail (SAKER_EUNREACHABLE,
+                         "this peer does not listen, so nobody can join by calling it: invite at a "
+                         "member that listens, or run sakerd here with --listen tcp://ADDR:PORT");
     }
     SKR_TRY (skr_replica_begin (self->replica));
     SKR_TRY (skr_replica_invite (self->replica, role, expires_ms, addresses, count, &ticket));
@@ -390,7 +412,15 @@ static const command_t commands[SKR_COMMANDS] = {
     [SKR_COMMAND_LINKS] = {"list links", SKR_ROLE_RELAY, skr_api_links, false},
     [SKR_COMMAND_PING] = {"ask a peer", SKR_ROLE_RELAY, skr_api_ping, false},
     [SKR_COMMAND_WHY] = {"ask why", SKR_ROLE_RELAY, skr_api_why, false},
+    [SKR_COMMAND_SUBSCRIBE] = {"choose what it carries", SKR_ROLE_RELAY, skr_api_subscribe, true},
+    [SKR_COMMAND_SUBSCRIPTIONS] = {"list what it carries", SKR_ROLE_RELAY, skr_api_subscriptions,
+                                   false},
     [SKR_COMMAND_TRENDS] = {"ask how things went", SKR_ROLE_RELAY, skr_api_trends, false},
+    [SKR_COMMAND_COMPARE] = {"compare", SKR_ROLE_READ, skr_api_compare, false},
+    [SKR_COMMAND_LOG_LEVEL] = {"set the log level", SKR_ROLE_RELAY, skr_api_log_level, false},
+    [SKR_COMMAND_CARRY] = {"carry a part of a collection", SKR_ROLE_READ, skr_api_carry, true},
+    [SKR_COMMAND_SEEN] = {"tell what was seen", SKR_ROLE_RELAY, skr_api_seen, false},
+    [SKR_COMMAND_WAIT_SEEN] = {"wait for what was seen", SKR_ROLE_RELAY, skr_api_wait_seen, false},
 };
 
 static saker_err_t check_call (skr_api_t *self, const command_t *command)
@@ -423,6 +453,7 @@ static saker_err_t handle (skr_api_t *self, skr_api_call_t *call, uint64_t numbe
     }
     const command_t *command = &commands[number];
     SKR_TRY (check_call (self, command));
+    skr_log (self->world, SKR_LOG_DEBUG, "a program on this machine: %s", command->name);
     skr_fields_open (&call->fields, &call->cbor);
     skr_buf_clear (call->body);
     saker_err_t error = command->handler (self, call);

@@ -14,6 +14,7 @@
 #define SKR_PEER_API_H_INCLUDED
 
 #include "peer/feed.h"
+#include "peer/part.h"
 #include "peer/replica.h"
 
 #define SKR_API_VERSION 1
@@ -50,6 +51,13 @@ typedef enum skr_command_t {
     SKR_COMMAND_PING,
     SKR_COMMAND_WHY,
     SKR_COMMAND_TRENDS,
+    SKR_COMMAND_LOG_LEVEL,
+    SKR_COMMAND_COMPARE,
+    SKR_COMMAND_SUBSCRIBE,
+    SKR_COMMAND_SUBSCRIPTIONS,
+    SKR_COMMAND_CARRY,
+    SKR_COMMAND_SEEN,
+    SKR_COMMAND_WAIT_SEEN,
     SKR_COMMANDS
 } skr_command_t;
 
@@ -60,7 +68,8 @@ typedef struct skr_neighbour_t {
     int64_t seen_ms;     /* -1: never */
     int64_t rtt_us;      /* -1: unknown */
     int64_t heard_ms;    /* since something came from it directly; -1: never */
-    bool greeted;        /* it answers at that address */
+    bool calls;          /* it does not listen: it is reached through its own call */
+    bool greeted;        /* it answers at that address, or over its call */
     bool skew_known;
     int64_t skew_ms;    /* its clock less ours */
     uint64_t published; /* bytes that it published and came */
@@ -77,6 +86,9 @@ typedef struct skr_reported_t {
     const skr_clock_t *roster; /* that it had when it told this; NULL: it did not say */
     skr_fingerprint_t fingerprint;
     uint64_t documents;
+    const skr_part_t *part;      /* what fingerprint and documents are of; NULL: the whole */
+    bool removing;               /* and of some documents beside it, which go */
+    const skr_part_sum_t *asked; /* of what both carry, by its answer, at this clock; NULL: none */
     uint64_t asked_ms; /* mono: when the last request was sent that was answered; 0: none */
     uint64_t told_ms;  /* mono: when the last beat came that told of it; 0: none */
 } skr_reported_t;
@@ -101,6 +113,13 @@ typedef struct skr_neighbours_t {
     /* Appends the mesh's part of the status: pairs of (JSON Pointer text, value), see api.c;
        returns their number. */
     size_t (*status) (void *context, skr_buf_t *pairs);
+    /* Asks a member for a part of a collection, and what came of it: see skr_session_range. */
+    bool (*range) (void *context, const uint8_t device[32], const skr_id_t *collection,
+                   skr_span_t from, skr_span_t to, bool detail);
+    bool (*ranged) (void *context, const uint8_t device[32], skr_span_t *answer);
+    /* Tells up to this level for so long, and no less than the config says; 0: no longer. May be
+       NULL. */
+    void (*log_level) (void *context, skr_level_t level, uint64_t for_ms);
 } skr_neighbours_t;
 
 /* The first member that reports what this peer has not: in any collection, of the writers of a

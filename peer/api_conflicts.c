@@ -3,6 +3,7 @@
 #include "peer/api_internal.h"
 #include "peer/conflicts.h"
 #include "peer/history.h"
+#include "peer/partial.h"
 
 #include "crdt/hlc.h"
 #include "crdt/value.h"
@@ -136,7 +137,9 @@ static saker_err_t put_place (listing_t *listing, skr_span_t document)
 static saker_err_t take_place (skr_span_t key, skr_span_t document, skr_span_t path, void *argument)
 {
     listing_t *listing = argument;
-    if (listing->wanted_any && !skr_span_equal (path, listing->wanted)) {
+    if ((listing->wanted_any && !skr_span_equal (path, listing->wanted))
+        || !skr_partial_shows (skr_partial_of (listing->api->replica, &listing->collection->id),
+                               document)) {
         return SAKER_OK;
     }
     if (listing->conflicts->size >= SKR_API_PAGE_BYTES || listing->count == CONFLICTS_MAX) {
@@ -226,6 +229,9 @@ static saker_err_t scan_asked (listing_t *listing, const asked_t *asked)
         return scan_all (listing, asked->name, asked->from);
     }
     SKR_TRY (skr_api_readable (listing->api->replica, asked->name, &collection));
+    if (asked->document.size > 0) {
+        SKR_TRY (skr_partial_check (listing->api->replica, collection, asked->document));
+    }
     return scan_collection (listing, collection, asked->document, asked->from);
 }
 

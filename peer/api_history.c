@@ -2,6 +2,7 @@
 
 #include "peer/api_internal.h"
 #include "peer/history.h"
+#include "peer/partial.h"
 #include "peer/past.h"
 #include "peer/reviving.h"
 
@@ -332,6 +333,7 @@ saker_err_t skr_api_log (skr_api_t *self, skr_api_call_t *call)
     uint64_t below = skr_cbor_get_uint (&call->cbor);
     SKR_TRY (skr_api_arguments_end (call));
     SKR_TRY (skr_api_readable (self->replica, name, &listing.collection));
+    SKR_TRY (skr_partial_check (self->replica, listing.collection, listing.document));
     SKR_TRY (find_changes (&listing, below, &next));
     SKR_TRY (skr_history_begin (self->replica, SKR_COMMITTED, listing.collection->no, &begin));
     if (listing.count == 0 && below == 0 && begin.whole) {

@@ -4,9 +4,11 @@
    Names, ids and pointers are texts; paths are the bytes of crdt/path.h; times are milliseconds.
 
      command      arguments                                  answer
-     HELLO                                                   0 device's name, 1 role, 2 mesh's name
+     HELLO                                                   0 device's name, 1 role, 2 mesh's name,
+                                                             3 writer
      WRITE        0 collection, 1 intents,                   0 writer, 1 seq, 2 repeated, ?3 note
-                  ?2 operation id, ?3 note
+                  ?2 operation id, ?3 note,
+                  ?4 writer that may have written it
      READ         0 collection, 1 document, 2 path,          ?0 rest, 1 leaves
                   ?3 skip, ?4 digest, ?5 time
      ITERATE      0 collection, 1 first document,            ?0 rest, 1 leaves
@@ -43,20 +45,31 @@
      PING         0 name or id, 1 timeout                    0 name, 1 id, 2 address, 3 rtt
      WHY          0 collection, 1 document, ?2 name or id    0 reason
      TRENDS                                                  0 trends
+     SUBSCRIBE    0 how: 0 these too, 1 not these, 2 only    0 did it change anything?
+                  these, 3 all; 1 [collection]
+     SUBSCRIPTIONS 0 number of the first                     0 is the rest carried?,
+                                                             1 subscriptions, ?2 next number
+     CARRY        ?0 collection, 2 number of the first       0 parts, ?1 next number
+                  row, or 1 [prefix]: to be wanted
+     SEEN         0 collection                               0 token (seen.h)
+     WAIT_SEEN    0 token, 1 timeout
 
      intent  = [kind, document, path, ? value]; the end of a replacement: [kind]
      leaf    = [document, path, cell, value, flags, time, writer, seq, author]
      event   = [position, collection, document, author, writer, seq, time]
      peer    = [name, id, role, link, address, seen, behind, lag, rtt]
-     link    = [name, id, role, state, address, fenced, doubled, greeted, heard, seen, rtt,
-                skew known, skew, behind, ahead, lag, requests, timeouts, bad answers, changes,
+     link    = [name, id, role, state, address, fenced, doubled, calls, greeted, heard, seen,
+                rtt, skew known, skew, behind, ahead, lag, requests, timeouts, bad answers, changes,
                 bytes, snapshots, published, [id]]
      reason  = [cause, name, id, own, role, link, seen, other, other's link, other's seen, seq,
                 changes, estimated, rivals, author, author's seq, time]
      trend   = [name, step, [value]]
+     subscription = [collection, "carried", "fetching", "leaving" or "left", changes that are here,
+                an admin's peer that has all of them, number of members that carry it]
      key     = [collection, key id, generation, time, author, used for what is new]
      verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,
-                behind]
+                behind, carried, part in words or "", compared]
+     part    = [collection, [prefix], is some of it fetched, is something else removed]
      change  = [position, time, author, writer, seq, state, [operation]], the newest first;
                state 0, or 1 when its key is not here, 2 when its record is damaged
      operation = [kind (crdt/op.h), path, ? value, [base], more]
@@ -99,7 +112,7 @@
 #define SKR_API_RIVAL 1u
 #define SKR_API_SHOWN 2u
 
-typedef struct skr_waiter_t skr_waiter_t;
+typedef struct skr_api_waiter_t skr_api_waiter_t;
 
 struct skr_api_t {
     skr_replica_t *replica;
@@ -110,7 +123,7 @@ struct skr_api_t {
     struct skr_cutter_t *cutter; /* NULL: none was given */
 
     skr_buf_t held; /* client size u32, answer size u32, number u64, client, answer; repeated */
-    skr_waiter_t *waiters[SKR_API_WAITERS_MAX];
+    skr_api_waiter_t *waiters[SKR_API_WAITERS_MAX];
     size_t waiters_count;
     size_t waiters_bytes;
 
@@ -161,7 +174,10 @@ void skr_api_put_fingerprint (skr_buf_t *buf, const skr_fingerprint_t *fingerpri
 void skr_api_get_cursor (skr_api_call_t *call, saker_cursor_t *cursor);
 /* The answer of a write, to be held. */
 void skr_api_put_receipt (skr_api_call_t *call, const saker_receipt_t *receipt);
-/* A collection by name; SAKER_ENOTFOUND, or SAKER_ERIGHT where this device only relays it. */
+/* A collection by name; SAKER_ENOTFOUND, also where this peer does not carry it. */
+saker_err_t skr_api_carried (const skr_replica_t *replica, const char *name,
+                             const skr_collection_t **collection) SKR_MUST_USE;
+/* The same, and SAKER_ERIGHT where this device only relays it. */
 saker_err_t skr_api_readable (const skr_replica_t *replica, const char *name,
                               const skr_collection_t **collection) SKR_MUST_USE;
 /* The name of a collection, or when it is not known yet, its id in digits after a '#'. */
@@ -169,11 +185,11 @@ const char *skr_api_collection_name (const skr_collection_t *collection, char te
 
 /* api_read.c */
 skr_api_handler_t skr_api_read, skr_api_iterate, skr_api_collections, skr_api_documents,
-    skr_api_now, skr_api_cursor_save, skr_api_cursor_load;
+    skr_api_now, skr_api_cursor_save, skr_api_cursor_load, skr_api_seen;
 /* api_mesh.c */
 skr_api_handler_t skr_api_peers, skr_api_status;
 /* api_links.c */
-skr_api_handler_t skr_api_links, skr_api_trends;
+skr_api_handler_t skr_api_links, skr_api_trends, skr_api_log_level;
 /* api_why.c */
 skr_api_handler_t skr_api_why;
 /* Looks how things are, when it is time. */
@@ -196,11 +212,19 @@ void skr_api_neighbour (skr_api_t *self, const skr_member_t *member, skr_neighbo
 bool skr_api_is_own (const skr_api_t *self, const skr_member_t *member);
 /* api_rights.c */
 skr_api_handler_t skr_api_role, skr_api_fence, skr_api_keys, skr_api_rotate;
+/* api_subscribe.c */
+skr_api_handler_t skr_api_subscribe, skr_api_subscriptions;
+/* api_part.c */
+skr_api_handler_t skr_api_carry;
 /* api_gc.c */
 skr_api_handler_t skr_api_gc;
 /* api_wait.c */
-skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_verify, skr_api_ping;
-/* The named collections but the roster, from `from` on, sorted. *list is allocated. */
+skr_api_handler_t skr_api_watch, skr_api_wait, skr_api_wait_seen;
+/* api_verify.c */
+skr_api_handler_t skr_api_verify, skr_api_ping, skr_api_compare;
+/* api_read.c */
+/* The named collections that are carried, but the roster, from `from` on, sorted. *list is
+   allocated. */
 saker_err_t skr_api_list_collections (const skr_api_t *self, const char *from,
                                       const skr_collection_t ***list, size_t *count) SKR_MUST_USE;
 /* api_history.c */

@@ -85,10 +85,11 @@ static void put_link (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
     skr_neighbour_t neighbour;
     skr_id_t writer;
     skr_api_neighbour (self, member, &neighbour);
-    skr_cbor_put_array (buf, 24);
+    skr_cbor_put_array (buf, 25);
     skr_api_put_member (member, &neighbour, buf);
     skr_cbor_put_bool (buf, skr_roster_is_fenced (roster, member->device));
     skr_cbor_put_bool (buf, skr_roster_present (roster, member->device, &writer) > 1);
+    skr_cbor_put_bool (buf, neighbour.calls);
     skr_cbor_put_bool (buf, neighbour.greeted);
     skr_cbor_put_int (buf, neighbour.heard_ms);
     skr_cbor_put_int (buf, neighbour.seen_ms);
@@ -168,5 +169,26 @@ saker_err_t skr_api_trends (skr_api_t *self, skr_api_call_t *call)
             skr_cbor_put_int (call->body, skr_trend_at (&self->trend, (skr_trend_row_t) row, i));
         }
     }
+    return SAKER_OK;
+}
+
+/* ---- the log level */
+
+saker_err_t skr_api_log_level (skr_api_t *self, skr_api_call_t *call)
+{
+    skr_fields_need (&call->fields, 0);
+    uint64_t level = skr_cbor_get_uint (&call->cbor);
+    skr_fields_need (&call->fields, 1);
+    uint64_t for_ms = skr_cbor_get_uint (&call->cbor);
+    SKR_TRY (skr_api_arguments_end (call));
+    if (level > SKR_LOG_DEBUG || for_ms > SAKER_LOG_LEVEL_MS_MAX) {
+        return skr_fail (SAKER_EINPUT,
+                         "a log level is 0 to 3, for %d ms at most: ask again to go on",
+                         SAKER_LOG_LEVEL_MS_MAX);
+    }
+    if (self->neighbours.log_level) {
+        self->neighbours.log_level (self->neighbours.context, (skr_level_t) level, for_ms);
+    }
+    skr_cbor_put_map (call->body, 0);
     return SAKER_OK;
 }

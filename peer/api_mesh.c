@@ -1,10 +1,12 @@
 /* Commands that tell about members and about this peer. */
 
 #include "peer/api_internal.h"
+#include "peer/carrying.h"
 #include "peer/conflicts.h"
 #include "peer/cutter.h"
 #include "peer/fork.h"
 #include "peer/incarnation.h"
+#include "peer/partial.h"
 
 #include <string.h>
 
@@ -17,6 +19,7 @@
 static int64_t count_missing (skr_api_t *self, const skr_member_t *member, bool there)
 {
     static const skr_clock_t nothing;
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
     uint64_t missing = 0;
     bool told = false;
     for (size_t i = 0; i < skr_replica_collections (self->replica); i++) {
@@ -25,6 +28,10 @@ static int64_t count_missing (skr_api_t *self, const skr_member_t *member, bool 
         self->neighbours.reported (self->neighbours.context, member->device, &ours->id, &reported);
         const skr_clock_t *theirs = reported.clock ? reported.clock : &nothing;
         told = told || reported.clock;
+        if (!(there ? skr_roster_carries (roster, member->device, &ours->id)
+                    : skr_carrying (self->replica, &ours->id))) {
+            continue;
+        }
         missing += there ? skr_clock_missing (&ours->clock, theirs)
                          : skr_clock_missing (theirs, &ours->clock);
     }
@@ -326,11 +333,31 @@ static void put_pointer (skr_buf_t *pairs, const char *name, const char *what)
     skr_buf_free (&pointer);
 }
 
+/* What is carried of it, and whether that is still to become what is wanted. */
+static size_t put_part (const skr_api_t *self, const skr_collection_t *collection, const char *name,
+                        skr_buf_t *pairs)
+{
+    char words[SKR_PART_WORDS_BYTES];
+    const skr_partial_t *partial = skr_partial_of (self->replica, &collection->id);
+    if (!partial->wanted.partial && !partial->carried.partial) {
+        return 0;
+    }
+    put_pointer (pairs, name, "carries");
+    skr_api_put_text (pairs, skr_part_words (&partial->wanted, words));
+    put_pointer (pairs, name, "fetching");
+    skr_cbor_put_bool (pairs, skr_partial_lacks (partial));
+    put_pointer (pairs, name, "removing");
+    skr_cbor_put_bool (pairs, partial->removing);
+    return 3;
+}
+
 static size_t put_collection (const skr_api_t *self, const skr_collection_t *collection,
                               skr_buf_t *pairs)
 {
     char text[64];
     const char *name = skr_api_collection_name (collection, text);
+    put_pointer (pairs, name, "carried");
+    skr_cbor_put_bool (pairs, skr_carrying (self->replica, &collection->id));
     put_pointer (pairs, name, "changes");
     skr_cbor_put_uint (pairs, collection->changes);
     put_pointer (pairs, name, "conflicts");
@@ -343,7 +370,7 @@ static size_t put_collection (const skr_api_t *self, const skr_collection_t *col
     skr_cbor_put_uint (pairs, collection->log_bytes);
     put_pointer (pairs, name, "sealed");
     skr_cbor_put_bool (pairs, collection->sealed);
-    return 6;
+    return 7 + put_part (self, collection, name, pairs);
 }
 
 saker_err_t skr_api_status (skr_api_t *self, skr_api_call_t *call)

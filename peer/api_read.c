@@ -1,7 +1,9 @@
 /* Commands that read: documents as pages of leaves, lists of names, cursors. */
 
 #include "peer/api_internal.h"
+#include "peer/carrying.h"
 #include "peer/past.h"
+#include "peer/seen.h"
 
 #include "crdt/hlc.h"
 #include "crdt/value.h"
@@ -376,7 +378,8 @@ saker_err_t skr_api_list_collections (const skr_api_t *self, const char *from,
     }
     for (size_t i = 1; i < all; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (self->replica, i);
-        if (collection->name[0] && strcmp (collection->name, from) >= 0) {
+        if (collection->name[0] && strcmp (collection->name, from) >= 0
+            && skr_carrying (self->replica, &collection->id)) {
             found[(*count)++] = collection;
         }
     }
@@ -441,6 +444,24 @@ saker_err_t skr_api_now (skr_api_t *self, skr_api_call_t *call)
     SKR_TRY (skr_api_arguments_end (call));
     SKR_TRY (skr_feed_now (self->replica, &cursor));
     put_cursor (call->body, &cursor);
+    return SAKER_OK;
+}
+
+/* ---- SEEN */
+
+saker_err_t skr_api_seen (skr_api_t *self, skr_api_call_t *call)
+{
+    char name[SKR_COLLECTION_BYTES_MAX + 1];
+    const skr_collection_t *collection;
+    skr_buf_t *text = skr_api_scratch (self);
+    skr_fields_need (&call->fields, 0);
+    skr_fields_text (&call->cbor, name, sizeof name);
+    SKR_TRY (skr_api_arguments_end (call));
+    SKR_TRY (skr_api_readable (self->replica, name, &collection));
+    SKR_TRY (skr_seen_put (self->replica, collection, text));
+    skr_cbor_put_map (call->body, 1);
+    skr_cbor_put_uint (call->body, 0);
+    skr_cbor_put_text (call->body, (const char *) text->data, text->size);
     return SAKER_OK;
 }
 

@@ -30,7 +30,10 @@ static saker_err_t check_caught_up (skr_api_t *self)
 {
     const skr_member_t *ahead = skr_ahead (self->replica, &self->neighbours, NULL);
     const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
-    return ahead && skr_roster_has_returned (skr_replica_roster (self->replica), own, NULL)
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    bool returned =
+        skr_roster_has_returned (roster, own, NULL) || skr_roster_has_left (roster, own);
+    return ahead && returned
                ? skr_fail (SAKER_EWAIT,
                            "this device came back, and has not yet all that %s has: try again "
                            "when it has caught up",

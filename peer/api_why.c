@@ -3,7 +3,9 @@
    what came to it, only it knows. */
 
 #include "peer/api_internal.h"
+#include "peer/carrying.h"
 #include "peer/history.h"
+#include "peer/partial.h"
 #include "peer/replica_internal.h"
 
 #include "crdt/hlc.h"
@@ -161,7 +163,7 @@ static saker_err_t look_here (why_t *self)
     SKR_TRY (look_at_history (self));
     saker_err_t error = skr_replica_read (self->replica, self->ours, skr_span_text (self->document),
                                           skr_span (NULL, 0), take_leaf, self);
-    SKR_TRY (error == SAKER_ENOTFOUND ? SAKER_OK : error);
+    SKR_TRY (error == SAKER_ENOTFOUND || error == SAKER_ENOTCARRIED ? SAKER_OK : error);
     find_position (self);
     return self->last_path.failed ? no_memory () : SAKER_OK;
 }
@@ -370,7 +372,9 @@ static saker_err_t judge_other (why_t *self)
 {
     static const skr_clock_t nothing;
     const skr_clock_t *theirs = clock_of (self, self->member);
-    if (!self->shown && self->latest.seq == 0) {
+    bool here = skr_partial_shows (skr_partial_of (self->replica, &self->id),
+                                   skr_span_text (self->document));
+    if (!self->shown && (self->latest.seq == 0 || !here)) {
         self->cause = SAKER_WHY_UNKNOWN;
         return SAKER_OK;
     }
@@ -384,6 +388,46 @@ static saker_err_t judge_other (why_t *self)
     return count_queue (self, theirs ? theirs : &nothing);
 }
 
+/* Who is linked and carries all that is wanted here. */
+static const skr_member_t *find_carrier (const why_t *self, const skr_part_t *wanted)
+{
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    for (size_t i = 0; i < skr_roster_count (roster); i++) {
+        const skr_member_t *member = skr_roster_at (roster, i);
+        skr_reported_t told = {.clock = NULL};
+        self->api->neighbours.reported (self->api->neighbours.context, member->device, &self->id,
+                                        &told);
+        if (told.clock && told.clock->count > 0 && is_linked (self, member)
+            && skr_roster_role (roster, member->device, &self->id) >= SKR_ROLE_READ
+            && (!told.part || skr_part_covers (told.part, wanted))) {
+            return member;
+        }
+    }
+    return NULL;
+}
+
+/* The peer carries only a part of the collection, without the document. */
+static bool is_left_out (why_t *self)
+{
+    const skr_partial_t *ours = skr_partial_of (self->replica, &self->id);
+    skr_span_t document = skr_span_text (self->document);
+    skr_reported_t told = {.clock = NULL};
+    if (self->own && skr_part_holds (&ours->wanted, document)) {
+        self->cause = SAKER_WHY_FETCHED;
+        self->other =
+            skr_partial_shows (ours, document) ? NULL : find_carrier (self, &ours->wanted);
+        return !skr_partial_shows (ours, document);
+    }
+    if (self->own) {
+        self->cause = SAKER_WHY_NOT_CARRIED;
+        return true;
+    }
+    self->api->neighbours.reported (self->api->neighbours.context, self->member->device, &self->id,
+                                    &told);
+    self->cause = SAKER_WHY_NOT_CARRIED;
+    return told.part && !skr_part_holds (told.part, document);
+}
+
 static saker_err_t judge (why_t *self)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
@@ -393,8 +437,19 @@ static saker_err_t judge (why_t *self)
         self->cause = SAKER_WHY_NO_RIGHT;
         return SAKER_OK;
     }
+    if (!skr_roster_carries (roster, self->member->device, &self->id)) {
+        self->cause = SAKER_WHY_UNSUBSCRIBED;
+        return SAKER_OK;
+    }
+    if (is_left_out (self)) {
+        return SAKER_OK;
+    }
     if (skr_roster_is_fenced (roster, self->member->device)) {
         self->cause = SAKER_WHY_FENCED;
+        return SAKER_OK;
+    }
+    if (!self->own && !skr_carrying (self->replica, &self->id)) {
+        self->cause = SAKER_WHY_UNKNOWN; /* nothing of it is known here */
         return SAKER_OK;
     }
     SKR_TRY (look_at_voids (self, &is_void));

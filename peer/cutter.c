@@ -1,5 +1,6 @@
 #include "peer/cutter.h"
 
+#include "peer/partial.h"
 #include "peer/receipts.h"
 
 #include <assert.h>
@@ -179,11 +180,12 @@ static bool is_gated (const skr_cutter_t *self, const skr_collection_t *collecti
            || skr_roster_undrained (roster, NULL, &collection->id, &collection->clock, &missing);
 }
 
-/* Who was fenced may still come and end some of the increments that the others have cut. */
+/* Who was fenced may still come and end some of the increments that the others have cut; so may who
+   left, and comes back. */
 static bool may_fold (const skr_cutter_t *self, const skr_collection_t *collection)
 {
     const skr_roster_t *roster = skr_replica_roster (self->replica);
-    return self->folds && !skr_roster_fenced (roster)
+    return self->folds && !skr_roster_fenced (roster) && !skr_roster_leaver (roster)
            && !skr_roster_returned (roster, &collection->id);
 }
 
@@ -280,7 +282,10 @@ static saker_err_t look_at (skr_cutter_t *self, const skr_collection_t *collecti
     skr_id_t id = collection->id;
     skr_cut_slice_t slice;
     *cut = false;
-    if (!skr_cut_entries (self->replica, &id)) {
+    /* What a snapshot will not have must still be there to be applied after it; who only relays
+       fetches nothing. */
+    if (!skr_cut_entries (self->replica, &id)
+        || (!collection->sealed && skr_partial_lacks (skr_partial_of (self->replica, &id)))) {
         drop_watch (self, &id);
         return SAKER_OK;
     }

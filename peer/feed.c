@@ -107,12 +107,15 @@ static saker_err_t visit_content (reading_t *reading, const skr_collection_t *co
                            .author = author ? author->name : "",
                            .seq = change->seq,
                            .time_ms = skr_hlc_ms (change->hlc)};
+    const skr_partial_t *partial = skr_partial_of (reading->replica, &collection->id);
     skr_span_t *documents = NULL;
     size_t count = 0;
     memcpy (event.writer, change->writer.bytes, sizeof event.writer);
     saker_err_t error = list_documents (content, &documents, &count);
     for (size_t i = 0; i < count && error == SAKER_OK; i++) {
-        error = visit_document (reading, &event, documents[i]);
+        if (skr_partial_shows (partial, documents[i])) {
+            error = visit_document (reading, &event, documents[i]);
+        }
     }
     free (documents);
     return error;

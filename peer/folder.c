@@ -111,6 +111,11 @@ saker_err_t skr_folder_make (const char *folder, bool *made)
         SKR_TRY (file_in (folder, "..", above));
         return skr_folder_sync (above);
     }
+    if (errno == ENOENT) {
+        return skr_fail (SAKER_ENOTFOUND,
+                         "make folder %s: the folder above it is not there: make that first",
+                         folder);
+    }
     if (errno != EEXIST) {
         return from_errno (errno, "make folder", folder);
     }
@@ -185,17 +190,35 @@ saker_err_t skr_folder_check (const char *folder)
     return check_filesystem (folder, status.st_dev);
 }
 
+/* " (sakerd)", or "" when it cannot be seen. */
+static void name_program (long process, char *text, size_t size)
+{
+    char path[64], name[24] = "";
+    snprintf (path, sizeof path, "/proc/%ld/comm", process);
+    FILE *file = fopen (path, "re");
+    if (file && fgets (name, sizeof name, file)) {
+        name[strcspn (name, "\n")] = '\0';
+        snprintf (text, size, " (%s)", name);
+    }
+    if (file) {
+        (void) fclose (file);
+    }
+}
+
 static saker_err_t busy (int file, const char *folder)
 {
-    char text[24] = "";
+    char text[24] = "", program[32] = "";
     ssize_t size = pread (file, text, sizeof text - 1, 0);
     long process = size > 0 ? strtol (text, NULL, 10) : 0;
     if (process <= 0) {
         return skr_fail (SAKER_EBUSY, "store %s is open in another process", folder);
     }
-    return skr_fail (SAKER_EBUSY,
-                     "store %s is open in process %ld: go through it, or stop it first", folder,
-                     process);
+    name_program (process, program, sizeof program);
+    return skr_fail (
+        SAKER_EBUSY,
+        "store %s is open in process %ld%s: go through it (saker_open, saker --store), "
+        "or stop it first",
+        folder, process, program);
 }
 
 /* Leaves our process id in the lock file, for the sentence that others get. */
@@ -229,6 +252,25 @@ saker_err_t skr_folder_lock (const char *folder, int *lock)
     if (error && error != ENOSPC && error != EDQUOT) {
         (void) close (file);
         return from_errno (error, "lock store", folder);
+    }
+    *lock = file;
+    return SAKER_OK;
+}
+
+saker_err_t skr_folder_guard (const char *folder, int *lock)
+{
+    char path[PATH_MAX];
+    *lock = -1;
+    SKR_TRY (file_in (folder, "lock", path));
+    int file = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (file < 0) {
+        return errno == ENOENT ? SAKER_OK : from_errno (errno, "lock store", folder);
+    }
+    if (flock (file, LOCK_EX | LOCK_NB) != 0) {
+        saker_err_t error =
+            errno == EWOULDBLOCK ? busy (file, folder) : from_errno (errno, "lock store", folder);
+        (void) close (file);
+        return error;
     }
     *lock = file;
     return SAKER_OK;

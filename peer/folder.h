@@ -20,6 +20,9 @@ saker_err_t skr_folder_check (const char *folder) SKR_MUST_USE;
 /* Takes FOLDER/lock for this process; *lock is a descriptor: the lock lasts until it is closed.
    SAKER_EBUSY names the process that has it. */
 saker_err_t skr_folder_lock (const char *folder, int *lock) SKR_MUST_USE;
+/* The same, but writes nothing: no process id, and no file where there is none (*lock is -1 then:
+   nothing ever had it open). */
+saker_err_t skr_folder_guard (const char *folder, int *lock) SKR_MUST_USE;
 /* Makes what was made in the folder durable. */
 saker_err_t skr_folder_sync (const char *folder) SKR_MUST_USE;
 /* Makes a file of zeros with its place on the disk, unless it is there. SAKER_EFULL. */

@@ -436,6 +436,78 @@ saker_err_t skr_history_last (skr_replica_t *replica, uint32_t collection_no, ui
     return error;
 }
 
+/* ---- looking whether it is right */
+
+typedef struct matching_t {
+    skr_replica_t *replica;
+    uint32_t collection_no;
+    uint64_t indexed, wrong;
+    skr_buf_t clear;
+} matching_t;
+
+static bool is_same (const matching_t *matching, const step_t *step, const skr_content_t *content)
+{
+    uint32_t hashes[SKR_CHANGE_OPS_MAX];
+    size_t count = list_hashes (matching->replica, content, hashes);
+    bool same = count == step->count;
+    for (size_t i = 0; i < count && same; i++) {
+        same = skr_get_u32 (step->hashes + i * HASH_BYTES) == hashes[i];
+    }
+    return same;
+}
+
+static saker_err_t match_step (matching_t *matching, const step_t *step)
+{
+    skr_log_entry_t entry;
+    skr_change_t change;
+    skr_content_t content;
+    saker_err_t error =
+        skr_log_get (matching->replica->store, SKR_COMMITTED, step->position, &entry);
+    if (error || entry.collection_no != matching->collection_no) {
+        return error == SAKER_ENOTFOUND || error == SAKER_EDAMAGED ? SAKER_OK : error;
+    }
+    matching->indexed++;
+    if (matching->wrong || step->count == 0 || skr_change_parse (&change, entry.change)) {
+        return SAKER_OK;
+    }
+    error = skr_replica_content (matching->replica, &change, &matching->clear, &content);
+    if (error == SAKER_OK) {
+        matching->wrong = is_same (matching, step, &content) ? 0 : step->position;
+        skr_content_free (&content);
+    }
+    return error == SAKER_ENOMEM ? error : SAKER_OK;
+}
+
+static saker_err_t match_run (skr_span_t key, skr_span_t value, void *argument)
+{
+    run_t run;
+    step_t step;
+    saker_err_t error;
+    if (key.size != KEY_BYTES || skr_get_u64 (key.data + 4) == 0) {
+        return SAKER_OK;
+    }
+    open_run (&run, key, value);
+    while (next_step (&run, &step, &error)) {
+        SKR_TRY (match_step (argument, &step));
+    }
+    return error;
+}
+
+saker_err_t skr_history_check (skr_replica_t *replica, uint32_t collection_no, uint64_t *indexed,
+                               uint64_t *wrong)
+{
+    uint8_t prefix[4];
+    matching_t matching = {.replica = replica, .collection_no = collection_no};
+    skr_put_u32 (prefix, collection_no);
+    saker_err_t error =
+        skr_store_scan (replica->store, SKR_COMMITTED, SKR_HISTORY,
+                        skr_span (prefix, sizeof prefix), skr_span (NULL, 0), match_run, &matching);
+    skr_buf_wipe (&matching.clear);
+    *indexed = matching.indexed;
+    *wrong = matching.wrong;
+    return error;
+}
+
 /* ---- where it begins */
 
 const char *skr_history_time_text (uint64_t hlc, char text[SKR_TIME_TEXT_BYTES])

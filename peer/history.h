@@ -34,6 +34,12 @@ saker_err_t skr_history_cut (skr_store_t *store, uint32_t collection_no, uint64_
 
 /* ---- asking it */
 
+/* For who looks at a store: how many changes of the log the index has, and the position of the
+   first that it has with other documents than those that it touched; 0: none. What cannot be opened
+   here counts as right. */
+saker_err_t skr_history_check (skr_replica_t *replica, uint32_t collection_no, uint64_t *indexed,
+                               uint64_t *wrong) SKR_MUST_USE;
+
 /* Positions, ascending, of the changes that may have touched the document. *positions is allocated
    (free ()). */
 saker_err_t skr_history_find (skr_replica_t *replica, skr_sight_t sight, uint32_t collection_no,

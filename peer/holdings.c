@@ -125,6 +125,11 @@ static void free_held (skr_held_t *held)
         skr_clock_free (&held->live.clock);
         skr_clock_free (&held->saved);
         skr_clock_free (&held->cut);
+        skr_clock_free (&held->leaving.all);
+        skr_stable_free (&held->leaving.heard);
+        skr_clock_free (&held->asking.all);
+        skr_stable_free (&held->asking.heard);
+        skr_partial_free (&held->partial);
         free (held->chains.list);
         free (held->before.list);
         free (held);
@@ -257,7 +262,10 @@ saker_err_t skr_holdings_make (skr_replica_t *self, const skr_id_t *id, skr_held
     if (is_roster (fresh)) {
         memcpy (fresh->live.name, "@roster", sizeof "@roster");
     }
-    saker_err_t error = insert_held (self, fresh);
+    saker_err_t error = skr_partial_load (self, SKR_GROUP, id, &fresh->partial);
+    if (error == SAKER_OK) {
+        error = insert_held (self, fresh);
+    }
     if (error != SAKER_OK) {
         free_held (fresh);
         return error;
@@ -575,6 +583,7 @@ static saker_err_t load_chains (skr_replica_t *self, skr_held_t *held)
                                 held->chains.list[i].seq));
     }
     SKR_TRY (skr_held_load_cut (self, held));
+    SKR_TRY (skr_partial_load (self, SKR_COMMITTED, &held->live.id, &held->partial));
     return copy_collection (&held->shown, &held->live);
 }
 

@@ -10,6 +10,7 @@
 
 #include "peer/incarnation.h"
 
+#include "peer/carrying.h"
 #include "peer/folder.h"
 #include "peer/replica_internal.h"
 
@@ -101,14 +102,16 @@ static saker_err_t end_tickets (skr_replica_t *self)
 static saker_err_t introduce (skr_replica_t *self)
 {
     const uint8_t *device = skr_device_key (self->device);
-    skr_buf_t statement = {0}, seen = {0};
+    skr_buf_t statement = {0}, seen = {0}, carries = {0};
     skr_roster_seen (self->roster, device, NULL, &seen);
     skr_statement_incarnate (&statement, device, self->incarnation, skr_span_of (&seen));
     skr_buf_free (&seen);
-    const skr_span_t span = skr_span_of (&statement);
-    saker_err_t error = statement.failed ? skr_fail (SAKER_ENOMEM, "out of memory")
-                                         : skr_replica_state (self, &span, 1);
+    saker_err_t error = skr_carrying_restate (self, &carries);
+    const skr_span_t spans[] = {skr_span_of (&statement), skr_span_of (&carries)};
+    error = statement.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : error;
+    error = error ? error : skr_replica_state (self, spans, carries.size ? 2 : 1);
     skr_buf_free (&statement);
+    skr_buf_free (&carries);
     return skr_wrap (error, "introduce this device");
 }
 

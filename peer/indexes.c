@@ -141,7 +141,7 @@ static saker_err_t add_entry (reading_t *reading, uint64_t position)
     SKR_TRY (error);
     SKR_TRY (skr_change_parse (&change, entry.change));
     const skr_held_t *held = skr_holdings_by_no (self, entry.collection_no);
-    return skr_change_is_roster (&change) || (held && held->shown.sealed)
+    return skr_change_is_roster (&change) || !held || held->shown.sealed
                ? SAKER_OK
                : skr_history_append_change (self, entry.collection_no, position, &change);
 }

@@ -107,6 +107,19 @@ uint64_t skr_roster_own_limit (const skr_roster_t *self, const skr_writer_t *wri
     return limit;
 }
 
+bool skr_roster_renewing_helps (const skr_roster_t *self, const skr_id_t *writer_id)
+{
+    const skr_writer_t *writer = skr_roster_writer (self, writer_id);
+    for (size_t i = 0; writer && i < self->roles_count; i++) {
+        const skr_role_statement_t *role = &self->roles[i];
+        if (role->counts && (role->fence || skr_role_takes_stating (role))
+            && skr_same_device (role->device, writer->device) && !skr_writer_saw (writer, role)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The lowest of the roles that nobody has superseded; left alone when there is none. */
 void skr_roster_stated (const skr_roster_t *self, const uint8_t device[32],
                         const skr_id_t *collection, skr_role_t *stated)
@@ -213,7 +226,7 @@ const skr_member_t *skr_roster_undrained (const skr_roster_t *self, const uint8_
             return skr_roster_by_writer (self, writer);
         }
     }
-    return NULL;
+    return skr_roster_undrained_leaver (self, device, collection, clock, missing);
 }
 
 /* Was there a time when it might not read? */

@@ -402,6 +402,7 @@ saker_err_t skr_past_open (skr_past_t **self_p, skr_replica_t *replica, skr_sigh
                            const skr_collection_t *collection, skr_span_t document, uint64_t hlc)
 {
     *self_p = NULL;
+    SKR_TRY (skr_partial_check (replica, collection, document));
     SKR_TRY (skr_replica_check_indexes (replica));
     SKR_TRY (check_begin (replica, sight, collection, hlc));
     skr_past_t *self = calloc (1, sizeof *self);

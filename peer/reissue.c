@@ -56,6 +56,7 @@ static saker_err_t add_lost (reissuing_t *self, const skr_change_t *change)
     return self->raw.failed ? no_memory () : SAKER_OK;
 }
 
+/* Also in what this device has left: it is handed on before it is dropped. */
 static bool may_write (const skr_replica_t *self, const skr_id_t *collection)
 {
     return skr_replica_role (self, collection) >= SKR_ROLE_WRITE;

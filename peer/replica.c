@@ -154,6 +154,18 @@ saker_err_t skr_replica_begin (skr_replica_t *self)
     return SAKER_OK;
 }
 
+/* What is wanted of collections again as it is committed. When that fails, all is read again before
+   the next group. */
+static void read_partial (skr_replica_t *self)
+{
+    for (size_t i = 0; i < self->held_count; i++) {
+        skr_held_t *held = self->held[i];
+        if (skr_partial_load (self, SKR_COMMITTED, &held->live.id, &held->partial) != SAKER_OK) {
+            self->unloaded = true;
+        }
+    }
+}
+
 void skr_replica_abort (skr_replica_t *self)
 {
     if (!skr_store_in_group (self->store) && self->group_error == SAKER_OK) {
@@ -172,6 +184,10 @@ void skr_replica_abort (skr_replica_t *self)
     self->stats.voided = self->stats_shown.voided;
     self->closings = 0;
     self->group_error = SAKER_OK;
+    if (self->partial_moved) {
+        self->partial_moved = false;
+        read_partial (self);
+    }
     if (!skr_store_settled (self->store)) {
         self->roster_unread |= self->roster_moved;
         self->roster_moved = false;
@@ -218,6 +234,7 @@ saker_err_t skr_replica_commit (skr_replica_t *self)
     self->hlc_shown = self->hlc;
     self->made_shown = self->made.size;
     self->roster_moved = false;
+    self->partial_moved = false;
     skr_store_forget (self->store);
     return SAKER_OK;
 }
@@ -325,7 +342,15 @@ static saker_err_t load_all (skr_replica_t *self)
     SKR_TRY (sweep (self));
     skr_store_forget (self->store);
     SKR_TRY (skr_holdings_load (self));
+    SKR_TRY (skr_holdings_look_dropped (self));
     return read_roster (self);
+}
+
+saker_err_t skr_replica_look (skr_replica_t *self)
+{
+    SKR_TRY (get_meta (self, "mesh", self->mesh.bytes, sizeof self->mesh.bytes));
+    SKR_TRY (skr_holdings_load (self));
+    return self->device ? read_roster (self) : SAKER_OK;
 }
 
 saker_err_t skr_replica_reload (skr_replica_t *self)
@@ -616,14 +641,30 @@ saker_err_t skr_replica_read (skr_replica_t *self, const skr_collection_t *colle
 {
     const skr_cells_t *cells =
         skr_cells_store_of (self->cells, SKR_COMMITTED, collection->no, NULL);
+    SKR_TRY (skr_partial_check (self, collection, document));
     return skr_view_document (cells, document, path, visit, argument, NULL);
+}
+
+typedef struct listing_t {
+    const skr_partial_t *partial;
+    skr_document_fn *visit;
+    void *argument;
+} listing_t;
+
+static saker_err_t list_shown (skr_span_t document, void *argument)
+{
+    const listing_t *listing = argument;
+    return skr_partial_shows (listing->partial, document)
+               ? listing->visit (document, listing->argument)
+               : SAKER_OK;
 }
 
 saker_err_t skr_replica_documents (skr_replica_t *self, const skr_collection_t *collection,
                                    skr_span_t from, skr_document_fn *visit, void *argument)
 {
-    return skr_cells_store_documents (self->cells, SKR_COMMITTED, collection->no, from, visit,
-                                      argument);
+    listing_t listing = {skr_partial_of (self, &collection->id), visit, argument};
+    return skr_cells_store_documents (self->cells, SKR_COMMITTED, collection->no, from, list_shown,
+                                      &listing);
 }
 
 saker_err_t skr_replica_content (skr_replica_t *self, const skr_change_t *change, skr_buf_t *buf,

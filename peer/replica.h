@@ -44,7 +44,8 @@ typedef struct skr_replica_stats_t {
     uint64_t refused; /* all reasons */
     uint64_t refused_form, refused_signature, refused_right, refused_fork, refused_key;
     uint64_t future; /* applied although more than 60 s ahead of our clock */
-    uint64_t voided; /* applied, and taken back later */
+    uint64_t voided;  /* applied, and taken back later */
+    uint64_t outside; /* offers of collections that are not carried here */
 } skr_replica_stats_t;
 
 typedef struct skr_replica_t skr_replica_t;
@@ -153,12 +154,16 @@ typedef struct skr_local_t {
     skr_span_t operation_id;        /* empty: none */
     skr_span_t origin;              /* empty: none */
     uint8_t note[SAKER_NOTE_BYTES]; /* kept with the operation id; zeros: none */
+    skr_span_t tried; /* 16 bytes: the writer that may have written it already; empty: it
+                         was never tried */
 } skr_local_t;
 
 /* Makes, signs and applies one local change, in a group. Nothing is left of it when it fails:
    SAKER_EINPUT, SAKER_ELIMIT, SAKER_ETYPE ("/a holds a number, not a map: ..."), SAKER_ERIGHT
-   (this device may only read). Errors of the store (SAKER_EFULL, EIO, EDAMAGED) ask for an abort.
-   Receipt as in saker_write; seq 0 when nothing had to be done. Acknowledge after the commit. */
+   (this device may only read), SAKER_ECHANGED (it was tried with another writer than the present
+   one, and its operation id is not known). Errors of the store (SAKER_EFULL, EIO, EDAMAGED) ask for
+   an abort. Receipt as in saker_write; seq 0 when nothing had to be done. Acknowledge after the
+   commit. */
 saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
                                saker_receipt_t *receipt) SKR_MUST_USE;
 /* The same for roster statements (encoded, one operation each). */
@@ -178,7 +183,8 @@ saker_err_t skr_replica_pull (skr_replica_t *self, const skr_id_t *collection,
                               const skr_clock_t *have, size_t bytes_max, skr_buf_t *changes,
                               size_t *count, bool *more) SKR_MUST_USE;
 
-/* What a document shows, as committed. See crdt/view.h. */
+/* What a document shows, as committed. See crdt/view.h. SAKER_ENOTCARRIED: this peer carries only a
+   part of the collection (partial.h), which lists no others, either. */
 saker_err_t skr_replica_read (skr_replica_t *self, const skr_collection_t *collection,
                               skr_span_t document, skr_span_t path, skr_leaf_visit_fn *visit,
                               void *argument) SKR_MUST_USE;

@@ -5,7 +5,9 @@
 #define SKR_PEER_REPLICA_INTERNAL_H_INCLUDED
 
 #include "peer/incarnation.h"
+#include "peer/partial.h"
 #include "peer/replica.h"
+#include "peer/stable.h"
 #include "peer/waiting.h"
 
 /* Where one writer's chain of changes in a collection ends here. */
@@ -25,6 +27,14 @@ typedef struct skr_chains_t {
     size_t count, capacity;
 } skr_chains_t;
 
+/* What others must have of a collection, and what they reported of it; see carrying.c. */
+typedef struct skr_handing_t {
+    bool begun;
+    uint64_t begun_ms; /* mono */
+    skr_clock_t all;
+    skr_stable_t heard;
+} skr_handing_t;
+
 /* One collection. `shown` is as committed; `live` and `chains` are as the open group sees them, and
    the same as committed between groups. */
 typedef struct skr_held_t {
@@ -35,9 +45,13 @@ typedef struct skr_held_t {
     skr_clock_t saved;   /* the clock that will be shown once the store has committed */
     skr_clock_t cut;     /* see cut.h; as committed */
     uint64_t cut_position;
-    bool touched;   /* in the open group */
-    bool fresh;     /* made in the open group */
+    skr_partial_t partial; /* changes between groups; but see partial_moved */
+    bool touched;          /* in the open group */
+    bool fresh;            /* made in the open group */
     bool upon_void; /* some of its changes may depend on what was void when they were applied */
+    skr_handing_t leaving; /* since it is not carried any more */
+    skr_handing_t asking;  /* since somebody asked whether it could be left */
+    uint64_t asked_ms;     /* mono, when others were asked last what they have of it */
 } skr_held_t;
 
 /* What a new incarnation changes. */
@@ -80,6 +94,11 @@ struct skr_replica_t {
     bool start_due; /* to be noted with the next group */
     uint64_t hlc, hlc_shown;
     uint64_t roster_version;
+    uint64_t carrying_ms; /* mono, see carrying.c */
+    bool carrying_failed;
+    bool dropping;           /* there are records of collections that were dropped */
+    bool any_partial;        /* see skr_partial_any */
+    uint64_t partial_ms;     /* mono, see partial.c */
     uint64_t sealed_ms;      /* mono, see sealed.c */
     uint64_t sealed_version; /* the roster's, when sealed_turn found nothing more to do */
     uint64_t closings;       /* of the roster, when limits were enforced last */
@@ -88,6 +107,7 @@ struct skr_replica_t {
     skr_id_t writer_shown; /* as committed: a new incarnation begins in a group */
     uint8_t incarnation_shown[SKR_INCARNATION_BYTES];
     bool roster_moved;       /* in the open group */
+    bool partial_moved;      /* the same: something else is wanted of a collection */
     bool roster_unread;      /* it could not be read again after an abort */
     bool unindexed;          /* an index could not be built: see indexes.c */
     bool unloaded;           /* what is in memory may not be what is in the store: read it again */
@@ -155,8 +175,18 @@ saker_err_t skr_holdings_number (skr_replica_t *self, uint32_t *no) SKR_MUST_USE
    epoch of the feed, since its log now lacks changes. */
 saker_err_t skr_holdings_replace (skr_replica_t *self, const skr_collection_t *fresh,
                                   const skr_chain_t *chains, size_t count) SKR_MUST_USE;
+/* Is the number noted as unfinished? As committed. */
+saker_err_t skr_holdings_is_unfinished (skr_replica_t *self, uint32_t no,
+                                        bool *unfinished) SKR_MUST_USE;
 /* Removes what the numbers noted as unfinished have, in groups of its own. */
 saker_err_t skr_holdings_sweep (skr_replica_t *self) SKR_MUST_USE;
+/* Puts an empty collection (id, name, sealed) in the place of one that was left, in a group; what
+   it had is noted, to be removed in slices: self->dropping once it is committed and read again. */
+saker_err_t skr_holdings_drop (skr_replica_t *self, skr_collection_t *fresh) SKR_MUST_USE;
+/* Removes one slice, in a group of its own. */
+saker_err_t skr_holdings_sweep_some (skr_replica_t *self) SKR_MUST_USE;
+/* Is anything noted? Sets self->dropping. */
+saker_err_t skr_holdings_look_dropped (skr_replica_t *self) SKR_MUST_USE;
 
 /* ---- replica.c */
 
@@ -170,6 +200,9 @@ saker_err_t skr_replica_put_meta (skr_replica_t *self) SKR_MUST_USE;
 /* Reads collections, epoch, roster and keys from the store again, sweeps, and tries what waits with
    the next offer. Between groups only. */
 saker_err_t skr_replica_reload (skr_replica_t *self) SKR_MUST_USE;
+/* As skr_replica_reload on a store that is only looked at: what is left over stays. Without a
+   device (NULL) there is no roster, and contents are not readable. */
+saker_err_t skr_replica_look (skr_replica_t *self) SKR_MUST_USE;
 /* Are we in an open group that still can be committed? */
 saker_err_t skr_replica_check_group (const skr_replica_t *self) SKR_MUST_USE;
 /* Notes that the group cannot be committed any more; returns the error. */

@@ -49,6 +49,61 @@ static saker_err_t add_cutoff (cutoffs_t *self, const skr_cutoff_t *cutoff)
     return SAKER_OK;
 }
 
+static int compare_cutoffs (const void *one, const void *other)
+{
+    const skr_cutoff_t *a = one, *b = other;
+    int order = skr_id_compare (&a->collection, &b->collection);
+    return order ? order : skr_id_compare (&a->writer, &b->writer);
+}
+
+static skr_cutoff_t *find_cutoff (const cutoffs_t *cutoffs, const skr_id_t *collection,
+                                  const skr_id_t *writer)
+{
+    for (size_t i = 0; i < cutoffs->count; i++) {
+        skr_cutoff_t *cutoff = &cutoffs->list[i];
+        if (skr_id_equal (&cutoff->collection, collection)
+            && skr_id_equal (&cutoff->writer, writer)) {
+            return cutoff;
+        }
+    }
+    return NULL;
+}
+
+static bool is_of (const skr_replica_t *self, const uint8_t device[32], const skr_id_t *writer)
+{
+    const skr_member_t *member = skr_roster_by_writer (self->roster, writer);
+    return member && memcmp (member->device, device, SKR_DEVICE_KEY_BYTES) == 0;
+}
+
+/* A device writes nothing more in what it left, and does not have any more what it wrote there: all
+   of that stands, also where it has not arrived here yet. What it says of the writers of others is
+   nothing. */
+static saker_err_t raise_to_left (const skr_replica_t *self, const uint8_t device[32],
+                                  cutoffs_t *cutoffs)
+{
+    const skr_subscription_t *subscription = skr_roster_subscription (self->roster, device);
+    for (size_t i = 0; i < subscription->count; i++) {
+        const skr_named_t *named = &subscription->named[i];
+        for (size_t k = 0; k < named->left.count && !named->carried; k++) {
+            const skr_tick_t *tick = &named->left.ticks[k];
+            skr_cutoff_t *found = find_cutoff (cutoffs, &named->collection, &tick->writer);
+            const skr_cutoff_t cutoff = {named->collection, tick->writer, tick->seq};
+            if (!is_of (self, device, &tick->writer)) {
+                continue;
+            }
+            if (!found) {
+                SKR_TRY (add_cutoff (cutoffs, &cutoff));
+            } else if (found->seq < tick->seq) {
+                found->seq = tick->seq;
+            }
+        }
+    }
+    if (cutoffs->count > 1) {
+        qsort (cutoffs->list, cutoffs->count, sizeof *cutoffs->list, compare_cutoffs);
+    }
+    return SAKER_OK;
+}
+
 static int compare_ids (const void *one, const void *other)
 {
     return skr_id_compare (one, other);
@@ -147,6 +202,9 @@ static saker_err_t state_closing (skr_replica_t *self, skr_closing_t *closing, s
     closing->seen = skr_span_of (seen);
     saker_err_t error =
         seen->failed ? no_memory () : list_cutoffs (self, closing->device, only, &cutoffs);
+    if (error == SAKER_OK && fence) {
+        error = raise_to_left (self, closing->device, &cutoffs);
+    }
     if (error == SAKER_OK) {
         error = put_closings (&stating, closing, &cutoffs, fence);
     }

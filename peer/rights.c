@@ -474,5 +474,6 @@ saker_err_t skr_roster_settle (skr_roster_t *self)
     self->closings += self->forks_count > 0;
     describe_people (self);
     note_standing (self);
+    skr_roster_note_subscriptions (self);
     return SAKER_OK;
 }

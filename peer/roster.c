@@ -42,6 +42,10 @@ void skr_roster_destroy (skr_roster_t **self_p)
         free (self->roles[i].seen);
         free (self->roles[i].cutoffs);
     }
+    for (size_t i = 0; i < self->subscriptions_count; i++) {
+        skr_subscription_free (&self->subscriptions[i].subscription);
+    }
+    free (self->subscriptions);
     free (self->keys);
     free (self->roles);
     free (self->forks);
@@ -197,6 +201,7 @@ bool skr_roster_counts (const skr_roster_t *self, const skr_member_t *member,
                         const skr_id_t *collection)
 {
     return skr_roster_role (self, member->device, collection) >= SKR_ROLE_READ
+           && skr_roster_carries (self, member->device, collection)
            && !skr_roster_is_fenced (self, member->device);
 }
 
@@ -405,6 +410,40 @@ static saker_err_t add_fork (skr_roster_t *self, const skr_statement_t *statemen
     return SAKER_OK;
 }
 
+/* The one of this writer, made when it is missing. */
+static saker_err_t subscribe_of (skr_roster_t *self, const skr_id_t *writer,
+                                 skr_subscribe_statement_t **found)
+{
+    void *subscriptions = self->subscriptions;
+    for (size_t i = 0; i < self->subscriptions_count; i++) {
+        if (skr_id_equal (&self->subscriptions[i].dot.writer, writer)) {
+            *found = &self->subscriptions[i];
+            return SAKER_OK;
+        }
+    }
+    SKR_TRY (grow (&subscriptions, &self->subscriptions_capacity, self->subscriptions_count,
+                   sizeof *self->subscriptions, SKR_ROSTER_SUBSCRIPTIONS_MAX));
+    self->subscriptions = subscriptions;
+    *found = &self->subscriptions[self->subscriptions_count++];
+    **found = (skr_subscribe_statement_t){.dot = {.writer = *writer},
+                                          .subscription = skr_subscription_all ()};
+    return SAKER_OK;
+}
+
+/* Of each writer the last one is all that is asked for. */
+static saker_err_t add_subscribe (skr_roster_t *self, const skr_statement_t *statement,
+                                  const skr_dot_t *dot)
+{
+    skr_subscribe_statement_t *subscribe = NULL;
+    SKR_TRY (subscribe_of (self, &dot->writer, &subscribe));
+    if (skr_dot_compare (&subscribe->dot, dot) > 0) {
+        return SAKER_OK;
+    }
+    memcpy (subscribe->device, statement->member.device, sizeof subscribe->device);
+    subscribe->dot = *dot;
+    return skr_statement_subscription (statement, &subscribe->subscription);
+}
+
 static saker_err_t add_writer (skr_roster_t *self, const skr_statement_t *statement, uint64_t hlc)
 {
     skr_writer_t writer = {.hlc = hlc};
@@ -469,6 +508,8 @@ saker_err_t skr_roster_keep (skr_roster_t *self, const skr_dot_t *dot, uint64_t 
         return add_fork (self, &statement, dot);
     case SKR_STATEMENT_KEY:
         return add_key (self, &statement, dot, hlc);
+    case SKR_STATEMENT_SUBSCRIBE:
+        return add_subscribe (self, &statement, dot);
     default:
         return SAKER_OK; /* of a later version: kept and passed on, without effect */
     }
@@ -634,6 +675,17 @@ static saker_err_t check_fork (const skr_roster_t *self, const skr_statement_t *
     return SAKER_OK;
 }
 
+static saker_err_t check_subscribe (const skr_roster_t *self, bool self_said)
+{
+    if (!self_said) {
+        return skr_fail (SAKER_ERIGHT, "a device states what it carries itself");
+    }
+    return self->subscriptions_count >= SKR_ROSTER_SUBSCRIPTIONS_MAX
+               ? skr_fail (SAKER_ELIMIT, "a roster holds the subscriptions of at most %d writers",
+                           SKR_ROSTER_SUBSCRIPTIONS_MAX)
+               : SAKER_OK;
+}
+
 static saker_err_t check_limit (const skr_roster_t *self, const skr_change_t *change)
 {
     static const skr_id_t roster;
@@ -669,6 +721,8 @@ static saker_err_t check_right (const skr_roster_t *self, const skr_change_t *ch
         return check_closing (self, statement, author, ops_count);
     case SKR_STATEMENT_FORK:
         return check_fork (self, statement, author, ops_count);
+    case SKR_STATEMENT_SUBSCRIBE:
+        return check_subscribe (self, self_said);
     default:
         return SAKER_OK;
     }

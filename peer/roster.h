@@ -25,6 +25,13 @@
                 store that made it; and by the one that states this the branch that begins with the
                 change of this hash, up to `upto` (zeros: none)
 
+     SUBSCRIBE  {0: 8, 1: device key, 2: number, 3: rest, 4: named}
+                by the device itself: what it carries from now on (subscription.h). The highest
+                number of its present writer counts: a new one states it again
+
+     named   = [* [collection id, carried, left]], ascending; rest: are
+               those that are not named carried? left = [* [writer, seq]]: how far the device's
+               writers got in one that it does not carry
      seen    = [* [writer, seq, index]]: dots of the statements about the same device that this one
                knows, and so supersedes: of all of them, up to SKR_SEEN_MAX
      cutoffs = [* [collection id, writer, seq]], ascending: in the collections from `from` to `to`,
@@ -39,6 +46,7 @@
 
 #include "crdt/change.h"
 #include "peer/device.h"
+#include "peer/subscription.h"
 
 typedef enum skr_role_t {
     SKR_ROLE_NONE = 0,
@@ -57,7 +65,8 @@ const char *skr_role_text (skr_role_t role);
 #define SKR_ROSTER_ROLES_MAX 1024 /* statements of roles and fences, by admins */
 #define SKR_ROSTER_OWN_MAX 1024   /* fences of devices by themselves: no device keeps admins out */
 #define SKR_ROSTER_FORKS_MAX 1024
-#define SKR_CUTOFFS_MAX 1024 /* in one statement; more collections take several */
+#define SKR_ROSTER_SUBSCRIPTIONS_MAX 8192 /* writers whose last one is remembered */
+#define SKR_CUTOFFS_MAX 1024              /* in one statement; more collections take several */
 #define SKR_SEEN_MAX 256
 
 typedef struct skr_member_t {
@@ -128,8 +137,9 @@ const skr_id_t *skr_roster_mesh (const skr_roster_t *self);
 const char *skr_roster_mesh_name (const skr_roster_t *self); /* "" before FOUND */
 
 /* Is the cut of a collection held until this member has stored what goes (design 5)? By every
-   member that may read it: one that may not cannot apply, nor write, anything in it; and one that
-   was fenced is not waited for. See skr_roster_undrained for what it may still be heard of. */
+   member that may read it and carries it: one that does not cannot apply, nor write, anything in
+   it; and one that was fenced is not waited for. See skr_roster_undrained for what it may still be
+   heard of. */
 bool skr_roster_counts (const skr_roster_t *self, const skr_member_t *member,
                         const skr_id_t *collection);
 
@@ -152,12 +162,34 @@ const skr_roster_key_t *skr_roster_key_at (const skr_roster_t *self, size_t inde
    is open; 0: nothing of it does. */
 uint64_t skr_roster_limit (const skr_roster_t *self, const skr_id_t *writer,
                            const skr_id_t *collection);
+/* Would a new incarnation of the writer's device see what closed the writer's statements? Where a
+   right was taken for good it would not stand either. */
+bool skr_roster_renewing_helps (const skr_roster_t *self, const skr_id_t *writer);
 /* What a device may do in a collection now. An admin reads every one; it may write where no role of
    its own in that collection says otherwise. Who may only relay in the mesh reads none. */
 skr_role_t skr_roster_role (const skr_roster_t *self, const uint8_t device[32],
                             const skr_id_t *collection);
-/* Is all of the writers that were closed here, up to where they were (design 5)? Only then do they
-   leave the reckoning of what is stable. The first device (or this one, unless it is NULL) of which
+/* What a device carries, by the last statement of its present writer; borrowed until the next add.
+   Never NULL: who stated nothing carries all. */
+const skr_subscription_t *skr_roster_subscription (const skr_roster_t *self,
+                                                   const uint8_t device[32]);
+/* The statement with the highest number, of whichever of its writers (that of none: as above), and
+   the roster change that has it (`dot` may be NULL). Where its number is above that of the present
+   writer's, the device is to state it again. */
+const skr_subscription_t *skr_roster_subscription_any (const skr_roster_t *self,
+                                                       const uint8_t device[32], skr_dot_t *dot);
+/* Does a device carry a collection, if it may? An admin carries all: what is void hangs on what its
+   peer has. So does everybody carry the roster. */
+bool skr_roster_carries (const skr_roster_t *self, const uint8_t device[32],
+                         const skr_id_t *collection);
+/* Did it ever state that it does not carry something: may it lack what it once reported? */
+bool skr_roster_has_left (const skr_roster_t *self, const uint8_t device[32]);
+/* The first member that did, or NULL. */
+const skr_member_t *skr_roster_leaver (const skr_roster_t *self);
+
+/* Is all of the writers that were closed here, up to where they were (design 5), and all of those
+   whose device left the collection, up to there? Only then do they leave the reckoning of what is
+   stable. The first device (or this one, unless it is NULL) of which
    some is missing, and how much; or NULL. */
 const skr_member_t *skr_roster_undrained (const skr_roster_t *self, const uint8_t *device,
                                           const skr_id_t *collection, const skr_clock_t *clock,
@@ -232,5 +264,7 @@ typedef struct skr_closing_t {
 void skr_statement_role (skr_buf_t *buf, const skr_closing_t *closing);
 void skr_statement_fence (skr_buf_t *buf, const skr_closing_t *closing);
 void skr_statement_fork (skr_buf_t *buf, const uint8_t device[32], const skr_fork_settled_t *fork);
+void skr_statement_subscribe (skr_buf_t *buf, const uint8_t device[32],
+                              const skr_subscription_t *subscription);
 
 #endif

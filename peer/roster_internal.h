@@ -22,6 +22,8 @@ typedef struct skr_person_t {
     bool fenced;             /* and not come back */
     size_t writers_count;    /* incarnations */
     bool described, granted; /* while what counts is added up */
+    size_t subscription;     /* in subscriptions, of the present writer, + 1; 0: none */
+    size_t subscribed;       /* the same, of the highest number of all its writers */
 } skr_person_t;
 
 typedef struct skr_writer_t {
@@ -63,6 +65,13 @@ typedef struct skr_fork_statement_t {
     bool counts;
 } skr_fork_statement_t;
 
+/* The last SUBSCRIBE of one writer. */
+typedef struct skr_subscribe_statement_t {
+    uint8_t device[SKR_DEVICE_KEY_BYTES];
+    skr_dot_t dot;
+    skr_subscription_t subscription; /* owned */
+} skr_subscribe_statement_t;
+
 struct skr_roster_t {
     skr_id_t mesh;
     char mesh_name[SKR_NAME_BYTES_MAX + 1];
@@ -76,6 +85,8 @@ struct skr_roster_t {
     size_t roles_count, roles_capacity;
     skr_fork_statement_t *forks; /* in order of addition */
     size_t forks_count, forks_capacity;
+    skr_subscribe_statement_t *subscriptions; /* in order of addition, one a writer */
+    size_t subscriptions_count, subscriptions_capacity;
     skr_roster_key_t *keys; /* in order of addition; each owns its copies */
     size_t keys_count, keys_capacity;
     uint64_t closings;
@@ -85,6 +96,13 @@ struct skr_roster_t {
 skr_person_t *skr_roster_person (const skr_roster_t *self, const uint8_t device[32]);
 const skr_writer_t *skr_roster_writer (const skr_roster_t *self, const skr_id_t *writer);
 bool skr_stamp_later (const skr_stamp_t *one, const skr_stamp_t *other);
+
+/* leaving.c: which subscriptions count; and the first device (or this one, unless it is NULL) that
+   left the collection at changes that are not here, and how many. */
+void skr_roster_note_subscriptions (skr_roster_t *self);
+const skr_member_t *skr_roster_undrained_leaver (const skr_roster_t *self, const uint8_t *device,
+                                                 const skr_id_t *collection,
+                                                 const skr_clock_t *clock, uint64_t *missing);
 
 /* limits.c */
 static inline bool skr_same_device (const uint8_t one[32], const uint8_t other[32])

@@ -1,5 +1,6 @@
 #include "peer/sealed.h"
 
+#include "peer/carrying.h"
 #include "peer/replica_internal.h"
 #include "peer/snapshot.h"
 
@@ -15,11 +16,14 @@ bool skr_sealed_due (const skr_replica_t *self, const skr_id_t *collection)
     return !skr_id_is_zero (collection) && skr_replica_role (self, collection) == SKR_ROLE_RELAY;
 }
 
-/* Who may neither read nor relay keeps what it has, as it is. */
+/* Who may neither read nor relay keeps what it has, as it is. What is being left is sealed, so that
+   it can be handed on, and does not begin anew. */
 static bool is_held_wrongly (const skr_replica_t *self, const skr_collection_t *collection)
 {
     skr_role_t role = skr_replica_role (self, &collection->id);
-    return !skr_id_is_zero (&collection->id) && role != SKR_ROLE_NONE
+    bool held = skr_carrying (self, &collection->id)
+                || (!collection->sealed && collection->clock.count > 0);
+    return !skr_id_is_zero (&collection->id) && role != SKR_ROLE_NONE && held
            && collection->sealed != (role == SKR_ROLE_RELAY);
 }
 
@@ -28,7 +32,8 @@ static bool is_held_wrongly (const skr_replica_t *self, const skr_collection_t *
 static saker_err_t replace (skr_replica_t *self, const skr_collection_t *collection)
 {
     const skr_held_t *held = skr_holdings_find (self, &collection->id);
-    bool wrote = skr_held_chain (held, &self->writer) != NULL;
+    bool wrote = skr_held_chain (held, &self->writer) != NULL
+                 || skr_carrying_own (self, &collection->id) > 0;
     skr_collection_t fresh = {.id = collection->id, .sealed = !collection->sealed};
     memcpy (fresh.name, collection->name, sizeof fresh.name);
     SKR_TRY (skr_replica_begin (self));

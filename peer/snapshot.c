@@ -20,7 +20,9 @@ typedef struct making_t {
     const skr_chains_t *chains; /* as committed */
     uint64_t entries, changes;
     skr_begin_t begin; /* of its history here */
-    bool sealed;
+    const skr_extract_t *extract;
+    bool sealed, partial;
+    skr_fingerprint_t fingerprint; /* of a part */
     FILE *out;
     skr_buf_t buf;
     uint64_t size;
@@ -61,9 +63,10 @@ static saker_err_t flush_some (making_t *making)
 static saker_err_t count_entry (skr_span_t document, const skr_entry_t *entry, void *argument)
 {
     making_t *making = argument;
-    (void) document;
-    (void) entry;
     making->entries++;
+    if (making->partial) {
+        skr_fingerprint_add (&making->fingerprint, &making->held->shown.id, document, entry);
+    }
     return SAKER_OK;
 }
 
@@ -73,8 +76,11 @@ static void put_header (making_t *making)
     static const skr_fingerprint_t none;
     const skr_collection_t *shown = &making->held->shown;
     uint8_t fingerprint[16];
-    skr_fingerprint_bytes (making->sealed ? &none : &shown->fingerprint, fingerprint);
-    skr_cbor_put_map (buf, making->sealed ? SKR_SNAPSHOT_SEALED_PAIRS : SKR_SNAPSHOT_HEADER_PAIRS);
+    skr_fingerprint_bytes (making->sealed    ? &none
+                           : making->partial ? &making->fingerprint
+                                             : &shown->fingerprint,
+                           fingerprint);
+    skr_cbor_put_map (buf, SKR_SNAPSHOT_HEADER_PAIRS + making->sealed + 2 * making->partial);
     skr_cbor_put_uint (buf, 0);
     skr_cbor_put_uint (buf, SKR_SNAPSHOT_VERSION);
     skr_cbor_put_uint (buf, 1);
@@ -98,9 +104,13 @@ static void put_header (making_t *making)
     skr_clock_put (buf, &making->held->cut);
     skr_cbor_put_uint (buf, 9);
     skr_cbor_put_uint (buf, making->begin.whole ? 0 : making->begin.hlc);
-    if (making->sealed) {
+    if (making->sealed || making->partial) {
         skr_cbor_put_uint (buf, 10);
-        skr_cbor_put_uint (buf, 1);
+        skr_cbor_put_uint (buf, making->sealed);
+    }
+    if (making->partial) {
+        skr_cbor_put_uint (buf, 11);
+        skr_part_put (buf, &making->extract->part);
     }
 }
 
@@ -150,21 +160,54 @@ static saker_err_t put_change (const skr_log_entry_t *entry, void *argument)
 
 /* ---- all of it */
 
+typedef struct visiting_t {
+    making_t *making;
+    skr_cell_fn *visit;
+    skr_span_t document;
+} visiting_t;
+
+static saker_err_t visit_entry (const skr_entry_t *entry, void *argument)
+{
+    const visiting_t *visiting = argument;
+    return visiting->visit (visiting->document, entry, visiting->making);
+}
+
+static saker_err_t visit_document (skr_span_t document, void *argument)
+{
+    visiting_t *visiting = argument;
+    const making_t *making = visiting->making;
+    const skr_cells_t *cells =
+        skr_cells_store_of (making->replica->cells, SKR_COMMITTED, making->held->shown.no, NULL);
+    visiting->document = document;
+    return cells->scan (cells->context, document, skr_span (NULL, 0), visit_entry, visiting);
+}
+
+/* Of a part, its documents alone are read. */
+static saker_err_t each_cell (making_t *making, skr_cell_fn *visit)
+{
+    skr_replica_t *replica = making->replica;
+    const skr_collection_t *shown = &making->held->shown;
+    visiting_t visiting = {.making = making, .visit = visit};
+    return making->partial
+               ? skr_partial_documents (replica, shown, &making->extract->part, visit_document,
+                                        &visiting)
+               : skr_cells_store_all (replica->cells, SKR_COMMITTED, shown->no, visit, making);
+}
+
 /* design 5: all from one read transaction; it lasts, since nothing here begins or commits. */
 static saker_err_t write_parts (making_t *making)
 {
     skr_replica_t *replica = making->replica;
     const skr_collection_t *shown = &making->held->shown;
-    skr_cells_store_t *cells = replica->cells;
     making->changes = skr_clock_missing (&shown->clock, &making->held->cut);
     making->begin.whole = true;
     if (!making->sealed) {
-        SKR_TRY (skr_cells_store_all (cells, SKR_COMMITTED, shown->no, count_entry, making));
+        SKR_TRY (each_cell (making, count_entry));
         SKR_TRY (skr_history_begin (replica, SKR_COMMITTED, shown->no, &making->begin));
     }
     put_header (making);
     if (!making->sealed) {
-        SKR_TRY (skr_cells_store_all (cells, SKR_COMMITTED, shown->no, put_cell, making));
+        SKR_TRY (each_cell (making, put_cell));
     }
     SKR_TRY (skr_log_missing (replica->store, SKR_COMMITTED, shown->no, &shown->clock,
                               &making->held->cut, put_change, making));
@@ -205,8 +248,21 @@ static saker_err_t make (making_t *making, const char *file, uint64_t *size, uin
     return SAKER_OK;
 }
 
-saker_err_t skr_snapshot_make (skr_replica_t *self, const skr_id_t *collection, bool sealed,
-                               const char *file, uint64_t *size, uint8_t hash[32])
+/* design 5: a snapshot is of all that is asked for, or there is none. */
+static saker_err_t check_part (const skr_held_t *held, const skr_extract_t *extract)
+{
+    char words[SKR_PART_WORDS_BYTES];
+    const skr_part_t *carried = &held->partial.carried;
+    return extract->sealed || skr_part_covers (carried, &extract->part)
+               ? SAKER_OK
+               : skr_fail (SAKER_ENOTCARRIED,
+                           "this peer carries only what begins with %s: ask one that carries more",
+                           skr_part_words (carried, words));
+}
+
+saker_err_t skr_snapshot_make (skr_replica_t *self, const skr_id_t *collection,
+                               const skr_extract_t *extract, const char *file, uint64_t *size,
+                               uint8_t hash[32])
 {
     static const skr_id_t roster;
     const skr_held_t *held = skr_holdings_find (self, collection);
@@ -217,10 +273,15 @@ saker_err_t skr_snapshot_make (skr_replica_t *self, const skr_id_t *collection, 
         /* Its entries would have to be believed: their rights are checked change by change. */
         return skr_fail (SAKER_EINPUT, "the roster is not sent as a snapshot");
     }
-    if (held->shown.sealed && !sealed) {
+    if (held->shown.sealed && !extract->sealed) {
         return skr_fail (SAKER_ENOTFOUND, "this peer only relays it: ask one that reads it");
     }
-    making_t making = {.replica = self, .held = held, .sealed = sealed};
+    SKR_TRY (check_part (held, extract));
+    making_t making = {.replica = self,
+                       .held = held,
+                       .extract = extract,
+                       .sealed = extract->sealed,
+                       .partial = !extract->sealed && extract->part.partial};
     making.chains = held->touched ? &held->before : &held->chains;
     saker_err_t error = make (&making, file, size, hash);
     skr_buf_wipe (&making.buf);

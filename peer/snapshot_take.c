@@ -12,6 +12,7 @@
 #include "crdt/fold.h"
 #include "crdt/hlc.h"
 #include "crdt/value.h"
+#include "peer/carrying.h"
 #include "peer/fork.h"
 #include "peer/history.h"
 #include "peer/replica_internal.h"
@@ -46,6 +47,9 @@ typedef struct taking_t {
     skr_cbor_t cbor;
     skr_collection_t fresh;
     skr_fingerprint_t wanted;
+    skr_fingerprint_t beside; /* of entries that are not wanted here */
+    skr_part_t part;          /* that is wanted here */
+    bool lacks;               /* more than what is here */
     skr_clock_t cut;
     uint64_t begin_hlc; /* of the sender's history; 0: it is whole */
     uint64_t entries, changes;
@@ -173,7 +177,7 @@ static void take_name (taking_t *taking, skr_span_t name)
     }
 }
 
-static saker_err_t read_identity (taking_t *taking, int64_t *last)
+static saker_err_t read_identity (taking_t *taking, int64_t *last, bool *partial)
 {
     skr_cbor_t *cbor = &taking->cbor;
     skr_id_t id;
@@ -185,9 +189,9 @@ static saker_err_t read_identity (taking_t *taking, int64_t *last)
         return skr_fail (SAKER_EVERSION, "it has version %llu; this program knows version %d",
                          (unsigned long long) version, SKR_SNAPSHOT_VERSION);
     }
-    const size_t wanted =
-        taking->fresh.sealed ? SKR_SNAPSHOT_SEALED_PAIRS : SKR_SNAPSHOT_HEADER_PAIRS;
-    if (pairs != wanted) {
+    const size_t wanted = SKR_SNAPSHOT_HEADER_PAIRS + taking->fresh.sealed;
+    *partial = !taking->fresh.sealed && pairs == wanted + 2;
+    if (pairs != wanted && !*partial) {
         return skr_fail (SAKER_EINPUT, "its header has %zu parts where version %d has %zu %s",
                          pairs, SKR_SNAPSHOT_VERSION, wanted,
                          taking->fresh.sealed ? "when it is sealed" : "when it can be read");
@@ -238,12 +242,25 @@ static saker_err_t read_cut (taking_t *taking)
     return SAKER_OK;
 }
 
+/* It may be of more than is wanted, as when that was narrowed while it came. */
+static saker_err_t read_part (taking_t *taking)
+{
+    skr_part_t part = {.partial = false};
+    skr_part_get (&taking->cbor, &part);
+    bool covers = skr_part_covers (&part, &taking->part);
+    skr_part_free (&part);
+    SKR_TRY (check_cbor (taking));
+    return covers ? SAKER_OK
+                  : skr_fail (SAKER_EINPUT, "it is of another part than what is wanted here");
+}
+
 static saker_err_t read_header (taking_t *taking)
 {
     skr_cbor_t *cbor = &taking->cbor;
     uint8_t fingerprint[16];
     int64_t last = -1;
-    SKR_TRY (read_identity (taking, &last));
+    bool partial = false;
+    SKR_TRY (read_identity (taking, &last, &partial));
     want_key (cbor, &last, 3);
     SKR_TRY (skr_clock_read (cbor, &taking->fresh.clock, SKR_CLOCK_WRITERS_MAX));
     want_key (cbor, &last, 4);
@@ -260,10 +277,14 @@ static saker_err_t read_header (taking_t *taking)
     SKR_TRY (read_cut (taking));
     want_key (cbor, &last, 9);
     taking->begin_hlc = skr_cbor_get_uint (cbor);
-    if (taking->fresh.sealed) {
+    if (taking->fresh.sealed || partial) {
         want_key (cbor, &last, 10);
         (void) skr_cbor_get_uint (cbor);
-        taking->entries = 0;
+        taking->entries = taking->fresh.sealed ? 0 : taking->entries;
+    }
+    if (partial) {
+        want_key (cbor, &last, 11);
+        SKR_TRY (read_part (taking));
     }
     return check_cbor (taking);
 }
@@ -353,6 +374,10 @@ static saker_err_t take_entry (taking_t *taking)
     skr_span_t document;
     skr_replica_t *replica = taking->replica;
     SKR_TRY (read_entry (taking, &document, &entry));
+    if (!skr_part_holds (&taking->part, document)) {
+        skr_fingerprint_add (&taking->beside, &taking->fresh.id, document, &entry);
+        return SAKER_OK;
+    }
     SKR_TRY (keep_group_small (taking, entry.address.size + entry.value.size));
     const skr_cells_t *cells =
         skr_cells_store_of (replica->cells, SKR_GROUP, taking->fresh.no, &taking->fresh.documents);
@@ -362,13 +387,21 @@ static saker_err_t take_entry (taking_t *taking)
     return SAKER_OK;
 }
 
+static skr_fingerprint_t sum_of (const skr_fingerprint_t *one, const skr_fingerprint_t *other)
+{
+    skr_fingerprint_t sum = {.low = one->low + other->low, .high = one->high + other->high};
+    sum.high += sum.low < one->low;
+    return sum;
+}
+
 static saker_err_t take_entries (taking_t *taking)
 {
     for (uint64_t i = 0; i < taking->entries; i++) {
         SKR_TRY (skr_wrap (take_entry (taking), "entry %llu", (unsigned long long) i));
     }
     /* design 5: the fingerprint is that of what was built, not of what was said. */
-    return skr_fingerprint_equal (&taking->fresh.fingerprint, &taking->wanted)
+    const skr_fingerprint_t all = sum_of (&taking->fresh.fingerprint, &taking->beside);
+    return skr_fingerprint_equal (&all, &taking->wanted)
                ? SAKER_OK
                : skr_fail (SAKER_EDAMAGED, "its entries do not add up to its fingerprint");
 }
@@ -540,7 +573,9 @@ static saker_err_t check_end (const taking_t *taking, const strand_t *strand)
     const skr_chain_t *ours = taking->old ? skr_held_chain (taking->old, writer) : NULL;
     if (strand->seen == strand->cut && strand->seen == strand->chain.seq) {
         bool unshown = skr_id_equal (writer, &taking->replica->writer)
-                       && (!ours || ours->seq < strand->chain.seq);
+                       && (!ours || ours->seq < strand->chain.seq)
+                       && strand->chain.seq
+                              > skr_carrying_own (taking->replica, &taking->fresh.id);
         return unshown
                    ? skr_fail (SAKER_EFORGED, "it claims changes of this peer without showing them")
                    : SAKER_OK;
@@ -582,6 +617,8 @@ static saker_err_t apply_content (taking_t *taking, const skr_change_t *change)
         .hlc = change->hlc,
         .fingerprint = &taking->fresh.fingerprint,
         .undo = &taking->undo,
+        .carries = skr_part_holds,
+        .part = &taking->part,
     };
     SKR_TRY (skr_replica_content (replica, change, &taking->content, &content));
     skr_buf_clear (&taking->undo);
@@ -669,6 +706,9 @@ static saker_err_t replace (taking_t *taking)
     if (!error) {
         error = skr_holdings_replace (replica, &taking->fresh, chains, taking->count);
     }
+    if (!error) {
+        error = skr_partial_came (replica, &taking->fresh.id, &taking->part);
+    }
     free (chains);
     return error;
 }
@@ -704,7 +744,7 @@ static saker_err_t take (taking_t *taking)
     skr_replica_t *replica = taking->replica;
     SKR_TRY (read_header (taking));
     SKR_TRY (check_old (taking));
-    if (!taking->sealing && taking->old
+    if (!taking->sealing && taking->old && !taking->lacks
         && skr_clock_covers (&taking->old->shown.clock, &taking->fresh.clock)) {
         return SAKER_OK; /* it would bring nothing */
     }
@@ -728,6 +768,7 @@ static void free_taking (taking_t *taking)
     skr_clock_free (&taking->fresh.clock);
     skr_clock_free (&taking->cut);
     free (taking->strands);
+    skr_part_free (&taking->part);
     skr_buf_free (&taking->change);
     skr_buf_wipe (&taking->content);
     skr_buf_wipe (&taking->undo);
@@ -781,6 +822,18 @@ static saker_err_t note_fork (skr_replica_t *self, skr_span_t raw)
     return skr_replica_commit (self);
 }
 
+/* Who only relays takes no cells of any part. */
+static saker_err_t set_part (taking_t *taking)
+{
+    skr_partial_t partial = {.removing = false};
+    saker_err_t error =
+        skr_partial_load (taking->replica, SKR_COMMITTED, &taking->fresh.id, &partial);
+    error = error ? error : skr_part_copy (&taking->part, &partial.wanted);
+    taking->lacks = !taking->fresh.sealed && skr_partial_lacks (&partial);
+    skr_partial_free (&partial);
+    return error;
+}
+
 static saker_err_t take_file (skr_replica_t *self, const skr_id_t *collection, const char *file,
                               bool sealing)
 {
@@ -797,8 +850,11 @@ static saker_err_t take_file (skr_replica_t *self, const skr_id_t *collection, c
     taking.fresh.sealed =
         sealing || (taking.old ? taking.old->shown.sealed : skr_sealed_due (self, collection));
     skr_cbor_open (&taking.cbor, bytes);
+    uint64_t left = skr_carrying_own (self, collection);
     uint64_t before = taking.old ? skr_clock_get (&taking.old->shown.clock, &self->writer) : 0;
-    saker_err_t error = take (&taking);
+    before = before < left ? left : before;
+    saker_err_t error = set_part (&taking);
+    error = error == SAKER_OK ? take (&taking) : error;
     error = error == SAKER_OK ? check_own (self, collection, before) : error;
     if (taking.forked && note_fork (self, skr_span_of (&taking.change)) != SAKER_OK) {
         skr_log (self->world, SKR_LOG_WARNING, "note a fork: %s", skr_error ());
@@ -819,7 +875,8 @@ saker_err_t skr_snapshot_seal (skr_replica_t *self, const skr_id_t *collection, 
     uint64_t size;
     uint8_t hash[32];
     (void) unlink (file);
-    saker_err_t error = skr_snapshot_make (self, collection, true, file, &size, hash);
+    const skr_extract_t sealed = {.sealed = true};
+    saker_err_t error = skr_snapshot_make (self, collection, &sealed, file, &size, hash);
     error = error == SAKER_OK ? take_file (self, collection, file, true) : error;
     (void) unlink (file);
     return error;

@@ -284,6 +284,34 @@ static void read_fork (skr_cbor_t *cbor, int64_t *last, skr_statement_t *stateme
     }
 }
 
+static saker_err_t read_subscribe (skr_cbor_t *cbor, int64_t *last, skr_statement_t *statement)
+{
+    take_fixed (cbor, last, 1, statement->member.device, sizeof statement->member.device);
+    take_key (cbor, last, 2);
+    statement->number = skr_cbor_get_uint (cbor);
+    take_key (cbor, last, 3);
+    statement->rest = skr_cbor_get_bool (cbor);
+    take_key (cbor, last, 4);
+    const uint8_t *start = cbor->at;
+    saker_err_t error = skr_subscription_get (cbor, NULL);
+    statement->named = skr_span (start, (size_t) (cbor->at - start));
+    if (statement->number == 0 || statement->number == UINT64_MAX) {
+        skr_cbor_reject (cbor, "not the number of a subscription");
+    }
+    return error == SAKER_ENOMEM ? error : SAKER_OK;
+}
+
+saker_err_t skr_statement_subscription (const skr_statement_t *statement,
+                                        skr_subscription_t *subscription)
+{
+    skr_cbor_t cbor;
+    skr_subscription_free (subscription);
+    subscription->number = statement->number;
+    subscription->rest = statement->rest;
+    skr_cbor_open (&cbor, statement->named);
+    return skr_subscription_get (&cbor, subscription);
+}
+
 static void skip_pairs (skr_cbor_t *cbor, int64_t *last, size_t count)
 {
     for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
@@ -294,14 +322,15 @@ static void skip_pairs (skr_cbor_t *cbor, int64_t *last, size_t count)
 
 /* Number of pairs of each known kind, its own included: at least, and at most. */
 static const size_t pair_counts[][2] = {{0, 0}, {6, 6}, {3, 4}, {6, 6},
-                                        {4, 5}, {8, 8}, {6, 6}, {7, 7}};
+                                        {4, 5}, {8, 8}, {6, 6}, {7, 7},
+                                        {5, 5}};
 
-static void read_known (skr_cbor_t *cbor, int64_t *last, size_t count, skr_statement_t *statement)
+static saker_err_t read_known (skr_cbor_t *cbor, int64_t *last, size_t count, skr_statement_t *statement)
 {
     const size_t *counts = pair_counts[statement->kind];
     if (count < counts[0] || count > counts[1]) {
         skr_cbor_reject (cbor, "a statement of a wrong length");
-        return;
+        return SAKER_OK;
     }
     switch (statement->kind) {
     case SKR_STATEMENT_FOUND:
@@ -319,10 +348,13 @@ static void read_known (skr_cbor_t *cbor, int64_t *last, size_t count, skr_state
     case SKR_STATEMENT_FORK:
         read_fork (cbor, last, statement);
         break;
+    case SKR_STATEMENT_SUBSCRIBE:
+        return read_subscribe (cbor, last, statement);
     default:
         read_closing (cbor, last, statement);
         break;
     }
+    return SAKER_OK;
 }
 
 saker_err_t skr_statement_read (skr_span_t bytes, skr_statement_t *statement)
@@ -337,7 +369,7 @@ saker_err_t skr_statement_read (skr_span_t bytes, skr_statement_t *statement)
     if (cbor.error == SAKER_OK && statement->kind == 0) {
         skr_cbor_reject (&cbor, "statement of kind 0");
     } else if (cbor.error == SAKER_OK && statement->kind <= SKR_STATEMENT_LAST) {
-        read_known (&cbor, &last, count, statement);
+        SKR_TRY (read_known (&cbor, &last, count, statement));
     } else if (cbor.error == SAKER_OK) {
         skip_pairs (&cbor, &last, count - 1);
     }
@@ -492,4 +524,17 @@ void skr_statement_fork (skr_buf_t *buf, const uint8_t device[32], const skr_for
     put_fixed (buf, 5, fork->hash, sizeof fork->hash);
     skr_cbor_put_uint (buf, 6);
     skr_cbor_put_uint (buf, fork->upto);
+}
+
+void skr_statement_subscribe (skr_buf_t *buf, const uint8_t device[32],
+                              const skr_subscription_t *subscription)
+{
+    put_kind (buf, SKR_STATEMENT_SUBSCRIBE, 0);
+    put_fixed (buf, 1, device, SKR_DEVICE_KEY_BYTES);
+    skr_cbor_put_uint (buf, 2);
+    skr_cbor_put_uint (buf, subscription->number);
+    skr_cbor_put_uint (buf, 3);
+    skr_cbor_put_bool (buf, subscription->rest);
+    skr_cbor_put_uint (buf, 4);
+    skr_subscription_put (buf, subscription);
 }

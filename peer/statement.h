@@ -14,7 +14,8 @@ enum {
     SKR_STATEMENT_ROLE = 5,
     SKR_STATEMENT_FENCE = 6,
     SKR_STATEMENT_FORK = 7,
-    SKR_STATEMENT_LAST = SKR_STATEMENT_FORK, /* later ones are of a later version */
+    SKR_STATEMENT_SUBSCRIBE = 8,
+    SKR_STATEMENT_LAST = SKR_STATEMENT_SUBSCRIBE, /* later ones are of a later version */
 };
 
 /* A statement, taken apart. Borrows. */
@@ -32,6 +33,9 @@ typedef struct skr_statement_t {
     skr_span_t cutoffs;      /* ROLE: encoded, see skr_statement_cutoffs */
     skr_id_t from, to;       /* ROLE: the collections that the cutoffs speak of */
     skr_fork_settled_t fork; /* FORK */
+    uint64_t number;         /* SUBSCRIBE */
+    bool rest;
+    skr_span_t named; /* encoded, see skr_statement_subscription */
 } skr_statement_t;
 
 /* Takes a statement apart and checks its form. SAKER_EINPUT. A kind above SKR_STATEMENT_LAST is of
@@ -41,5 +45,8 @@ saker_err_t skr_statement_read (skr_span_t bytes, skr_statement_t *statement) SK
 saker_err_t skr_statement_seen (skr_span_t seen, skr_dot_t **list, size_t *count) SKR_MUST_USE;
 saker_err_t skr_statement_cutoffs (skr_span_t cutoffs, skr_cutoff_t **list,
                                    size_t *count) SKR_MUST_USE;
+/* Of a SUBSCRIBE that was read before. Replaces *subscription, which is freed in any case. */
+saker_err_t skr_statement_subscription (const skr_statement_t *statement,
+                                        skr_subscription_t *subscription) SKR_MUST_USE;
 
 #endif

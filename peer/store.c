@@ -16,6 +16,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ struct skr_store_t {
     bool view_wanted; /* make room for one at the next begin */
     bool reading;     /* the reader has a snapshot */
     bool unmapped;    /* the map could be set neither to a new size nor back */
+    bool looking;     /* SKR_STORE_LOOK */
     bool unsettled;   /* a commit failed so that nobody knows whether it is on the disk */
     size_t map_bytes;
     size_t room_bytes;
@@ -276,6 +278,33 @@ static saker_err_t check_usable (const skr_store_t *self)
                : SAKER_OK;
 }
 
+static saker_err_t check_extent (const skr_store_t *self)
+{
+    struct stat status;
+    int file;
+    SKR_TRY (from_lmdb (self, mdb_env_get_fd (self->env, &file)));
+    if (fstat (file, &status) != 0
+        || !skr_extent_holds (file, page_bytes (self), (size_t) status.st_size,
+                              used_bytes (self))) {
+        return skr_fail (SAKER_EDAMAGED, "store %s: %s is cut short: restore it, or join anew",
+                         self->folder, DATA_FILE);
+    }
+    return SAKER_OK;
+}
+
+/* Without the file of readers, which LMDB would write to: whoever looks has the store alone. */
+static saker_err_t open_env_to_look (skr_store_t *self)
+{
+    SKR_TRY (from_lmdb (self, mdb_env_create (&self->env)));
+    SKR_TRY (from_lmdb (self, mdb_env_set_maxdbs (self->env, SKR_TABLES)));
+    SKR_TRY (from_lmdb (
+        self, mdb_env_open (self->env, self->folder, MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0600)));
+    MDB_envinfo info;
+    SKR_TRY (from_lmdb (self, mdb_env_info (self->env, &info)));
+    self->map_bytes = info.me_mapsize;
+    return check_extent (self);
+}
+
 static saker_err_t open_env (skr_store_t *self)
 {
     /* LMDB writes to this file through a map: on a full disk that would end in SIGBUS. */
@@ -288,15 +317,7 @@ static saker_err_t open_env (skr_store_t *self)
     SKR_TRY (from_lmdb (self, mdb_env_open (self->env, self->folder, MDB_NOTLS, 0600)));
     int dead;
     SKR_TRY (from_lmdb (self, mdb_reader_check (self->env, &dead)));
-    struct stat status;
-    int file;
-    SKR_TRY (from_lmdb (self, mdb_env_get_fd (self->env, &file)));
-    if (fstat (file, &status) != 0
-        || !skr_extent_holds (file, page_bytes (self), (size_t) status.st_size,
-                              used_bytes (self))) {
-        return skr_fail (SAKER_EDAMAGED, "store %s: %s is cut short: restore it, or join anew",
-                         self->folder, DATA_FILE);
-    }
+    SKR_TRY (check_extent (self));
     return fit_map (self, self->room_bytes);
 }
 
@@ -338,6 +359,12 @@ static saker_err_t open_all_tables (skr_store_t *self, bool create)
         from_lmdb (self, mdb_txn_begin (self->env, NULL, create ? 0 : MDB_RDONLY, &transaction)));
     bool missing;
     saker_err_t error = open_tables (self, transaction, create ? MDB_CREATE : 0, &missing);
+    if (missing && self->looking) {
+        error = skr_fail (SAKER_EVERSION,
+                          "store %s was made by an earlier version: start sakerd on it once, which "
+                          "adds what is new",
+                          self->folder);
+    }
     if (error || missing) {
         mdb_txn_abort (transaction);
         return error ? error : open_all_tables (self, true);
@@ -385,6 +412,12 @@ static saker_err_t open_existing (skr_store_t *self)
     SKR_TRY (skr_folder_check (self->folder));
     if (!skr_folder_has (self->folder, DATA_FILE)) {
         return skr_fail (SAKER_ENOTFOUND, "%s is not a store", self->folder);
+    }
+    if (self->looking) {
+        SKR_TRY (skr_folder_guard (self->folder, &self->lock));
+        SKR_TRY (open_env_to_look (self));
+        SKR_TRY (open_all_tables (self, false));
+        return load_identity (self);
     }
     SKR_TRY (skr_folder_lock (self->folder, &self->lock));
     SKR_TRY (open_env (self));
@@ -445,6 +478,7 @@ saker_err_t skr_store_open (skr_store_t **self_p, const char *folder, skr_store_
     self->world = world;
     self->lock = -1;
     self->room_bytes = ROOM_BYTES;
+    self->looking = mode == SKR_STORE_LOOK;
     saker_err_t error = mode == SKR_STORE_CREATE ? create (self) : open_existing (self);
     if (error) {
         skr_store_close (&self);
@@ -478,7 +512,17 @@ void skr_store_close (skr_store_t **self_p)
         return;
     }
     close_env (self);
+    skr_store_abandon (self_p);
+}
+
+void skr_store_abandon (skr_store_t **self_p)
+{
+    skr_store_t *self = *self_p;
+    if (!self) {
+        return;
+    }
     if (self->lock >= 0) {
+        (void) flock (self->lock, LOCK_UN); /* a child of a fork has the descriptor, too */
         (void) close (self->lock);
     }
     skr_buf_free (&self->scratch);
@@ -544,6 +588,9 @@ saker_err_t skr_store_begin (skr_store_t *self)
     /* Not only when the map moves: what is borrowed must not hang on how full the store is. */
     skr_store_forget (self);
     SKR_TRY (check_usable (self));
+    if (self->looking) {
+        return skr_fail (SAKER_ERIGHT, "store %s was opened to be looked at alone", self->folder);
+    }
     SKR_TRY (fit_map_for (self, self->map_bytes, self->view_wanted ? VIEW_GROUPS : 1));
     self->view_wanted = false;
     self->group_failed = 0;
@@ -672,6 +719,50 @@ saker_err_t skr_store_scan (skr_store_t *self, skr_sight_t sight, skr_table_t ta
     saker_err_t error = scan_on (self, cursor, table, prefix, from, visit, argument);
     mdb_cursor_close (cursor);
     return error;
+}
+
+static saker_err_t walk_on (skr_store_t *self, MDB_cursor *cursor, skr_table_t table,
+                            skr_walk_fn *visit, void *argument)
+{
+    MDB_val key, record;
+    int code = mdb_cursor_get (cursor, &key, &record, MDB_FIRST);
+    for (; code == 0; code = mdb_cursor_get (cursor, &key, &record, MDB_NEXT)) {
+        uint8_t sum[CHECKSUM_BYTES];
+        skr_span_t payload = span_of (&record);
+        bool damaged = record.mv_size < CHECKSUM_BYTES || key.mv_size > SKR_STORE_KEY_BYTES_MAX;
+        if (!damaged) {
+            payload = skr_span (payload.data + CHECKSUM_BYTES, payload.size - CHECKSUM_BYTES);
+            SKR_TRY (checksum (self, table, span_of (&key), payload, sum));
+            damaged = memcmp (sum, record.mv_data, CHECKSUM_BYTES) != 0;
+        }
+        saker_err_t error = visit (span_of (&key), payload, damaged, argument);
+        if (error) {
+            return error == SKR_STOP ? SAKER_OK : error;
+        }
+    }
+    return code == MDB_NOTFOUND ? SAKER_OK : from_lmdb (self, code);
+}
+
+saker_err_t skr_store_walk (skr_store_t *self, skr_table_t table, skr_walk_fn *visit,
+                            void *argument)
+{
+    MDB_txn *transaction;
+    MDB_cursor *cursor;
+    SKR_TRY (transaction_of (self, SKR_COMMITTED, &transaction));
+    SKR_TRY (from_lmdb (self, mdb_cursor_open (transaction, self->tables[table], &cursor)));
+    saker_err_t error = walk_on (self, cursor, table, visit, argument);
+    mdb_cursor_close (cursor);
+    return error;
+}
+
+saker_err_t skr_store_noted (skr_store_t *self, skr_table_t table, uint64_t *count)
+{
+    MDB_txn *transaction;
+    MDB_stat status;
+    SKR_TRY (transaction_of (self, SKR_COMMITTED, &transaction));
+    SKR_TRY (from_lmdb (self, mdb_stat (transaction, self->tables[table], &status)));
+    *count = status.ms_entries;
+    return SAKER_OK;
 }
 
 /* ---- the view */

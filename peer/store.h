@@ -48,6 +48,8 @@ typedef struct skr_store_t skr_store_t;
 typedef enum skr_store_mode_t {
     SKR_STORE_CREATE, /* the folder must be missing or empty; made with 0700 */
     SKR_STORE_OPEN,   /* SAKER_ENOTFOUND when it is not a store */
+    SKR_STORE_LOOK,   /* the same, to be read alone: no file of it is made or changed, and groups
+                         fail. SAKER_EVERSION when an earlier version made it */
 } skr_store_mode_t;
 
 /* Opens the folder. SAKER_EBUSY: another process has it open (its id is named). SAKER_EINPUT: it
@@ -57,6 +59,9 @@ saker_err_t skr_store_open (skr_store_t **self_p, const char *folder, skr_store_
                             const skr_world_t *world) SKR_MUST_USE;
 /* Ends an open group without effect, closes, clears. */
 void skr_store_close (skr_store_t **self_p);
+/* In a forked child: frees memory and lets go of the lock, which stays the parent's, and leaves the
+   environment alone. */
+void skr_store_abandon (skr_store_t **self_p);
 const char *skr_store_folder (const skr_store_t *self);
 
 /* Begins a write group; grows the map before, when less than a quarter, or less than the room, is
@@ -111,6 +116,14 @@ saker_err_t skr_store_scan (skr_store_t *self, skr_sight_t sight, skr_table_t ta
 saker_err_t skr_store_last (skr_store_t *self, skr_sight_t sight, skr_table_t table,
                             skr_span_t prefix, skr_span_t key, skr_span_t *found_key,
                             skr_span_t *value) SKR_MUST_USE;
+
+/* Visits every record of a table as committed, damaged ones too; their value is as it was found.
+   Without a sentence, and without counting them. The visit may return SKR_STOP. */
+typedef saker_err_t skr_walk_fn (skr_span_t key, skr_span_t value, bool damaged, void *argument);
+saker_err_t skr_store_walk (skr_store_t *self, skr_table_t table, skr_walk_fn *visit,
+                            void *argument) SKR_MUST_USE;
+/* How many records LMDB notes for a table. */
+saker_err_t skr_store_noted (skr_store_t *self, skr_table_t table, uint64_t *count) SKR_MUST_USE;
 
 /* The name of a table, and back; SKR_TABLES when there is none of this name. */
 const char *skr_table_name (skr_table_t table);

@@ -24,7 +24,8 @@ static bool has_told (const skr_replica_t *self, const skr_neighbours_t *neighbo
     for (size_t i = 1; i < skr_replica_collections (self) && all; i++) {
         const skr_collection_t *ours = skr_replica_collection_at (self, i);
         bool holds = ours->clock.count > 0
-                     && skr_roster_role (self->roster, member->device, &ours->id) != SKR_ROLE_NONE;
+                     && skr_roster_role (self->roster, member->device, &ours->id) != SKR_ROLE_NONE
+                     && skr_roster_carries (self->roster, member->device, &ours->id);
         neighbours->reported (neighbours->context, member->device, &ours->id, &told);
         all = !holds || told.clock;
     }

@@ -1,7 +1,9 @@
 /* Collections that are built beside the old state, and what is left of them and of what they
    replaced.
 
-     SKR_META         "unfinished" no u32 -> nothing: to be removed at the next open */
+     SKR_META         "unfinished" no u32 -> nothing: to be removed at the next open
+                      "dropped" no u32 -> nothing: of a collection that was left (carrying.h), to be
+                      removed in slices, between the rounds */
 
 #include "peer/replica_internal.h"
 
@@ -10,6 +12,8 @@
 
 #define UNFINISHED_KEY "unfinished"
 #define UNFINISHED_KEY_BYTES 10
+#define DROPPED_KEY "dropped"
+#define DROPPED_KEY_BYTES 7
 #define SWEEP_RECORDS_MAX 4096 /* removed in one group */
 
 static void unfinished_key (uint8_t key[UNFINISHED_KEY_BYTES + 4], uint32_t no)
@@ -35,6 +39,17 @@ static saker_err_t note_finished (skr_replica_t *self, uint32_t no)
     return error == SAKER_ENOTFOUND ? SAKER_OK : error;
 }
 
+saker_err_t skr_holdings_is_unfinished (skr_replica_t *self, uint32_t no, bool *unfinished)
+{
+    uint8_t key[UNFINISHED_KEY_BYTES + 4];
+    skr_span_t value;
+    unfinished_key (key, no);
+    saker_err_t error = skr_store_get (self->store, SKR_COMMITTED, SKR_META,
+                                       skr_span (key, sizeof key), &value);
+    *unfinished = error == SAKER_OK;
+    return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+}
+
 saker_err_t skr_holdings_number (skr_replica_t *self, uint32_t *no)
 {
     *no = self->next_no++;
@@ -42,10 +57,17 @@ saker_err_t skr_holdings_number (skr_replica_t *self, uint32_t *no)
     return note_unfinished (self, *no);
 }
 
+static saker_err_t begin_epoch (skr_replica_t *self)
+{
+    skr_id_t epoch;
+    randombytes_buf (epoch.bytes, sizeof epoch.bytes);
+    return skr_store_put (self->store, SKR_META, skr_span_text ("epoch"),
+                          skr_span (epoch.bytes, sizeof epoch.bytes));
+}
+
 saker_err_t skr_holdings_replace (skr_replica_t *self, const skr_collection_t *fresh,
                                   const skr_chain_t *chains, size_t count)
 {
-    skr_id_t epoch;
     skr_collection_t counted = *fresh;
     const skr_held_t *old = skr_holdings_find (self, &fresh->id);
     SKR_TRY (note_finished (self, fresh->no));
@@ -60,9 +82,26 @@ saker_err_t skr_holdings_replace (skr_replica_t *self, const skr_collection_t *f
     for (size_t i = 0; i < count; i++) {
         SKR_TRY (skr_holdings_put_chain (self, fresh->no, &chains[i]));
     }
-    randombytes_buf (epoch.bytes, sizeof epoch.bytes);
-    return skr_store_put (self->store, SKR_META, skr_span_text ("epoch"),
-                          skr_span (epoch.bytes, sizeof epoch.bytes));
+    return begin_epoch (self);
+}
+
+static void dropped_key (uint8_t key[DROPPED_KEY_BYTES + 4], uint32_t no)
+{
+    memcpy (key, DROPPED_KEY, DROPPED_KEY_BYTES);
+    skr_put_u32 (key + DROPPED_KEY_BYTES, no);
+}
+
+saker_err_t skr_holdings_drop (skr_replica_t *self, skr_collection_t *fresh)
+{
+    static const uint8_t nothing;
+    uint8_t key[DROPPED_KEY_BYTES + 4];
+    dropped_key (key, skr_holdings_find (self, &fresh->id)->live.no);
+    fresh->no = self->next_no++;
+    SKR_TRY (skr_holdings_put_next_no (self));
+    SKR_TRY (skr_store_put (self->store, SKR_META, skr_span (key, sizeof key),
+                            skr_span (&nothing, 1)));
+    SKR_TRY (skr_holdings_put_collection (self, fresh));
+    return begin_epoch (self);
 }
 
 /* Keys of records to remove, each after its size as u32. */
@@ -148,13 +187,15 @@ static saker_err_t sweep_some (skr_replica_t *self, skr_table_t table, skr_span_
     return error;
 }
 
+static const skr_table_t tables[] = {SKR_CELLS,     SKR_DOCUMENTS, SKR_DOCUMENT_IDS, SKR_TICKS,
+                                     SKR_POSITIONS, SKR_CONFLICTS, SKR_HISTORY};
+#define TABLES (sizeof tables / sizeof *tables)
+
 static saker_err_t sweep_number (skr_replica_t *self, uint32_t no)
 {
-    static const skr_table_t tables[] = {SKR_CELLS,     SKR_DOCUMENTS, SKR_DOCUMENT_IDS, SKR_TICKS,
-                                         SKR_POSITIONS, SKR_CONFLICTS, SKR_HISTORY};
     uint8_t prefix[4];
     skr_put_u32 (prefix, no);
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    for (size_t i = 0; i < TABLES; i++) {
         bool more = true;
         while (more) {
             SKR_TRY (skr_store_begin (self->store));
@@ -182,5 +223,62 @@ saker_err_t skr_holdings_sweep (skr_replica_t *self)
     if (error != SAKER_OK) {
         skr_store_abort (self->store);
     }
+    return error;
+}
+
+/* ---- what was dropped */
+
+static saker_err_t first_dropped (skr_replica_t *self, uint32_t *no)
+{
+    keys_t keys = {{0}, 0};
+    skr_span_t prefix = skr_span_text (DROPPED_KEY);
+    saker_err_t error =
+        skr_store_scan (self->store, SKR_COMMITTED, SKR_META, prefix, prefix, collect_key, &keys);
+    self->dropping = keys.count > 0;
+    if (keys.count > 0 && !keys.buf.failed) {
+        *no = skr_get_u32 (keys.buf.data + 4 + DROPPED_KEY_BYTES);
+    }
+    bool failed = keys.buf.failed;
+    skr_buf_free (&keys.buf);
+    return error == SAKER_OK && failed ? skr_fail (SAKER_ENOMEM, "out of memory") : error;
+}
+
+saker_err_t skr_holdings_look_dropped (skr_replica_t *self)
+{
+    uint32_t no;
+    return first_dropped (self, &no);
+}
+
+/* One slice; the last one takes the note with it. */
+static saker_err_t sweep_slice (skr_replica_t *self, uint32_t no)
+{
+    uint8_t prefix[4], key[DROPPED_KEY_BYTES + 4];
+    bool more = false;
+    skr_put_u32 (prefix, no);
+    for (size_t i = 0; i < TABLES && !more; i++) {
+        SKR_TRY (sweep_some (self, tables[i], skr_span (prefix, sizeof prefix), &more));
+    }
+    if (more) {
+        return SAKER_OK;
+    }
+    dropped_key (key, no);
+    SKR_TRY (skr_held_drop_cut (self, no));
+    return skr_store_remove (self->store, SKR_META, skr_span (key, sizeof key));
+}
+
+saker_err_t skr_holdings_sweep_some (skr_replica_t *self)
+{
+    uint32_t no = 0;
+    SKR_TRY (first_dropped (self, &no));
+    if (!self->dropping) {
+        return SAKER_OK;
+    }
+    SKR_TRY (skr_store_begin (self->store));
+    saker_err_t error = sweep_slice (self, no);
+    error = error ? error : skr_store_commit (self->store);
+    if (error) {
+        skr_store_abort (self->store);
+    }
+    skr_store_forget (self->store);
     return error;
 }

@@ -1,5 +1,6 @@
 /* The two ways to a local change: what an application writes, and roster statements. */
 
+#include "peer/carrying.h"
 #include "peer/making.h"
 #include "peer/receipts.h"
 
@@ -52,16 +53,33 @@ static saker_err_t check_right (const skr_replica_t *self, const char *collectio
     if (member && member->role == SKR_ROLE_NONE) {
         return skr_write_revoked ();
     }
-    return skr_replica_role (self, &id) >= SKR_ROLE_WRITE
-               ? SAKER_OK
-               : skr_fail (SAKER_ERIGHT, "this device may only read: ask an admin for the right "
-                                         "to write");
+    if (skr_replica_role (self, &id) < SKR_ROLE_WRITE) {
+        return skr_fail (SAKER_ERIGHT, "this device may only read: ask an admin for the right "
+                                       "to write");
+    }
+    return skr_carrying_check_write (self, &id, collection);
 }
 
 /* One that was due, but could not be taken at once. */
 static saker_err_t take_new_incarnation (skr_replica_t *self)
 {
     return self->doubt == SKR_DOUBT_NONE ? SAKER_OK : skr_incarnation_renew (self, self->doubt);
+}
+
+/* A batch of which some is not carried here is refused as a whole: what is seen of a document, and
+   would be replaced, is only known to who carries it. */
+static saker_err_t check_carried (const skr_replica_t *self, const skr_held_t *held,
+                                  const skr_local_t *local)
+{
+    skr_span_t last = skr_span (NULL, 0);
+    for (size_t i = 0; i < local->count; i++) {
+        skr_span_t document = local->intents[i].document;
+        if (document.size > 0 && !skr_span_equal (document, last)) {
+            SKR_TRY (skr_partial_check (self, &held->live, document));
+            last = document;
+        }
+    }
+    return SAKER_OK;
 }
 
 static saker_err_t check_local (const skr_replica_t *self, const skr_local_t *local)
@@ -111,8 +129,23 @@ static saker_err_t write_once (skr_replica_t *self, const skr_local_t *local, co
 {
     skr_making_t making;
     SKR_TRY (skr_making_begin (&making, self, id));
-    return skr_making_end (&making, local, make_all (&making, local->intents, local->count),
-                           receipt);
+    saker_err_t error = check_carried (self, making.held, local);
+    error = error ? error : make_all (&making, local->intents, local->count);
+    return skr_making_end (&making, local, error, receipt);
+}
+
+/* A receipt that is not here does not tell that nothing was written, once the store is another one,
+   or an older copy, than that which was asked first. */
+static saker_err_t check_tried (const skr_replica_t *self, skr_span_t tried)
+{
+    if (tried.size == 0 || skr_span_equal (tried, skr_span (self->writer.bytes, 16))) {
+        return SAKER_OK;
+    }
+    return skr_fail (
+        SAKER_ECHANGED,
+        "it may have been written already: it was sent before, more than 29 days ago or "
+        "when this store wrote as another writer, and its operation id is not known here "
+        "(any more): look whether it is there, then drop it or send it again");
 }
 
 saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
@@ -136,6 +169,7 @@ saker_err_t skr_replica_write (skr_replica_t *self, const skr_local_t *local,
     if (receipt->repeated) {
         return SAKER_OK; /* design 4: the same id is never applied twice */
     }
+    SKR_TRY (check_tried (self, local->tried));
     SKR_TRY (write_once (self, local, &id, receipt));
     memcpy (receipt->note, local->note, sizeof receipt->note);
     SKR_TRY (skr_receipt_keep (self, key, &id, receipt));
@@ -160,7 +194,8 @@ saker_err_t skr_replica_state (skr_replica_t *self, const skr_span_t *statements
     SKR_TRY (skr_replica_check_group (self));
     SKR_TRY (take_new_incarnation (self));
     if (skr_roster_by_writer (self->roster, &self->writer)
-        && skr_roster_limit (self->roster, &self->writer, &roster) != UINT64_MAX) {
+        && skr_roster_limit (self->roster, &self->writer, &roster) != UINT64_MAX
+        && skr_roster_renewing_helps (self->roster, &self->writer)) {
         SKR_TRY (skr_incarnation_renew (self, SKR_DOUBT_CLOSED));
     }
     SKR_TRY (skr_making_begin (&making, self, &roster));

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#define CALL_WORDS_MAX 8
+#define CALL_WORDS_MAX 65 /* of carry: a collection and its prefixes */
 #define CALL_OPTIONS_MAX 32
 #define CALL_SENTENCE_MAX 2048
 #define CALL_OPEN_MS 5000
@@ -27,8 +27,11 @@ typedef struct command_t {
     saker_err_t (*run) (call_t *call);
     const char *usage;       /* the words after the name, as --help prints them */
     const char *summary;     /* one sentence */
+    const char *details;     /* what else is to be known, a paragraph; may be NULL */
     const option_t *options; /* ended by a NULL name; may be NULL */
-    const char *example;     /* command lines, one a line */
+    /* Command lines, one a line; tests/net/test_examples.sh runs every one. What one needs that is
+       not always there stands behind it: "# on a terminal", "# until Ctrl-C", "# needs Graphviz". */
+    const char *example;
     size_t words_min, words_max;
 } command_t;
 

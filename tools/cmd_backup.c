@@ -74,8 +74,14 @@ const command_t cmd_backup = {
     .run = run_backup,
     .usage = "FILE [--passphrase-file FILE]",
     .summary = "Write this device's data, key and settings to one encrypted file.",
+    .details = "The daemon runs on meanwhile; the file holds its data as of one moment, "
+               "is readable by its owner only, and is there as a whole or not at all (a "
+               "FILE.part that was left by a crash is written over by the next backup). "
+               "The passphrase is asked for on the terminal; it has at least 8 bytes, "
+               "and without it nobody can open the file. Exit status 4 when there is "
+               "such a file already.",
     .options = backup_options,
-    .example = "saker backup /mnt/usb/anna.saker",
+    .example = "saker backup /mnt/usb/anna.saker  # on a terminal",
     .words_min = 1,
     .words_max = 1,
 };
@@ -127,8 +133,17 @@ const command_t cmd_restore = {
     .run = run_restore,
     .usage = "FILE [--passphrase-file FILE]",
     .summary = "Make this device's store anew from a backup, in a folder that is missing or empty.",
+    .details = "The device is the same member as before and writes as a new incarnation; "
+               "what it wrote after the backup was taken comes back from other peers, if "
+               "it had reached any. Open tickets have ended. Stop the daemon of the old "
+               "store first, and do not start it again: two stores of one device both "
+               "keep their data, and both say in status what to do. Exit status 4 when "
+               "the folder holds something, 9 when a daemon runs on it, 10 when FILE is "
+               "cut off, 14 when it was altered or the passphrase is wrong; nothing is "
+               "left then.",
     .options = backup_options,
-    .example = "saker restore /mnt/usb/anna.saker --store ~/studio\nsakerd --store ~/studio",
+    .example = "saker restore /mnt/usb/anna.saker --store ~/studio  # on a terminal\nsakerd "
+               "--store ~/studio  # until Ctrl-C",
     .words_min = 1,
     .words_max = 1,
 };

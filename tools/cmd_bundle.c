@@ -230,8 +230,12 @@ const command_t cmd_bundle = {
     .usage = "FILE [--log FILE]",
     .summary =
         "Write one file for support: what doctor finds, status, links; no secrets (- is stdout).",
+    .details = "It holds names of members and collections, addresses, counters, "
+               "settings, and the names, sizes and rights of the files of the store; no "
+               "key, no ticket, no passphrase, no document and no document's id. FILE "
+               "must not exist, and is readable by its owner only.",
     .options = bundle_options,
-    .example = "saker bundle support.json\nsaker bundle support.json --log /var/log/sakerd.log",
+    .example = "saker bundle support.json\nsaker bundle longer.json --log /var/log/sakerd.log",
     .words_min = 1,
     .words_max = 1,
 };

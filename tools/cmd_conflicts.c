@@ -356,6 +356,13 @@ const command_t cmd_conflicts = {
     .run = run_conflicts,
     .usage = "[COLL] | show COLL/DOC [PATH] | take COLL/DOC PATH N | merge COLL/DOC PATH JSON",
     .summary = "List the places where rival values are; settle one by a rival or a new value.",
+    .details = "Each rival is told with its author, its time and what it was written on "
+               "top of; the one that a plain read shows comes first. show tells those of "
+               "one document or place in full, take writes the rival with the number N "
+               "over all others, and merge a new value. Where one rival is a map, taking "
+               "it keeps its keys. The list costs what there is to list, however many "
+               "documents there are; how many there are is in saker status. With --json "
+               "each place is a line.",
     .example = "saker conflicts\n"
                "saker conflicts show shots/sc010\n"
                "saker conflicts take shots/sc010 /title 2\n"

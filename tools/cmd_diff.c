@@ -217,6 +217,8 @@ const command_t cmd_diff = {
     .run = run_diff,
     .usage = "COLL/DOC [PATH] --from TIME [--to TIME]",
     .summary = "Show what is different in a document, or at PATH in it, between two times.",
+    .details = "A line with '-' is what was there, one with '+' what came, with its "
+               "author. Only what a plain read shows is compared.",
     .options = diff_options,
     .example = "saker diff shots/sc010 --from 2h\nsaker diff shots/sc010 --from 3d --to 2d",
     .words_min = 1,

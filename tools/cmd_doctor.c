@@ -97,6 +97,7 @@ saker_err_t doctor_examine (doctor_t *self)
     doctor_self (self);
     if (self->running) {
         doctor_mesh (self);
+        doctor_carried (self);
     }
     return self->findings.failed ? call_memory (self->call) : SAKER_OK;
 }
@@ -204,6 +205,16 @@ const command_t cmd_doctor = {
     .usage = "[--deep]",
     .summary =
         "Look for what is wrong or stuck, with the next step for each; exit status 0: nothing.",
+    .details = "It looks at the store, its keys and who may read them, the disk, the "
+               "config, network interfaces, ports, seeds, clocks, versions, the rights "
+               "of this device and whether it runs twice, damaged records, links, what "
+               "waits, who holds back the cut, and whether members with the same changes "
+               "hold the same data. Just after the start of the daemon it waits until "
+               "links are up, 15 s at most. Each finding has a code that stays, a "
+               "severity (note, warning, error), a sentence and a next step; they are "
+               "listed in docs/tools.md. Without warnings and errors it prints what it "
+               "looked at, and OK; otherwise the exit status is that of the first of the "
+               "gravest. It works without a daemon, too.",
     .options = doctor_options,
     .example = "saker doctor",
     .words_min = 0,

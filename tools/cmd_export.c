@@ -97,6 +97,9 @@ const command_t cmd_export = {
     .run = run_export,
     .usage = "COLL",
     .summary = "Print a collection as JSON lines, sorted and canonical: equal data, equal bytes.",
+    .details = "A line is {\"data\": ..., \"id\": ...}. Sets are written as {\"$set\": "
+               "[...]} and counters as {\"$counter\": N}, so that import makes sets and "
+               "counters of them again.",
     .example = "saker export languages > languages.jsonl",
     .words_min = 1,
     .words_max = 1,

@@ -58,8 +58,10 @@ const command_t cmd_init = {
     .run = run_init,
     .usage = "NAME [--as DEVICE]",
     .summary = "Found a mesh called NAME, with this device as its first member.",
+    .details = "The store is made and must not exist before. NAME names the mesh; it is "
+               "a label and can be the same as another's.",
     .options = init_options,
-    .example = "saker init studio --as anna\nsakerd",
+    .example = "saker init studio --as anna\nsakerd  # until Ctrl-C",
     .words_min = 1,
     .words_max = 1,
 };
@@ -161,8 +163,11 @@ const command_t cmd_join = {
     .run = run_join,
     .usage = "TICKET [--as DEVICE]",
     .summary = "Join a mesh with a ticket; TICKET may be - to read it from stdin.",
+    .details = "Nothing is left behind when joining fails. A ticket in an argument can "
+               "be seen by others on the machine while the command runs: prefer - or "
+               "--ticket-file.",
     .options = join_options,
-    .example = "saker join - --as bob < ticket\nsakerd",
+    .example = "saker join - --as bob < ticket\nsakerd  # until Ctrl-C",
     .words_min = 0,
     .words_max = 1,
 };

@@ -177,6 +177,11 @@ const command_t cmd_gc = {
     .run = run_gc,
     .usage = "[--plan] [--timeout TIME]",
     .summary = "Cut the log of what all members have stored and what history does not keep.",
+    .details = "The daemon does so by itself every few seconds; how much history it "
+               "keeps is set in saker.conf(5). For each collection it is told what its "
+               "log holds, what can go, and who holds the rest back, since when, and how "
+               "many bytes wait for it. While a member is there that was restored from a "
+               "backup or cloned, nothing is cut until an admin fences it once.",
     .options = gc_options,
     .example = "saker gc --plan",
     .words_min = 0,

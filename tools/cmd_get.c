@@ -181,6 +181,8 @@ const command_t cmd_get = {
     .run = run_get,
     .usage = "COLL/DOC [PATH] [--who] [--raw]",
     .summary = "Print a document, or the part of it at PATH (a JSON Pointer), as JSON.",
+    .details = "Rival values, kept because two peers wrote at once, are told on stderr "
+               "and are all in the output of --json.",
     .options = get_options,
     .example = "saker get languages/fra\nsaker get languages/fra /name --raw",
     .words_min = 1,
@@ -206,6 +208,10 @@ const command_t cmd_show = {
     .run = run_show,
     .usage = "COLL/DOC [PATH] --at TIME [--who] [--raw]",
     .summary = "Print a document, or the part of it at PATH, as it was at a time.",
+    .details = "Times are those of the writers' clocks: what was written at TIME or "
+               "before, by whom ever, counts, so every peer with the same changes prints "
+               "the same. Exit status 19 when the history that is kept here does not "
+               "reach back so far, 1 when TIME lies in the future. See MOMENTS.",
     .options = show_options,
     .example = "saker show shots/sc010 --at 2h\n"
                "saker show shots/sc010 /title --at 2026-11-29T12:00:00Z",

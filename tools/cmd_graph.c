@@ -91,8 +91,10 @@ static void add_label (strbuf_t *text, const json_t *link)
 
 static void add_dot (strbuf_t *text, const graph_t *self)
 {
-    strbuf_text (text, "digraph saker {\n    layout=circo;\n    node [shape=box, style=rounded, "
-                       "fontname=\"sans-serif\"];\n");
+    strbuf_text (text, "digraph saker {\n    layout=circo;\n    outputorder=edgesfirst;\n"
+                       "    node [shape=box, style=\"rounded,filled\", fillcolor=white, "
+                       "fontname=\"sans-serif\"];\n"
+                       "    edge [color=\"#90a4ae\"];\n");
     for (size_t i = 0; i < self->count; i++) {
         const json_t *link = node_at (self, i);
         strbuf_format (text, "    \"%s\" [label=", told_text (link, "/id", ""));
@@ -105,7 +107,7 @@ static void add_dot (strbuf_t *text, const graph_t *self)
         strbuf_format (text, "    \"%s\" -> \"%s\" [%s];\n",
                        told_text (node_at (self, edge->from), "/id", ""),
                        told_text (node_at (self, edge->to), "/id", ""),
-                       edge->both ? "dir=both" : "style=dashed, color=\"#c62828\"");
+                       edge->both ? "dir=none" : "style=dashed, penwidth=2, color=\"#c62828\"");
     }
     strbuf_text (text, "}\n");
 }
@@ -285,8 +287,11 @@ const command_t cmd_graph = {
     .run = run_graph,
     .usage = "[--svg]",
     .summary = "Draw the mesh, who hears whom, for Graphviz or as SVG.",
+    .details = "A line joins two members that hear each other; where only one hears the "
+               "other it is dashed and red. The dot of Graphviz need not be there for "
+               "--svg.",
     .options = graph_options,
-    .example = "saker graph | dot -Tpdf > mesh.pdf\nsaker graph --svg > mesh.svg",
+    .example = "saker graph | dot -Tpdf > mesh.pdf  # needs Graphviz\nsaker graph --svg > mesh.svg",
     .words_min = 0,
     .words_max = 0,
 };

@@ -455,6 +455,15 @@ const command_t cmd_hooks = {
     .usage = "add NAME URL [OPTION]... | list | show|pause|resume|remove|rotate|dead|replay NAME | "
              "log [NAME]",
     .summary = "Send changes to other programs, as Standard Webhooks, from one peer of the mesh.",
+    .details = "A subscription is kept in the mesh; of the peers that have hooks in "
+               "their saker.conf(5) one at a time sends for it, and another goes on "
+               "where that one goes. What is not taken is tried again, with growing "
+               "pauses; after so many attempts it is dead: dead lists it, replay sends "
+               "it again, or anything else that is still in the history, with the id "
+               "that it had. log shows what this peer sent. A receiver that answers 410 "
+               "ends its subscription, resume begins it again. Exit status 3 when there "
+               "is no such subscription or event, 4 when the name is taken. "
+               "docs/hooks.md is the guide.",
     .options = hooks_options,
     .example = "saker hooks add render https://farm.studio.example/hook --collection shots\n"
                "saker hooks list\n"

@@ -422,6 +422,11 @@ const command_t cmd_import = {
     .run = run_import,
     .usage = "COLL FILE [--key FIELD] [--at POINTER] [--keep-going]",
     .summary = "Import a JSON array, JSON lines, or the lines of an export (FILE - is stdin).",
+    .details = "Everything in the file is checked before the first document is written: "
+               "malformed JSON is named with file, line and column, and nothing is "
+               "imported. Documents that are there already, equal, are left alone. When "
+               "it is interrupted, running it again goes on. Without --key each line is "
+               "{\"data\": ..., \"id\": ...}, as export prints it.",
     .options = import_options,
     .example = "saker import languages /usr/share/iso-codes/json/iso_639-3.json --at /639-3 "
                "--key alpha_3\nsaker import languages languages.jsonl",

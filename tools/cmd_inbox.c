@@ -208,6 +208,10 @@ const command_t cmd_inbox = {
     .run = run_inbox,
     .usage = "add NAME [OPTION]... | list | show NAME | remove NAME",
     .summary = "Take webhooks of other programs in: each delivery becomes one document.",
+    .details = "Deliveries come to /v1/inbox/NAME of the gateway of any peer that has "
+               "hooks in its saker.conf(5). The same delivery makes the same document, "
+               "at whichever peer and however often it comes. Exit status 3 when there "
+               "is no such inbox, 4 when the name is taken.",
     .options = inbox_options,
     .example = "saker inbox add forge --scheme hmac --collection reviews --template review.json\n"
                "saker inbox list",

@@ -51,7 +51,9 @@ static void add_row (paint_table_t *table, const json_t *link, const char *own_i
               told_int (link, "/requests", 0));
     say_state (link, own_id, state, sizeof state);
     const char *const cells[] = {told_text (link, "/name", ""),
-                                 *address ? address : "-",
+                                 *address                     ? address
+                                 : told_flag (link, "/calls") ? "its own call"
+                                                              : "-",
                                  self ? "-" : heard,
                                  rtt,
                                  skew,
@@ -94,6 +96,10 @@ const command_t cmd_links = {
     .run = run_links,
     .usage = "",
     .summary = "List the links to the other members: address, round trip, clock, what was late.",
+    .details = "A member that is heard but does not hear this peer is named; so is one "
+               "that may run twice. LATE is how many of the questions to it were not "
+               "answered in time. CLOCK is how far its clock is ahead of (+) or behind "
+               "(-) this one.",
     .example = "saker links",
     .words_min = 0,
     .words_max = 0,
@@ -126,7 +132,7 @@ static saker_err_t say_pong (call_t *call, const saker_pong_t *pong)
     }
     amount_rtt (pong->rtt_us, rtt);
     paint_text (stdout, PAINT_NONE, pong->name);
-    fputs (" answered at ", stdout);
+    fputs (*pong->address ? " answered at " : " answered over its own call", stdout);
     paint_text (stdout, PAINT_NONE, pong->address);
     printf (" in %s\n", rtt);
     return SAKER_OK;
@@ -205,6 +211,8 @@ const command_t cmd_ping = {
     .run = run_ping,
     .usage = "PEER [--count N] [--timeout TIME]",
     .summary = "Ask the daemon of a member for an answer, over the link that everything takes.",
+    .details = "The time is measured in steps of a millisecond. Exit status 13: there is "
+               "no link to it; 12: there is one, and no answer came.",
     .options = ping_options,
     .example = "saker ping bob",
     .words_min = 1,

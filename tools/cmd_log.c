@@ -241,6 +241,11 @@ const command_t cmd_log = {
     .run = run_log,
     .usage = "COLL/DOC [PATH] [--limit N]",
     .summary = "List the changes of a document, or of PATH in it: who, when, what, and over what.",
+    .details = "The change that was applied last at this peer comes first. What a change "
+               "replaced is told with its author and time; what is not kept here any "
+               "more, with its author. A change that this device has no key to is listed "
+               "as sealed. The last line tells where the history of the collection "
+               "begins: whole, or known from a time on.",
     .options = log_options,
     .example = "saker log shots/sc010\nsaker log shots/sc010 /title --limit 5",
     .words_min = 1,

@@ -315,8 +315,11 @@ const command_t cmd_listen = {
     .run = run_listen,
     .usage = "[ADDR] [--count N] [--timeout TIME]",
     .summary = "Wait for saker dial from another machine, to test the path; needs no store.",
+    .details = "ADDR is tcp://ADDR:PORT (default: tcp://*:5677, the port of sakerd, "
+               "which must not run meanwhile). Each caller is told. Datagrams to the "
+               "same UDP port come back. Exit status 9 when the port is in use.",
     .options = listen_options,
-    .example = "saker listen\nsaker listen tcp://*:5679",
+    .example = "saker listen  # until Ctrl-C\nsaker listen tcp://*:5679  # until Ctrl-C",
     .words_min = 0,
     .words_max = 1,
 };
@@ -523,6 +526,12 @@ const command_t cmd_dial = {
     .usage = "ADDR [--timeout TIME]",
     .summary =
         "Test the path to a saker listen, or to a sakerd, on another machine; needs no store.",
+    .details = "ADDR is tcp://HOST:PORT, HOST:PORT or HOST (port 5677). With a saker "
+               "listen at the other end it measures the round trip, 1 MiB each way, and "
+               "whether UDP passes and the next port, on which a sakerd publishes, is "
+               "reached; a sakerd that runs there is recognised. No key is needed or "
+               "told. Exit status 3: the name cannot be looked up; 13: no answer, or "
+               "refused; 1: something else answers.",
     .options = dial_options,
     .example = "saker dial tcp://192.168.1.20:5677",
     .words_min = 1,

@@ -42,6 +42,10 @@ const command_t cmd_restore_doc = {
     .run = run_restore_doc,
     .usage = "COLL/DOC [PATH] --at TIME",
     .summary = "Make a document, or what is at PATH in it, what it was at a time, by a new change.",
+    .details = "It is a change like any other: nothing of the history goes, what is "
+               "equal is left alone, and what others write at the same time stays beside "
+               "it, as a rival. A counter gets the difference, a set gets and loses "
+               "members. Exit status 3 when nothing was there at that time.",
     .options = restore_doc_options,
     .example = "saker restore-doc shots/sc010 --at 2h",
     .words_min = 1,

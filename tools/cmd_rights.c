@@ -132,6 +132,8 @@ const command_t cmd_revoke = {
     .run = run_revoke,
     .usage = "PEER [--explain]",
     .summary = "Take all rights of a member, by name or by the first digits of its id.",
+    .details = "What it wrote and this peer has stands; the rest is taken back on every "
+               "peer. Keys are changed, its links are closed.",
     .options = revoke_options,
     .example = "saker revoke laptop-7 --explain\nsaker revoke laptop-7",
     .words_min = 1,
@@ -150,15 +152,18 @@ static saker_err_t run_role (call_t *call)
 }
 
 static const option_t role_options[] = {
-    {"collection", "NAME", "in this collection alone (default: in the whole mesh)"},
+    {"collection", "COLL", "in this collection alone (default: in the whole mesh)"},
     {NULL, NULL, NULL},
 };
 
 const command_t cmd_role = {
     .name = "role",
     .run = run_role,
-    .usage = "PEER ROLE [--collection NAME]",
+    .usage = "PEER ROLE [--collection COLL]",
     .summary = "Give a member another role: none, relay, read, write or admin.",
+    .details = "What takes a right away counts from what this peer has of the member "
+               "now. A member that gets a right back writes as another writer from then "
+               "on.",
     .options = role_options,
     .example = "saker role bob read\nsaker role bob write --collection shots",
     .words_min = 2,
@@ -198,6 +203,11 @@ const command_t cmd_fence = {
     .run = run_fence,
     .usage = "PEER [--explain]",
     .summary = "Wait no longer for a member that is away; it may come back.",
+    .details = "What all others have stored can be cut then. It stays a member: once it "
+               "is reached it takes what it missed, and issues again what it wrote in "
+               "the meantime, beside what others wrote since and never over it. An "
+               "admin's peer does this by itself to a member that was not heard for the "
+               "horizon of saker.conf(5). An admin is not fenced.",
     .options = fence_options,
     .example = "saker fence laptop-7 --explain\nsaker fence laptop-7",
     .words_min = 1,
@@ -266,6 +276,7 @@ const command_t cmd_keys = {
     .run = run_keys,
     .usage = "[--rotate]",
     .summary = "List the keys that contents are sealed with, by name; never the keys themselves.",
+    .details = "They are changed whenever a right is taken away, and every 30 days.",
     .options = keys_options,
     .example = "saker keys\nsaker keys --rotate",
     .words_min = 0,

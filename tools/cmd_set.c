@@ -86,6 +86,9 @@ const command_t cmd_set = {
     .run = run_set,
     .usage = "COLL/DOC [PATH] JSON",
     .summary = "Set a document, or the place PATH in it, to a JSON value (- reads it from stdin).",
+    .details = "An object replaces what is at the place: what is equal already is left "
+               "untouched, what is not named is deleted. A single value is written even "
+               "when it is equal, which settles rivals.",
     .example = "saker set shots/sc010 '{\"title\": \"Harbour\", \"frames\": 240}'\n"
                "saker set shots/sc010 /title '\"Harbour at night\"'",
     .words_min = 2,
@@ -119,6 +122,7 @@ const command_t cmd_delete = {
     .run = run_delete,
     .usage = "COLL/DOC [PATH]",
     .summary = "Delete a document, or what is at and below PATH in it.",
+    .details = "Exit status 3 when there is nothing to delete.",
     .example = "saker delete shots/sc010 /frames",
     .words_min = 1,
     .words_max = 2,
@@ -253,6 +257,7 @@ const command_t cmd_remove = {
     .run = run_remove,
     .usage = "COLL/DOC PATH JSON",
     .summary = "Remove a value from the set at PATH.",
+    .details = "Exit status 3 when there is no such member.",
     .example = "saker remove shots/sc010 /tags '\"night\"'",
     .words_min = 3,
     .words_max = 3,

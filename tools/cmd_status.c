@@ -125,8 +125,9 @@ static void print_rows (const json_t *status, const json_t *trends)
     print_row (trends, "written", "written", "written", "%" PRId64 " here since the start",
                number (status, "/changes/written"));
     print_row (trends, "received", "bytes", "received", "%s since the start", received);
-    print_row (trends, "others", "behind", "most behind", "%" PRId64 " members in all",
-               number (status, "/mesh/members"));
+    print_row (trends, "others", "behind", "most behind", "%" PRId64 " member%s in all",
+               number (status, "/mesh/members"),
+               amount_plural ((uint64_t) number (status, "/mesh/members")));
     print_row (trends, "disk", "used", "used", "%s, of that log %s", used, log);
     print_row (trends, "conflicts", "conflicts", "conflicts", "%" PRId64,
                number (status, "/data/conflicts"));
@@ -157,8 +158,10 @@ static void add_collection (paint_table_t *table, const named_t *named)
     amount_count (number (named->json, "/conflicts"), conflicts);
     amount_bytes ((uint64_t) number (named->json, "/log_bytes"), log);
     bool sealed = told_flag (named->json, "/sealed");
-    const char *const cells[] = {named->name, sealed ? "sealed" : documents, changes, conflicts,
-                                 log};
+    bool part = *told_text (named->json, "/carries", "");
+    char shown[AMOUNT_MAX + 16];
+    snprintf (shown, sizeof shown, "%s%s", documents, part ? " (a part)" : "");
+    const char *const cells[] = {named->name, sealed ? "sealed" : shown, changes, conflicts, log};
     paint_table_add (table, PAINT_NONE, 5, cells);
 }
 
@@ -282,15 +285,13 @@ static paint_t link_paint (const char *link)
 
 static void list_row (listing_t *listing, const saker_peer_t *peer)
 {
-    char seen[32], behind[32] = "?", rtt[32] = "-";
+    char seen[32], behind[32] = "?", rtt[AMOUNT_MAX];
     bool self = strcmp (peer->link, "self") == 0;
     amount_age (peer->seen_ms, seen);
     if (peer->behind >= 0) {
         snprintf (behind, sizeof behind, "%" PRId64, peer->behind);
     }
-    if (peer->rtt_us >= 0) {
-        snprintf (rtt, sizeof rtt, "%" PRId64 " us", peer->rtt_us);
-    }
+    amount_rtt (peer->rtt_us, rtt);
     const char *const cells[] = {peer->name,
                                  peer->id,
                                  peer->role,
@@ -374,7 +375,7 @@ const command_t cmd_peers = {
     .usage = "[--watch] [--every TIME]",
     .summary = "List the members, how their links are, and how far they are behind.",
     .options = peers_options,
-    .example = "saker peers\nsaker peers --watch",
+    .example = "saker peers\nsaker peers --watch  # until Ctrl-C",
     .words_min = 0,
     .words_max = 0,
 };

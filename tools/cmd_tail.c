@@ -13,11 +13,15 @@
 #include <string.h>
 
 #define ROUND_MS 250
+#define LEVEL_MS 10000 /* so long it lasts when this program is gone */
+#define RENEW_MS 3000
 
 typedef struct tail_t {
     call_t *call;
     json_t *status, *links; /* of the round before */
     uint64_t seen, wanted;
+    int level;           /* of the daemon's log, meanwhile; -1: as it is */
+    uint64_t leveled_ms; /* when it was asked for last; 0: not yet */
     saker_err_t error;
 } tail_t;
 
@@ -131,6 +135,16 @@ static saker_err_t look (tail_t *self, bool silent)
     return error;
 }
 
+static saker_err_t keep_level (tail_t *self)
+{
+    uint64_t now_ms = progress_now_ms ();
+    if (self->level < 0 || (self->leveled_ms && now_ms - self->leveled_ms < RENEW_MS)) {
+        return SAKER_OK;
+    }
+    self->leveled_ms = now_ms;
+    return call_library (self->call, saker_log_level (self->call->peer, self->level, LEVEL_MS));
+}
+
 static saker_err_t one_round (tail_t *self, saker_cursor_t *cursor, int timeout_ms)
 {
     saker_err_t error = saker_watch (self->call->peer, NULL, cursor, timeout_ms, take_event, self);
@@ -167,9 +181,25 @@ static saker_err_t run_on (tail_t *self, int64_t timeout_ms)
             return call_fail (self->call, SAKER_ETIMEOUT, "the time of --timeout is up");
         }
         uint64_t left_ms = deadline_ms - now_ms;
-        error = one_round (self, &cursor, left_ms < ROUND_MS ? (int) left_ms : ROUND_MS);
+        error = keep_level (self);
+        error = error != SAKER_OK
+                    ? error
+                    : one_round (self, &cursor, left_ms < ROUND_MS ? (int) left_ms : ROUND_MS);
     }
     return error != SAKER_OK ? error : self->error;
+}
+
+static saker_err_t parse_level (call_t *call, int *level)
+{
+    static const char *const levels[] = {"error", "warning", "info", "debug"};
+    const char *text = call_option (call, "level");
+    *level = -1;
+    for (int i = 0; text && i < 4; i++) {
+        *level = strcmp (text, levels[i]) == 0 ? i : *level;
+    }
+    return text && *level < 0 ? call_fail (call, SAKER_EUSAGE,
+                                           "--level %s: it is error, warning, info or debug", text)
+                              : SAKER_OK;
 }
 
 static saker_err_t run_tail (call_t *call)
@@ -177,9 +207,13 @@ static saker_err_t run_tail (call_t *call)
     tail_t self = {.call = call};
     int64_t timeout_ms = 0;
     saker_err_t error = parse_count (call, &self.wanted);
+    error = error == SAKER_OK ? parse_level (call, &self.level) : error;
     error = error == SAKER_OK ? call_duration (call, "timeout", -1, &timeout_ms) : error;
     error = error == SAKER_OK ? call_open (call) : error;
     error = error == SAKER_OK ? run_on (&self, timeout_ms) : error;
+    if (self.leveled_ms && call->peer) {
+        (void) saker_log_level (call->peer, 0, 0);
+    }
     json_decref (self.status);
     json_decref (self.links);
     return error;
@@ -188,16 +222,22 @@ static saker_err_t run_tail (call_t *call)
 static const option_t tail_options[] = {
     {"count", "N", "end after N lines"},
     {"timeout", "TIME", "end after this time, with exit status 12"},
+    {"level", "LEVEL", "meanwhile the daemon's log tells more: info or debug"},
     {NULL, NULL, NULL},
 };
 
 const command_t cmd_tail = {
     .name = "tail",
     .run = run_tail,
-    .usage = "[--count N] [--timeout TIME]",
+    .usage = "[--count N] [--timeout TIME] [--level LEVEL]",
     .summary = "Print what happens at this peer, live: changes, links, refusals, conflicts.",
+    .details =
+        "A line is the time, the kind (change, link, refused, conflicts, damaged, "
+        "failed, waiting, members, door, anew) and what it was. It ends with the "
+        "daemon, with exit status 13. With --level the log of sakerd (on its stderr, or in the "
+        "journal) tells more while this runs, and for ten seconds at most after it was killed.",
     .options = tail_options,
-    .example = "saker tail",
+    .example = "saker tail  # until Ctrl-C\nsaker tail --level debug  # until Ctrl-C",
     .words_min = 0,
     .words_max = 0,
 };

@@ -193,6 +193,12 @@ const command_t cmd_token = {
     .run = run_token,
     .usage = "add NAME [OPTION]... | list | revoke NAME",
     .summary = "Make, list and revoke tokens, with which programs ask the HTTP gateway.",
+    .details = "add prints the new token on a line of its own, now and never again: the "
+               "store keeps a hash of it only. revoke takes a name or an id. A running "
+               "daemon sees each change at once, and ends the event streams of a token "
+               "that was revoked. A program sends its token as Authorization: Bearer "
+               "TOKEN. How the gateway is switched on is in saker.conf(5). Exit status 3 "
+               "when there is no such token, 4 when the name is taken.",
     .options = token_options,
     .example = "saker token add render --role write --collection shots --expires 30d\n"
                "saker token list\n"

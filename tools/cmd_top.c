@@ -312,8 +312,13 @@ const command_t cmd_top = {
     .run = run_top,
     .usage = "[--every TIME] [--sort BY] [--once]",
     .summary = "Watch members, links, lag, rates, pending changes, conflicts and disk, live.",
+    .details = "Keys: up and down choose a member, enter shows all about it, s sorts by "
+               "another column, r turns the order, p pauses, space asks at once, ? "
+               "explains the columns, q ends. When the daemon does not answer, the last "
+               "view stays, with the time since then. Without a terminal it is refused, "
+               "but for --once and --json.",
     .options = top_options,
-    .example = "saker top\nsaker top --once --sort lag",
+    .example = "saker top  # on a terminal\nsaker top --once --sort lag",
     .words_min = 0,
     .words_max = 0,
 };

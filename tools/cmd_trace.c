@@ -42,7 +42,8 @@ static bool is_there (saker_cause_t cause)
 /* Nobody waits for these. */
 static bool is_out (saker_cause_t cause)
 {
-    return cause == SAKER_WHY_NO_RIGHT || cause == SAKER_WHY_FENCED;
+    return cause == SAKER_WHY_NO_RIGHT || cause == SAKER_WHY_UNSUBSCRIBED
+           || cause == SAKER_WHY_FENCED || cause == SAKER_WHY_NOT_CARRIED;
 }
 
 static saker_err_t say_step (trace_t *self, const step_t *step, int64_t after_ms)
@@ -154,8 +155,13 @@ static const char *cause_words (const step_t *step)
     switch (step->cause) {
     case SAKER_WHY_NO_RIGHT:
         return "has no right to it";
+    case SAKER_WHY_UNSUBSCRIBED:
+        return "does not carry it";
     case SAKER_WHY_FENCED:
         return "is fenced";
+    case SAKER_WHY_NOT_CARRIED:
+    case SAKER_WHY_FETCHED:
+        return "carries a part without it";
     case SAKER_WHY_UNCONNECTED:
         return "is not connected";
     case SAKER_WHY_QUEUED:
@@ -223,6 +229,11 @@ const command_t cmd_trace = {
     .run = run_trace,
     .usage = "COLL/DOC [--timeout TIME]",
     .summary = "Follow the latest change to a document until every member has stored it.",
+    .details = "A line for each member as it reports that it has stored the change, with "
+               "the time since it was written, by this machine's clock and the author's; "
+               "reports come within a second, mostly within some milliseconds. Members "
+               "without the right, and fenced ones, are named and not waited for. Exit "
+               "status 12 when some are missing in the end.",
     .options = trace_options,
     .example = "saker set shots/sc010 /frames 250 && saker trace shots/sc010",
     .words_min = 1,

@@ -61,17 +61,33 @@ static saker_err_t wait_shown (call_t *call, const char *names, int64_t timeout_
     return error;
 }
 
+static saker_err_t wait_seen (call_t *call, const char *token, int timeout_ms)
+{
+    saker_err_t error = call_library (call, saker_wait_seen (call->peer, token, timeout_ms));
+    return error == SAKER_OK && call->json ? say_json (call, json_pack ("{s:b}", "seen", 1))
+                                           : error;
+}
+
 static saker_err_t run_wait (call_t *call)
 {
     const char *names = call_option (call, "on");
     int64_t timeout_ms = 0;
+    const char *seen = call_option (call, "seen");
     if (names && call_option (call, "all")) {
         return call_fail (call, SAKER_EUSAGE, "wait: give --on or --all, not both");
+    }
+    if (seen && (names || call_option (call, "all"))) {
+        return call_fail (call, SAKER_EUSAGE,
+                          "wait: --seen waits for this peer; without --on and "
+                          "--all");
     }
     saker_err_t error = call_duration (call, "timeout", WAIT_MS, &timeout_ms);
     timeout_ms = timeout_ms > INT32_MAX ? INT32_MAX : timeout_ms;
     if (error == SAKER_OK) {
         error = call_open (call);
+    }
+    if (error == SAKER_OK && seen) {
+        return wait_seen (call, seen, (int) timeout_ms);
     }
     if (error == SAKER_OK) {
         error = isatty (STDERR_FILENO)
@@ -88,6 +104,7 @@ static const option_t wait_options[] = {
     {"on", "PEER,...", "the peers to wait for, by name or id"},
     {"all", NULL, "wait for all members (default)"},
     {"stored", NULL, "wait until it is on their disks (so always: no peer reports less)"},
+    {"seen", "TOKEN", "wait instead until this peer has what was seen at another (saker seen)"},
     {"timeout", "TIME", "give up after this time, with exit status 12 (default: 10s)"},
     {NULL, NULL, NULL},
 };
@@ -95,8 +112,10 @@ static const option_t wait_options[] = {
 const command_t cmd_wait = {
     .name = "wait",
     .run = run_wait,
-    .usage = "[--on PEER,... | --all] [--stored] [--timeout TIME]",
+    .usage = "[--on PEER,... | --all | --seen TOKEN] [--stored] [--timeout TIME]",
     .summary = "Wait until everything written here so far is applied and stored at other peers.",
+    .details = "A peer reports only what it has stored, so applied and stored are the "
+               "same here.",
     .options = wait_options,
     .example = "saker wait --on bob,carol --timeout 30s",
     .words_min = 0,

@@ -88,6 +88,16 @@ static saker_err_t one_round (call_t *call, watch_t *watch, const char *name,
                : error;
 }
 
+/* In a collection that is not carried nothing ever happens; one that is not there yet may come. */
+static saker_err_t check_carried (call_t *call)
+{
+    char *token = NULL;
+    const char *collection = call_word (call, 0);
+    saker_err_t error = collection ? saker_seen (call->peer, collection, &token) : SAKER_OK;
+    free (token);
+    return error == SAKER_ENOTCARRIED ? call_library (call, error) : SAKER_OK;
+}
+
 static saker_err_t watch_on (call_t *call, watch_t *watch, const char *name, saker_cursor_t *cursor,
                              uint64_t deadline_ms)
 {
@@ -135,6 +145,9 @@ static saker_err_t run_watch (call_t *call)
         error = call_open (call);
     }
     if (error == SAKER_OK) {
+        error = check_carried (call);
+    }
+    if (error == SAKER_OK) {
         error = begin (call, name, &cursor);
     }
     uint64_t deadline_ms = timeout_ms < 0 ? UINT64_MAX : progress_now_ms () + (uint64_t) timeout_ms;
@@ -154,8 +167,11 @@ const command_t cmd_watch = {
     .run = run_watch,
     .usage = "[COLL] [--from NAME|now] [--reset] [--count N] [--timeout TIME]",
     .summary = "Print each document that changes, with who changed it, as it is applied here.",
+    .details = "A line is the time, the document and the device that changed it. A named "
+               "cursor is kept in the store and counts whole changes. Exit status 19 "
+               "when the history after the cursor is gone.",
     .options = watch_options,
-    .example = "saker watch shots --from backup",
+    .example = "saker watch shots --from backup  # until Ctrl-C",
     .words_min = 0,
     .words_max = 1,
 };

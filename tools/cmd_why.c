@@ -30,6 +30,9 @@ static const struct {
     [SAKER_WHY_DELETED] = {"deleted", SAKER_ENOTFOUND},
     [SAKER_WHY_RIVAL] = {"rival", SAKER_OK},
     [SAKER_WHY_THERE] = {"there", SAKER_OK},
+    [SAKER_WHY_UNSUBSCRIBED] = {"unsubscribed", SAKER_ENOTCARRIED},
+    [SAKER_WHY_NOT_CARRIED] = {"not-carried", SAKER_ENOTCARRIED},
+    [SAKER_WHY_FETCHED] = {"fetched", SAKER_EWAIT},
 };
 
 #define CAUSES (sizeof causes / sizeof *causes)
@@ -58,6 +61,17 @@ static void say_no_right (answer_t *self)
                           "and hands on what it cannot open",
                    reason->peer, reason->role);
     strbuf_format (&self->next, "an admin gives the right: saker role %s read", reason->peer);
+}
+
+static void say_unsubscribed (answer_t *self)
+{
+    const saker_reason_t *reason = self->reason;
+    strbuf_format (&self->sentence,
+                   "%s has not subscribed to this collection: it does not carry it",
+                   reason->own ? "this peer" : reason->peer);
+    strbuf_format (&self->next, "%s%s: saker subscribe %.*s fetches it",
+                   reason->own ? "here" : "on ", reason->own ? "" : reason->peer,
+                   (int) strcspn (self->place, "/"), self->place);
 }
 
 static void say_fenced (answer_t *self)
@@ -225,14 +239,52 @@ static void say_deleted (answer_t *self)
                    self->place, self->place);
 }
 
+static void say_not_carried (answer_t *self)
+{
+    const char *peer = self->reason->peer;
+    size_t size = strcspn (self->place, "/");
+    strbuf_format (&self->sentence,
+                   "%s carries only a part of the collection, and this document is not of it",
+                   peer);
+    strbuf_format (&self->next,
+                   "saker carry %.*s %sshows which; with more prefixes, or --whole, it "
+                   "carries more",
+                   (int) size, self->place, self->reason->own ? "" : "there ");
+}
+
+static void say_fetched (answer_t *self)
+{
+    const saker_reason_t *reason = self->reason;
+    size_t size = strcspn (self->place, "/");
+    strbuf_format (&self->sentence,
+                   "this peer carried only a part of the collection, and is about to carry more");
+    if (*reason->other) {
+        strbuf_format (&self->sentence, ": it comes from %s, with a snapshot", reason->other);
+        strbuf_format (&self->next, "wait a moment; saker carry %.*s shows how far it is",
+                       (int) size, self->place);
+        return;
+    }
+    strbuf_text (&self->sentence, ", but nobody that is linked carries all of that");
+    strbuf_text (&self->next, "an admin's peer does: see that sakerd runs there, and is linked "
+                              "(saker links)");
+}
+
 static void compose (answer_t *self)
 {
     static void (*const says[]) (answer_t *) = {
-        [SAKER_WHY_NO_RIGHT] = say_no_right, [SAKER_WHY_FENCED] = say_fenced,
-        [SAKER_WHY_VOID] = say_void,         [SAKER_WHY_DEPENDS] = say_depends,
-        [SAKER_WHY_QUEUED] = say_queued,     [SAKER_WHY_UNCONNECTED] = say_unconnected,
-        [SAKER_WHY_UNKNOWN] = say_unknown,   [SAKER_WHY_DELETED] = say_deleted,
-        [SAKER_WHY_RIVAL] = say_rival,       [SAKER_WHY_THERE] = say_there,
+        [SAKER_WHY_NO_RIGHT] = say_no_right,
+        [SAKER_WHY_FENCED] = say_fenced,
+        [SAKER_WHY_VOID] = say_void,
+        [SAKER_WHY_DEPENDS] = say_depends,
+        [SAKER_WHY_QUEUED] = say_queued,
+        [SAKER_WHY_UNCONNECTED] = say_unconnected,
+        [SAKER_WHY_UNKNOWN] = say_unknown,
+        [SAKER_WHY_DELETED] = say_deleted,
+        [SAKER_WHY_RIVAL] = say_rival,
+        [SAKER_WHY_THERE] = say_there,
+        [SAKER_WHY_UNSUBSCRIBED] = say_unsubscribed,
+        [SAKER_WHY_NOT_CARRIED] = say_not_carried,
+        [SAKER_WHY_FETCHED] = say_fetched,
     };
     says[self->reason->cause](self);
 }
@@ -304,7 +356,8 @@ static saker_err_t run_why (call_t *call)
     if (error != SAKER_OK) {
         return error;
     }
-    if (reason.cause < SAKER_WHY_NO_RIGHT || (size_t) reason.cause >= CAUSES) {
+    if (reason.cause < SAKER_WHY_NO_RIGHT || (size_t) reason.cause >= CAUSES
+        || !causes[reason.cause].name) {
         return call_fail (call, SAKER_EVERSION,
                           "the daemon gives a reason that this program does "
                           "not know: update it");
@@ -317,6 +370,19 @@ const command_t cmd_why = {
     .run = run_why,
     .usage = "COLL/DOC [PEER]",
     .summary = "Say why a document, or the latest change to it, is not at PEER (default: here).",
+    .details =
+        "One cause is told, the first that holds, with the next step: no-right "
+        "(the peer may not read the collection), unsubscribed (it does not carry it), "
+        "not-carried (it carries only a part of it, see saker carry), fetched (this peer is about "
+        "to carry more), fenced, void (what was written "
+        "after the right was lost does not stand), depends (it is here and waits "
+        "for another change), queued (behind so many changes), unconnected, "
+        "unknown (nobody who was heard has it), deleted, rival (it is there, "
+        "beside others), there. Of another peer it is told from what that one "
+        "reported; what only that peer knows, it says when asked there. Exit "
+        "status 0 for rival and there, 5 for no-right and void, 21 for unsubscribed and "
+        "not-carried, 3 "
+        "for unknown and deleted, 13 for unconnected, 15 for the others.",
     .example = "saker why shots/sc010 bob",
     .words_min = 1,
     .words_max = 2,

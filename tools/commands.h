@@ -19,7 +19,9 @@ extern const command_t cmd_links, cmd_ping, cmd_why, cmd_trace, cmd_tail;
 extern const command_t cmd_listen, cmd_dial;
 extern const command_t cmd_doctor, cmd_bundle, cmd_graph, cmd_top;
 extern const command_t cmd_backup, cmd_restore;
-extern const command_t cmd_gc;
+extern const command_t cmd_gc, cmd_store;
+extern const command_t cmd_queue;
+extern const command_t cmd_subscribe, cmd_unsubscribe, cmd_carry, cmd_seen;
 extern const command_t cmd_token, cmd_hooks, cmd_inbox;
 extern const command_t cmd_demo;
 

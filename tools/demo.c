@@ -506,6 +506,8 @@ const command_t cmd_demo = {
     .run = run_demo,
     .usage = "[--keep]",
     .summary = "Show it all on this machine in under a minute: found, join, part, edit, converge.",
+    .details = "Three daemons on 127.0.0.1, in a temporary folder that is removed in the "
+               "end. Exit status 0 only if all three hold the same.",
     .options = demo_options,
     .example = "saker demo",
     .words_min = 0,

@@ -29,5 +29,7 @@ void doctor_net (doctor_t *self);
 void doctor_self (doctor_t *self);
 /* doctor_mesh.c: links, clocks, what waits, what holds the cut, whether all hold the same. */
 void doctor_mesh (doctor_t *self);
+/* doctor_carried.c: what was left, what only this peer carries. */
+void doctor_carried (doctor_t *self);
 
 #endif

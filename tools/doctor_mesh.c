@@ -14,6 +14,7 @@
 #define AGAIN_MS 1500       /* between two looks at what waits */
 #define VERIFY_MS 3000
 #define TIMEOUTS_MIN 5
+#define PASSED_ON_MS 10000 /* a beat that others pass on is not older */
 
 static const json_t *link_at (const doctor_t *self, size_t index)
 {
@@ -36,14 +37,23 @@ static const char *name_of (const json_t *link)
     return told_text (link, "/name", "?");
 }
 
+/* Two peers that do not listen hear of each other through a third. */
+static bool is_reached_by_others (const doctor_t *self, const json_t *link)
+{
+    int64_t seen_ms = told_int (link, "/seen_ms", -1);
+    return strcmp (told_text (self->status, "/mesh/listen", ""), "none") == 0
+           && !*told_text (link, "/address", "") && seen_ms >= 0 && seen_ms < PASSED_ON_MS;
+}
+
 /* Just after a start, links come up yet: that is waited for. */
 static bool is_settled (const doctor_t *self)
 {
     bool all_up = true;
     for (size_t i = 0; i < json_array_size (self->links); i++) {
         const json_t *link = link_at (self, i);
-        all_up =
-            all_up && (!is_other (link) || told_flag (link, "/fenced") || is_state (link, "up"));
+        all_up = all_up
+                 && (!is_other (link) || told_flag (link, "/fenced") || is_state (link, "up")
+                     || is_reached_by_others (self, link));
     }
     return all_up || told_int (self->status, "/clock/up_ms", 0) > SETTLED_MS;
 }
@@ -135,7 +145,7 @@ static void look_at_link (doctor_t *self, const json_t *link)
     }
     if (is_state (link, "up") || is_state (link, "slow")) {
         look_at_up (self, link);
-    } else {
+    } else if (!is_reached_by_others (self, link)) {
         look_at_away (self, link);
     }
 }
@@ -434,7 +444,7 @@ static void add_holder (doctor_t *self, const char *collection, const json_t *ho
         {"own", "wrote changes that are not here yet"},
         {"fork", "has another change in place of one that is here"},
         {"returned", "was restored or copied, and may write as two"},
-        {"closed", "lost a right, or was fenced, at changes that are not here"},
+        {"closed", "lost a right, was fenced, or left it, at changes that are not here"},
     };
     const char *why = told_text (holder, "/why", ""), *said = why;
     const char *peer = told_text (holder, "/peer", "?");
@@ -522,6 +532,47 @@ static void look_at_sums (doctor_t *self)
     findings_looked (&self->findings, "whether members with the same changes hold the same data");
 }
 
+/* ---- does what is to be carried come? */
+
+/* Admins carry everything. */
+static bool is_admin_linked (const doctor_t *self)
+{
+    for (size_t i = 0; i < json_array_size (self->links); i++) {
+        const json_t *link = json_array_get (self->links, i);
+        if (strcmp (told_text (link, "/role", ""), "admin") == 0
+            && strcmp (told_text (link, "/state", ""), "up") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int take_part (const saker_part_t *part, void *argument)
+{
+    doctor_t *self = argument;
+    if (strcmp (part->state, "fetching") == 0) {
+        bool comes = is_admin_linked (self);
+        findings_add (
+            &self->findings, comes ? FINDING_NOTE : FINDING_WARNING, SAKER_EUNREACHABLE,
+            "data.fetched",
+            comes ? findings_next ("wait: saker carry %s shows how far it is", part->collection)
+                  : "start sakerd on an admin's machine, which carries everything, and "
+                    "see that it is linked: saker links",
+            comes ? "more of %s is wanted here than is carried: it is being fetched"
+                  : "more of %s is wanted here than is carried, and no admin's peer is "
+                    "linked, from which it could come",
+            part->collection);
+    }
+    return 0;
+}
+
+static void look_at_parts (doctor_t *self)
+{
+    if (saker_carried (self->call->peer, NULL, take_part, self) == SAKER_OK) {
+        findings_looked (&self->findings, "whether what is to be carried is here");
+    }
+}
+
 void doctor_mesh (doctor_t *self)
 {
     wait_until_settled (self);
@@ -531,5 +582,6 @@ void doctor_mesh (doctor_t *self)
     look_at_clocks (self);
     look_at_pending (self);
     look_at_cut (self);
+    look_at_parts (self);
     look_at_sums (self);
 }

@@ -116,7 +116,7 @@ static void look_at_port (doctor_t *self, const wishes_t *settings)
 {
     reach_address_t address;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list = NULL;
-    if (!reach_parse (settings->listen, &address)) {
+    if (strcmp (settings->listen, "none") == 0 || !reach_parse (settings->listen, &address)) {
         return;
     }
     bool any = strcmp (address.host, "*") == 0;

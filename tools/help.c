@@ -22,10 +22,32 @@ static void print_example (FILE *file, const char *example)
     }
 }
 
+/* A paragraph, in lines. */
+static void print_paragraph (FILE *file, const char *text)
+{
+    size_t column = 0;
+    while (*text) {
+        size_t size = strcspn (text, " ");
+        bool fits = column + 1 + size <= HELP_COLUMNS;
+        if (column) {
+            fputc (fits ? ' ' : '\n', file);
+        }
+        fprintf (file, "%.*s", (int) size, text);
+        column = (column && fits ? column + 1 : 0) + size;
+        text += size + strspn (text + size, " ");
+    }
+    fputc ('\n', file);
+}
+
 void help_command (FILE *file, const command_t *command)
 {
-    fprintf (file, "usage: saker %s%s%s\n\n%s\n\noptions:\n", command->name,
-             *command->usage ? " " : "", command->usage, command->summary);
+    fprintf (file, "usage: saker %s%s%s\n\n%s\n\n", command->name, *command->usage ? " " : "",
+             command->usage, command->summary);
+    if (command->details) {
+        print_paragraph (file, command->details);
+        fputc ('\n', file);
+    }
+    fputs ("options:\n", file);
     print_options (file, command->options);
     print_options (file, call_common_options);
     fputs ("\nexample:\n", file);
@@ -39,7 +61,7 @@ void help_tool (FILE *file, const command_t *const commands[])
            "commands:\n",
            file);
     for (; *commands; commands++) {
-        fprintf (file, "  %-8s  %s\n", (*commands)->name, (*commands)->summary);
+        fprintf (file, "  %-11s  %s\n", (*commands)->name, (*commands)->summary);
     }
     fputs ("\noptions of every command:\n", file);
     print_options (file, call_common_options);

@@ -5,6 +5,9 @@
 
 #include "call.h"
 
+/* Words up to here in a line. */
+#define HELP_COLUMNS 79
+
 /* One command: usage, summary, options, example. */
 void help_command (FILE *file, const command_t *command);
 /* The tool: its commands, from a table ended by NULL. */

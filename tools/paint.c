@@ -1,5 +1,7 @@
 #include "paint.h"
 
+#include "columns.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,8 +22,10 @@ void paint_text (FILE *file, paint_t paint, const char *text)
         fputs (codes[paint], file);
     }
     for (; *text; text++) {
-        unsigned char byte = (unsigned char) *text;
-        fputc (byte < 0x20 || byte == 0x7f ? '?' : byte, file);
+        unsigned char byte = (unsigned char) *text, next = (unsigned char) text[1];
+        bool steers = byte == 0xc2 && next >= 0x80 && next < 0xa0; /* U+0080 to U+009F */
+        fputc (byte < 0x20 || byte == 0x7f || steers ? '?' : byte, file);
+        text += steers;
     }
     if (painted) {
         fputs ("\033[0m", file);
@@ -30,11 +34,7 @@ void paint_text (FILE *file, paint_t paint, const char *text)
 
 size_t paint_width (const char *text)
 {
-    size_t width = 0;
-    for (; *text; text++) {
-        width += ((unsigned char) *text & 0xc0) != 0x80;
-    }
-    return width;
+    return columns_width (text);
 }
 
 void paint_time (uint64_t time_ms, char text[PAINT_TIME_MAX])

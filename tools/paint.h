@@ -16,7 +16,7 @@ typedef enum paint_t { PAINT_NONE, PAINT_BOLD, PAINT_GREEN, PAINT_YELLOW, PAINT_
 bool paint_wanted (FILE *file);
 /* Prints text with its control characters replaced by '?'. */
 void paint_text (FILE *file, paint_t paint, const char *text);
-/* Columns that a text takes, one for each code point. */
+/* Columns that a text takes; see columns.h. */
 size_t paint_width (const char *text);
 
 #define PAINT_TIME_MAX 32

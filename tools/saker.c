@@ -2,22 +2,30 @@
    the table below and a function in its own file. */
 
 #include "canon.h"
+#include "columns.h"
 #include "commands.h"
+#include "complete.h"
 #include "help.h"
+#include "manual.h"
 #include "paint.h"
 #include "say.h"
 
 #include <string.h>
 
 static const command_t *const commands[] = {
-    &cmd_init,   &cmd_invite, &cmd_join,        &cmd_status,    &cmd_peers,   &cmd_ls,
-    &cmd_get,    &cmd_set,    &cmd_delete,      &cmd_incr,      &cmd_add,     &cmd_remove,
-    &cmd_import, &cmd_export, &cmd_watch,       &cmd_wait,      &cmd_verify,  &cmd_log,
-    &cmd_show,   &cmd_diff,   &cmd_restore_doc, &cmd_conflicts, &cmd_revoke,  &cmd_role,
-    &cmd_fence,  &cmd_keys,   &cmd_gc,          &cmd_backup,    &cmd_restore, &cmd_links,
-    &cmd_ping,   &cmd_why,    &cmd_trace,       &cmd_tail,      &cmd_listen,  &cmd_dial,
-    &cmd_doctor, &cmd_bundle, &cmd_graph,       &cmd_top,       &cmd_token,   &cmd_hooks,
-    &cmd_inbox,  &cmd_demo,   NULL,
+    &cmd_init,        &cmd_invite,    &cmd_join,      &cmd_status,
+    &cmd_peers,       &cmd_ls,        &cmd_get,       &cmd_set,
+    &cmd_delete,      &cmd_incr,      &cmd_add,       &cmd_remove,
+    &cmd_import,      &cmd_export,    &cmd_watch,     &cmd_wait,
+    &cmd_verify,      &cmd_log,       &cmd_show,      &cmd_diff,
+    &cmd_restore_doc, &cmd_conflicts, &cmd_revoke,    &cmd_role,
+    &cmd_fence,       &cmd_keys,      &cmd_subscribe, &cmd_unsubscribe,
+    &cmd_carry,       &cmd_seen,      &cmd_gc,        &cmd_backup,
+    &cmd_restore,     &cmd_store,     &cmd_links,     &cmd_ping,
+    &cmd_why,         &cmd_trace,     &cmd_tail,      &cmd_listen,
+    &cmd_dial,        &cmd_doctor,    &cmd_bundle,    &cmd_graph,
+    &cmd_top,         &cmd_queue,     &cmd_token,     &cmd_hooks,
+    &cmd_inbox,       &cmd_demo,      NULL,
 };
 
 static const command_t *find_command (const char *name)
@@ -64,9 +72,32 @@ static saker_err_t run_command (call_t *call, const command_t *command, int argc
     return error;
 }
 
-/* `saker`, `saker --help`, `saker help`, `saker help COMMAND`. */
-static saker_err_t run_help (call_t *call, const char *name)
+/* `saker help --man` makes saker(1) of the page on stdin, `saker help --man COMMAND` its page. */
+static saker_err_t run_manual (call_t *call, const char *name)
 {
+    const command_t *command = name ? find_command (name) : NULL;
+    if (name && !command) {
+        return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help", name);
+    }
+    if (command) {
+        manual_command (stdout, command);
+    } else if (!manual_fill (stdin, stdout, commands)) {
+        return call_fail (call, SAKER_EINPUT, "a line of the page on stdin is too long");
+    }
+    return say_end (call);
+}
+
+/* `saker`, `saker --help`, `saker help`, `saker help COMMAND`. */
+static saker_err_t run_help (call_t *call, int count, char **words)
+{
+    const char *name = count > 0 ? words[0] : NULL;
+    if (name && strcmp (name, "--complete") == 0) {
+        complete (commands, count - 1, words + 1);
+        return SAKER_OK;
+    }
+    if (name && strcmp (name, "--man") == 0) {
+        return run_manual (call, count > 1 ? words[1] : NULL);
+    }
     const command_t *command = name ? find_command (name) : NULL;
     if (name && !command) {
         return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help", name);
@@ -98,7 +129,7 @@ static saker_err_t run (call_t *call, int argc, char **argv)
         return call_fail (call, SAKER_EUSAGE, "no command was given");
     }
     if (at == argc || strcmp (argv[at], "help") == 0) {
-        return run_help (call, at + 1 < argc ? argv[at + 1] : NULL);
+        return run_help (call, argc - at - 1, argv + at + 1);
     }
     const command_t *command = find_command (argv[at]);
     if (!command) {
@@ -121,6 +152,7 @@ static bool wants_json (int argc, char **argv)
 int main (int argc, char **argv)
 {
     static call_t call;
+    columns_begin ();
     call.json = wants_json (argc, argv);
     saker_err_t error = run (&call, argc, argv);
     if (error != SAKER_OK) {

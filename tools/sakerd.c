@@ -11,11 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SETTINGS_MAX 256
+#define DESCRIPTORS_MAX 65536
 
 static const char help_text[] =
     "usage: sakerd [--store DIR] [OPTION]...\n"
@@ -24,7 +27,8 @@ static const char help_text[] =
     "\n"
     "options:\n"
     "  --store DIR               the store of this peer (default: $SAKER_STORE, else ~/.saker)\n"
-    "  --listen tcp://ADDR:PORT  where other peers reach this one; port 0: any free one\n"
+    "  --listen tcp://ADDR:PORT  where other peers reach this one; port 0: any free one; none:\n"
+    "                            it calls them, and none can call it\n"
     "  --seed tcp://ADDR:PORT    a peer to call; may be given several times\n"
     "  --interface NAME          send beacons on this interface; may be given several times\n"
     "  --no-beacon               do not look for peers on the local network\n"
@@ -74,14 +78,12 @@ static bool stderr_is_journal (void)
            && status.st_ino == inode;
 }
 
+/* What the daemon tells, which holds it against the level itself. */
 static void log_line (int level, const char *message, void *argument)
 {
     static const char *const names[] = {"error", "warning", "info", "debug"};
     static const int priorities[] = {3, 4, 6, 7};
     (void) argument;
-    if (level > atomic_load (&log_level)) {
-        return;
-    }
     level = level < 0 ? 0 : level > 3 ? 3 : level;
     if (to_journal) {
         fprintf (stderr, "<%d>%s\n", priorities[level], message);
@@ -95,6 +97,13 @@ static void log_line (int level, const char *message, void *argument)
         strftime (date, sizeof date, "%Y-%m-%dT%H:%M:%S", &broken);
     }
     fprintf (stderr, "%s.%03ldZ %s: %s\n", date, now.tv_nsec / 1000000, names[level], message);
+}
+
+static void log_gateway (int level, const char *message, void *argument)
+{
+    if (level <= atomic_load (&log_level)) {
+        log_line (level, message, argument);
+    }
 }
 
 /* One sentence on stderr; returns the error, which is the exit status. */
@@ -285,6 +294,28 @@ static int check_config (options_t *options)
 
 /* ---- running ---- */
 
+/* Keys are in memory: no core files, no debugger of another process. */
+static void keep_secrets (void)
+{
+    const struct rlimit none = {0, 0};
+    setrlimit (RLIMIT_CORE, &none);
+    prctl (PR_SET_DUMPABLE, 0);
+}
+
+/* Strangers may hold a connection for as long as the handshake may take: leave room for members. */
+static void allow_descriptors (void)
+{
+    struct rlimit limit;
+    if (getrlimit (RLIMIT_NOFILE, &limit) != 0) {
+        return;
+    }
+    rlim_t wanted = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted;
+        setrlimit (RLIMIT_NOFILE, &limit);
+    }
+}
+
 static void on_stop (int number)
 {
     (void) number;
@@ -326,7 +357,10 @@ static int run (options_t *options, saker_daemon_t *daemon)
     running = daemon;
     saker_daemon_on_reload (daemon, reload, options);
     set_handlers ();
-    printf ("sakerd: ready on %s\n", saker_daemon_address (daemon));
+    const char *address = saker_daemon_address (daemon);
+    bool listens = strcmp (address, "none") != 0;
+    printf ("sakerd: ready%s%s\n", listens ? " on " : ", listening nowhere",
+            listens ? address : "");
     fflush (stdout);
     if (!notify_send ("READY=1")) {
         log_line (1, "the service manager cannot be told that this daemon is ready", NULL);
@@ -367,9 +401,11 @@ static int start (options_t *options)
     if (error != SAKER_OK) {
         return (int) error;
     }
+    keep_secrets ();
+    allow_descriptors ();
     char sentence[SAKER_SENTENCE_MAX];
     gateway_t *gateway = NULL;
-    error = gateway_new (&gateway, options->store, &options->gateway, log_line, sentence);
+    error = gateway_new (&gateway, options->store, &options->gateway, log_gateway, sentence);
     serving = gateway;
     int status = error == SAKER_OK ? run (options, daemon) : fail (error, sentence);
     gateway_quiet (gateway);

@@ -54,10 +54,10 @@ static json_t *hears_of (const saker_link_t *link)
 
 static json_t *link_json (const saker_link_t *link)
 {
-    json_t *json =
-        json_pack ("{s:s,s:s,s:s,s:s,s:s,s:b,s:b,s:b}", "name", link->name, "id", link->id, "role",
-                   link->role, "state", link->state, "address", link->address, "fenced",
-                   link->fenced, "doubled", link->doubled, "greeted", link->greeted);
+    json_t *json = json_pack ("{s:s,s:s,s:s,s:s,s:s,s:b,s:b,s:b,s:b}", "name", link->name, "id",
+                              link->id, "role", link->role, "state", link->state, "address",
+                              link->address, "fenced", link->fenced, "doubled", link->doubled,
+                              "calls", link->calls, "greeted", link->greeted);
     json_t *times =
         json_pack ("{s:I,s:I,s:I,s:o,s:I,s:I,s:I}", "heard_ms", (json_int_t) link->heard_ms,
                    "seen_ms", (json_int_t) link->seen_ms, "rtt_us", (json_int_t) link->rtt_us,

@@ -363,7 +363,8 @@ static void show_detail (const top_t *self, top_view_t *view)
          told_flag (row->link, "/doubled") ? ", may run twice" : "");
     say (view, TOP_PLAIN, "link         %s%s", told_state (row->link),
          told_flag (row->link, "/greeted") ? ", it answers" : "");
-    say (view, TOP_PLAIN, "address      %s", told_text (row->link, "/address", ""));
+    say (view, TOP_PLAIN, "address      %s",
+         told_flag (row->link, "/calls") ? "its own call" : told_text (row->link, "/address", ""));
     show_amounts (view, row);
     show_traffic (view, row);
     show_hears (self, view, row);

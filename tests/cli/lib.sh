@@ -63,7 +63,7 @@ launch ()
     exec {fd}< <(exec "$@" 2>>"$work/$name.log")
     pids[$name]=$!
     pipes[$name]=$fd
-    if ! read -r -t "$ready_s" -u "$fd" line || [[ $line != "sakerd: ready on tcp://"* ]]; then
+    if ! read -r -t "$ready_s" -u "$fd" line || [[ $line != "sakerd: ready"* ]]; then
         not_ok "the daemon of $name does not start"
         finish
     fi

@@ -10,7 +10,7 @@ start bob
 works "a document" on anna set shots/secret-id /text '"a secret text"'
 works "everywhere" on anna wait --all --timeout 60s
 spare=$(on anna invite)
-printf 'seed = tcp://10.1.2.3:5677\nbeacon = no\n' >"$work/anna/saker.conf"
+printf 'seed = tcp://10.1.2.3:5677\nbeacon = no\ngateway-listen = unix\n' >"$work/anna/saker.conf"
 printf 'a line\nsomebody pasted %s here\n\xff\xfe not UTF-8\nthe end\n' "$spare" >"$work/log"
 
 works "bundle" on anna bundle "$work/bundle" --log "$work/log"
@@ -18,8 +18,8 @@ if grep -q "no keys, no tickets, no documents" "$work/out"; then ok; else not_ok
 same "its rights" "$(stat -c %a "$work/bundle")" 600
 same "what is in it" "$(json "sorted (j)" <"$work/bundle")" \
     "['bundle', 'config', 'files', 'findings', 'keys', 'links', 'log', 'logs', 'looked', 'machine', 'made', 'status', 'trends', 'version']"
-same "of the mesh" "$(json "j['status']['mesh']['members'], sorted (l['name'] for l in j['links']), [s['value'] for s in j['config'] if s['key'] == 'seed']" <"$work/bundle")" \
-    "(2, ['anna', 'bob'], ['tcp://10.1.2.3:5677'])"
+same "of the mesh" "$(json "j['status']['mesh']['members'], sorted (l['name'] for l in j['links']), [s['value'] for s in j['config'] if s['key'] in ('seed', 'gateway-listen')]" <"$work/bundle")" \
+    "(2, ['anna', 'bob'], ['tcp://10.1.2.3:5677', 'unix'])"
 same "the log, without tickets" "$(json "j['log'][0], j['log'][-1], 'saker1-***' in j['log'][1]" <"$work/bundle")" "('a line', 'the end', True)"
 refuses "once more" 4 "such a file already" on anna bundle "$work/bundle"
 refuses "no log" 3 "open $work/nothing" on anna bundle "$work/other" --log "$work/nothing"

@@ -108,4 +108,23 @@ until_true "all have the same" on bob verify --timeout 5s
 works "and it goes on" on anna set shots/mine /n 31
 until_true "everywhere" has bob shots/mine /n 31
 
+# ---- two that listen nowhere cannot find each other: who is called by both tells them
+
+admit dora anna
+works "dora is there" on anna wait --on dora --timeout 60s
+stop dora
+cp -r "$work/dora" "$work/twin"
+calls () { launch "$1" "$sakerd" --store "$work/$1" --listen none --no-beacon --seed "${addresses[anna]}"; }
+calls dora
+calls twin
+until_true "dora is told" told dora "device dora runs twice: here, and as a process that listens nowhere"
+until_true "her twin, too" told twin "device dora runs twice: here, and as a process that listens nowhere"
+works "dora writes" on dora set shots/dora /n 1
+works "her twin writes" on twin set shots/twin /n 2
+for peer in anna dora twin; do
+    until_true "$peer has the one" has "$peer" shots/dora /n 1
+    until_true "$peer has the other" has "$peer" shots/twin /n 2
+done
+same "nobody was closed" "$(grep -c 'goes on as one' "$work/dora.log" "$work/twin.log" | cut -d: -f2 | tr '\n' ' ')" "0 0 "
+
 finish

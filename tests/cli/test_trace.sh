@@ -66,4 +66,26 @@ for ((i = 0; i < 50; i++)); do
     if read -r -t 0.2 -u "$tailing" line; then break; fi
 done
 same "tail --json" "$(json "sorted (j), j['kind'] in ('change', 'link')" <<<"$line")" "(['kind', 'time', 'what'], True)"
+exec {tailing}<&-
+
+# ---- the daemon's log tells more meanwhile
+
+tells_debug () { grep -q ' debug: a program on this machine: ' "$work/anna.log"; }
+refuses "a level that is none" 2 "it is error, warning, info or debug" on anna tail --level loud
+works "a look" on anna peers
+if tells_debug; then not_ok "it told so before"; else ok; fi
+refuses "tail --level" 12 "time of --timeout" on anna tail --level debug --timeout 1s
+until_true "it tells" tells_debug
+count=$(grep -c ' debug: ' "$work/anna.log")
+works "a look" on anna peers
+works "and another" on anna status
+same "and no more afterwards" "$(grep -c ' debug: ' "$work/anna.log")" "$count"
+exec {tailing}< <(exec "$saker" --store "$work/anna" tail --level debug)
+killed=$!
+has_more () { [ "$(grep -c ' debug: ' "$work/anna.log")" -gt "$count" ]; }
+until_true "it tells again" has_more
+kill -KILL "$killed"
+exec {tailing}<&-
+quiet_again () { local before; before=$(grep -c ' debug: ' "$work/anna.log"); on anna peers >/dev/null; on anna peers >/dev/null; [ "$(grep -c ' debug: ' "$work/anna.log")" = "$before" ]; }
+until_true "though whoever asked was killed" quiet_again
 finish

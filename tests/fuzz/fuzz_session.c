@@ -106,8 +106,8 @@ static void take_beat (story_t *story, input_t *input)
 
 static void step (story_t *story, input_t *input)
 {
-    static const uint8_t instance[SKR_WIRE_INSTANCE_BYTES] = {1};
     static const char *const addresses[] = {"tcp://10.0.0.2:7"};
+    static const skr_self_t own = {{1}, 8, addresses, 1};
     skr_buf_t answer = {0};
     switch (input_byte (input) % 8) {
     case 0:
@@ -127,7 +127,7 @@ static void step (story_t *story, input_t *input)
         story->now_ms += (uint64_t) input_byte (input) * input_byte (input);
         break;
     case 6:
-        skr_session_up (story->session, instance, addresses, 1, story->now_ms);
+        skr_session_up (story->session, &own, story->now_ms);
         break;
     default:
         if (input_byte (input) & 1) {

@@ -17,7 +17,8 @@ static void make_real (stage_t *stage)
     uint64_t size;
     uint8_t hash[32];
     snprintf (file, sizeof file, "%s/snapshot", stage->pair.folder);
-    FUZZ_CHECK (skr_snapshot_make (stage->pair.a, &stage->collection, false, file, &size, hash)
+    FUZZ_CHECK (skr_snapshot_make (stage->pair.a, &stage->collection, &(skr_extract_t){0}, file,
+                                   &size, hash)
                 == SAKER_OK);
     FILE *in = fopen (file, "re");
     FUZZ_CHECK (in && skr_buf_reserve (&real, size));

@@ -202,9 +202,12 @@ static void make_stories (stage_t *stage)
         skr_buf_clear (&request);
         uint8_t count = kind == SKR_WIRE_PULL || kind == SKR_WIRE_PART ? 3
                         : kind == SKR_WIRE_JOIN                        ? 4
-                        : kind == SKR_WIRE_HELLO                       ? 2
+                        : kind == SKR_WIRE_HELLO                       ? 3
                                                                        : 1;
         skr_cbor_put_bytes (&request, stage->collection.bytes, kind == SKR_WIRE_HELLO ? 8 : 16);
+        if (kind == SKR_WIRE_HELLO) {
+            skr_cbor_put_uint (&request, 4242);
+        }
         if (kind == SKR_WIRE_PULL || kind == SKR_WIRE_HELLO) {
             skr_cbor_put_array (&request, 0);
         }
@@ -301,7 +304,8 @@ static void make_records (stage_t *stage)
                        "abc",
                        4));
     snprintf (file, sizeof file, "%s/corpus", stage->pair.folder);
-    FUZZ_CHECK (skr_snapshot_make (stage->pair.a, &stage->collection, false, file, &size, hash)
+    FUZZ_CHECK (skr_snapshot_make (stage->pair.a, &stage->collection, &(skr_extract_t){0}, file,
+                                   &size, hash)
                 == SAKER_OK);
     skr_buf_t whole = {0};
     FILE *in = fopen (file, "re");

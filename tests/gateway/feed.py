@@ -237,5 +237,20 @@ ok ("who stops in the middle, too", got == b"" or b"HTTP".startswith (got))
 dripping.join ()
 ok ("and who goes on without an end", closed, closed)
 [s.close () for s in silent + half + [trickle]]
+
+# ---- a peer that leaves a collection begins another epoch, and answers all the while
+b = Daemon ("bob", ticket = a.tool ("invite")).start ()
+bobs = Client (b, b.token ("tests", "--role", "write"))
+until ("bob has it", lambda: bobs.get (doc ("n1", "notes")).status == 200)
+cursor = bobs.get ("/v1/changes").json["cursor"]
+b.tool ("unsubscribe", "notes")
+same ("ready", bobs.get ("/ready").status, 200)
+same ("changes from now", bobs.get ("/v1/changes").status, 200)
+same ("a cursor of before is a gap", bobs.get ("/v1/changes?cursor=" + cursor).status, 410)
+for path in (doc ("n1", "notes"), "/v1/collections/notes/documents", "/v1/collections/notes/conflicts"):
+    answer = bobs.get (path)
+    same ("it is not there, and why", (answer.status, answer.json["code"]), (404, "not carried here"))
+    ok ("with the next step", "saker subscribe notes" in answer.detail, answer.detail)
+same ("stopped", b.stop (), 0)
 same ("stopped", a.stop (), 0)
 finish ()

@@ -13,14 +13,24 @@ else
     failed=$((failed + 1))
 fi
 
-areas='store|key|disk|config|interface|port|seed|daemon|data|version|device|identity|clock|refused|door|link|member|beacon|changes|cut'
+areas='store|key|disk|config|interface|port|seed|daemon|data|version|device|identity|clock|refused|door|link|member|beacon|changes|cut|carried'
 made=$(cat "$top"/tools/doctor*.c "$top/tools/cmd_doctor.c" | grep -oE "\"($areas)\.[a-z]+\"" | tr -d '"' | sort -u)
-listed=$(sed -n 's/^| `\([a-z]*\.[a-z]*\)` .*/\1/p' "$top/docs/tools.md" | sort -u)
+listed=$(sed '/^## saker store check/,$d' "$top/docs/tools.md" | sed -n 's/^| `\([a-z]*\.[a-z]*\)` .*/\1/p' | sort -u)
 if [ "$(wc -l <<<"$made")" -gt 50 ] && [ "$made" = "$listed" ]; then
     passed=$((passed + 1))
 else
     diff <(echo "$listed") <(echo "$made")
     echo "not ok: docs/tools.md does not list the findings of saker doctor"
+    failed=$((failed + 1))
+fi
+
+made=$(grep -ohE '"(record|pages|key|data|log|index|receipt)\.[a-z]+"' "$top"/peer/checkup.c "$top"/peer/comparing.c "$top"/tools/cmd_store.c | tr -d '"' | sort -u)
+listed=$(sed -n '/^## saker store check/,$s/^| \(`.*`\) | .*/\1/p' "$top/docs/tools.md" | grep -oE '[a-z]+\.[a-z]+' | sort -u)
+if [ "$(wc -l <<<"$made")" -gt 15 ] && [ "$made" = "$listed" ]; then
+    passed=$((passed + 1))
+else
+    diff <(echo "$listed") <(echo "$made")
+    echo "not ok: docs/tools.md does not list the findings of saker store check"
     failed=$((failed + 1))
 fi
 echo "$passed passed, $failed failed, 0 skipped"

@@ -108,10 +108,33 @@ static size_t status (void *context, skr_buf_t *pairs)
     return 1;
 }
 
+/* Nothing comes of it: what another peer says of a part is the session's matter. */
+static bool range (void *context, const uint8_t device[32], const skr_id_t *collection,
+                   skr_span_t from, skr_span_t to, bool detail)
+{
+    (void) context, (void) device, (void) collection, (void) from, (void) to, (void) detail;
+    return true;
+}
+
+static bool ranged (void *context, const uint8_t device[32], skr_span_t *answer)
+{
+    (void) context, (void) device;
+    *answer = skr_span (NULL, 0);
+    return false;
+}
+
+static void log_level (void *context, skr_level_t level, uint64_t for_ms)
+{
+    fake_neighbours_t *self = context;
+    self->level = (int) level;
+    self->level_ms = for_ms;
+}
+
 void fake_neighbours_init (fake_neighbours_t *self, skr_replica_t *own, skr_replica_t *other,
                            const skr_world_t *world)
 {
-    *self = (fake_neighbours_t){.own = own,
+    *self = (fake_neighbours_t){.level = -1,
+                                .own = own,
                                 .other = other,
                                 .world = world,
                                 .link = "up",
@@ -123,7 +146,8 @@ void fake_neighbours_init (fake_neighbours_t *self, skr_replica_t *own, skr_repl
 
 skr_neighbours_t fake_neighbours_of (fake_neighbours_t *self)
 {
-    return (skr_neighbours_t){self, neighbour, reported, ask, ask_one, hears, addresses, status};
+    return (skr_neighbours_t){self,      neighbour, reported, ask,    ask_one,  hears,
+                              addresses, status,    range,    ranged, log_level};
 }
 
 saker_err_t fake_neighbours_sync (fake_neighbours_t *self)

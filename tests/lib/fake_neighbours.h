@@ -16,6 +16,8 @@ typedef struct fake_neighbours_t {
     bool told;        /* it has reported */
     bool answers;     /* it answers what it is asked */
     bool has_addresses;
+    int level;         /* of the log, asked for last; -1: not asked for */
+    uint64_t level_ms; /* and for how long */
     size_t asked;      /* calls of ask */
     uint64_t asked_ms; /* of the last answer */
     uint64_t told_ms;

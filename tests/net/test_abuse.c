@@ -207,8 +207,9 @@ static int ask_pub_port (void)
     skr_wire_kind_t kind = SKR_WIRE_ERROR;
     size_t count = 0;
     void *dealer = dial_as (device);
-    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 2);
+    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 3);
     skr_cbor_put_bytes (&hello, "12345678", 8);
+    skr_cbor_put_uint (&hello, 4242);
     skr_cbor_put_array (&hello, 0);
     zmq_send (dealer, hello.data, hello.size, 0);
     int size = hears (dealer, DEADLINE_MS) ? zmq_recv (dealer, bytes, sizeof bytes, 0) : 0;
@@ -440,13 +441,17 @@ static void a_member_with_mutated_requests (void)
     uint64_t random = check_seed ();
     uint8_t answer[8192];
     static const skr_wire_kind_t kinds[] = {SKR_WIRE_STATE,    SKR_WIRE_CLOCK, SKR_WIRE_PULL,
-                                            SKR_WIRE_SNAPSHOT, SKR_WIRE_PART,  SKR_WIRE_JOIN};
+                                            SKR_WIRE_SNAPSHOT, SKR_WIRE_PART,  SKR_WIRE_JOIN,
+                                            SKR_WIRE_RANGE};
     int64_t bad = count_of ("/router/bad_requests");
     void *dealer = dial_as (device);
     for (int i = 0; i < 3000; i++) {
         skr_buf_t request = {0};
-        skr_wire_kind_t kind = kinds[check_random (&random) % 6];
-        skr_wire_begin (&request, 9, kind, kind == SKR_WIRE_PULL || kind == SKR_WIRE_PART ? 3 : 1);
+        skr_wire_kind_t kind = kinds[check_random (&random) % 7];
+        skr_wire_begin (&request, 9, kind,
+                        kind == SKR_WIRE_RANGE                           ? 4
+                        : kind == SKR_WIRE_PULL || kind == SKR_WIRE_PART ? 3
+                                                                         : 1);
         skr_cbor_put_bytes (&request, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
         if (kind == SKR_WIRE_PULL) {
             skr_cbor_put_array (&request, 0);
@@ -454,6 +459,11 @@ static void a_member_with_mutated_requests (void)
         } else if (kind == SKR_WIRE_PART) {
             skr_cbor_put_uint (&request, UINT64_MAX);
             skr_cbor_put_uint (&request, UINT64_MAX);
+        }
+        if (kind == SKR_WIRE_RANGE) {
+            skr_cbor_put_bytes (&request, "a", 1);
+            skr_cbor_put_bytes (&request, "", 0);
+            skr_cbor_put_uint (&request, 1);
         }
         for (int k = 0; k < 2; k++) {
             request.data[check_random (&random) % request.size] ^=
@@ -512,8 +522,9 @@ static void call_me (void *dealer, int at)
     char where[64];
     skr_buf_t hello = {0};
     int length = snprintf (where, sizeof where, "tcp://127.0.0.1:%d", at);
-    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 2);
+    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 3);
     skr_cbor_put_bytes (&hello, "12345678", 8);
+    skr_cbor_put_uint (&hello, 4242);
     skr_cbor_put_array (&hello, 1);
     skr_cbor_put_text (&hello, where, (size_t) length);
     zmq_send (dealer, hello.data, hello.size, 0);
@@ -733,6 +744,88 @@ static void tickets_have_clear_errors (void)
     CHECK (access (at, F_OK) != 0); /* nothing is left of it */
 }
 
+/* ---- who does not listen, or says so */
+
+static void *dial_named (const skr_device_t *who, const char *routing)
+{
+    int zero = 0;
+    void *socket = zmq_socket (context, ZMQ_DEALER);
+    zmq_setsockopt (socket, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt (socket, ZMQ_ROUTING_ID, routing, strlen (routing));
+    zmq_setsockopt (socket, ZMQ_CURVE_SERVERKEY, skr_device_transport_key (device), 32);
+    zmq_setsockopt (socket, ZMQ_CURVE_PUBLICKEY, skr_device_transport_key (who), 32);
+    zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, skr_device_transport_secret (who), 32);
+    zmq_connect (socket, address);
+    return socket;
+}
+
+static void say_no_port (void *dealer)
+{
+    skr_buf_t hello = {0};
+    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 3);
+    skr_cbor_put_bytes (&hello, "12345678", 8);
+    skr_cbor_put_uint (&hello, 0);
+    skr_cbor_put_array (&hello, 0);
+    zmq_send (dealer, hello.data, hello.size, 0);
+    skr_buf_free (&hello);
+}
+
+/* Is the next that comes a request of the daemon, of this kind? Answers to our own are passed over.
+ */
+static bool is_asked (void *dealer, skr_wire_kind_t wanted)
+{
+    uint8_t bytes[65536];
+    skr_cbor_t cbor;
+    uint64_t number;
+    skr_wire_kind_t kind;
+    size_t count;
+    while (hears (dealer, DEADLINE_MS)) {
+        int size = zmq_recv (dealer, bytes, sizeof bytes, 0);
+        if (size > 0 && bytes[0] == SKR_WIRE_ASK) {
+            return skr_wire_open (&cbor, skr_span (bytes + 1, (size_t) size - 1), &number, &kind,
+                                  &count)
+                       == SAKER_OK
+                   && kind == wanted;
+        }
+    }
+    return false;
+}
+
+static void a_caller_that_lies (void)
+{
+    char at[96];
+    skr_device_t *carol = NULL;
+    skr_buf_t body = {0};
+    int64_t strange = count_of ("/router/strange");
+    snprintf (at, sizeof at, "%s/c", folder);
+    CHECK_OK (skr_device_load (&carol, at));
+    skr_buf_append (&body, "nonsense", 8);
+    /* publishes without having said that it does not listen */
+    void *caller = dial_named (other, "mallory");
+    publish (caller, 'B', &body);
+    publish (caller, 'R', &body);
+    CHECK (rises ("/router/strange", strange + 1));
+    /* is asked then, on the connection that it made, and talks nonsense there */
+    say_no_port (caller);
+    CHECK (is_asked (caller, SKR_WIRE_HELLO));
+    CHECK (publish_until (caller, 'B', &body, "/live/bad_frames"));
+    CHECK (publish_until (caller, 'L', &body, "/live/bad_frames"));
+    CHECK (publish_until (caller, 'R', &body, "/sessions/bad_answers"));
+    /* asks as who was called does: nobody called it, and it is no request */
+    CHECK (publish_until (caller, 'A', &body, "/router/bad_requests"));
+    /* another member takes its routing id: what it says under it counts for nobody */
+    zmq_close (caller);
+    strange = count_of ("/router/strange");
+    caller = dial_named (carol, "mallory");
+    publish (caller, 'B', &body);
+    publish (caller, 'R', &body);
+    CHECK (rises ("/router/strange", strange + 1));
+    zmq_close (caller);
+    CHECK (writes_on ());
+    skr_buf_free (&body);
+    skr_device_destroy (&carol);
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -750,6 +843,7 @@ int main (int argc, char **argv)
     RUN (a_member_that_lies);
     RUN (changes_and_beats_that_are_forged);
     RUN (tickets_have_clear_errors);
+    RUN (a_caller_that_lies);
     RUN (stop);
     return CHECK_END ();
 }

@@ -756,7 +756,7 @@ static void the_mesh_is_told (void)
     CHECK_OK (set_text (fixture.peer, "shots", "e", "/a", "1"));
     CHECK_OK (set_text (fixture.peer, "shots", "f", "/a", "1"));
     CHECK_ERR (saker_verify (fixture.peer, "shots", 5000, see_verdict, &differs), SAKER_EDIFFER,
-               "1 answers differ");
+               "1 answer differs");
     CHECK_STR (differs.words, "shots alpha same; shots beta differs; ");
     CHECK_OK (saker_invite (fixture.peer, "read", 60000, ticket));
     CHECK (strncmp (ticket, "saker1-", 7) == 0);
@@ -826,6 +826,40 @@ static void links_and_reasons_are_told (void)
     end (&fixture);
 }
 
+static saker_err_t take_any (void *argument, const char *value, char sentence[SAKER_SENTENCE_MAX])
+{
+    ++*(int *) argument;
+    snprintf (sentence, SAKER_SENTENCE_MAX, "not this");
+    return strcmp (value, "wrong") == 0 ? SAKER_EINPUT : SAKER_OK;
+}
+
+static void settings_of_the_program_come_back (void)
+{
+    static const saker_config_key_t keys[] = {{"gate", take_any}, {"hook", take_any}};
+    seen_t seen = {.leaves = 0};
+    int taken = 0;
+    char large[1000];
+    saker_config_t *config = saker_config_new ();
+    CHECK (config);
+    saker_config_keys (config, keys, 2, &taken);
+    CHECK_OK (saker_config_set (config, "hook", "one"));
+    CHECK_OK (saker_config_set (config, "gate", "a b"));
+    CHECK_OK (saker_config_set (config, "hook", "two"));
+    CHECK_ERR (saker_config_set (config, "gate", "wrong"), SAKER_EINPUT, "gate: not this");
+    CHECK_INT (taken, 4);
+    saker_config_each (config, see_setting, &seen);
+    CHECK (strstr (seen.words, "fold-counters=no;hook=one;gate=a b;hook=two;"));
+    CHECK (!strstr (seen.words, "wrong"));
+    memset (large, 'x', sizeof large);
+    large[sizeof large - 1] = 0;
+    saker_err_t error = SAKER_OK;
+    for (int i = 0; i < 100 && error == SAKER_OK; i++) {
+        error = saker_config_set (config, "gate", large);
+    }
+    CHECK_ERR (error, SAKER_ELIMIT, "too many settings");
+    saker_config_destroy (&config);
+}
+
 static void settings_come_back (void)
 {
     seen_t seen = {.leaves = 0}, again = {.leaves = 0};
@@ -884,5 +918,6 @@ int main (int argc, char **argv)
     RUN (the_mesh_is_told);
     RUN (links_and_reasons_are_told);
     RUN (settings_come_back);
+    RUN (settings_of_the_program_come_back);
     return CHECK_END ();
 }

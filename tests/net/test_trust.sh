@@ -83,7 +83,9 @@ if [ "${held[bob]}" ]; then ok; else not_ok "bob has no connection with dave any
 plug switch m1 up
 closes bob dave "${held[bob]}"
 for what in shots/late shots/later props/d0 props/d199; do soon "$what goes at bob" 60 lacks bob "$what"; done
-soon "what dave overwrote, deleted, counted" 60 shows bob shots/a '{"frames":100,"takes":18,"title":"Harbour"}'
+for name in bob anna carol; do # the links are made anew
+    soon "what dave overwrote, deleted, counted, at $name" 60 shows "$name" shots/a '{"frames":100,"takes":18,"title":"Harbour"}'
+done
 soon "dave hears nobody" 60 knows dave "j['links']['up'] == 0"
 all_verify anna bob carol
 equal "shots" shots anna bob carol

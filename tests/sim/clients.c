@@ -473,12 +473,15 @@ static void take_reading (const operation_t *self, skr_span_t answer)
     skr_cbor_t cbor;
     skr_fields_t head, body;
     size_t leaves = 0;
-    if (sim_oracle_is_void (&sim.peers[self->peer], self->collection, &self->writer, self->seq)) {
-        return; /* the right to write it was taken meanwhile */
+    if (sim_oracle_is_void (&sim.peers[self->peer], self->collection, &self->writer, self->seq)
+        || sim_oracle_is_away (&sim.peers[self->peer], self->collection, &self->writer,
+                               self->seq)) {
+        return; /* the right to write it was taken meanwhile, or it was left */
     }
     saker_err_t error = open_answer (&cbor, &head, answer);
     if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
-        if (!is_passing (error) && !sim.peers[self->peer].forked) {
+        if (!is_passing (error) && !(error == SAKER_ENOTCARRIED && (sim.parts || sim.leaves))
+            && !sim.peers[self->peer].forked) {
             sim_fail ("peer %d does not let operation %u be read back: %s", self->peer,
                       self->number, saker_error_name (error));
         }
@@ -524,17 +527,25 @@ void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
         sim_trace ("peer %d cannot write operation %u now (%s)", peer, self->number,
                    saker_error_name (error));
         self->ask_ms = sim.now_ms + 500;
+    } else if (error == SAKER_EWAIT && sim.leaves) {
+        sim_trace ("peer %d fetches %s again: operation %u waits", peer, self->collection,
+                   self->number);
+        self->ask_ms = sim.now_ms + 500;
+        if (sim.healing && sim_oracle_is_outside (&sim.peers[peer])) {
+            self->state = REFUSED; /* nobody gives it to who was revoked */
+        }
     } else {
         sim_trace ("peer %d refuses operation %u: %s", peer, self->number,
                    saker_error_name (error));
         self->state = REFUSED;
-        if (error == SAKER_ENOTFOUND) {
+        if (error == SAKER_ENOTFOUND && sim_oracle_carries (&sim.peers[peer], self->collection)) {
             refused_delete (self);
         }
         int member = peer == sim.members ? sim.cloned : peer;
         bool reader = sim.members >= 4 && member == sim.members - 1;
         if (error != SAKER_ETYPE && error != SAKER_ENOTFOUND
             && !(error == SAKER_ERIGHT && (reader || sim.rights))
+            && !(error == SAKER_ENOTCARRIED && (sim.parts || sim.leaves))
             && !(error == SAKER_EBUSY && sim.rights)) { /* who may read again fetches it first */
             sim_fail ("peer %d refuses an operation: %s", peer, saker_error_name (error));
         }

@@ -4,6 +4,8 @@
 #include "tests/sim/sim.h"
 
 #include "crdt/change.h"
+#include "peer/carrying.h"
+#include "peer/partial.h"
 
 #include <sodium.h>
 #include <stdarg.h>
@@ -22,6 +24,7 @@ static const uint64_t rarity[SIM_FAULT_COUNT] = {
     [SIM_BIT_FLIP] = 16,     [SIM_AWAY] = 10,       [SIM_OLD_COPY] = 6,   [SIM_CLONE] = 12,
     [SIM_NO_MEMORY] = 6,     [SIM_LOST_WRITES] = 1, [SIM_TORN_WRITE] = 1, [SIM_SNAPSHOT_CRASH] = 1,
     [SIM_SNAPSHOT_STOP] = 1, [SIM_NO_PUB] = 24,     [SIM_ROLE] = 4,       [SIM_FENCE] = 6,
+    [SIM_LEAVE] = 4,         [SIM_COME_BACK] = 1,   [SIM_DROP] = 1,       [SIM_PART] = 4,
 };
 
 static uint64_t mix;
@@ -442,8 +445,9 @@ static saker_err_t rotate (skr_replica_t *replica)
 /* One that came back may lack what others have cut already: the API lets it catch up first. */
 static bool has_returned (const skr_replica_t *replica)
 {
-    return skr_roster_has_returned (skr_replica_roster (replica),
-                                    skr_device_key (skr_replica_device (replica)), NULL);
+    const skr_roster_t *roster = skr_replica_roster (replica);
+    const uint8_t *own = skr_device_key (skr_replica_device (replica));
+    return skr_roster_has_returned (roster, own, NULL) || skr_roster_has_left (roster, own);
 }
 
 /* An admin changes the rights of another, or the keys; its next round commits that. */
@@ -505,17 +509,128 @@ static void fence (void)
     }
 }
 
+/* ---- what is carried */
+
+static saker_err_t state_carried (skr_replica_t *replica, const skr_subscription_t *wanted)
+{
+    SKR_TRY (skr_replica_begin (replica));
+    return skr_carrying_state (replica, wanted);
+}
+
+/* A device leaves a collection, or comes back to it; its next round commits that. */
+static void change_carried (void)
+{
+    static const char *const names[] = {"shots", "notes", "large"};
+    sim_peer_t *peer = any_peer ();
+    skr_replica_t *replica = peer->node ? peer->node->replica : NULL;
+    skr_subscription_t wanted = skr_subscription_all ();
+    const char *name = names[trouble (3)];
+    skr_id_t id;
+    if (!replica || peer->crashed || peer->damaged
+        || !skr_store_settled (skr_replica_store (replica))) {
+        return;
+    }
+    skr_replica_collection_id (replica, name, &id);
+    const skr_subscription_t *now =
+        skr_roster_subscription (skr_replica_roster (replica), peer->device);
+    bool carried = skr_subscription_carries (now, &id);
+    if (!sim_may (carried ? SIM_LEAVE : SIM_COME_BACK)
+        || skr_subscription_copy (&wanted, now) != SAKER_OK
+        || skr_subscription_set (&wanted, &id, !carried) != SAKER_OK) {
+        skr_subscription_free (&wanted);
+        return;
+    }
+    wanted.rest = trouble (8) ? wanted.rest : !wanted.rest;
+    sim.current = peer->no;
+    saker_err_t error = state_carried (replica, &wanted);
+    if (error != SAKER_OK) {
+        sim_trace ("peer %d leaves nothing: %s", peer->no, skr_error ());
+        skr_replica_abort (replica);
+    }
+    sim.current = -1;
+    peer->wake_ms = sim.now_ms;
+    if (error == SAKER_OK) {
+        sim.leaves = true;
+        for (int i = 0; i < 3; i++) {
+            skr_replica_collection_id (replica, names[i], &id);
+            if (!skr_subscription_carries (&wanted, &id)) {
+                sim_oracle_left (peer, &id);
+            }
+        }
+        sim_count (carried ? SIM_LEAVE : SIM_COME_BACK, "peer %d, %s%s", peer->no, name,
+                   wanted.rest ? "" : ", and carries only what it names");
+    }
+    skr_subscription_free (&wanted);
+}
+
+/* ---- parts */
+
+static saker_err_t choose_part (skr_part_t *part)
+{
+    static const char *const prefixes[] = {"d0", "d1", "d2", "d3", "d", "su", "x"};
+    if (!trouble (3)) {
+        return SAKER_OK; /* the whole */
+    }
+    skr_part_nothing (part);
+    for (uint64_t i = 0, count = 1 + trouble (3); i < count; i++) {
+        SKR_TRY (skr_part_add (part, skr_span_text (prefixes[trouble (7)])));
+    }
+    return SAKER_OK;
+}
+
+/* Every second peer may carry a part; the others carry all, so that there is always somebody who
+   does, whatever happens to the founder's store. */
+static void carry_part (void)
+{
+    static const char *const collections[] = {"shots", "notes", "large"};
+    uint64_t no = 2 * (1 + trouble (1 + (uint64_t) sim.members / 2));
+    sim_peer_t *peer = no < (uint64_t) sim.members ? &sim.peers[no] : &sim.peers[2];
+    const char *collection = collections[trouble (sim.large ? 3 : 2)];
+    skr_part_t part = {.partial = false};
+    skr_replica_t *replica = sim.members > 2 && peer->node ? peer->node->replica : NULL;
+    if (!replica || peer->crashed || peer->damaged) {
+        return;
+    }
+    sim.current = peer->no;
+    saker_err_t error = choose_part (&part);
+    error = error == SAKER_OK ? skr_replica_begin (replica) : error;
+    error = error == SAKER_OK ? skr_partial_want (replica, collection, &part) : error;
+    if (error != SAKER_OK) {
+        sim_trace ("peer %d does not carry another part: %s", peer->no, skr_error ());
+        skr_replica_abort (replica);
+    }
+    sim.current = -1;
+    peer->wake_ms = sim.now_ms;
+    if (error == SAKER_OK) {
+        char words[SKR_PART_WORDS_BYTES];
+        sim.parts = true;
+        sim_count (SIM_PART, "peer %d wants of %s: %s", peer->no, collection,
+                   skr_part_words (&part, words));
+    }
+    sim.current = peer->no;
+    skr_part_free (&part);
+    sim.current = -1;
+}
+
 /* ---- when */
 
 static void act (void)
 {
     sim_peer_t *peer = any_peer ();
+    if (sim_may (SIM_PART) && !trouble (4)) {
+        carry_part ();
+        return;
+    }
     if (sim_may (SIM_FENCE) && !trouble (5)) {
         fence ();
         return;
     }
     if (sim_may (SIM_ROLE) && !trouble (3)) {
         change_rights ();
+        return;
+    }
+    if (sim_may (SIM_LEAVE) && !trouble (3)) {
+        change_carried ();
         return;
     }
     switch (trouble (10)) {
@@ -582,6 +697,7 @@ void sim_faults_begin (void)
         mix &= ~(1ull << SIM_CLONE);
     }
     mix &= sim.folds ? ~(1ull << SIM_ROLE) : ~0ull;
+    mix &= mix >> SIM_NO_PUB & 1 ? ~(1ull << SIM_LEAVE) : ~0ull; /* what counts is told by beats */
     gap_ms = 100 + sim_below (SIM_MIX, 2000);
     next_ms = sim.now_ms + trouble (3000);
     flap_ms = UINT64_MAX;

@@ -6,9 +6,11 @@
 
 #include "tests/sim/sim.h"
 
+#include "peer/carrying.h"
 #include "peer/conflicts.h"
 #include "peer/cut.h"
 #include "peer/fork.h"
+#include "peer/partial.h"
 #include "peer/past.h"
 
 #include <stdio.h>
@@ -65,6 +67,10 @@ typedef struct seen_t {
     skr_clock_t before;  /* of a peer that came late: what the founder had when it came */
     skr_clock_t most;    /* all that it ever had: see check_cut */
     bool relayed;        /* it was sealed once: who may read again gets it all anew */
+    bool left;           /* it was, once or more often */
+    skr_clock_t left_first, left_last; /* what it had then, the first time and the last */
+    skr_part_t part;                   /* that it carried */
+    bool removing;
 } seen_t;
 
 static seen_t seen[SIM_PEERS_MAX + 1][COLLECTIONS_MAX];
@@ -102,17 +108,33 @@ bool sim_oracle_is_void (const sim_peer_t *peer, const char *collection, const s
     return seq > limit_at (replica, writer, &id);
 }
 
-/* Under equal rosters: what is void hangs on them. */
+static const skr_partial_t *partial_of (const sim_peer_t *peer, const skr_collection_t *collection)
+{
+    return skr_partial_of (replica_of (peer), &collection->id);
+}
+
+static uint64_t part_digest (const skr_part_t *part)
+{
+    uint64_t digest = 14695981039346656037u;
+    for (size_t i = 0; i < part->prefixes.size; i++) {
+        digest = (digest ^ part->prefixes.data[i]) * 1099511628211u;
+    }
+    return part->partial ? digest : 0;
+}
+
+/* Under equal rosters: what is void hangs on them. Of the same documents. */
 static uint64_t known_digest (const sim_peer_t *peer, const skr_collection_t *collection)
 {
     uint64_t digest = skr_clock_digest (&collection->clock);
     const skr_collection_t *roster = skr_replica_collection_at (replica_of (peer), 0);
+    digest = digest ? digest ^ part_digest (&partial_of (peer, collection)->carried) : 0;
     return voids () && digest ? digest ^ skr_clock_digest (&roster->clock) << 1 : digest;
 }
 
 static void check_known (const sim_peer_t *peer, const skr_collection_t *collection)
 {
-    uint64_t digest = collection->sealed ? 0 : known_digest (peer, collection);
+    bool compared = !collection->sealed && !partial_of (peer, collection)->removing;
+    uint64_t digest = compared ? known_digest (peer, collection) : 0;
     size_t at = (size_t) (digest ^ skr_get_u64 (collection->id.bytes));
     for (size_t i = 0; digest && i < KNOWN_SIZE; i++) {
         known_t *entry = &known[(at + i) & (KNOWN_SIZE - 1)];
@@ -146,9 +168,14 @@ static size_t roster_ticks (const skr_report_t *report, size_t at)
 
 static void check_report (const sim_peer_t *peer, const skr_report_t *report)
 {
-    size_t ticks = report->roster ? report->roster->clock.count : 0;
+    size_t ticks = report->roster ? report->roster->clock.count : 0, bytes = 0;
     for (size_t i = 0; i < report->entries_count; i++) {
         ticks += report->entries[i].clock.count + roster_ticks (report, i);
+        bytes += report->entries[i].part.prefixes.size;
+    }
+    if (bytes != report->part_bytes || bytes > SKR_REPORT_PART_BYTES_MAX) {
+        sim_fail ("peer %d counts %zu bytes of parts in a report of %zu", peer->no,
+                  report->part_bytes, bytes);
     }
     if (ticks != report->ticks) {
         sim_fail ("peer %d counts %zu ticks in a report of %zu", peer->no, report->ticks, ticks);
@@ -274,9 +301,62 @@ static void note_outs (const skr_roster_t *roster)
             const skr_id_t *collection = &seen[i][k].collection;
             outs[i][k] |= skr_roster_role (roster, device, collection) < SKR_ROLE_READ
                           || skr_roster_is_fenced (roster, device)
+                          || !skr_roster_carries (roster, device, collection)
                           || skr_roster_has_returned (roster, device, collection);
         }
     }
+}
+
+bool sim_oracle_carries (const sim_peer_t *peer, const char *collection)
+{
+    skr_id_t id;
+    const skr_replica_t *replica = replica_of (peer);
+    if (!replica) {
+        return false;
+    }
+    skr_replica_collection_id (replica, collection, &id);
+    return skr_carrying (replica, &id);
+}
+
+bool sim_oracle_is_away (const sim_peer_t *peer, const char *collection, const skr_id_t *writer,
+                         uint64_t seq)
+{
+    skr_id_t id;
+    const skr_replica_t *replica = replica_of (peer);
+    if (!sim.leaves || !replica) {
+        return false;
+    }
+    skr_replica_collection_id (replica, collection, &id);
+    const skr_collection_t *ours = skr_replica_collection (replica, &id);
+    return seen_of (peer->no, &id)->left
+           && (!skr_carrying (replica, &id) || !ours || skr_clock_get (&ours->clock, writer) < seq);
+}
+
+/* What its device says that it had there. */
+static void note_left (const sim_peer_t *peer, seen_t *self)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica_of (peer));
+    const skr_named_t *named =
+        skr_subscription_find (skr_roster_subscription (roster, peer->device), &self->collection);
+    self->left = true;
+    if (named
+        && (skr_clock_copy (&self->left_first, &named->left) != SAKER_OK
+            || skr_clock_copy (&self->left_last, &named->left) != SAKER_OK)) {
+        abort ();
+    }
+}
+
+void sim_oracle_left (const sim_peer_t *peer, const skr_id_t *collection)
+{
+    const skr_held_t *held = skr_holdings_find (replica_of (peer), collection);
+    seen_t *self = seen_of (peer->no, collection);
+    self->changes += !self->changes; /* the place is taken */
+    if (held
+        && ((!self->left && skr_clock_copy (&self->left_first, &held->live.clock) != SAKER_OK)
+            || skr_clock_merge (&self->left_last, &held->live.clock) != SAKER_OK)) {
+        abort ();
+    }
+    self->left = true;
 }
 
 static bool was_out (const sim_peer_t *peer, const skr_id_t *collection)
@@ -333,29 +413,134 @@ static void look_at_cut (const sim_peer_t *peer, const skr_collection_t *collect
     check_prefix (peer, collection);
 }
 
+/* What is carried changes; then it is compared with whoever carries the same. */
+static void look_at_part (const sim_peer_t *peer, const skr_collection_t *collection,
+                          seen_t *before)
+{
+    const skr_partial_t *partial = partial_of (peer, collection);
+    bool same = skr_part_equal (&before->part, &partial->carried);
+    if (same && before->removing == partial->removing) {
+        return;
+    }
+    if (!same && collection->changes > 0) {
+        sim_count (skr_part_covers (&before->part, &partial->carried) ? SIM_NARROWED : SIM_WIDENED,
+                   "peer %d, %s", peer->no, collection->name);
+    }
+    before->removing = partial->removing;
+    if (skr_part_copy (&before->part, &partial->carried) != SAKER_OK) {
+        abort ();
+    }
+    if (!sim.forks) {
+        check_known (peer, collection);
+    }
+}
+
 static void check_not_shown (const sim_peer_t *peer);
 static void check_refused (const sim_peer_t *peer);
+
+/* What a writer had seen by one of its changes: the sum of its deps. */
+typedef struct seeing_t {
+    skr_id_t writer;
+    uint64_t seq;
+    skr_clock_t saw;
+} seeing_t;
+
+static void see_change (skr_span_t raw, void *argument)
+{
+    seeing_t *self = argument;
+    skr_change_t change;
+    skr_clock_t deps = {0};
+    if (skr_change_parse (&change, raw) == SAKER_OK && change.seq <= self->seq
+        && skr_id_equal (&change.writer, &self->writer)
+        && (skr_change_deps (&change, &deps) != SAKER_OK
+            || skr_clock_merge (&self->saw, &deps) != SAKER_OK)) {
+        abort ();
+    }
+    skr_clock_free (&deps);
+}
+
+/* How far a writer had got when its device left for the first time; 0: it did not, or came late and
+   may have written before it had anything. */
+static uint64_t left_at (const skr_roster_t *roster, const skr_id_t *collection,
+                         const skr_id_t *writer)
+{
+    const skr_member_t *member = skr_roster_by_writer (roster, writer);
+    bool late = member && strcmp (member->name, SIM_LATE_NAME) == 0;
+    for (int i = 0; member && !late && i < sim.peers_count; i++) {
+        const seen_t *theirs = seen_of (i, collection);
+        if (theirs->left
+            && memcmp (sim.peers[i].device, member->device, sizeof member->device) == 0) {
+            return skr_clock_get (&theirs->left_first, writer);
+        }
+    }
+    return 0;
+}
+
+/* What a device wrote before it left comes before anything is cut that it had not seen. */
+static void check_leavers (const sim_peer_t *peer, const skr_collection_t *collection,
+                           const seen_t *before)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica_of (peer));
+    const skr_clock_t *cut = &before->cut_clock;
+    if (!sim.leaves || !cut->count || before->left || peer->damaged || sim.copies || sim.twins
+        || skr_roster_returned (roster, &collection->id)) {
+        return;
+    }
+    for (size_t i = 0; i < collection->clock.count; i++) {
+        const skr_tick_t *tick = &collection->clock.ticks[i];
+        uint64_t had = skr_clock_get (&before->clock, &tick->writer);
+        seeing_t seeing = {.writer = tick->writer, .seq = had + 1};
+        if (tick->seq == had || left_at (roster, &collection->id, &tick->writer) <= had
+            || !sim_made_each (&collection->id, &collection->clock, see_change, &seeing)) {
+            continue;
+        }
+        for (size_t k = 0; k < cut->count; k++) {
+            if (!skr_id_equal (&cut->ticks[k].writer, &tick->writer)
+                && skr_clock_get (&seeing.saw, &cut->ticks[k].writer) < cut->ticks[k].seq) {
+                sim_fail ("peer %d had cut off changes of %s before all was there of who left",
+                          peer->no, collection->name);
+            }
+        }
+        skr_clock_free (&seeing.saw);
+    }
+}
 
 void sim_oracle_round (sim_peer_t *peer)
 {
     const skr_replica_t *replica = replica_of (peer);
     size_t count = skr_replica_collections (replica);
-    if (sim.rights || sim.copies || sim.twins) {
+    if (sim.rights || sim.copies || sim.twins || sim.leaves) {
         note_outs (skr_replica_roster (replica));
     }
     for (size_t i = 0; i < count; i++) {
         const skr_collection_t *collection = skr_replica_collection_at (replica, i);
         seen_t *before = seen_of (peer->no, &collection->id);
         before->relayed |= collection->sealed;
+        if (sim.leaves && !before->left && !skr_carrying (replica, &collection->id)) {
+            note_left (peer, before); /* as another process of the device said */
+        }
+        look_at_part (peer, collection, before);
         if (before->changes != collection->changes
             || !skr_clock_equal (&before->clock, &collection->clock)) {
-            if (collection->changes < before->changes && !sim.rights && !sim.forks) {
+            bool dropped = before->left && collection->changes < before->changes;
+            if (dropped) {
+                sim_count (SIM_DROP, "peer %d, %s", peer->no, collection->name);
+            }
+            if (collection->changes < before->changes && !sim.rights && !sim.forks && !dropped) {
                 sim_fail ("peer %d has fewer changes in %s than before", peer->no,
                           collection->name);
             }
+            if (i > 0 && !sim.forks) {
+                sim_made_note (peer, collection);
+                check_leavers (peer, collection, before);
+            }
             before->changes = collection->changes;
+            /* what is void may be issued again also where it was left */
+            bool leaving = before->left && !skr_carrying (replica, &collection->id);
             if (skr_clock_copy (&before->clock, &collection->clock) != SAKER_OK
-                || skr_clock_merge (&before->most, &collection->clock) != SAKER_OK) {
+                || skr_clock_merge (&before->most, &collection->clock) != SAKER_OK
+                || (leaving
+                    && skr_clock_merge (&before->left_last, &collection->clock) != SAKER_OK)) {
                 abort ();
             }
             if (!sim.forks) {
@@ -387,7 +572,7 @@ static bool may_lack (const sim_peer_t *peer, const acked_t *one)
 {
     skr_id_t id;
     skr_replica_collection_id (replica_of (peer), one->collection, &id);
-    return seen_of (peer->no, &id)->relayed;
+    return seen_of (peer->no, &id)->relayed || seen_of (peer->no, &id)->left;
 }
 
 static void check_own (const sim_peer_t *peer)
@@ -419,6 +604,8 @@ static void check_told (const sim_peer_t *peer)
             uint64_t there = skr_clock_get (&theirs->clock, writer);
             uint64_t here = ours ? skr_clock_get (&ours->clock, writer) : 0;
             uint64_t limit = limit_at (replica, writer, &theirs->id);
+            uint64_t left = skr_clock_get (&seen_of (peer->no, &theirs->id)->left_last, writer);
+            here = here < left ? left : here;
             if (there > here && here < limit) {
                 sim_fail ("peer %d has seq %llu of peer %d in %s, which itself has only %llu", i,
                           (unsigned long long) there, peer->no, theirs->name,
@@ -429,6 +616,25 @@ static void check_told (const sim_peer_t *peer)
     }
 }
 
+/* Is all that is left of it on the disk of this peer, since who wrote it has left the collection?
+ */
+static bool hangs_on (const sim_peer_t *peer, const acked_t *one)
+{
+    skr_id_t id;
+    bool left = false;
+    for (int i = 0; i < sim.peers_count; i++) {
+        const skr_replica_t *replica = replica_of (&sim.peers[i]);
+        if (replica && &sim.peers[i] != peer) {
+            skr_replica_collection_id (replica, one->collection, &id);
+            left = !holds (replica, one) && seen_of (one->peer, &id)->left;
+            if (!left) {
+                return false;
+            }
+        }
+    }
+    return left;
+}
+
 void sim_oracle_put_back (const sim_peer_t *peer)
 {
     sim.copies = true;
@@ -436,8 +642,9 @@ void sim_oracle_put_back (const sim_peer_t *peer)
     for (int i = 0; i < COLLECTIONS_MAX; i++) {
         seen[peer->no][i].changes = 0;
     }
-    for (size_t i = acked_at_copy; i < acked_count; i++) {
-        acked[i].gone = acked[i].gone || acked[i].peer == peer->no;
+    for (size_t i = 0; i < acked_count; i++) {
+        acked[i].gone |= (i >= acked_at_copy && acked[i].peer == peer->no)
+                         || (acked[i].peer != peer->no && hangs_on (peer, &acked[i]));
     }
 }
 
@@ -717,6 +924,19 @@ static void check_order (history_t *self, author_t *author, const skr_change_t *
     skr_clock_free (&deps);
 }
 
+/* Of a device that left, and came back: what it wrote since, or others upon what it had not. */
+static bool made_after_leaving (const skr_member_t *member, const skr_change_t *change)
+{
+    for (int i = 0; member && sim.leaves && i < sim.peers_count; i++) {
+        const seen_t *theirs = seen_of (i, &change->collection);
+        if (memcmp (sim.peers[i].device, member->device, sizeof member->device) == 0 && theirs->left
+            && change->seq > skr_clock_get (&theirs->left_first, &change->writer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* design 5: no change arrives that is concurrent with one that was cut. Who came late, or came
    back, is excepted: it may write before it has anything. */
 static void check_seen (history_t *self, const author_t *author, const skr_change_t *change)
@@ -727,6 +947,7 @@ static void check_seen (history_t *self, const author_t *author, const skr_chang
     const skr_member_t *member = skr_roster_by_writer (roster, &change->writer);
     bool back = member && skr_roster_has_returned (roster, member->device, &self->collection->id);
     bool had = change->seq <= skr_clock_get (&seen_here->cut_had, &change->writer);
+    back |= made_after_leaving (member, change);
     if (had || self->peer->damaged || back || (member && strcmp (member->name, SIM_LATE_NAME) == 0)
         || sim.copies || sim.twins || skr_roster_returned (roster, &self->collection->id)) {
         return;
@@ -1251,14 +1472,60 @@ static void compare (const sim_peer_t *peer, const skr_collection_t *collection,
     }
 }
 
+static bool carries (const history_t *self, const entry_t *entry)
+{
+    return skr_part_holds (&partial_of (self->peer, self->collection)->carried,
+                           skr_span_text (entry->document));
+}
+
+typedef struct storing_t {
+    const skr_collection_t *collection;
+    skr_fingerprint_t sum;
+    skr_buf_t document;
+    uint64_t documents;
+} storing_t;
+
+static saker_err_t add_stored (skr_span_t document, const skr_entry_t *entry, void *argument)
+{
+    storing_t *storing = argument;
+    if (!skr_span_equal (skr_span_of (&storing->document), document)) {
+        skr_buf_clear (&storing->document);
+        skr_buf_append_span (&storing->document, document);
+        storing->documents++;
+    }
+    skr_fingerprint_add (&storing->sum, &storing->collection->id, document, entry);
+    return SAKER_OK;
+}
+
+/* While documents are being removed, the sums are those of what is left. */
+static void check_stored (const history_t *self)
+{
+    storing_t storing = {.collection = self->collection};
+    skr_replica_t *replica = replica_of (self->peer);
+    saker_err_t error = replica ? skr_cells_store_all (replica->cells, SKR_COMMITTED,
+                                                       self->collection->no, add_stored, &storing)
+                                : SAKER_ENOTFOUND;
+    if (error == SAKER_OK
+        && (!skr_fingerprint_equal (&storing.sum, &self->collection->fingerprint)
+            || storing.documents != self->collection->documents)) {
+        sim_fail ("peer %d, which removes documents of %s, has other sums than what is left",
+                  self->peer->no, self->collection->name);
+    }
+    skr_buf_free (&storing.document);
+}
+
 /* The fingerprint and the number of documents, added up from the entries that should be there. */
 static void check_sums (const history_t *self)
 {
     skr_fingerprint_t fingerprint = {0};
     lines_t documents = {0};
+    if (partial_of (self->peer, self->collection)->removing) {
+        check_stored (self);
+        return;
+    }
     for (size_t i = 0; i < self->entries_count; i++) {
         const entry_t *entry = &self->entries[i];
-        if (!entry->live) {
+        if (!entry->live || !carries (self, entry)) {
             continue;
         }
         skr_buf_t address = {0};
@@ -1315,7 +1582,7 @@ static void expect_conflicts (const history_t *self, lines_t *lines)
                         ? one->kind != SKR_MAP
                         : one->kind != other->kind || one->kind == SKR_REGISTER;
         }
-        if (found) {
+        if (found && carries (self, one)) {
             add_conflict (lines, one->document, &one->path);
         }
     }
@@ -1351,7 +1618,8 @@ static void check_conflicts (const history_t *self)
     if (error != SAKER_OK && !is_excused (self->peer, error)) {
         sim_fail ("peer %d cannot list the conflicts of %s: %s", self->peer->no,
                   self->collection->name, skr_error ());
-    } else if (error == SAKER_OK && !self->peer->damaged) {
+    } else if (error == SAKER_OK && !self->peer->damaged
+               && !partial_of (self->peer, self->collection)->removing) {
         for (size_t i = 0; i < expected.count || i < found.count; i++) {
             if (i >= expected.count || i >= found.count
                 || strcmp (expected.list[i], found.list[i]) != 0) {
@@ -1367,6 +1635,11 @@ static void check_conflicts (const history_t *self)
     }
     free_lines (&expected);
     free_lines (&found);
+}
+
+static bool shows (const sim_peer_t *peer, const skr_collection_t *collection, const char *document)
+{
+    return skr_partial_shows (partial_of (peer, collection), skr_span_text (document));
 }
 
 static void check_collection (const sim_peer_t *peer, const skr_collection_t *collection,
@@ -1386,7 +1659,8 @@ static void check_collection (const sim_peer_t *peer, const skr_collection_t *co
         check_sums (history);
         check_conflicts (history);
         for (size_t i = 0; i < history->entries_count; i++) {
-            if (history->entries[i].live) {
+            if (history->entries[i].live
+                && shows (peer, collection, history->entries[i].document)) {
                 expect_entry (history, i, &expected);
             }
         }
@@ -1421,7 +1695,7 @@ void sim_oracle_check (sim_peer_t *peer)
 
 /* Nobody speaks with it any more. The founder knows; or it was put back to a state in which it had
    not admitted it yet. */
-static bool is_outside (const sim_peer_t *peer)
+bool sim_oracle_is_outside (const sim_peer_t *peer)
 {
     const skr_replica_t *founder = replica_of (&sim.peers[0]);
     if (!founder || (!sim.rights && !sim.copies)) {
@@ -1434,27 +1708,20 @@ static bool is_outside (const sim_peer_t *peer)
 static const sim_peer_t *sound (int from)
 {
     for (int i = from; i < sim.peers_count; i++) {
-        if (!sim.peers[i].damaged && !is_outside (&sim.peers[i])) {
+        if (!sim.peers[i].damaged && !sim_oracle_is_outside (&sim.peers[i])) {
             return &sim.peers[i];
         }
     }
     return NULL;
 }
 
-/* A collection of which all was taken back stays, empty. */
-static size_t count_collections (const skr_replica_t *replica)
+/* Who only relays has the log alone; who carries other documents has other data. */
+static bool same_data (const skr_replica_t *first, const skr_collection_t *one,
+                       const skr_replica_t *second, const skr_collection_t *other)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < skr_replica_collections (replica); i++) {
-        count += skr_replica_collection_at (replica, i)->clock.count > 0;
-    }
-    return count;
-}
-
-/* Who only relays has the log alone. */
-static bool same_data (const skr_collection_t *one, const skr_collection_t *other)
-{
-    return one->sealed || other->sealed
+    const skr_part_t *left = &skr_partial_of (first, &one->id)->carried;
+    const skr_part_t *right = &skr_partial_of (second, &other->id)->carried;
+    return one->sealed || other->sealed || !skr_part_equal (left, right)
            || skr_fingerprint_equal (&one->fingerprint, &other->fingerprint);
 }
 
@@ -1474,19 +1741,36 @@ static bool same_hashes (const skr_replica_t *one, const skr_collection_t *their
     return same;
 }
 
+/* Does one hold nothing that the other has not heard of, nor what it does not carry? One of which
+   all was taken back, or that was dropped, stays, empty. */
+static bool is_within (const skr_replica_t *one, const skr_replica_t *other)
+{
+    for (size_t i = 0; i < skr_replica_collections (one); i++) {
+        const skr_collection_t *theirs = skr_replica_collection_at (one, i);
+        const skr_collection_t *ours = skr_replica_collection (other, &theirs->id);
+        /* whoever runs twice counts as no holder: what was left may have to stay */
+        bool carried = skr_carrying (one, &theirs->id) || sim.twins;
+        if (theirs->clock.count
+            && (!carried || (skr_carrying (other, &theirs->id) && !(ours && ours->clock.count)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool same_collections (const skr_replica_t *one, const skr_replica_t *other)
 {
-    if (count_collections (one) != count_collections (other)) {
+    if (!is_within (one, other) || !is_within (other, one)) {
         return false;
     }
     for (size_t i = 0; i < skr_replica_collections (one); i++) {
         const skr_collection_t *theirs = skr_replica_collection_at (one, i);
         const skr_collection_t *ours = skr_replica_collection (other, &theirs->id);
-        if (!theirs->clock.count) {
+        if (!theirs->clock.count || !skr_carrying (other, &theirs->id)) {
             continue;
         }
-        if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock) || !same_data (ours, theirs)
-            || !same_hashes (one, theirs, other, ours)) {
+        if (!ours || !skr_clock_equal (&ours->clock, &theirs->clock)
+            || !same_data (other, ours, one, theirs) || !same_hashes (one, theirs, other, ours)) {
             return false;
         }
     }
@@ -1499,8 +1783,22 @@ static saker_err_t is_of_roster (const skr_fork_t *fork, void *argument)
     return SAKER_OK;
 }
 
-/* A store was put back, and nobody else may read: what the relays have let go of, since this device
-   had stored it, is lost with its disk. */
+/* Can it hand over to who was put back all that the others have cut? */
+static bool has_what_was_cut (int peer, const skr_id_t *collection)
+{
+    const skr_replica_t *replica = replica_of (&sim.peers[peer]);
+    const skr_collection_t *theirs = replica ? skr_replica_collection (replica, collection) : NULL;
+    bool whole = theirs && !skr_partial_of (replica, collection)->carried.partial;
+    for (int i = 0; i < sim.peers_count && sim.parts && whole; i++) {
+        const skr_replica_t *other = replica_of (&sim.peers[i]);
+        const skr_clock_t *cut = other ? skr_cut_clock (other, collection) : NULL;
+        whole = !cut || skr_clock_covers (&theirs->clock, cut);
+    }
+    return !sim.parts || whole;
+}
+
+/* A store was put back, and nobody else may read, or nobody who carries all has what was cut: what
+   the relays have let go of, since this device had stored it, is lost with its disk. */
 static bool is_lost_for_good (void)
 {
     const skr_replica_t *replica = put_back ? replica_of (put_back) : NULL;
@@ -1508,7 +1806,7 @@ static bool is_lost_for_good (void)
         const skr_id_t *id = &skr_replica_collection_at (replica, k)->id;
         bool read = false;
         for (int i = 0; i < sim.peers_count; i++) {
-            read |= &sim.peers[i] != put_back
+            read |= &sim.peers[i] != put_back && has_what_was_cut (i, id)
                     && skr_roster_role (skr_replica_roster (replica), sim.peers[i].device, id)
                            >= SKR_ROLE_READ;
         }
@@ -1547,8 +1845,9 @@ static bool is_unsettled (void)
 static bool twins_know (void)
 {
     const sim_peer_t *one = &sim.peers[sim.cloned], *other = &sim.peers[sim.members];
-    return !sim.twins || is_outside (one) || one->damaged || other->damaged
-           || (one->node && other->node && one->node->twin.found && other->node->twin.found);
+    return !sim.twins || sim_oracle_is_outside (one) || one->damaged || other->damaged
+           || (one->node && other->node && skr_twin_shows (one->node)
+               && skr_twin_shows (other->node));
 }
 
 /* Who may read again fetches it anew: it does not have it yet. */
@@ -1556,16 +1855,35 @@ static bool is_fetching (void)
 {
     for (int i = 0; i < sim.peers_count; i++) {
         const skr_replica_t *replica =
-            is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
+            sim_oracle_is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
         for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
             const skr_collection_t *collection = skr_replica_collection_at (replica, k);
-            if (collection->sealed
+            if (collection->sealed && skr_carrying (replica, &collection->id)
                 && skr_replica_role (replica, &collection->id) >= SKR_ROLE_READ) {
                 return true;
             }
         }
     }
     return false;
+}
+
+/* What is wanted is carried, and nothing else. */
+static bool carry_what_they_want (void)
+{
+    for (int i = 0; i < sim.peers_count && sim.parts; i++) {
+        const sim_peer_t *peer = &sim.peers[i];
+        const skr_replica_t *replica =
+            peer->damaged || sim_oracle_is_outside (peer) ? NULL : replica_of (peer);
+        for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
+            const skr_collection_t *collection = skr_replica_collection_at (replica, k);
+            const skr_partial_t *partial = partial_of (peer, collection);
+            bool done = !partial->removing && skr_part_equal (&partial->wanted, &partial->carried);
+            if (!collection->sealed && !done) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 bool sim_oracle_converged (void)
@@ -1575,6 +1893,9 @@ bool sim_oracle_converged (void)
     }
     if (is_unsettled ()) {
         return true;
+    }
+    if (!carry_what_they_want ()) {
+        return false;
     }
     const sim_peer_t *first = sound (0);
     if (!first || !first->node) {
@@ -1603,7 +1924,7 @@ bool sim_oracle_logs_empty (void)
     }
     for (int i = 0; i < sim.peers_count; i++) {
         const skr_replica_t *replica =
-            is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
+            sim_oracle_is_outside (&sim.peers[i]) ? NULL : replica_of (&sim.peers[i]);
         for (size_t k = 1; replica && k < skr_replica_collections (replica); k++) {
             const skr_collection_t *collection = skr_replica_collection_at (replica, k);
             uint64_t missing;
@@ -1639,6 +1960,22 @@ static bool is_again (const history_t *history, const acked_t *one)
     return fenced ? !copied : forked && forked <= one->seq;
 }
 
+/* The branch of a fork whose store had left the collection: it cannot issue it again. And what one
+   of two processes wrote while the other, from whom the others take it, had left. */
+static bool is_let_go (const history_t *history, const acked_t *one)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica_of (history->peer));
+    const skr_id_t *id = &history->collection->id;
+    uint64_t forked = sim.forks ? skr_roster_forked_at (roster, &one->writer, id) : 0;
+    bool left = seen_of (one->peer, id)->left;
+    bool twice = sim.peers_count > sim.members;
+    if (twice && (one->peer == sim.cloned || one->peer == sim.members)) {
+        /* it waits in the store of the one until the other is stopped */
+        return left || seen_of (sim.cloned, id)->left || seen_of (sim.members, id)->left;
+    }
+    return forked && forked <= one->seq && left;
+}
+
 /* What was acknowledged is in the history under the same name; what was refused, or written by who
    may not, is not. */
 static void check_acked (const sim_peer_t *peer, const history_t *history)
@@ -1646,8 +1983,10 @@ static void check_acked (const sim_peer_t *peer, const history_t *history)
     for (size_t i = 0; i < acked_count; i++) {
         const acked_t *one = &acked[i];
         bool again = is_again (history, one);
+        bool let_go = is_let_go (history, one);
         bool found =
-            one->gone || sim.peers[one->peer].damaged || is_outside (&sim.peers[one->peer])
+            one->gone || let_go || sim.peers[one->peer].damaged
+            || sim_oracle_is_outside (&sim.peers[one->peer])
             || (!again && sim_oracle_is_void (peer, one->collection, &one->writer, one->seq))
             || strcmp (one->collection, history->collection->name) != 0;
         for (size_t k = 0; k < history->ids_count && !found; k++) {
@@ -1731,7 +2070,8 @@ static void final_check (sim_peer_t *peer)
             sim_fail ("peer %d does not know the name of a collection", peer->no);
         }
         check_collection (peer, collection, &history);
-        if (!sim.failed && !peer->damaged && !is_lost (peer, collection)) {
+        if (!sim.failed && !peer->damaged && !is_lost (peer, collection)
+            && skr_carrying (replica, &collection->id)) {
             check_acked (peer, &history);
             check_rights (&history, skr_replica_roster (replica));
         }
@@ -1740,7 +2080,30 @@ static void final_check (sim_peer_t *peer)
     skr_store_forget (skr_replica_store (replica));
 }
 
-/* Equal exports, line by line. */
+static bool both_carry (const sim_peer_t *one, const sim_peer_t *other, const skr_id_t *collection)
+{
+    return skr_carrying (replica_of (one), collection)
+           && skr_carrying (replica_of (other), collection);
+}
+
+/* Leaves the lines of documents that a peer shows. */
+static void keep_shown (const sim_peer_t *peer, const skr_collection_t *collection, lines_t *lines)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < lines->count; i++) {
+        char document[16];
+        snprintf (document, sizeof document, "%.*s", (int) strcspn (lines->list[i], " "),
+                  lines->list[i]);
+        if (shows (peer, collection, document)) {
+            lines->list[kept++] = lines->list[i];
+        } else {
+            free (lines->list[i]);
+        }
+    }
+    lines->count = kept;
+}
+
+/* Equal exports, line by line, of what both carry. */
 static void check_equal (const sim_peer_t *one, const sim_peer_t *other)
 {
     skr_replica_t *replica = replica_of (one);
@@ -1748,8 +2111,11 @@ static void check_equal (const sim_peer_t *one, const sim_peer_t *other)
         const skr_collection_t *ours = skr_replica_collection_at (replica, i);
         const skr_collection_t *theirs = skr_replica_collection (replica_of (other), &ours->id);
         lines_t left = {0}, right = {0};
-        bool read = theirs && !ours->sealed && !theirs->sealed;
+        bool read =
+            theirs && !ours->sealed && !theirs->sealed && both_carry (one, other, &ours->id);
         if (read && show (one, ours, &left) && show (other, theirs, &right)) {
+            keep_shown (other, theirs, &left);
+            keep_shown (one, ours, &right);
             compare (other, theirs, &left, &right);
         }
         free_lines (&left);
@@ -1829,11 +2195,13 @@ static void check_past (const sim_peer_t *one, const sim_peer_t *other)
         const skr_collection_t *theirs = skr_replica_collection (replica_of (other), &ours->id);
         lines_t documents = {0};
         showing_t showing = {one, ours, &documents};
-        if (theirs && !ours->sealed && !theirs->sealed
+        if (theirs && !ours->sealed && !theirs->sealed && both_carry (one, other, &ours->id)
             && skr_replica_documents (replica, ours, skr_span (NULL, 0), show_document, &showing)
                    == SAKER_OK) {
             for (size_t k = 0; k < documents.count && k < 16 && !sim.failed; k++) {
-                compare_past (one, other, ours, theirs, documents.list[k]);
+                if (shows (other, theirs, documents.list[k])) {
+                    compare_past (one, other, ours, theirs, documents.list[k]);
+                }
             }
         }
         free_lines (&documents);
@@ -1848,7 +2216,7 @@ void sim_oracle_final (void)
     }
     for (int i = 0; i < sim.peers_count && !sim.failed; i++) {
         sim_peer_t *peer = &sim.peers[i];
-        if (is_outside (peer)) {
+        if (sim_oracle_is_outside (peer)) {
             continue;
         }
         if (peer->node) {
@@ -1880,6 +2248,9 @@ void sim_oracle_end (void)
             skr_clock_free (&seen[i][k].cut_had);
             skr_clock_free (&seen[i][k].before);
             skr_clock_free (&seen[i][k].most);
+            skr_clock_free (&seen[i][k].left_first);
+            skr_clock_free (&seen[i][k].left_last);
+            skr_part_free (&seen[i][k].part);
         }
     }
     memset (seen, 0, sizeof seen);

@@ -221,8 +221,13 @@ void sim_peer_place (sim_peer_t *peer)
     char root[sizeof sim.root];
     memcpy (root, sim.root, sizeof root);
     snprintf (peer->folder, sizeof peer->folder, "%s/peer%d", root, peer->no);
-    snprintf (peer->config.listen, sizeof peer->config.listen, "tcp://10.0.0.%d:5677",
-              peer->no + 1);
+    if (peer->calls) {
+        snprintf (peer->config.listen, sizeof peer->config.listen, SKR_LISTEN_NONE);
+        peer->config.beacon = false; /* it would open a socket of this machine */
+    } else {
+        snprintf (peer->config.listen, sizeof peer->config.listen, "tcp://10.0.0.%d:5677",
+                  peer->no + 1);
+    }
 }
 
 static void configure (sim_peer_t *peer, int no)
@@ -269,12 +274,15 @@ bool sim_peers_found (int members, bool large)
     bool skewed = sim_one_in (SIM_MIX, 2);
     sim.history = sim_one_in (SIM_MIX, 3);
     sim.folds = !sim.history && sim_one_in (SIM_MIX, 2);
+    bool some_call = sim_one_in (SIM_CALLS, 3); /* all know the first, which listens */
     for (int i = 0; i < members; i++) {
         set_up (i);
         sim.peers[i].config.beacon = beacons;
         /* no two clocks agree: within what the hybrid clock bears without a mark, to and fro */
         sim.peers[i].wall_offset_ms = skewed ? (int64_t) sim_below (SIM_MIX, 40000) - 20000 : 0;
         snprintf (from, sizeof from, "%s/%d", folder, i);
+        sim.peers[i].calls = some_call && i > 0 && sim_one_in (SIM_CALLS, 2);
+        sim_peer_place (&sim.peers[i]);
         sim_store_copy (from, sim.peers[i].folder);
     }
     return true;

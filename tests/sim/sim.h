@@ -73,7 +73,13 @@
     X (REVOKE, "revoke")                                                                           \
     X (ROTATE, "rotate")                                                                           \
     X (FENCE, "fence")                                                                             \
-    X (SUCCESSION, "succession")
+    X (SUCCESSION, "succession")                                                                   \
+    X (LEAVE, "leave")                                                                             \
+    X (COME_BACK, "come-back")                                                                     \
+    X (DROP, "drop")                                                                               \
+    X (PART, "part")                                                                               \
+    X (NARROWED, "narrowed")                                                                       \
+    X (WIDENED, "widened")
 
 typedef enum sim_fault_t {
 #define SIM_FAULT_ENUM(name, text) SIM_##name,
@@ -101,6 +107,7 @@ typedef enum sim_stream_t {
     SIM_DISK,
     SIM_TROUBLE, /* when faults come */
     SIM_SODIUM,
+    SIM_CALLS, /* who listens */
     SIM_STREAMS
 } sim_stream_t;
 
@@ -133,6 +140,7 @@ typedef struct sim_peer_t {
     uint8_t device[SKR_DEVICE_KEY_BYTES]; /* zeros before its first start */
     int starts;
     bool joined; /* while the others were at work */
+    bool calls;  /* it does not listen */
     uint64_t rounds;
 } sim_peer_t;
 
@@ -150,11 +158,13 @@ typedef struct sim_t {
     bool rights;  /* some right was given or taken: what was written may be void */
     bool fences;  /* some device was fenced: its changes may come again, with their times of then */
     bool copies;  /* some store was put back from an old copy: it lacks what it reported */
+    bool leaves;  /* some device left a collection */
     bool twins;   /* a store runs twice, and could tell */
     int cloned;   /* whose store the peer after the members has */
     bool large;   /* a collection that is handed over as a snapshot */
     bool history; /* kept beyond stability */
     bool folds;   /* counters */
+    bool parts;   /* some peer was to carry a part of a collection */
     bool ghost;   /* a device may have been admitted that never came: it is waited for */
     uint64_t rounds;
     uint64_t beats;     /* sent by processes that have ended */
@@ -328,6 +338,14 @@ bool sim_oracle_is_void (const sim_peer_t *peer, const char *collection, const s
                          uint64_t seq);
 /* A device was admitted: by then the founder had this. */
 void sim_oracle_joined (const sim_peer_t *peer);
+/* Does a peer carry a collection, as far as it knows? And did it leave it once, and lacks this? */
+bool sim_oracle_carries (const sim_peer_t *peer, const char *collection);
+bool sim_oracle_is_away (const sim_peer_t *peer, const char *collection, const skr_id_t *writer,
+                         uint64_t seq);
+/* Does nobody speak with it any more, since it was revoked? */
+bool sim_oracle_is_outside (const sim_peer_t *peer);
+/* It states in its next round that it leaves a collection. */
+void sim_oracle_left (const sim_peer_t *peer, const skr_id_t *collection);
 /* Do all peers hold the same? */
 bool sim_oracle_converged (void);
 /* Is anything in a log that all have stored? Only where no history is kept. */

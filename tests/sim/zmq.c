@@ -400,6 +400,15 @@ static void damage (message_t *message)
     }
 }
 
+/* A request or an answer, whoever made the connection. */
+static skr_span_t question_of (const message_t *message)
+{
+    size_t last = message->count - 1;
+    skr_span_t body = skr_span (message->parts[last].data, message->parts[last].size);
+    bool back = body.size && (*body.data == SKR_WIRE_ASK || *body.data == SKR_WIRE_REPLY);
+    return skr_span (body.data + back, body.size - back);
+}
+
 /* What a member says that it has is believed, since CURVE lets nobody else say it: damaged it is a
    member that lies, and would let others cut what it lacks. It is lost instead. */
 static bool is_claim (const message_t *message)
@@ -407,8 +416,8 @@ static bool is_claim (const message_t *message)
     skr_cbor_t cbor;
     uint64_t number;
     skr_wire_kind_t kind;
-    size_t count, last = message->count - 1;
-    skr_span_t body = skr_span (message->parts[last].data, message->parts[last].size);
+    size_t count;
+    skr_span_t body = question_of (message);
     return skr_wire_open (&cbor, body, &number, &kind, &count) == SAKER_OK && kind == SKR_WIRE_CLOCK
            && count > 1;
 }
@@ -514,7 +523,7 @@ static void note_part (const connection_t *self, const message_t *message)
     uint64_t number;
     skr_wire_kind_t kind;
     size_t count;
-    skr_span_t body = skr_span (message->parts[0].data, message->parts[0].size);
+    skr_span_t body = question_of (message);
     if (self->client->type == ZMQ_DEALER
         && skr_wire_open (&cbor, body, &number, &kind, &count) == SAKER_OK
         && kind == SKR_WIRE_PART) {
@@ -784,6 +793,24 @@ void sim_network_inject (int from, skr_span_t frame)
 }
 
 /* ---- libzmq: contexts and options */
+
+void *zmq_ctx_new (void)
+{
+    static int context;
+    return &context;
+}
+
+int zmq_ctx_set (void *context, int option, int value)
+{
+    (void) context, (void) option, (void) value;
+    return 0;
+}
+
+int zmq_ctx_term (void *context)
+{
+    (void) context;
+    return 0;
+}
 
 int zmq_errno (void)
 {

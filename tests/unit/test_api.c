@@ -816,9 +816,10 @@ static void wait_says_who_is_behind (void)
 }
 
 typedef struct verdict_t {
-    char collection[80], peer[80], fingerprint[40];
-    bool reached, same_clock, same_data;
+    char collection[80], peer[80], fingerprint[40], part[40];
+    bool reached, same_clock, same_data, compared;
     uint64_t documents, ahead, behind;
+    bool carried;
 } verdict_t;
 
 static int take_verdicts (answer_t *answer, verdict_t *verdicts, size_t max)
@@ -831,7 +832,7 @@ static int take_verdicts (answer_t *answer, verdict_t *verdicts, size_t max)
     size_t count = skr_cbor_get_array (cbor, max);
     for (size_t i = 0; i < count; i++) {
         verdict_t *verdict = &verdicts[i];
-        (void) skr_cbor_get_array (cbor, 9);
+        (void) skr_cbor_get_array (cbor, 12);
         skr_fields_text (cbor, verdict->collection, sizeof verdict->collection);
         skr_fields_text (cbor, verdict->peer, sizeof verdict->peer);
         verdict->reached = skr_cbor_get_bool (cbor);
@@ -841,6 +842,9 @@ static int take_verdicts (answer_t *answer, verdict_t *verdicts, size_t max)
         verdict->documents = skr_cbor_get_uint (cbor);
         verdict->ahead = skr_cbor_get_uint (cbor);
         verdict->behind = skr_cbor_get_uint (cbor);
+        verdict->carried = skr_cbor_get_bool (cbor);
+        skr_fields_text (cbor, verdict->part, sizeof verdict->part);
+        verdict->compared = skr_cbor_get_bool (cbor);
     }
     return skr_cbor_close (cbor) == SAKER_OK ? (int) count : -1;
 }
@@ -988,7 +992,7 @@ static void status_tells_and_counts (void)
 
 typedef struct linked_t {
     char name[80], id[20], role[20], state[20], address[80];
-    bool fenced, doubled, greeted, skew_known;
+    bool fenced, doubled, calls, greeted, skew_known;
     int64_t heard, seen, rtt, skew, behind, ahead, lag;
     uint64_t numbers[7];
     size_t hears;
@@ -997,7 +1001,7 @@ typedef struct linked_t {
 
 static void take_link (skr_cbor_t *cbor, linked_t *link)
 {
-    CHECK_INT (skr_cbor_get_array (cbor, 24), 24);
+    CHECK_INT (skr_cbor_get_array (cbor, 25), 25);
     skr_fields_text (cbor, link->name, sizeof link->name);
     skr_fields_text (cbor, link->id, sizeof link->id);
     skr_fields_text (cbor, link->role, sizeof link->role);
@@ -1005,6 +1009,7 @@ static void take_link (skr_cbor_t *cbor, linked_t *link)
     skr_fields_text (cbor, link->address, sizeof link->address);
     link->fenced = skr_cbor_get_bool (cbor);
     link->doubled = skr_cbor_get_bool (cbor);
+    link->calls = skr_cbor_get_bool (cbor);
     link->greeted = skr_cbor_get_bool (cbor);
     link->heard = skr_cbor_get_int (cbor);
     link->seen = skr_cbor_get_int (cbor);
@@ -1050,10 +1055,11 @@ static void links_are_told (void)
     CHECK_OK (pair_set (fixture.pair.a, "shots", "e", 2));
     CHECK_OK (pair_set (fixture.pair.b, "other", "e", 1));
     ask_links (&fixture, links);
+    CHECK (!links[0].calls && !links[1].calls);
     CHECK_STR (links[0].state, "self");
     CHECK_STR (links[1].name, "beta");
     CHECK_STR (links[1].state, "up");
-    CHECK (links[1].greeted && !links[1].fenced && !links[1].doubled);
+    CHECK (links[1].greeted && !links[1].fenced && !links[1].doubled && !links[1].calls);
     CHECK (links[1].skew_known && links[1].skew == -70);
     CHECK_INT (links[1].behind, 2);
     CHECK_INT (links[1].lag >= 0 && links[1].lag < 60000, 1);
@@ -1091,6 +1097,26 @@ static void a_ping_is_answered (void)
     CHECK_ANSWER (open_answer (&fixture), SAKER_ETIMEOUT, "did not answer in time");
     fixture.fake.link = "silent";
     CHECK_ANSWER (ask_ping (&fixture, "beta", 1000), SAKER_EUNREACHABLE, "saker dial tcp://");
+    end (&fixture);
+}
+
+static answer_t *ask_level (fixture_t *fixture, uint64_t level, uint64_t for_ms)
+{
+    put_uint (put_head (fixture, SKR_COMMAND_LOG_LEVEL, 2), 0, level);
+    put_uint (&fixture->request, 1, for_ms);
+    return ask (fixture);
+}
+
+static void the_log_level_is_lent (void)
+{
+    fixture_t fixture;
+    CHECK (begin (&fixture));
+    CHECK_ANSWER (ask_level (&fixture, 4, 1000), SAKER_EINPUT, "0 to 3");
+    CHECK_ANSWER (ask_level (&fixture, 3, SAKER_LOG_LEVEL_MS_MAX + 1), SAKER_EINPUT, "at most");
+    CHECK_INT (fixture.fake.level, -1);
+    CHECK_ANSWER (ask_level (&fixture, 3, 1000), SAKER_OK, "");
+    CHECK_INT (fixture.fake.level, 3);
+    CHECK_INT (fixture.fake.level_ms, 1000);
     end (&fixture);
 }
 
@@ -1698,6 +1724,7 @@ int main (int argc, char **argv)
     RUN (status_tells_and_counts);
     RUN (links_are_told);
     RUN (a_ping_is_answered);
+    RUN (the_log_level_is_lent);
     RUN (trends_are_kept);
     RUN (it_is_on_its_way);
     RUN (it_is_still_elsewhere);

@@ -465,7 +465,7 @@ static void index_comes_with_a_snapshot (void)
         CHECK_OK (write_group (pair.b, 4)); /* beyond the snapshot */
     }
     snprintf (file, sizeof file, "%s/snapshot", pair.folder);
-    CHECK_OK (skr_snapshot_make (pair.a, &id, false, file, &size, hash));
+    CHECK_OK (skr_snapshot_make (pair.a, &id, &(skr_extract_t){0}, file, &size, hash));
     CHECK_OK (skr_snapshot_take (pair.b, &id, file));
     CHECK (compare (pair.b) > 0);
     CHECK_OK (pair_sync (pair.b, pair.a, &id));

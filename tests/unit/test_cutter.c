@@ -116,6 +116,23 @@ static void cuts_what_the_other_has_stored (void)
     tear_down ();
 }
 
+/* What is beyond the snapshot that comes is applied after it, from the log. */
+static void nothing_goes_while_more_is_fetched (void)
+{
+    CHECK (set_up ());
+    skr_cutter_configure (cutter, 0, 0, true);
+    CHECK_OK (write_many ("shots", 5));
+    CHECK_OK (fake_neighbours_sync (&fake));
+    skr_held_t *held = skr_holdings_find (pair.a, &collection ("shots")->id);
+    skr_part_nothing (&held->partial.carried); /* and all is wanted */
+    CHECK_OK (look ());
+    CHECK_INT (entries ("shots"), 5);
+    skr_part_free (&held->partial.carried);
+    CHECK_OK (look ());
+    CHECK_INT (entries ("shots"), 0);
+    tear_down ();
+}
+
 static void looks_when_it_is_time (void)
 {
     CHECK (set_up ());
@@ -340,6 +357,7 @@ int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
     RUN (cuts_what_the_other_has_stored);
+    RUN (nothing_goes_while_more_is_fetched);
     RUN (looks_when_it_is_time);
     RUN (history_is_kept_for_its_time);
     RUN (size_takes_the_oldest);

@@ -377,7 +377,7 @@ static void index_finds_all (void)
     CHECK_OK (write_random (pair.a));
     skr_replica_collection_id (pair.a, collection, &id);
     snprintf (file, sizeof file, "%s/snapshot", pair.folder);
-    CHECK_OK (skr_snapshot_make (pair.a, &id, false, file, &size, hash));
+    CHECK_OK (skr_snapshot_make (pair.a, &id, &(skr_extract_t){0}, file, &size, hash));
     CHECK_OK (write_random (pair.b));
     CHECK_OK (skr_snapshot_take (pair.b, &id, file));
     CHECK (finds_all (pair.b));

@@ -205,16 +205,17 @@ static void takes_a_sealed_snapshot (void)
     CHECK_OK (pair_set (four.pair.a, "shots", "d", 2));
     CHECK_OK (cut_all (four.pair.a));
     CHECK_OK (pair_set (four.pair.a, "shots", "d", 3));
-    CHECK_OK (skr_snapshot_make (four.pair.a, &shots, true, file, &size, hash));
+    CHECK_OK (skr_snapshot_make (four.pair.a, &shots, &(skr_extract_t){.sealed = true}, file, &size,
+                                 hash));
     CHECK_ERR (skr_snapshot_take (four.pair.b, &shots, file), SAKER_EINPUT, "when it can be read");
     CHECK_OK (skr_snapshot_take (four.fourth, &shots, file));
     check_sealed (four.fourth);
     CHECK_INT (at (four.fourth)->changes, 3);
     CHECK_INT (skr_cut_entries (four.fourth, &shots), 1);
     CHECK_OK (unlink (file) == 0 ? SAKER_OK : SAKER_EIO);
-    CHECK_ERR (skr_snapshot_make (four.fourth, &shots, false, file, &size, hash), SAKER_ENOTFOUND,
-               "only relays");
-    CHECK_OK (skr_snapshot_make (four.pair.a, &shots, false, file, &size, hash));
+    CHECK_ERR (skr_snapshot_make (four.fourth, &shots, &(skr_extract_t){0}, file, &size, hash),
+               SAKER_ENOTFOUND, "only relays");
+    CHECK_OK (skr_snapshot_make (four.pair.a, &shots, &(skr_extract_t){0}, file, &size, hash));
     CHECK_ERR (skr_snapshot_take (four.fourth, &shots, file), SAKER_EINPUT, "when it is sealed");
     CHECK_OK (reopen (&four.fourth));
     check_sealed (four.fourth);

@@ -202,7 +202,7 @@ static saker_err_t make_file (skr_replica_t *replica, trio_t *trio)
     uint64_t size;
     uint8_t hash[32];
     (void) unlink (trio->file);
-    return skr_snapshot_make (replica, &trio->id, false, trio->file, &size, hash);
+    return skr_snapshot_make (replica, &trio->id, &(skr_extract_t){0}, trio->file, &size, hash);
 }
 
 static uint8_t *load (const char *file, size_t *size)
@@ -236,7 +236,8 @@ static void tells_size_and_hash (void)
     CHECK (open_trio (&trio));
     CHECK_ERR (make_file (trio.pair.a, &trio), SAKER_ENOTFOUND, "no such collection");
     CHECK_OK (write_everywhere (&trio, 3, &random));
-    CHECK_OK (skr_snapshot_make (trio.pair.a, &trio.id, false, trio.file, &size, hash));
+    CHECK_OK (
+        skr_snapshot_make (trio.pair.a, &trio.id, &(skr_extract_t){0}, trio.file, &size, hash));
     uint8_t *data = load (trio.file, &loaded);
     CHECK (data);
     CHECK_INT (loaded, size);
@@ -244,11 +245,13 @@ static void tells_size_and_hash (void)
     CHECK (memcmp (hash, wanted, sizeof hash) == 0);
     CHECK (stat (trio.file, &status) == 0);
     CHECK_INT (status.st_mode & 0777, 0600);
-    CHECK_ERR (skr_snapshot_make (trio.pair.a, &trio.id, false, trio.file, &size, hash),
-               SAKER_EEXIST, "there already");
+    CHECK_ERR (
+        skr_snapshot_make (trio.pair.a, &trio.id, &(skr_extract_t){0}, trio.file, &size, hash),
+        SAKER_EEXIST, "there already");
     (void) unlink (trio.file);
-    CHECK_ERR (skr_snapshot_make (trio.pair.a, &roster_id, false, trio.file, &size, hash),
-               SAKER_EINPUT, "roster");
+    CHECK_ERR (
+        skr_snapshot_make (trio.pair.a, &roster_id, &(skr_extract_t){0}, trio.file, &size, hash),
+        SAKER_EINPUT, "roster");
     free (data);
     close_trio (&trio);
 }

@@ -518,7 +518,7 @@ static void refuses_a_second_process (void)
     char words[64];
     int status;
     CHECK_OK (fresh (&store));
-    (void) snprintf (words, sizeof words, "is open in process %ld:", (long) getpid ());
+    (void) snprintf (words, sizeof words, "is open in process %ld (", (long) getpid ());
     (void) fflush (stdout);
     pid_t child = fork ();
     if (child == 0) {

@@ -66,7 +66,7 @@ saker_err_t account_read (call_t *call, const char *collection, const char *hook
     reading_t reading = {.delivered = delivered};
     hook_document ("progress", hook, document);
     saker_err_t error = saker_read (call->peer, collection, document, "", take_number, &reading);
-    if (error == SAKER_ENOTFOUND) {
+    if (error == SAKER_ENOTFOUND || error == SAKER_ENOTCARRIED) {
         return SAKER_OK;
     }
     return reading.failed ? call_memory (call) : call_library (call, error);
@@ -144,8 +144,8 @@ static saker_err_t add_progress (courier_t *self, saker_batch_t *batch, const le
 /* Would it be written at another time? */
 static bool may_help (saker_err_t error)
 {
-    return error != SAKER_OK && error != SAKER_ENOTFOUND && error != SAKER_EINPUT
-           && error != SAKER_ELIMIT && error != SAKER_ETYPE;
+    return error != SAKER_OK && error != SAKER_ENOTFOUND && error != SAKER_ENOTCARRIED
+           && error != SAKER_EINPUT && error != SAKER_ELIMIT && error != SAKER_ETYPE;
 }
 
 /* What was sent must be known: tries until it is written. */

@@ -174,7 +174,7 @@ static bool is_still_there (courier_t *self, letter_t *letter)
     saker_err_t error = lookup_document (&self->call, courier_hooks (self), document, &json);
     bool there = error == SAKER_OK && letter_take (letter, json);
     json_decref (json);
-    if (!there && (error == SAKER_OK || error == SAKER_ENOTFOUND)) {
+    if (!there && (error == SAKER_OK || error == SAKER_ENOTFOUND || error == SAKER_ENOTCARRIED)) {
         account_forget (self, letter);
     }
     return there;

@@ -238,7 +238,7 @@ static saker_err_t read_names (office_t *self, const names_t *names)
     for (size_t i = 0; i < names->count && error == SAKER_OK; i++) {
         json_t *json = NULL;
         error = lookup_document (&self->call, self->settings.hooks, names->list[i], &json);
-        if (error == SAKER_OK || error == SAKER_ENOTFOUND) {
+        if (error == SAKER_OK || error == SAKER_ENOTFOUND || error == SAKER_ENOTCARRIED) {
             take_document (names->list[i], json, self);
             error = SAKER_OK;
         }
@@ -256,6 +256,7 @@ saker_err_t office_begin (office_t *self)
     if (error == SAKER_OK) {
         error = lookup_all (&self->call, self->settings.hooks, "peer/", take_document, self);
     }
+    error = error == SAKER_ENOTCARRIED ? SAKER_OK : error; /* no hooks are known here */
     self->begun = error == SAKER_OK;
     return error;
 }

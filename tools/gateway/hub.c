@@ -235,6 +235,9 @@ static void *follow (void *argument)
         if (error == SAKER_OK) {
             error = begun ? follow_once (self, &cursor) : begin (self, &cursor);
         }
+        if (error == SAKER_EGAP) { /* another epoch began, as after saker unsubscribe: it goes on */
+            error = begin (self, &cursor);
+        }
         begun = error == SAKER_OK || (begun && error != SAKER_EGAP && error != SAKER_ENOMEM);
         set_ready (self, error);
         if (instant_mono_ms () - ticked_ms >= FOLLOW_MS) {

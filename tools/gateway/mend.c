@@ -111,8 +111,8 @@ void mend_gap (courier_t *self)
     mending->courier = self;
     saker_err_t error = saker_iterate (self->call.peer, self->hook.collection, see_leaf, mending);
     flush_mended (mending);
-    if ((error == SAKER_OK || error == SAKER_ENOTFOUND) && !mending->failed
-        && write_reached (mending)) {
+    if ((error == SAKER_OK || error == SAKER_ENOTFOUND || error == SAKER_ENOTCARRIED)
+        && !mending->failed && write_reached (mending)) {
         self->gap = false;
         tell_mended (self, mending->all);
     }

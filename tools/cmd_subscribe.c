@@ -1,0 +1,262 @@
+/* subscribe and unsubscribe: which collections this peer carries. */
+
+#include "commands.h"
+#include "paint.h"
+#include "progress.h"
+#include "say.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LEAVE_MS 30000
+#define ROUND_MS 500
+
+/* ---- the list */
+
+typedef struct listing_t {
+    json_t *json;
+    paint_table_t table;
+    size_t leaving, fetching;
+    bool failed;
+} listing_t;
+
+static int list_one (const saker_subscription_t *one, void *argument)
+{
+    listing_t *self = argument;
+    char changes[32], holders[32];
+    bool moves = strcmp (one->state, "leaving") == 0 || strcmp (one->state, "fetching") == 0;
+    snprintf (changes, sizeof changes, "%" PRIu64, one->changes);
+    snprintf (holders, sizeof holders, "%" PRIu64, one->holders);
+    self->leaving += strcmp (one->state, "leaving") == 0;
+    self->fetching += strcmp (one->state, "fetching") == 0;
+    const char *const cells[] = {one->collection, one->state, changes, holders,
+                                 *one->holder ? one->holder : "-"};
+    paint_table_add (&self->table, moves ? PAINT_YELLOW : PAINT_NONE, 5, cells);
+    json_t *json = json_pack ("{s:s,s:s,s:I,s:I,s:s}", "collection", one->collection, "state",
+                              one->state, "changes", (json_int_t) one->changes, "carried_by",
+                              (json_int_t) one->holders, "holder", one->holder);
+    self->failed |= json_array_append_new (self->json, json) != 0;
+    return 0;
+}
+
+static saker_err_t print_list (call_t *call, listing_t *self, bool rest)
+{
+    if (self->failed) {
+        return call_memory (call);
+    }
+    if (call->json) {
+        return say_json (call, json_pack ("{s:b,s:O}", "rest", rest, "collections", self->json));
+    }
+    paint_table_print (&self->table, stdout);
+    printf ("collections that are not listed, also those made later: %s\n",
+            rest ? "carried" : "not carried");
+    return SAKER_OK;
+}
+
+static saker_err_t list (call_t *call)
+{
+    static const char *const heading[] = {"COLLECTION", "STATE", "CHANGES HERE", "CARRIED BY",
+                                          "ADMIN WITH ALL OF IT"};
+    listing_t self = {.json = json_array ()};
+    bool rest = true;
+    paint_table_add (&self.table, PAINT_NONE, 5, heading);
+    saker_err_t error =
+        call_library (call, saker_subscriptions (call->peer, &rest, list_one, &self));
+    error = error == SAKER_OK ? print_list (call, &self, rest) : error;
+    paint_table_free (&self.table);
+    json_decref (self.json);
+    return error;
+}
+
+/* ---- choosing */
+
+typedef saker_err_t narrow_fn (saker_t *self, const char *const *collections, size_t count,
+                               int timeout_ms, bool *changed);
+
+/* In rounds, so that the line tells that it goes on. What was stated is not stated again: a later
+   round only waits. */
+static saker_err_t narrow_shown (call_t *call, narrow_fn *narrow, int64_t timeout_ms, bool *changed)
+{
+    progress_t progress;
+    uint64_t begun_ms = progress_now_ms (), now_ms = begun_ms;
+    uint64_t deadline_ms = begun_ms + (uint64_t) timeout_ms;
+    saker_err_t error;
+    progress_begin (&progress, "waiting for an admin's peer to have it", (uint64_t) timeout_ms);
+    do {
+        bool moved = false;
+        uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+        error = narrow (call->peer, call->words, call->words_count,
+                        (int) (left_ms < ROUND_MS ? left_ms : ROUND_MS), &moved);
+        *changed |= moved;
+        now_ms = progress_now_ms ();
+        progress_step (&progress, now_ms - begun_ms);
+    } while ((error == SAKER_ETIMEOUT || error == SAKER_EWAIT) && now_ms < deadline_ms);
+    call_library (call, error);
+    progress_end (&progress);
+    return error;
+}
+
+static saker_err_t narrow (call_t *call, narrow_fn *function, bool *changed)
+{
+    int64_t timeout_ms = 0;
+    saker_err_t error = call_duration (call, "timeout", LEAVE_MS, &timeout_ms);
+    timeout_ms = timeout_ms > INT32_MAX ? INT32_MAX : timeout_ms;
+    if (error == SAKER_OK) {
+        error = call_open (call);
+    }
+    if (error != SAKER_OK) {
+        return error;
+    }
+    return isatty (STDERR_FILENO)
+               ? narrow_shown (call, function, timeout_ms, changed)
+               : call_library (call, function (call->peer, call->words, call->words_count,
+                                               (int) timeout_ms, changed));
+}
+
+static saker_err_t say_changed (call_t *call, bool changed, const char *sentence)
+{
+    if (call->json) {
+        return say_json (call, json_pack ("{s:b}", "changed", changed));
+    }
+    puts (changed ? sentence : "nothing to change: it is so already");
+    return SAKER_OK;
+}
+
+/* A collection may be chosen before anything of it comes, so a mistyped name is no error. */
+typedef struct knowing_t {
+    call_t *call;
+    bool known[CALL_WORDS_MAX];
+} knowing_t;
+
+static int know_one (const saker_subscription_t *one, void *argument)
+{
+    knowing_t *self = argument;
+    for (size_t i = 0; i < self->call->words_count; i++) {
+        self->known[i] |= strcmp (self->call->words[i], one->collection) == 0;
+    }
+    return 0;
+}
+
+static void tell_unknown (call_t *call)
+{
+    knowing_t self = {.call = call};
+    if (saker_subscriptions (call->peer, NULL, know_one, &self) != SAKER_OK) {
+        return;
+    }
+    for (size_t i = 0; i < call->words_count; i++) {
+        if (!self.known[i]) {
+            fprintf (stderr,
+                     "saker: note: nothing of a collection %s was ever here; if that is mistyped, "
+                     "saker subscribe lists those that are known\n",
+                     call->words[i]);
+        }
+    }
+}
+
+static saker_err_t subscribe (call_t *call)
+{
+    bool changed = false;
+    saker_err_t error = call_open (call);
+    if (error == SAKER_OK && call->words_count == 0 && !call_option (call, "all")) {
+        return list (call);
+    }
+    if (error == SAKER_OK) {
+        error = call_library (
+            call, saker_subscribe (call->peer, call->words, call->words_count, &changed));
+    }
+    if (error == SAKER_OK) {
+        tell_unknown (call);
+    }
+    return error == SAKER_OK
+               ? say_changed (call, changed,
+                              "carried from now on; what is not here yet is being fetched: saker "
+                              "subscribe lists how far it is")
+               : error;
+}
+
+static saker_err_t run_subscribe (call_t *call)
+{
+    bool changed = false, only = call_option (call, "only"), all = call_option (call, "all");
+    if (only && all) {
+        return call_fail (call, SAKER_EUSAGE, "subscribe: give --only or --all, not both");
+    }
+    if (all && call->words_count > 0) {
+        return call_fail (call, SAKER_EUSAGE, "subscribe: --all takes no names");
+    }
+    if (only && call->words_count == 0) {
+        return call_fail (call, SAKER_EUSAGE,
+                          "subscribe: --only needs the names of the collections to carry");
+    }
+    if (!only) {
+        return subscribe (call);
+    }
+    saker_err_t error = narrow (call, saker_subscribe_only, &changed);
+    if (error == SAKER_OK) {
+        tell_unknown (call);
+    }
+    return error == SAKER_OK ? say_changed (call, changed,
+                                            "only these are carried from now on; what else was "
+                                            "here was handed on, and is removed")
+                             : error;
+}
+
+static const option_t subscribe_options[] = {
+    {"only", NULL, "these alone: what else is here is left, and what is made later not carried"},
+    {"all", NULL, "all collections, also those made later (so it is at first)"},
+    {"timeout", "TIME", "with --only: wait so long for an admin's peer (default: 30s)"},
+    {NULL, NULL, NULL},
+};
+
+const command_t cmd_subscribe = {
+    .name = "subscribe",
+    .run = run_subscribe,
+    .usage = "[COLL ... | --only COLL ... | --all] [--timeout TIME]",
+    .summary = "Carry these collections, too; without names: list what this peer carries.",
+    .details = "A peer carries every collection that it may read, unless it was told otherwise "
+               "here. What it does not carry is neither kept nor "
+               "fetched, and cannot be read or written on it (exit status 21); nobody waits for it "
+               "there. Of one that is carried, saker carry keeps a part alone. What is "
+               "carried again is fetched. Until what this "
+               "peer once wrote there is back, it writes nothing there (exit status 15). An "
+               "admin's peer carries all collections, and may not "
+               "choose. The list says of each: carried; fetching (not all of it is here yet); "
+               "leaving (kept until an admin's peer has all of it); left.",
+    .options = subscribe_options,
+    .example = "saker subscribe\nsaker subscribe shots\nsaker subscribe --only shots notes",
+    .words_min = 0,
+    .words_max = CALL_WORDS_MAX,
+};
+
+static saker_err_t run_unsubscribe (call_t *call)
+{
+    bool changed = false;
+    saker_err_t error = narrow (call, saker_unsubscribe, &changed);
+    return error == SAKER_OK
+               ? say_changed (call, changed,
+                              "not carried any more: what was here was handed on, and "
+                              "is removed; saker subscribe brings it back")
+               : error;
+}
+
+static const option_t unsubscribe_options[] = {
+    {"timeout", "TIME", "wait so long for an admin's peer to have all of it (default: 30s)"},
+    {NULL, NULL, NULL},
+};
+
+const command_t cmd_unsubscribe = {
+    .name = "unsubscribe",
+    .run = run_unsubscribe,
+    .usage = "COLL ... [--timeout TIME]",
+    .summary = "Do not carry these collections any more, once an admin's peer has all of them.",
+    .details = "First an admin's peer must have reported all that is here of them, or what only "
+               "this peer has would be lost: while none has, "
+               "nothing is changed (exit status 12). Then it is stated for all members to see, and "
+               "what was here is dropped. If the admin's peer "
+               "is not heard again in time, the exit status is 15, and what was left is kept, and "
+               "dropped by itself later. Other collections are not touched.",
+    .options = unsubscribe_options,
+    .example = "saker unsubscribe renders --timeout 2m",
+    .words_min = 1,
+    .words_max = CALL_WORDS_MAX,
+};

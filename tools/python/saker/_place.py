@@ -1,0 +1,3 @@
+"""Where libsaker was when the package was built; "": nothing is known (the source tree)."""
+
+LIBRARY = ""
