@@ -129,9 +129,9 @@ def test_a_collection_that_is_not_carried_is_not_empty(make_daemon, tmp_path, un
                                "--once"], capture_output=True, text=True, env=os.environ)
 
     anna.tool("set", "shots/sq010", '{"title": "Dawn"}')
-    until(lambda: "sq010" in bob.tool("ls", "shots"))
+    anna.tool("wait", "--on", "bob", "--timeout", "60s")
     assert sync().returncode == 0 and (folder / "sq010.json").exists()
-    bob.tool("unsubscribe", "shots")
+    bob.tool("unsubscribe", "shots", "--timeout", "60s")
     (folder / "sq020.json").write_text('{"title": "Fog"}')
     left = sync()
     assert left.returncode == saker.NotCarriedError.code and "saker subscribe shots" in left.stderr
@@ -140,5 +140,5 @@ def test_a_collection_that_is_not_carried_is_not_empty(make_daemon, tmp_path, un
         list(mesh["shots"])
     bob.tool("subscribe", "shots")
     until(lambda: sync().returncode == 0)
-    bob.tool("wait", "--all")
+    bob.tool("wait", "--all", "--timeout", "60s")
     assert anna.tool("ls", "shots").split() == ["sq010", "sq020"]
