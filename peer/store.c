@@ -135,6 +135,8 @@ static saker_err_t from_lmdb (const skr_store_t *self, int code)
                          self->folder, self->room_bytes);
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
+    case MDB_CURSOR_FULL: /* no tree is so deep, and no page so full, but for damage */
+    case MDB_PAGE_FULL:
     case MDB_INVALID:
         return skr_fail (SAKER_EDAMAGED, "store %s is damaged (%s): restore it, or join anew",
                          self->folder, mdb_strerror (code));

@@ -120,16 +120,26 @@ rm -rf "$work/copy"
 cp -r "$work/anna" "$work/copy"
 truncate -s -40960 "$work/copy/data.mdb"
 refuses "cut short" 10 "is damaged" "$saker" store check "$work/copy"
-if python3 - "$work/anna/data.mdb" "$work/copy/data.mdb" <<'END'
-import sys
+# pages WHAT PROGRAM: a copy of the store, of whose file the program, which has it as `data`, made something else.
+pages ()
+{
+    rm -rf "$work/copy"
+    cp -r "$work/anna" "$work/copy"
+    if python3 -c "import struct, sys
 data = bytearray (open (sys.argv[1], 'rb').read ())
-for at in range (2 * 4096, len (data), 4096):
-    data[at + 10:at + 60] = b'\xff' * 50
-open (sys.argv[2], 'wb').write (data)
-END
-then ok; else not_ok "garbled pages"; fi
-"$saker" store check "$work/copy" >"$work/found" 2>"$work/err"
-same "garbled pages" "$? $(grep -c '\[pages.damaged\]' "$work/found")" "10 1"
+$2
+open (sys.argv[1], 'wb').write (data)" "$work/copy/data.mdb"; then ok; else not_ok "$1"; fi
+    "$saker" store check "$work/copy" >"$work/found" 2>"$work/err"
+    same "$1" "$? $(grep -c '\[pages.damaged\]' "$work/found")" "10 1"
+}
+pages "garbled pages" "for at in range (2 * 4096, len (data), 4096):
+    data[at + 10:at + 60] = b'\xff' * 50"
+# the root of the tables, by the later of LMDB's two first pages, becomes a branch whose two keys lead to itself
+pages "a tree that goes round in circles" "meta = max ((0, 4096), key = lambda at: struct.unpack_from ('<Q', data, at + 144))
+root = struct.unpack_from ('<Q', data, meta + 128)[0]
+at = root * 4096
+struct.pack_into ('<HHHHH', data, at + 10, 1, 20, 4000, 4000, 4000)
+struct.pack_into ('<HHHH', data, at + 4000, root & 0xffff, root >> 16, 0, 0)"
 rm "$work/copy/data.mdb"
 refuses "no data" 3 "is not a store" "$saker" store check "$work/copy"
 
