@@ -69,6 +69,14 @@ void skr_cbor_put_array (skr_buf_t *buf, size_t count)
     put_head (buf, MAJOR_ARRAY, count);
 }
 
+void skr_cbor_put_texts (skr_buf_t *buf, const char *const *texts, size_t count)
+{
+    skr_cbor_put_array (buf, count);
+    for (size_t i = 0; i < count; i++) {
+        skr_cbor_put_text (buf, texts[i], strlen (texts[i]));
+    }
+}
+
 void skr_cbor_put_map (skr_buf_t *buf, size_t count)
 {
     put_head (buf, MAJOR_MAP, count);
@@ -556,6 +564,13 @@ uint64_t skr_cbor_get_key (skr_cbor_t *self, int64_t *last)
     }
     *last = (int64_t) key;
     return key;
+}
+
+void skr_cbor_want_key (skr_cbor_t *self, int64_t *last, uint64_t wanted)
+{
+    if (skr_cbor_get_key (self, last) != wanted) {
+        skr_cbor_reject (self, "unexpected key");
+    }
 }
 
 /* One open array or map of skr_cbor_get_raw. */

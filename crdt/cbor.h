@@ -16,6 +16,8 @@ void skr_cbor_put_int (skr_buf_t *buf, int64_t value);
 void skr_cbor_put_bytes (skr_buf_t *buf, const void *data, size_t size);
 void skr_cbor_put_text (skr_buf_t *buf, const char *data, size_t size);
 void skr_cbor_put_array (skr_buf_t *buf, size_t count);
+/* An array of texts that are ended by a zero. */
+void skr_cbor_put_texts (skr_buf_t *buf, const char *const *texts, size_t count);
 void skr_cbor_put_map (skr_buf_t *buf, size_t count);
 void skr_cbor_put_bool (skr_buf_t *buf, bool value);
 void skr_cbor_put_null (skr_buf_t *buf);
@@ -67,6 +69,8 @@ size_t skr_cbor_get_map (skr_cbor_t *self, size_t count_max);
 /* A key of a map whose keys are unsigned integers. `last` is -1 before the first; keys must
    ascend. */
 uint64_t skr_cbor_get_key (skr_cbor_t *self, int64_t *last);
+/* The same for a key that must be this one. */
+void skr_cbor_want_key (skr_cbor_t *self, int64_t *last, uint64_t wanted);
 /* Takes one whole item, whatever it holds (checked for form and depth, map keys for order too),
    and gives its bytes. */
 skr_span_t skr_cbor_get_raw (skr_cbor_t *self);

@@ -351,7 +351,7 @@ static saker_err_t answer_range (request_t *request)
         return skr_fail (SAKER_ENOTFOUND, "no such part of a collection can be read here");
     }
     if (role_of (request, &collection->id) < SKR_ROLE_READ) {
-        return skr_fail (SAKER_ERIGHT, "what a collection holds is for who may read it");
+        return refuse_to_read ();
     }
     skr_wire_begin (request->answer, request->number, SKR_WIRE_RANGE, 1);
     return skr_range_put (replica, collection, from, to, detail == 1, request->answer);
@@ -413,10 +413,7 @@ static saker_err_t get_wanted (request_t *request, skr_part_t *part, skr_clock_t
 {
     if (request->count > 1) {
         skr_part_get (&request->cbor, part);
-        saker_err_t error = skr_clock_read (&request->cbor, least, SKR_CLOCK_WRITERS_MAX);
-        if (error != SAKER_OK) {
-            return error;
-        }
+        SKR_TRY (skr_clock_read (&request->cbor, least, SKR_CLOCK_WRITERS_MAX));
     }
     return skr_cbor_close (&request->cbor);
 }

@@ -19,10 +19,7 @@ saker_err_t saker_carry (saker_t *self, const char *collection, const char *cons
     if (error == SAKER_OK) {
         skr_question_text (&question, 0, collection);
         skr_cbor_put_uint (&question.request, 1);
-        skr_cbor_put_array (&question.request, count);
-        for (size_t i = 0; i < count; i++) {
-            skr_cbor_put_text (&question.request, prefixes[i], strlen (prefixes[i]));
-        }
+        skr_cbor_put_texts (&question.request, prefixes, count);
         error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
     }
     skr_question_end (&question);

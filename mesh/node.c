@@ -612,6 +612,13 @@ static bool is_doubled (const skr_node_t *self, const skr_link_t *link)
     return link->doubled_ms && skr_node_now (self) - link->doubled_ms < SKR_TWIN_TOLD_MS;
 }
 
+static void put_address (skr_buf_t *pairs, const uint8_t device[32], const char *address)
+{
+    skr_cbor_put_array (pairs, 2);
+    skr_cbor_put_bytes (pairs, device, 32);
+    skr_cbor_put_text (pairs, address, strlen (address));
+}
+
 /* Who was restarted, or runs twice: where else it said it is, so that two with one key find each
    other; and that there are two, where one of them listens nowhere. */
 static size_t write_twins (const skr_node_t *self, skr_buf_t *pairs, size_t count)
@@ -620,17 +627,13 @@ static size_t write_twins (const skr_node_t *self, skr_buf_t *pairs, size_t coun
     for (size_t i = 0; i < self->links.count; i++) {
         const skr_link_t *link = self->links.links[i];
         if (count < SKR_WIRE_ADDRESSES_MAX && is_doubled (self, link)) {
-            skr_cbor_put_array (pairs, 2);
-            skr_cbor_put_bytes (pairs, link->device, 32);
-            skr_cbor_put_text (pairs, SKR_WIRE_NOWHERE, strlen (SKR_WIRE_NOWHERE));
+            put_address (pairs, link->device, SKR_WIRE_NOWHERE);
             count++;
         }
         for (size_t k = 0; link->called_count > 1 && k < 2 && k < link->addresses_count; k++) {
             const char *address = link->addresses[k];
             if (count < SKR_WIRE_ADDRESSES_MAX && strcmp (address, link->address) != 0) {
-                skr_cbor_put_array (pairs, 2);
-                skr_cbor_put_bytes (pairs, link->device, 32);
-                skr_cbor_put_text (pairs, address, strlen (address));
+                put_address (pairs, link->device, address);
                 count++;
             }
         }
@@ -646,9 +649,7 @@ static void write_book (skr_node_t *self)
     size_t count = 0;
     const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
     for (size_t i = 0; i < self->book.own_count && count < SKR_WIRE_ADDRESSES_MAX; i++, count++) {
-        skr_cbor_put_array (&pairs, 2);
-        skr_cbor_put_bytes (&pairs, own, 32);
-        skr_cbor_put_text (&pairs, self->book.own[i], strlen (self->book.own[i]));
+        put_address (&pairs, own, self->book.own[i]);
     }
     for (size_t i = 0; i < self->links.count && count < SKR_WIRE_ADDRESSES_MAX; i++) {
         const skr_link_t *link = self->links.links[i];
@@ -656,9 +657,7 @@ static void write_book (skr_node_t *self)
                               : link->greeted_ms ? link->address
                                                  : link->addresses[0];
         if (*address) {
-            skr_cbor_put_array (&pairs, 2);
-            skr_cbor_put_bytes (&pairs, link->device, 32);
-            skr_cbor_put_text (&pairs, address, strlen (address));
+            put_address (&pairs, link->device, address);
             count++;
         }
     }

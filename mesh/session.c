@@ -1107,10 +1107,7 @@ void skr_session_up (skr_session_t *self, const skr_self_t *own, uint64_t mono_m
     skr_buf_clear (&self->hello);
     skr_cbor_put_bytes (&self->hello, own->instance, sizeof own->instance);
     skr_cbor_put_uint (&self->hello, own->pub_port);
-    skr_cbor_put_array (&self->hello, own->addresses_count);
-    for (size_t i = 0; i < own->addresses_count; i++) {
-        skr_cbor_put_text (&self->hello, own->addresses[i], strlen (own->addresses[i]));
-    }
+    skr_cbor_put_texts (&self->hello, own->addresses, own->addresses_count);
     ask_hello (self, mono_ms);
 }
 

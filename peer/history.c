@@ -383,9 +383,11 @@ static bool has_hash (const step_t *step, uint32_t hash)
     return step->count == 0;
 }
 
-static saker_err_t search_run (skr_span_t key, skr_span_t value, void *argument)
+typedef saker_err_t step_fn (const step_t *step, void *argument);
+
+/* The steps of a record that is a run. */
+static saker_err_t each_step (skr_span_t key, skr_span_t value, step_fn *visit, void *argument)
 {
-    finding_t *finding = argument;
     run_t run;
     step_t step;
     saker_err_t error;
@@ -394,11 +396,20 @@ static saker_err_t search_run (skr_span_t key, skr_span_t value, void *argument)
     }
     open_run (&run, key, value);
     while (next_step (&run, &step, &error)) {
-        if (has_hash (&step, finding->hash)) {
-            SKR_TRY (add_position (finding, step.position));
-        }
+        SKR_TRY (visit (&step, argument));
     }
     return error;
+}
+
+static saker_err_t search_step (const step_t *step, void *argument)
+{
+    finding_t *finding = argument;
+    return has_hash (step, finding->hash) ? add_position (finding, step->position) : SAKER_OK;
+}
+
+static saker_err_t search_run (skr_span_t key, skr_span_t value, void *argument)
+{
+    return each_step (key, value, search_step, argument);
 }
 
 saker_err_t skr_history_find (skr_replica_t *replica, skr_sight_t sight, uint32_t collection_no,
@@ -456,8 +467,9 @@ static bool is_same (const matching_t *matching, const step_t *step, const skr_c
     return same;
 }
 
-static saker_err_t match_step (matching_t *matching, const step_t *step)
+static saker_err_t match_step (const step_t *step, void *argument)
 {
+    matching_t *matching = argument;
     skr_log_entry_t entry;
     skr_change_t change;
     skr_content_t content;
@@ -480,17 +492,7 @@ static saker_err_t match_step (matching_t *matching, const step_t *step)
 
 static saker_err_t match_run (skr_span_t key, skr_span_t value, void *argument)
 {
-    run_t run;
-    step_t step;
-    saker_err_t error;
-    if (key.size != KEY_BYTES || skr_get_u64 (key.data + 4) == 0) {
-        return SAKER_OK;
-    }
-    open_run (&run, key, value);
-    while (next_step (&run, &step, &error)) {
-        SKR_TRY (match_step (argument, &step));
-    }
-    return error;
+    return each_step (key, value, match_step, argument);
 }
 
 saker_err_t skr_history_check (skr_replica_t *replica, uint32_t collection_no, uint64_t *indexed,

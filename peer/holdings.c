@@ -465,13 +465,6 @@ static saker_err_t damaged (const char *what)
     return skr_fail (SAKER_EDAMAGED, "a record of %s is not in form", what);
 }
 
-static void want_key (skr_cbor_t *cbor, int64_t *last, uint64_t wanted)
-{
-    if (skr_cbor_get_key (cbor, last) != wanted) {
-        skr_cbor_reject (cbor, "unexpected key");
-    }
-}
-
 static saker_err_t parse_collection (skr_span_t key, skr_span_t value, skr_collection_t *collection)
 {
     skr_cbor_t cbor;
@@ -479,25 +472,25 @@ static saker_err_t parse_collection (skr_span_t key, skr_span_t value, skr_colle
     uint8_t fingerprint[16];
     skr_cbor_open (&cbor, value);
     size_t fields = skr_cbor_get_map (&cbor, 7);
-    want_key (&cbor, &last, 0);
+    skr_cbor_want_key (&cbor, &last, 0);
     uint64_t no = skr_cbor_get_uint (&cbor);
-    want_key (&cbor, &last, 1);
+    skr_cbor_want_key (&cbor, &last, 1);
     skr_span_t name = skr_cbor_get_text (&cbor);
-    want_key (&cbor, &last, 2);
+    skr_cbor_want_key (&cbor, &last, 2);
     skr_cbor_get_fixed (&cbor, fingerprint, sizeof fingerprint);
-    want_key (&cbor, &last, 3);
+    skr_cbor_want_key (&cbor, &last, 3);
     collection->documents = skr_cbor_get_uint (&cbor);
     collection->changes = UNCOUNTED;
     if (fields > 4) {
-        want_key (&cbor, &last, 4);
+        skr_cbor_want_key (&cbor, &last, 4);
         collection->changes = skr_cbor_get_uint (&cbor);
     }
     if (fields > 5) {
-        want_key (&cbor, &last, 5);
+        skr_cbor_want_key (&cbor, &last, 5);
         collection->log_bytes = skr_cbor_get_uint (&cbor);
     }
     if (fields > 6) {
-        want_key (&cbor, &last, 6);
+        skr_cbor_want_key (&cbor, &last, 6);
         collection->sealed = skr_cbor_get_uint (&cbor) == 1;
     }
     if (skr_cbor_close (&cbor) != SAKER_OK || key.size != sizeof collection->id || no > UINT32_MAX

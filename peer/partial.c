@@ -57,26 +57,19 @@ static saker_err_t put_record (skr_replica_t *self, const skr_id_t *collection,
     return error;
 }
 
-static void want_key (skr_cbor_t *cbor, int64_t *last, uint64_t wanted)
-{
-    if (skr_cbor_get_key (cbor, last) != wanted) {
-        skr_cbor_reject (cbor, "unexpected key");
-    }
-}
-
 static saker_err_t parse_record (skr_span_t value, skr_partial_t *partial)
 {
     skr_cbor_t cbor;
     int64_t last = -1;
     skr_cbor_open (&cbor, value);
     (void) skr_cbor_get_map (&cbor, 4);
-    want_key (&cbor, &last, 0);
+    skr_cbor_want_key (&cbor, &last, 0);
     skr_fields_text (&cbor, partial->name, sizeof partial->name);
-    want_key (&cbor, &last, 1);
+    skr_cbor_want_key (&cbor, &last, 1);
     skr_part_get (&cbor, &partial->wanted);
-    want_key (&cbor, &last, 2);
+    skr_cbor_want_key (&cbor, &last, 2);
     skr_part_get (&cbor, &partial->carried);
-    want_key (&cbor, &last, 3);
+    skr_cbor_want_key (&cbor, &last, 3);
     partial->removing = skr_cbor_get_bool (&cbor);
     return skr_cbor_close (&cbor) == SAKER_OK
                ? SAKER_OK
@@ -271,44 +264,26 @@ static saker_err_t commit_record (skr_replica_t *self, skr_held_t *held, skr_par
     return SAKER_OK;
 }
 
-static saker_err_t begin_copy (skr_partial_t *to, const skr_partial_t *from)
+/* What it carries becomes another part. */
+static saker_err_t move_to (skr_replica_t *self, skr_held_t *held, const skr_part_t *wanted,
+                            const skr_part_t *carried, bool removing)
 {
-    memcpy (to->name, from->name, sizeof to->name);
-    return skr_part_copy (&to->wanted, &from->wanted);
+    skr_partial_t partial = {.removing = removing};
+    memcpy (partial.name, held->partial.name, sizeof partial.name);
+    saker_err_t error = skr_part_copy (&partial.wanted, wanted);
+    error = error ? error : skr_part_copy (&partial.carried, carried);
+    error = error ? error : commit_record (self, held, &partial);
+    skr_partial_free (&partial);
+    return error;
 }
 
 static saker_err_t let_go (skr_replica_t *self, skr_held_t *held)
 {
-    skr_partial_t partial = {.removing = true};
-    saker_err_t error = begin_copy (&partial, &held->partial);
-    if (!error) {
-        error = skr_part_meet (&partial.carried, &held->partial.carried, &partial.wanted);
-    }
-    error = error ? error : commit_record (self, held, &partial);
-    skr_partial_free (&partial);
-    return error;
-}
-
-/* Nothing is here: whatever comes is taken so. */
-static saker_err_t begin_so (skr_replica_t *self, skr_held_t *held)
-{
-    skr_partial_t partial = {.removing = false};
-    saker_err_t error = begin_copy (&partial, &held->partial);
-    error = error ? error : skr_part_copy (&partial.carried, &partial.wanted);
-    error = error ? error : commit_record (self, held, &partial);
-    skr_partial_free (&partial);
-    return error;
-}
-
-/* It has become an admin's: others let go of what it has. */
-static saker_err_t want_whole (skr_replica_t *self, skr_held_t *held)
-{
-    skr_partial_t partial = {.removing = held->partial.removing};
-    saker_err_t error = begin_copy (&partial, &held->partial);
-    skr_part_free (&partial.wanted);
-    error = error ? error : skr_part_copy (&partial.carried, &held->partial.carried);
-    error = error ? error : commit_record (self, held, &partial);
-    skr_partial_free (&partial);
+    const skr_partial_t *now = &held->partial;
+    skr_part_t both = {.partial = false};
+    saker_err_t error = skr_part_meet (&both, &now->carried, &now->wanted);
+    error = error ? error : move_to (self, held, &now->wanted, &both, true);
+    skr_part_free (&both);
     return error;
 }
 
@@ -316,11 +291,11 @@ static saker_err_t step (skr_replica_t *self, skr_held_t *held)
 {
     const skr_partial_t *partial = &held->partial;
     bool differs = !skr_part_equal (&partial->wanted, &partial->carried);
-    if (partial->wanted.partial && is_admin (self)) {
-        return want_whole (self, held);
+    if (partial->wanted.partial && is_admin (self)) { /* it has become one: others let go of it */
+        return move_to (self, held, &whole.wanted, &partial->carried, partial->removing);
     }
-    if (differs && held->shown.clock.count == 0) {
-        return begin_so (self, held);
+    if (differs && held->shown.clock.count == 0) { /* nothing is here: what comes is taken so */
+        return move_to (self, held, &partial->wanted, &partial->wanted, false);
     }
     if (partial->removing) {
         return skr_removal_some (self, held);

@@ -143,13 +143,6 @@ static saker_err_t number_strand (const taking_t *taking, strand_t *strand)
 
 /* ---- header */
 
-static void want_key (skr_cbor_t *cbor, int64_t *last, uint64_t wanted)
-{
-    if (skr_cbor_get_key (cbor, last) != wanted) {
-        skr_cbor_reject (cbor, "unexpected key");
-    }
-}
-
 static saker_err_t check_cbor (const taking_t *taking)
 {
     const skr_cbor_t *cbor = &taking->cbor;
@@ -182,7 +175,7 @@ static saker_err_t read_identity (taking_t *taking, int64_t *last, bool *partial
     skr_cbor_t *cbor = &taking->cbor;
     skr_id_t id;
     size_t pairs = skr_cbor_get_map (cbor, 64);
-    want_key (cbor, last, 0);
+    skr_cbor_want_key (cbor, last, 0);
     uint64_t version = skr_cbor_get_uint (cbor);
     SKR_TRY (check_cbor (taking));
     if (version != SKR_SNAPSHOT_VERSION) {
@@ -196,9 +189,9 @@ static saker_err_t read_identity (taking_t *taking, int64_t *last, bool *partial
                          pairs, SKR_SNAPSHOT_VERSION, wanted,
                          taking->fresh.sealed ? "when it is sealed" : "when it can be read");
     }
-    want_key (cbor, last, 1);
+    skr_cbor_want_key (cbor, last, 1);
     skr_cbor_get_fixed (cbor, id.bytes, sizeof id.bytes);
-    want_key (cbor, last, 2);
+    skr_cbor_want_key (cbor, last, 2);
     take_name (taking, skr_cbor_get_text (cbor));
     SKR_TRY (check_cbor (taking));
     return skr_id_equal (&id, &taking->fresh.id)
@@ -261,29 +254,29 @@ static saker_err_t read_header (taking_t *taking)
     int64_t last = -1;
     bool partial = false;
     SKR_TRY (read_identity (taking, &last, &partial));
-    want_key (cbor, &last, 3);
+    skr_cbor_want_key (cbor, &last, 3);
     SKR_TRY (skr_clock_read (cbor, &taking->fresh.clock, SKR_CLOCK_WRITERS_MAX));
-    want_key (cbor, &last, 4);
+    skr_cbor_want_key (cbor, &last, 4);
     SKR_TRY (read_hashes (taking));
-    want_key (cbor, &last, 5);
+    skr_cbor_want_key (cbor, &last, 5);
     skr_cbor_get_fixed (cbor, fingerprint, sizeof fingerprint);
     skr_fingerprint_from_bytes (&taking->wanted, fingerprint);
-    want_key (cbor, &last, 6);
+    skr_cbor_want_key (cbor, &last, 6);
     taking->entries = skr_cbor_get_uint (cbor);
-    want_key (cbor, &last, 7);
+    skr_cbor_want_key (cbor, &last, 7);
     taking->changes = skr_cbor_get_uint (cbor);
-    want_key (cbor, &last, 8);
+    skr_cbor_want_key (cbor, &last, 8);
     SKR_TRY (check_cbor (taking));
     SKR_TRY (read_cut (taking));
-    want_key (cbor, &last, 9);
+    skr_cbor_want_key (cbor, &last, 9);
     taking->begin_hlc = skr_cbor_get_uint (cbor);
     if (taking->fresh.sealed || partial) {
-        want_key (cbor, &last, 10);
+        skr_cbor_want_key (cbor, &last, 10);
         (void) skr_cbor_get_uint (cbor);
         taking->entries = taking->fresh.sealed ? 0 : taking->entries;
     }
     if (partial) {
-        want_key (cbor, &last, 11);
+        skr_cbor_want_key (cbor, &last, 11);
         SKR_TRY (read_part (taking));
     }
     return check_cbor (taking);

@@ -83,19 +83,12 @@ static saker_err_t copy_text (skr_cbor_t *cbor, char *to, size_t bytes_max)
     return SAKER_OK;
 }
 
-static void expect_key (skr_cbor_t *cbor, int64_t *last, uint64_t wanted)
-{
-    if (skr_cbor_get_key (cbor, last) != wanted) {
-        skr_cbor_reject (cbor, "unexpected key");
-    }
-}
-
 static saker_err_t read_version (skr_cbor_t *cbor, int64_t *last)
 {
     if (skr_cbor_get_map (cbor, 16) != 7) {
         skr_cbor_reject (cbor, "not a ticket");
     }
-    expect_key (cbor, last, 0);
+    skr_cbor_want_key (cbor, last, 0);
     uint64_t version = skr_cbor_get_uint (cbor);
     if (cbor->error == SAKER_OK && version != TICKET_VERSION) {
         return skr_fail (SAKER_EVERSION, "the ticket was made by a newer version of saker");
@@ -109,17 +102,17 @@ static saker_err_t decode (skr_ticket_t *self, skr_span_t bytes)
     int64_t last = -1;
     skr_cbor_open (&cbor, bytes);
     SKR_TRY (read_version (&cbor, &last));
-    expect_key (&cbor, &last, 1);
+    skr_cbor_want_key (&cbor, &last, 1);
     skr_cbor_get_fixed (&cbor, self->mesh.bytes, sizeof self->mesh.bytes);
-    expect_key (&cbor, &last, 2);
+    skr_cbor_want_key (&cbor, &last, 2);
     SKR_TRY (copy_text (&cbor, self->mesh_name, SKR_NAME_BYTES_MAX));
-    expect_key (&cbor, &last, 3);
+    skr_cbor_want_key (&cbor, &last, 3);
     skr_cbor_get_fixed (&cbor, self->transport, sizeof self->transport);
-    expect_key (&cbor, &last, 4);
+    skr_cbor_want_key (&cbor, &last, 4);
     self->expires_ms = skr_cbor_get_uint (&cbor);
-    expect_key (&cbor, &last, 5);
+    skr_cbor_want_key (&cbor, &last, 5);
     skr_cbor_get_fixed (&cbor, self->secret, sizeof self->secret);
-    expect_key (&cbor, &last, 6);
+    skr_cbor_want_key (&cbor, &last, 6);
     self->addresses_count = skr_cbor_get_array (&cbor, SKR_TICKET_ADDRESSES_MAX);
     for (size_t i = 0; i < self->addresses_count; i++) {
         SKR_TRY (copy_text (&cbor, self->addresses[i], SKR_ADDRESS_BYTES_MAX));
@@ -216,13 +209,13 @@ static saker_err_t read_invitation (skr_span_t value, skr_invitation_t *invitati
     memset (invitation, 0, sizeof *invitation);
     skr_cbor_open (&cbor, value);
     size_t count = skr_cbor_get_map (&cbor, 3);
-    expect_key (&cbor, &last, 0);
+    skr_cbor_want_key (&cbor, &last, 0);
     uint64_t role = skr_cbor_get_uint (&cbor);
-    expect_key (&cbor, &last, 1);
+    skr_cbor_want_key (&cbor, &last, 1);
     invitation->expires_ms = skr_cbor_get_uint (&cbor);
     invitation->used = count == 3;
     if (invitation->used) {
-        expect_key (&cbor, &last, 2);
+        skr_cbor_want_key (&cbor, &last, 2);
         skr_cbor_get_fixed (&cbor, invitation->used_by, sizeof invitation->used_by);
     }
     if (role < SKR_ROLE_RELAY || role > SKR_ROLE_ADMIN) {
