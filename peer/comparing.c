@@ -8,14 +8,12 @@
 #include "peer/cut.h"
 #include "peer/history.h"
 #include "peer/numbers.h"
+#include "peer/receipts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define RECEIPT_BYTES 64 /* see receipts.c; shorter ones are of earlier versions */
-#define RECEIPT_BYTES_MIN 24
 
 static const char *name_of (const skr_held_t *held)
 {
@@ -65,6 +63,32 @@ static saker_err_t compare_counts (skr_checkup_t *self, skr_table_t one, skr_tab
                                    "table %s has %" PRIu64 " records, table %s has %" PRIu64
                                    ": they should be as many",
                                    skr_table_name (one), here, skr_table_name (other), there);
+}
+
+/* Counts for each collection. */
+static saker_err_t begin_counting (const skr_checkup_t *self, uint64_t **counts)
+{
+    *counts = calloc (self->replica->by_no_size + 1, sizeof **counts);
+    return *counts ? SAKER_OK : skr_fail (SAKER_ENOMEM, "out of memory");
+}
+
+/* `what`: of the documents that were counted in the table. */
+static saker_err_t compare_document_counts (comparing_t *comparing, skr_table_t table,
+                                            const char *what)
+{
+    skr_checkup_t *self = comparing->checkup;
+    skr_tally_t kind = {0};
+    for (size_t i = 0; i < self->replica->held_count && !self->broken[table]; i++) {
+        const skr_held_t *held = self->replica->held[i];
+        uint64_t count = comparing->counts[held->shown.no];
+        if (count != held->shown.documents) {
+            SKR_TRY (skr_checkup_find (self, &kind, "data.count", skr_checkup_restore,
+                                       "%s has %s%" PRIu64 " documents, where %" PRIu64
+                                       " are noted",
+                                       name_of (held), what, count, held->shown.documents));
+        }
+    }
+    return SAKER_OK;
 }
 
 /* ---- numbers */
@@ -128,30 +152,13 @@ static saker_err_t compare_document (skr_span_t key, skr_span_t value, bool dama
                                    (int) value.size, (const char *) value.data);
 }
 
-static saker_err_t compare_document_counts (comparing_t *comparing)
-{
-    skr_checkup_t *self = comparing->checkup;
-    skr_tally_t kind = {0};
-    for (size_t i = 0; i < self->replica->held_count && !self->broken[SKR_DOCUMENT_IDS]; i++) {
-        const skr_held_t *held = self->replica->held[i];
-        uint64_t count = comparing->counts[held->shown.no];
-        if (count != held->shown.documents) {
-            SKR_TRY (skr_checkup_find (self, &kind, "data.count", skr_checkup_restore,
-                                       "%s has %" PRIu64 " documents, where %" PRIu64 " are noted",
-                                       name_of (held), count, held->shown.documents));
-        }
-    }
-    return SAKER_OK;
-}
-
 saker_err_t skr_compare_documents (skr_checkup_t *self)
 {
     comparing_t comparing = {.checkup = self};
-    comparing.counts = calloc (self->replica->by_no_size + 1, sizeof *comparing.counts);
-    saker_err_t error = comparing.counts ? SAKER_OK : skr_fail (SAKER_ENOMEM, "out of memory");
+    saker_err_t error = begin_counting (self, &comparing.counts);
     error = error ? error
                   : skr_store_walk (self->store, SKR_DOCUMENT_IDS, compare_document, &comparing);
-    error = error ? error : compare_document_counts (&comparing);
+    error = error ? error : compare_document_counts (&comparing, SKR_DOCUMENT_IDS, "");
     free (comparing.counts);
     return error ? error : compare_counts (self, SKR_DOCUMENTS, SKR_DOCUMENT_IDS);
 }
@@ -182,22 +189,6 @@ static saker_err_t compare_owner (skr_span_t key, skr_span_t value, bool damaged
     }
     if (changed && no < self->replica->by_no_size) {
         comparing->counts[no]++;
-    }
-    return SAKER_OK;
-}
-
-static saker_err_t compare_cell_counts (comparing_t *comparing)
-{
-    skr_checkup_t *self = comparing->checkup;
-    skr_tally_t kind = {0};
-    for (size_t i = 0; i < self->replica->held_count && !self->broken[SKR_CELLS]; i++) {
-        const skr_held_t *held = self->replica->held[i];
-        if (comparing->counts[held->shown.no] != held->shown.documents) {
-            SKR_TRY (skr_checkup_find (
-                self, &kind, "data.count", skr_checkup_restore,
-                "%s has values of %" PRIu64 " documents, where %" PRIu64 " are noted",
-                name_of (held), comparing->counts[held->shown.no], held->shown.documents));
-        }
     }
     return SAKER_OK;
 }
@@ -299,10 +290,9 @@ static saker_err_t compare_sum (skr_checkup_t *self, const skr_held_t *held)
 saker_err_t skr_compare_cells (skr_checkup_t *self)
 {
     comparing_t comparing = {.checkup = self};
-    comparing.counts = calloc (self->replica->by_no_size + 1, sizeof *comparing.counts);
-    saker_err_t error = comparing.counts ? SAKER_OK : skr_fail (SAKER_ENOMEM, "out of memory");
+    saker_err_t error = begin_counting (self, &comparing.counts);
     error = error ? error : skr_store_walk (self->store, SKR_CELLS, compare_owner, &comparing);
-    error = error ? error : compare_cell_counts (&comparing);
+    error = error ? error : compare_document_counts (&comparing, SKR_CELLS, "values of ");
     free (comparing.counts);
     for (size_t i = 0; i < self->replica->held_count && !error; i++) {
         error = compare_name (self, self->replica->held[i]);
@@ -411,10 +401,8 @@ static saker_err_t compare_log_sums (comparing_t *comparing)
 saker_err_t skr_compare_log (skr_checkup_t *self)
 {
     comparing_t comparing = {.checkup = self};
-    comparing.counts = calloc (self->replica->by_no_size + 1, sizeof *comparing.counts);
-    comparing.bytes = calloc (self->replica->by_no_size + 1, sizeof *comparing.bytes);
-    saker_err_t error =
-        comparing.counts && comparing.bytes ? SAKER_OK : skr_fail (SAKER_ENOMEM, "out of memory");
+    saker_err_t error = begin_counting (self, &comparing.counts);
+    error = error ? error : begin_counting (self, &comparing.bytes);
     error = error ? error : skr_store_walk (self->store, SKR_LOG, compare_log_record, &comparing);
     error = error ? error : compare_log_sums (&comparing);
     free (comparing.counts);
@@ -591,29 +579,24 @@ static saker_err_t compare_receipt (skr_span_t key, skr_span_t value, bool damag
 {
     comparing_t *comparing = argument;
     skr_checkup_t *self = comparing->checkup;
-    skr_id_t writer, collection;
+    skr_receipt_record_t record;
     SKR_TRY (skr_checkup_step (self));
     if (damaged) {
         return SAKER_OK;
     }
-    if (key.size != 16 || value.size < RECEIPT_BYTES_MIN || value.size > RECEIPT_BYTES) {
+    if (key.size != SKR_RECEIPT_KEY_BYTES || skr_receipt_read (value, &record) != SAKER_OK) {
         return skr_checkup_find (self, &comparing->kind, "receipt.differs", skr_checkup_restore,
                                  "a receipt is not in form");
     }
-    memcpy (writer.bytes, value.data, sizeof writer.bytes);
-    uint64_t seq = skr_get_u64 (value.data + 16);
-    if (value.size == RECEIPT_BYTES_MIN || seq == 0) {
-        return SAKER_OK;
-    }
-    memcpy (collection.bytes, value.data + 24, sizeof collection.bytes);
-    const skr_held_t *held = skr_holdings_find (self->replica, &collection);
-    const skr_chain_t *chain = held ? skr_held_chain (held, &writer) : NULL;
-    return !chain || seq <= chain->seq
+    const skr_held_t *held =
+        record.dated && record.seq ? skr_holdings_find (self->replica, &record.collection) : NULL;
+    const skr_chain_t *chain = held ? skr_held_chain (held, &record.writer) : NULL;
+    return !chain || record.seq <= chain->seq
                ? SAKER_OK
                : skr_checkup_find (self, &comparing->kind, "receipt.differs", skr_checkup_restore,
                                    "a receipt names change %" PRIu64 " of a writer who has %" PRIu64
                                    " in %s",
-                                   seq, chain->seq, name_of (held));
+                                   record.seq, chain->seq, name_of (held));
 }
 
 saker_err_t skr_compare_receipts (skr_checkup_t *self)

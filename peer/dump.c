@@ -5,6 +5,7 @@
 #include "crdt/value.h"
 #include "peer/checkup.h"
 #include "peer/cut.h"
+#include "peer/receipts.h"
 #include "peer/replica_internal.h"
 #include "peer/statement.h"
 
@@ -400,17 +401,18 @@ static saker_err_t dump_collection (dump_t *self, bool roster)
 static saker_err_t dump_receipt (skr_span_t key, skr_span_t value, bool damaged, void *argument)
 {
     dump_t *self = argument;
-    if (damaged || key.size != 16 || value.size < 24) {
+    skr_receipt_record_t record;
+    if (damaged || key.size != SKR_RECEIPT_KEY_BYTES || skr_receipt_read (value, &record)) {
         (void) skr_fail (SAKER_EDAMAGED, "a receipt is damaged");
         return tell_damaged (self, "a receipt", skr_span (NULL, 0));
     }
     begin_line (self, "receipt");
     add_hex (self, "operation", key.data, key.size);
-    add_hex (self, "writer", value.data, 16);
-    add (self, ",\"seq\":%" PRIu64, skr_get_u64 (value.data + 16));
-    if (value.size >= 48) {
-        add_hex (self, "collection_id", value.data + 24, 16);
-        add (self, ",\"time_ms\":%" PRIu64, skr_hlc_ms (skr_get_u64 (value.data + 40)));
+    add_hex (self, "writer", record.writer.bytes, sizeof record.writer.bytes);
+    add (self, ",\"seq\":%" PRIu64, record.seq);
+    if (record.dated) {
+        add_hex (self, "collection_id", record.collection.bytes, sizeof record.collection.bytes);
+        add (self, ",\"time_ms\":%" PRIu64, skr_hlc_ms (record.hlc));
     }
     return end_line (self);
 }

@@ -26,24 +26,42 @@ void skr_receipt_key (const skr_id_t *collection, skr_span_t operation_id,
                         collection->bytes, sizeof collection->bytes);
 }
 
+saker_err_t skr_receipt_read (skr_span_t value, skr_receipt_record_t *record)
+{
+    *record = (skr_receipt_record_t){.seq = 0};
+    if (value.size != RECEIPT_BYTES && value.size != RECEIPT_BYTES_UNNOTED
+        && value.size != RECEIPT_BYTES_BEFORE) {
+        return skr_fail (SAKER_EDAMAGED, "a record of an operation id is not in form");
+    }
+    memcpy (record->writer.bytes, value.data, 16);
+    record->seq = skr_get_u64 (value.data + 16);
+    record->dated = value.size >= RECEIPT_BYTES_UNNOTED;
+    if (record->dated) {
+        memcpy (record->collection.bytes, value.data + 24, 16);
+        record->hlc = skr_get_u64 (value.data + 40);
+    }
+    if (value.size == RECEIPT_BYTES) {
+        record->note = skr_span (value.data + 48, SAKER_NOTE_BYTES);
+    }
+    return SAKER_OK;
+}
+
 saker_err_t skr_receipt_find (skr_replica_t *self, const uint8_t key[SKR_RECEIPT_KEY_BYTES],
                               saker_receipt_t *receipt)
 {
     skr_span_t value;
+    skr_receipt_record_t record;
     saker_err_t error = skr_store_get (self->store, SKR_GROUP, SKR_OPERATIONS,
                                        skr_span (key, SKR_RECEIPT_KEY_BYTES), &value);
     if (error == SAKER_ENOTFOUND) {
         return SAKER_OK;
     }
     SKR_TRY (error);
-    if (value.size != RECEIPT_BYTES && value.size != RECEIPT_BYTES_UNNOTED
-        && value.size != RECEIPT_BYTES_BEFORE) {
-        return skr_fail (SAKER_EDAMAGED, "a record of an operation id is not in form");
-    }
-    memcpy (receipt->writer, value.data, 16);
-    receipt->seq = skr_get_u64 (value.data + 16);
-    if (value.size == RECEIPT_BYTES) {
-        memcpy (receipt->note, value.data + 48, sizeof receipt->note);
+    SKR_TRY (skr_receipt_read (value, &record));
+    memcpy (receipt->writer, record.writer.bytes, sizeof receipt->writer);
+    receipt->seq = record.seq;
+    if (record.note.size) {
+        memcpy (receipt->note, record.note.data, sizeof receipt->note);
     }
     receipt->repeated = true;
     return SAKER_OK;
@@ -76,18 +94,16 @@ typedef struct walk_t {
 } walk_t;
 
 /* A batch that did nothing has no change (seq 0): time alone decides. */
-static bool is_cut (const skr_replica_t *self, skr_span_t value)
+static bool is_cut (const skr_replica_t *self, const skr_receipt_record_t *record)
 {
-    skr_id_t writer, collection;
-    memcpy (writer.bytes, value.data, 16);
-    memcpy (collection.bytes, value.data + 24, 16);
-    const skr_held_t *held = skr_holdings_find (self, &collection);
-    return !held || skr_get_u64 (value.data + 16) <= skr_clock_get (&held->cut, &writer);
+    const skr_held_t *held = skr_holdings_find (self, &record->collection);
+    return !held || record->seq <= skr_clock_get (&held->cut, &record->writer);
 }
 
 static saker_err_t look (skr_span_t key, skr_span_t value, void *argument)
 {
     walk_t *walk = argument;
+    skr_receipt_record_t record;
     if (key.size != SKR_RECEIPT_KEY_BYTES) {
         return SAKER_OK;
     }
@@ -96,9 +112,9 @@ static saker_err_t look (skr_span_t key, skr_span_t value, void *argument)
         walk->more = true;
         return SKR_STOP;
     }
-    if (value.size >= RECEIPT_BYTES_UNNOTED
-        && skr_hlc_ms (skr_get_u64 (value.data + 40)) + SKR_RECEIPT_MS_MIN <= walk->wall_ms
-        && is_cut (walk->replica, value)) {
+    if (skr_receipt_read (value, &record) == SAKER_OK && record.dated
+        && skr_hlc_ms (record.hlc) + SKR_RECEIPT_MS_MIN <= walk->wall_ms
+        && is_cut (walk->replica, &record)) {
         memcpy (walk->going[walk->going_count++], key.data, key.size);
     }
     return SAKER_OK;

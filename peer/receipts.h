@@ -10,6 +10,19 @@
 #define SKR_RECEIPT_MS_MIN (30ull * 24 * 3600 * 1000) /* an id is known for so long at least */
 #define SKR_RECEIPTS_A_WALK 1000
 
+/* A record of SKR_OPERATIONS. Borrows. */
+typedef struct skr_receipt_record_t {
+    skr_id_t writer;
+    uint64_t seq; /* 0: the batch did nothing */
+    bool dated;   /* collection and time are known: not in the first versions */
+    skr_id_t collection;
+    uint64_t hlc;
+    skr_span_t note; /* empty: none was kept */
+} skr_receipt_record_t;
+
+/* SAKER_EDAMAGED: it is not in form. */
+saker_err_t skr_receipt_read (skr_span_t value, skr_receipt_record_t *record) SKR_MUST_USE;
+
 void skr_receipt_key (const skr_id_t *collection, skr_span_t operation_id,
                       uint8_t key[SKR_RECEIPT_KEY_BYTES]);
 /* In a group. receipt->repeated tells whether there is one. */
