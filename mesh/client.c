@@ -28,6 +28,17 @@ uint64_t skr_client_now_ms (void)
     return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
+uint64_t skr_client_deadline_ms (int timeout_ms)
+{
+    return skr_client_now_ms () + (uint64_t) (timeout_ms > 0 ? timeout_ms : 0);
+}
+
+void skr_client_pause (unsigned ms)
+{
+    const struct timespec pause = {ms / 1000, (long) (ms % 1000) * 1000000};
+    (void) nanosleep (&pause, NULL);
+}
+
 /* ---- waiting on the sockets */
 
 static int left_ms (uint64_t deadline_ms)

@@ -10,7 +10,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define WAITS_MAX 500 /* of WAIT_MS */
 #define WAIT_MS 10
@@ -104,12 +103,11 @@ static saker_err_t ask_page (backing_t *backing)
 /* Before the first page, a daemon that is writing may have to make room. */
 static saker_err_t ask_all (backing_t *backing)
 {
-    const struct timespec pause = {0, WAIT_MS * 1000000};
     int waits = 0;
     while (!backing->last) {
         saker_err_t error = ask_page (backing);
         if (error == SAKER_EWAIT && !backing->page && waits++ < WAITS_MAX) {
-            (void) nanosleep (&pause, NULL);
+            skr_client_pause (WAIT_MS);
             continue;
         }
         SKR_TRY (error);

@@ -10,7 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define BLOCK_DOCUMENTS 512
 #define TRIES_MAX 20 /* of one step, while changes come in between */
@@ -101,14 +100,13 @@ static saker_err_t ask_once (deep_t *deep, const char *from, const char *to, boo
 /* Until both answer as of one clock. */
 static saker_err_t ask_part (deep_t *deep, const char *from, const char *to, bool detail)
 {
-    static const struct timespec pause = {0, PAUSE_MS * 1000000};
     for (int i = 0; i < TRIES_MAX; i++) {
         SKR_TRY (ask_once (deep, from, to, detail));
         if (deep->ours.clock == deep->theirs.clock) {
             return SAKER_OK;
         }
         deep->moved++;
-        (void) nanosleep (&pause, NULL);
+        skr_client_pause (PAUSE_MS);
     }
     return skr_fail (SAKER_EWAIT,
                      "%s and this peer have not applied the same changes of %s: wait until they "
@@ -303,7 +301,7 @@ saker_err_t saker_verify_deep (saker_t *self, const char *collection, const char
         deep->self = self;
         deep->collection = collection;
         deep->peer = peer;
-        deep->deadline_ms = skr_client_now_ms () + (uint64_t) (timeout_ms > 0 ? timeout_ms : 0);
+        deep->deadline_ms = skr_client_deadline_ms (timeout_ms);
         deep->difference_fn = difference_fn;
         deep->argument = argument;
         deep->ids = malloc ((BLOCK_DOCUMENTS + 1) * sizeof *deep->ids);

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define AGAIN_MS 50 /* between two questions whether it is done */
 
@@ -141,8 +140,7 @@ static saker_err_t ask_page (saker_t *self, collecting_t *collecting)
 /* Asks again and again, behind the last collection, where nothing is to be looked at. */
 static saker_err_t wait_until_done (saker_t *self, collecting_t *asking, int timeout_ms)
 {
-    uint64_t deadline_ms = skr_client_now_ms () + (uint64_t) (timeout_ms > 0 ? timeout_ms : 0);
-    const struct timespec gap = {0, AGAIN_MS * 1000000};
+    uint64_t deadline_ms = skr_client_deadline_ms (timeout_ms);
     asking->begin = true;
     do {
         asking->from = UINT64_MAX >> 1;
@@ -152,7 +150,7 @@ static saker_err_t wait_until_done (saker_t *self, collecting_t *asking, int tim
             return skr_fail (SAKER_ETIMEOUT, "the log is still being cut; it goes on");
         }
         if (asking->busy) {
-            (void) nanosleep (&gap, NULL);
+            skr_client_pause (AGAIN_MS);
         }
     } while (asking->busy);
     return SAKER_OK;

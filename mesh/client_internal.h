@@ -90,6 +90,10 @@ void skr_question_bytes (skr_question_t *question, uint64_t key, const void *dat
 void skr_question_uint (skr_question_t *question, uint64_t key, uint64_t value);
 
 uint64_t skr_client_now_ms (void);
+/* So long from now; a time-out below 0 is none. */
+uint64_t skr_client_deadline_ms (int timeout_ms);
+/* Between two questions. */
+void skr_client_pause (unsigned ms);
 
 /* The folder of a store that is named so, or not at all (see saker_open). */
 saker_err_t skr_client_folder (const char *store, char *folder, size_t size) SKR_MUST_USE;

@@ -317,7 +317,7 @@ saker_err_t saker_verify (saker_t *self, const char *collection, int timeout_ms,
     verifying_t verifying = {
         .collection = collection, .verdict_fn = verdict_fn, .argument = argument};
     saker_err_t error;
-    verifying.deadline_ms = skr_client_now_ms () + (uint64_t) (timeout_ms > 0 ? timeout_ms : 0);
+    verifying.deadline_ms = skr_client_deadline_ms (timeout_ms);
     do {
         error = verify_page (self, &verifying);
     } while (error == SAKER_OK && verifying.more && !verifying.stopped);

@@ -550,7 +550,7 @@ saker_err_t saker_watch (saker_t *self, const char *collection, saker_cursor_t *
                            .cursor = cursor,
                            .event_fn = event_fn,
                            .argument = argument};
-    uint64_t deadline_ms = skr_client_now_ms () + (uint64_t) (timeout_ms > 0 ? timeout_ms : 0);
+    uint64_t deadline_ms = skr_client_deadline_ms (timeout_ms);
     for (;;) {
         uint64_t now_ms = skr_client_now_ms ();
         uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;

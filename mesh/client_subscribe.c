@@ -3,17 +3,8 @@
 #include "mesh/client_internal.h"
 
 #include <string.h>
-#include <time.h>
 
 #define AGAIN_MS 100 /* between two questions whether it can be left, or is dropped */
-
-enum { ADD = 0, LEAVE = 1, ONLY = 2, ALL = 3 };
-
-static void pause_ms (int64_t ms)
-{
-    const struct timespec pause = {.tv_sec = 0, .tv_nsec = ms * 1000000};
-    nanosleep (&pause, NULL);
-}
 
 /* ---- listing */
 
@@ -81,7 +72,7 @@ saker_err_t saker_subscriptions (saker_t *self, bool *rest, saker_subscription_f
 
 /* ---- choosing */
 
-static saker_err_t choose (saker_t *self, uint64_t how, const char *const *collections,
+static saker_err_t choose (saker_t *self, skr_subscribe_how_t how, const char *const *collections,
                            size_t count, bool *changed)
 {
     skr_question_t question;
@@ -90,10 +81,7 @@ static saker_err_t choose (saker_t *self, uint64_t how, const char *const *colle
     if (error == SAKER_OK) {
         skr_question_uint (&question, 0, how);
         skr_cbor_put_uint (&question.request, 1);
-        skr_cbor_put_array (&question.request, count);
-        for (size_t i = 0; i < count; i++) {
-            skr_cbor_put_text (&question.request, collections[i], strlen (collections[i]));
-        }
+        skr_cbor_put_texts (&question.request, collections, count);
         error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
     }
     if (error == SAKER_OK) {
@@ -111,7 +99,8 @@ static saker_err_t choose (saker_t *self, uint64_t how, const char *const *colle
 saker_err_t saker_subscribe (saker_t *self, const char *const *collections, size_t count,
                              bool *changed)
 {
-    return choose (self, count ? ADD : ALL, collections, count, changed);
+    return choose (self, count ? SKR_SUBSCRIBE_ADD : SKR_SUBSCRIBE_ALL, collections, count,
+                   changed);
 }
 
 static int note_leaving (const saker_subscription_t *subscription, void *argument)
@@ -132,7 +121,7 @@ static saker_err_t wait_dropped (saker_t *self, uint64_t deadline_ms)
         if (!name[0]) {
             return SAKER_OK;
         }
-        pause_ms (AGAIN_MS);
+        skr_client_pause (AGAIN_MS);
     } while (skr_client_now_ms () < deadline_ms);
     return skr_fail (SAKER_EWAIT,
                      "%s is left, and kept here until an admin's peer reports all of it: that goes "
@@ -140,13 +129,13 @@ static saker_err_t wait_dropped (saker_t *self, uint64_t deadline_ms)
                      name);
 }
 
-static saker_err_t narrow (saker_t *self, uint64_t how, const char *const *collections,
+static saker_err_t narrow (saker_t *self, skr_subscribe_how_t how, const char *const *collections,
                            size_t count, int timeout_ms, bool *changed)
 {
-    uint64_t deadline_ms = skr_client_now_ms () + (uint64_t) (timeout_ms > 0 ? timeout_ms : 0);
+    uint64_t deadline_ms = skr_client_deadline_ms (timeout_ms);
     saker_err_t error = choose (self, how, collections, count, changed);
     while (error == SAKER_EWAIT && skr_client_now_ms () < deadline_ms) {
-        pause_ms (AGAIN_MS);
+        skr_client_pause (AGAIN_MS);
         error = choose (self, how, collections, count, changed);
     }
     if (error == SAKER_EWAIT) {
@@ -158,11 +147,11 @@ static saker_err_t narrow (saker_t *self, uint64_t how, const char *const *colle
 saker_err_t saker_unsubscribe (saker_t *self, const char *const *collections, size_t count,
                                int timeout_ms, bool *changed)
 {
-    return narrow (self, LEAVE, collections, count, timeout_ms, changed);
+    return narrow (self, SKR_SUBSCRIBE_LEAVE, collections, count, timeout_ms, changed);
 }
 
 saker_err_t saker_subscribe_only (saker_t *self, const char *const *collections, size_t count,
                                   int timeout_ms, bool *changed)
 {
-    return narrow (self, ONLY, collections, count, timeout_ms, changed);
+    return narrow (self, SKR_SUBSCRIBE_ONLY, collections, count, timeout_ms, changed);
 }

@@ -388,14 +388,14 @@ saker_err_t saker_queue_send (saker_queue_t *self, int timeout_ms, saker_sent_fn
 {
     SKR_TRY (check_process (self));
     round_t round = {.queue = self, .sent_fn = sent_fn, .argument = argument};
-    round.deadline_ms = skr_client_now_ms () + (uint64_t) (timeout_ms > 0 ? timeout_ms : 0);
+    round.deadline_ms = skr_client_deadline_ms (timeout_ms);
     while (!round.ended && skr_outbox_last (self->outbox) > 0) {
         SKR_TRY (send_round (&round));
         if (round.later && left_ms (&round) == 0) {
             return still_waiting (&round);
         }
         if (round.later) {
-            usleep (AGAIN_MS * 1000);
+            skr_client_pause (AGAIN_MS);
         }
     }
     return SAKER_OK;

@@ -61,6 +61,14 @@ typedef enum skr_command_t {
     SKR_COMMANDS
 } skr_command_t;
 
+/* How SUBSCRIBE changes what is carried: these too, not these, only these, all. */
+typedef enum skr_subscribe_how_t {
+    SKR_SUBSCRIBE_ADD = 0,
+    SKR_SUBSCRIBE_LEAVE = 1,
+    SKR_SUBSCRIBE_ONLY = 2,
+    SKR_SUBSCRIBE_ALL = 3,
+} skr_subscribe_how_t;
+
 /* What the mesh knows of a member, for PEERS, LINKS, WAIT and VERIFY. */
 typedef struct skr_neighbour_t {
     const char *link;    /* self, up, slow, silent, left; static */

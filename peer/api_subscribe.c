@@ -19,10 +19,8 @@ static const skr_subscription_t *own_subscription (const skr_api_t *self)
 
 /* ---- SUBSCRIBE */
 
-typedef enum how_t { ADD = 0, LEAVE = 1, ONLY = 2, ALL = 3 } how_t;
-
 typedef struct asking_t {
-    how_t how;
+    skr_subscribe_how_t how;
     skr_subscription_t wanted;
     size_t named;
 } asking_t;
@@ -33,7 +31,7 @@ static saker_err_t name_one (skr_api_t *self, asking_t *asking, const char *name
     SKR_TRY (skr_collection_name_check (name));
     skr_replica_collection_id (self->replica, name, &id);
     asking->named++;
-    return skr_subscription_set (&asking->wanted, &id, asking->how != LEAVE);
+    return skr_subscription_set (&asking->wanted, &id, asking->how != SKR_SUBSCRIBE_LEAVE);
 }
 
 /* Carries nothing; what was left stays noted. */
@@ -49,12 +47,12 @@ static saker_err_t get_asking (skr_api_t *self, skr_api_call_t *call, asking_t *
 {
     skr_fields_need (&call->fields, 0);
     uint64_t how = skr_cbor_get_uint (&call->cbor);
-    asking->how = (how_t) (how & 3);
-    if (how > ALL) {
+    asking->how = (skr_subscribe_how_t) (how & 3);
+    if (how > SKR_SUBSCRIBE_ALL) {
         skr_cbor_reject (&call->cbor, "not a way to subscribe");
     }
     SKR_TRY (skr_subscription_copy (&asking->wanted, own_subscription (self)));
-    if (asking->how == ONLY) {
+    if (asking->how == SKR_SUBSCRIBE_ONLY) {
         clear (&asking->wanted);
     }
     skr_fields_need (&call->fields, 1);
@@ -65,11 +63,12 @@ static saker_err_t get_asking (skr_api_t *self, skr_api_call_t *call, asking_t *
         SKR_TRY (call->cbor.error == SAKER_OK ? name_one (self, asking, name) : SAKER_OK);
     }
     SKR_TRY (skr_api_arguments_end (call));
-    if ((asking->how == ALL) != (asking->named == 0)) {
-        return skr_fail (SAKER_EUSAGE,
-                         asking->how == ALL ? "all takes no names" : "name a collection at least");
+    if ((asking->how == SKR_SUBSCRIBE_ALL) != (asking->named == 0)) {
+        return skr_fail (SAKER_EUSAGE, asking->how == SKR_SUBSCRIBE_ALL
+                                           ? "all takes no names"
+                                           : "name a collection at least");
     }
-    if (asking->how == ALL) {
+    if (asking->how == SKR_SUBSCRIBE_ALL) {
         skr_subscription_free (&asking->wanted);
     }
     return SAKER_OK;
@@ -79,7 +78,7 @@ static saker_err_t get_asking (skr_api_t *self, skr_api_call_t *call, asking_t *
 static saker_err_t check_known (skr_api_t *self, const asking_t *asking)
 {
     const skr_subscription_t *now = own_subscription (self);
-    for (size_t i = 0; i < asking->wanted.count && asking->how == LEAVE; i++) {
+    for (size_t i = 0; i < asking->wanted.count && asking->how == SKR_SUBSCRIBE_LEAVE; i++) {
         const skr_named_t *named = &asking->wanted.named[i];
         if (!named->carried && skr_subscription_carries (now, &named->collection)
             && !skr_replica_collection (self->replica, &named->collection)) {

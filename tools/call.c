@@ -53,11 +53,21 @@ saker_err_t call_memory (call_t *call)
     return call_fail (call, SAKER_ENOMEM, "out of memory");
 }
 
-static const option_t *find_option (const option_t *options, const char *name, size_t size)
+const option_t *call_find_option (const option_t *options, const char *name, size_t size)
 {
     for (; options && options->name; options++) {
         if (strlen (options->name) == size && strncmp (options->name, name, size) == 0) {
             return options;
+        }
+    }
+    return NULL;
+}
+
+const command_t *call_find_command (const command_t *const commands[], const char *name)
+{
+    for (; *commands; commands++) {
+        if (strcmp ((*commands)->name, name) == 0) {
+            return *commands;
         }
     }
     return NULL;
@@ -92,7 +102,8 @@ bool call_take_common (call_t *call, int argc, char **argv, int *at, saker_err_t
     if (strncmp (word, "--", 2) != 0) {
         return false;
     }
-    const option_t *option = find_option (call_common_options, word + 2, strcspn (word + 2, "="));
+    const option_t *option =
+        call_find_option (call_common_options, word + 2, strcspn (word + 2, "="));
     if (!option) {
         return false;
     }
@@ -118,7 +129,7 @@ static saker_err_t take_option (call_t *call, int argc, char **argv, int *at)
 {
     const char *word = argv[*at] + 2;
     size_t size = strcspn (word, "=");
-    const option_t *option = find_option (call->command->options, word, size);
+    const option_t *option = call_find_option (call->command->options, word, size);
     if (!option || strncmp (argv[*at], "--", 2) != 0) {
         return call_fail (call, SAKER_EUSAGE, "%s: no option %s; see saker %s --help",
                           call->command->name, argv[*at], call->command->name);

@@ -30,7 +30,8 @@ typedef struct command_t {
     const char *details;     /* what else is to be known, a paragraph; may be NULL */
     const option_t *options; /* ended by a NULL name; may be NULL */
     /* Command lines, one a line; tests/net/test_examples.sh runs every one. What one needs that is
-       not always there stands behind it: "# on a terminal", "# until Ctrl-C", "# needs Graphviz". */
+       not always there stands behind it: "# on a terminal", "# until Ctrl-C", "# needs Graphviz".
+     */
     const char *example;
     size_t words_min, words_max;
 } command_t;
@@ -54,6 +55,10 @@ struct call_t {
 
 /* The options that every command has. */
 extern const option_t call_common_options[];
+
+/* In lists that end with NULL; NULL: it is not there. The name of an option has `size` bytes. */
+const option_t *call_find_option (const option_t *options, const char *name, size_t size);
+const command_t *call_find_command (const command_t *const commands[], const char *name);
 
 /* Parses the arguments after the name of the command. Words that begin with a dash and a digit are
    words, so that negative numbers need no care; "--" ends the options. */

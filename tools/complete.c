@@ -239,26 +239,6 @@ static void offer_options (completing_t *self, const option_t *options)
 
 /* ---- the words before */
 
-static const option_t *find_in (const option_t *options, const char *name)
-{
-    for (; options && options->name; options++) {
-        if (strcmp (options->name, name) == 0) {
-            return options;
-        }
-    }
-    return NULL;
-}
-
-static const command_t *find (const command_t *const commands[], const char *name)
-{
-    for (; *commands; commands++) {
-        if (strcmp ((*commands)->name, name) == 0) {
-            return *commands;
-        }
-    }
-    return NULL;
-}
-
 /* Takes the words before the last. The option that waits for its argument, or NULL. */
 static const option_t *take_words (completing_t *self, const command_t *const commands[], int count,
                                    char **words, bool *known)
@@ -272,12 +252,13 @@ static const option_t *take_words (completing_t *self, const command_t *const co
             waits = NULL;
         } else if (begins (word, "--")) {
             call->given = begins (word, "--store=") ? strchr (word, '=') + 1 : call->given;
-            const option_t *option =
-                find_in (call->command ? call->command->options : NULL, word + 2);
-            option = option ? option : find_in (call_common_options, word + 2);
+            const option_t *own = call->command ? call->command->options : NULL;
+            const option_t *option = call_find_option (own, word + 2, strlen (word + 2));
+            option = option ? option
+                            : call_find_option (call_common_options, word + 2, strlen (word + 2));
             waits = option && option->argument ? option : NULL;
         } else if (!call->command) {
-            call->command = find (commands, word);
+            call->command = call_find_command (commands, word);
             *known = call->command != NULL;
         } else if (call->words_count < CALL_WORDS_MAX) {
             call->words[call->words_count++] = word;

@@ -28,16 +28,6 @@ static const command_t *const commands[] = {
     &cmd_inbox,       &cmd_demo,      NULL,
 };
 
-static const command_t *find_command (const char *name)
-{
-    for (size_t i = 0; commands[i]; i++) {
-        if (strcmp (commands[i]->name, name) == 0) {
-            return commands[i];
-        }
-    }
-    return NULL;
-}
-
 static void print_error (const call_t *call, saker_err_t error)
 {
     const char *sentence = *call->sentence ? call->sentence : saker_error_name (error);
@@ -75,7 +65,7 @@ static saker_err_t run_command (call_t *call, const command_t *command, int argc
 /* `saker help --man` makes saker(1) of the page on stdin, `saker help --man COMMAND` its page. */
 static saker_err_t run_manual (call_t *call, const char *name)
 {
-    const command_t *command = name ? find_command (name) : NULL;
+    const command_t *command = name ? call_find_command (commands, name) : NULL;
     if (name && !command) {
         return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help", name);
     }
@@ -98,7 +88,7 @@ static saker_err_t run_help (call_t *call, int count, char **words)
     if (name && strcmp (name, "--man") == 0) {
         return run_manual (call, count > 1 ? words[1] : NULL);
     }
-    const command_t *command = name ? find_command (name) : NULL;
+    const command_t *command = name ? call_find_command (commands, name) : NULL;
     if (name && !command) {
         return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help", name);
     }
@@ -131,7 +121,7 @@ static saker_err_t run (call_t *call, int argc, char **argv)
     if (at == argc || strcmp (argv[at], "help") == 0) {
         return run_help (call, argc - at - 1, argv + at + 1);
     }
-    const command_t *command = find_command (argv[at]);
+    const command_t *command = call_find_command (commands, argv[at]);
     if (!command) {
         return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help", argv[at]);
     }

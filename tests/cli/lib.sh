@@ -18,13 +18,21 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/saker-cli-XXXXXX")
 declare -A pids=() pipes=() addresses=()
 passed=0 failed=0 skipped=0
 
-clean_up ()
+# terminal WORD...: of a tmux of this test's own.
+terminal () { tmux -f /dev/null -S "$work/terminal" "$@"; }
+
+end_processes ()
 {
     local name
+    if [ -S "$work/terminal" ]; then terminal kill-server 2>/dev/null; fi
     for name in "${!pids[@]}"; do
         kill -KILL "${pids[$name]}" 2>/dev/null
     done
-    rm -rf "$work"
+}
+clean_up ()
+{
+    end_processes
+    cd / && rm -rf "$work"
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP

@@ -5,16 +5,6 @@
 . "${srcdir:-.}/tests/cli/lib.sh"
 
 patience_s=${PATIENCE:-60}
-terminal () { tmux -f /dev/null -S "$work/terminal" "$@"; }
-clean_up ()
-{
-    local name
-    terminal kill-server 2>/dev/null
-    for name in "${!pids[@]}"; do
-        kill -KILL "${pids[$name]}" 2>/dev/null
-    done
-    rm -rf "$work"
-}
 screen () { terminal capture-pane -p; }
 keys () { terminal send-keys "$@"; }
 # sees PATTERN, misses PATTERN: in a line of the screen; row NUMBER PATTERN: in that line, the first being 1.

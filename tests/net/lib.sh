@@ -11,13 +11,11 @@ declare -A hosts=() # the address of each space, the one of its last cable
 clean_up ()
 {
     local name
-    for name in "${!pids[@]}"; do
-        kill -KILL "${pids[$name]}" 2>/dev/null
-    done
+    end_processes
     for name in "${spaces[@]}"; do
         ip netns del "saker-$$-$name" 2>/dev/null
     done
-    rm -rf "$work"
+    cd / && rm -rf "$work"
 }
 
 # need_spaces: skips the whole test where network namespaces cannot be made.

@@ -32,17 +32,6 @@ works "an address" ip address add 192.168.1.20/24 dev eth0
 works "its end" ip link set eth1 up
 works "it is up" ip link set eth0 up
 
-terminal () { tmux -f /dev/null -S "$work/terminal" "$@"; }
-clean_up ()
-{
-    local name
-    terminal kill-server 2>/dev/null
-    for name in "${!pids[@]}"; do
-        kill -KILL "${pids[$name]}" 2>/dev/null
-    done
-    cd / && rm -rf "$work"
-}
-
 # examples COMMAND: of its help. page_examples FILE: of a man page.
 examples () { "$saker" "$1" --help | sed -n '/^example:/,$s/^  //p'; }
 page_examples () { sed -n '/^\.SH EXAMPLE/,$p' "$1" | sed -n '/^\.EX/,/^\.EE/s/^    //p' | sed 's/\\-/-/g'; }
