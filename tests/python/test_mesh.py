@@ -117,8 +117,10 @@ def test_ctrl_c_ends_what_waits(pair, make_daemon, what):
         with one.open() as mesh:
             mesh["shots"]["sq030"]["title"] = "Fog"
     program = f"import saker\nwith saker.open ({one.store!r}) as mesh:\n    print ('ready', flush = True)\n    {what}\n"
+    # whoever runs this in the background may ignore the signal, and a child keeps that
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, env=os.environ)
+                               text=True, env=os.environ,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.2)  # it may be in the call by now; before it, the signal ends it all the same
