@@ -14,7 +14,7 @@ if [ -z "${SAKER_UNSHARED:-}" ]; then
         skip "$why"
         finish
     fi
-    clean_up # exec ends this shell without its trap
+    rm -rf "$work" # exec ends this shell without its trap
     SAKER_UNSHARED=1 exec unshare --mount --propagation private bash "$0"
 fi
 # shellcheck disable=SC2317
