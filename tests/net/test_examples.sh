@@ -39,8 +39,9 @@ page_examples () { sed -n '/^\.SH EXAMPLE/,$p' "$1" | sed -n '/^\.EX/,/^\.EE/s/^
 # until_ctrl_c WHAT COMMAND: it says something, or listens, and goes on until it is interrupted.
 until_ctrl_c ()
 {
-    local what=$1 fd pid line
-    exec {fd}< <(exec bash -c "exec $2" 2>&1)
+    local what=$1 fd pid line end
+    # whoever runs this in the background may ignore the signal, and a child keeps that
+    exec {fd}< <(exec env --default-signal=INT bash -c "exec $2" 2>&1)
     pid=$!
     pids[example]=$pid
     read -r -t "$ready_s" -u "$fd" line || not_ok "$what says nothing"
@@ -52,8 +53,9 @@ until_ctrl_c ()
     *) if kill -0 "$pid" 2>/dev/null; then ok; else not_ok "$what ended by itself: $line"; fi ;;
     esac
     kill -INT "$pid" 2>/dev/null
-    while read -r -t "$ready_s" -u "$fd" line; do :; done
-    if [ $? -gt 128 ]; then not_ok "$what does not end"; kill -KILL "$pid"; fi
+    end=$((SECONDS + ready_s))
+    while read -r -t "$ready_s" -u "$fd" line && [ "$SECONDS" -lt "$end" ]; do :; done
+    if kill -0 "$pid" 2>/dev/null && [ "$SECONDS" -ge "$end" ]; then not_ok "$what does not end"; kill -KILL "$pid"; fi
     exec {fd}<&-
     unset "pids[example]"
 }
