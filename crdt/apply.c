@@ -72,30 +72,52 @@ static int find_bound (const void *writer, const void *bound)
     return skr_id_compare (writer, &((const skr_dot_t *) bound)->writer);
 }
 
-/* Pred with its writers spelled out, in order of writer. */
-static saker_err_t resolve_pred (const skr_op_t *op, const skr_id_t *writers, size_t writers_count,
-                                 skr_dot_t **bounds, size_t *count)
+/* Pred with its writers spelled out, in order of writer. Mostly there are few. */
+#define FEW 8
+typedef struct bounds_t {
+    skr_dot_t *list;
+    size_t count;
+    skr_dot_t few[FEW];
+} bounds_t;
+
+static void free_bounds (bounds_t *bounds)
 {
-    skr_pred_t *pred;
-    *bounds = NULL;
-    SKR_TRY (skr_op_pred (op, &pred, count));
-    saker_err_t error = SAKER_OK;
-    if (*count && !(*bounds = calloc (*count, sizeof **bounds))) {
-        error = skr_fail (SAKER_ENOMEM, "pred: out of memory");
+    if (bounds->list != bounds->few) {
+        free (bounds->list);
     }
-    for (size_t i = 0; i < *count && error == SAKER_OK; i++) {
+}
+
+static saker_err_t spell_out (const skr_op_t *op, const skr_id_t *writers, size_t writers_count,
+                              skr_pred_t *pred, bounds_t *bounds)
+{
+    SKR_TRY (skr_op_pred_get (op, pred));
+    for (size_t i = 0; i < bounds->count; i++) {
         if (pred[i].writer >= writers_count) {
-            error = skr_fail (SAKER_EINPUT, "pred names a writer outside the table");
-            break;
+            return skr_fail (SAKER_EINPUT, "pred names a writer outside the table");
         }
-        (*bounds)[i] = (skr_dot_t){writers[pred[i].writer], pred[i].seq, pred[i].index};
+        bounds->list[i] = (skr_dot_t){writers[pred[i].writer], pred[i].seq, pred[i].index};
     }
-    free (pred);
-    if (error != SAKER_OK) {
-        free (*bounds);
-        *bounds = NULL;
-    } else if (*count > 1) {
-        qsort (*bounds, *count, sizeof **bounds, compare_bounds);
+    if (bounds->count > 1) {
+        qsort (bounds->list, bounds->count, sizeof *bounds->list, compare_bounds);
+    }
+    return SAKER_OK;
+}
+
+/* Free in any case. */
+static saker_err_t resolve_pred (const skr_op_t *op, const skr_id_t *writers, size_t writers_count,
+                                 bounds_t *bounds)
+{
+    skr_pred_t few[FEW], *pred = few;
+    bounds->list = bounds->few;
+    bounds->count = skr_op_pred_count (op);
+    if (bounds->count > FEW) {
+        pred = calloc (bounds->count, sizeof *pred);
+        bounds->list = calloc (bounds->count, sizeof *bounds->list);
+    }
+    saker_err_t error = pred && bounds->list ? spell_out (op, writers, writers_count, pred, bounds)
+                                             : skr_fail (SAKER_ENOMEM, "pred: out of memory");
+    if (pred != few) {
+        free (pred);
     }
     return error;
 }
@@ -149,15 +171,15 @@ static saker_err_t collect_victims (const skr_applier_t *self, const skr_op_t *o
                                     const skr_id_t *writers, size_t writers_count,
                                     victims_t *victims)
 {
-    skr_dot_t *bounds;
-    SKR_TRY (resolve_pred (op, writers, writers_count, &bounds, &victims->bounds_count));
-    victims->bounds = bounds;
-    saker_err_t error = SAKER_OK;
-    if (victims->bounds_count) {
+    bounds_t bounds;
+    saker_err_t error = resolve_pred (op, writers, writers_count, &bounds);
+    if (error == SAKER_OK && bounds.count) {
+        victims->bounds = bounds.list;
+        victims->bounds_count = bounds.count;
         error = scan_scope (self->cells, op, collect_victim, victims);
+        victims->bounds = NULL;
     }
-    free (bounds);
-    victims->bounds = NULL;
+    free_bounds (&bounds);
     return error;
 }
 
@@ -167,7 +189,9 @@ static saker_err_t put_cell (const skr_applier_t *self, skr_span_t document,
                              const skr_entry_t *entry)
 {
     SKR_TRY (self->cells->put (self->cells->context, document, entry));
-    skr_fingerprint_add (self->fingerprint, &self->collection, document, entry);
+    if (self->fingerprint) {
+        skr_fingerprint_add (self->fingerprint, &self->collection, document, entry);
+    }
     return SAKER_OK;
 }
 
@@ -175,7 +199,9 @@ static saker_err_t remove_cell (const skr_applier_t *self, skr_span_t document,
                                 const skr_entry_t *entry)
 {
     SKR_TRY (self->cells->remove (self->cells->context, document, entry));
-    skr_fingerprint_remove (self->fingerprint, &self->collection, document, entry);
+    if (self->fingerprint) {
+        skr_fingerprint_remove (self->fingerprint, &self->collection, document, entry);
+    }
     return SAKER_OK;
 }
 
@@ -261,11 +287,10 @@ static saker_err_t skip_op (const skr_applier_t *self, const skr_op_t *op, const
                             size_t writers_count)
 {
     static const victims_t none;
-    skr_dot_t *bounds;
-    size_t count;
-    SKR_TRY (resolve_pred (op, writers, writers_count, &bounds, &count));
-    free (bounds);
-    return keep_undo (self, &none);
+    bounds_t bounds;
+    saker_err_t error = resolve_pred (op, writers, writers_count, &bounds);
+    free_bounds (&bounds);
+    return error == SAKER_OK ? keep_undo (self, &none) : error;
 }
 
 static saker_err_t apply_collected (const skr_applier_t *self, const skr_op_t *op,

@@ -14,7 +14,7 @@ typedef struct skr_applier_t {
     skr_id_t writer;
     uint64_t seq;
     uint64_t hlc;
-    skr_fingerprint_t *fingerprint;
+    skr_fingerprint_t *fingerprint; /* NULL: the cells keep it */
     skr_buf_t *undo; /* receives what was displaced, to be kept in the log; NULL: not wanted */
     /* Which documents have cells here; NULL: all. What an operation does to others is left out. */
     bool (*carries) (const void *part, skr_span_t document);

@@ -37,8 +37,8 @@ static void hash_long (const uint8_t fixed[FIXED_BYTES], const skr_span_t *parts
     crypto_generichash_final (&state, hash, 16);
 }
 
-static skr_fingerprint_t hash_entry (const skr_id_t *collection, skr_span_t document,
-                                     const skr_entry_t *entry)
+skr_fingerprint_t skr_fingerprint_of (const skr_id_t *collection, skr_span_t document,
+                                      const skr_entry_t *entry)
 {
     uint8_t bytes[FIXED_BYTES + SHORT_BYTES], hash[16];
     const skr_span_t parts[] = {document, entry->address, entry->value};
@@ -64,20 +64,30 @@ static skr_fingerprint_t hash_entry (const skr_id_t *collection, skr_span_t docu
     return sum;
 }
 
+void skr_fingerprint_plus (skr_fingerprint_t *self, const skr_fingerprint_t *hash)
+{
+    self->low += hash->low;
+    self->high += hash->high + (self->low < hash->low);
+}
+
+void skr_fingerprint_minus (skr_fingerprint_t *self, const skr_fingerprint_t *hash)
+{
+    self->high -= hash->high + (self->low < hash->low);
+    self->low -= hash->low;
+}
+
 void skr_fingerprint_add (skr_fingerprint_t *self, const skr_id_t *collection, skr_span_t document,
                           const skr_entry_t *entry)
 {
-    skr_fingerprint_t sum = hash_entry (collection, document, entry);
-    self->low += sum.low;
-    self->high += sum.high + (self->low < sum.low);
+    skr_fingerprint_t hash = skr_fingerprint_of (collection, document, entry);
+    skr_fingerprint_plus (self, &hash);
 }
 
 void skr_fingerprint_remove (skr_fingerprint_t *self, const skr_id_t *collection,
                              skr_span_t document, const skr_entry_t *entry)
 {
-    skr_fingerprint_t sum = hash_entry (collection, document, entry);
-    self->high -= sum.high + (self->low < sum.low);
-    self->low -= sum.low;
+    skr_fingerprint_t hash = skr_fingerprint_of (collection, document, entry);
+    skr_fingerprint_minus (self, &hash);
 }
 
 bool skr_fingerprint_equal (const skr_fingerprint_t *one, const skr_fingerprint_t *other)

@@ -40,6 +40,10 @@ typedef struct skr_fingerprint_t {
 
 /* Hash of one entry: BLAKE2b-128 over collection id, dot, hlc, document, address and value, each
    variable part preceded by its size: for most entries one block. */
+skr_fingerprint_t skr_fingerprint_of (const skr_id_t *collection, skr_span_t document,
+                                      const skr_entry_t *entry);
+void skr_fingerprint_plus (skr_fingerprint_t *self, const skr_fingerprint_t *hash);
+void skr_fingerprint_minus (skr_fingerprint_t *self, const skr_fingerprint_t *hash);
 void skr_fingerprint_add (skr_fingerprint_t *self, const skr_id_t *collection, skr_span_t document,
                           const skr_entry_t *entry);
 void skr_fingerprint_remove (skr_fingerprint_t *self, const skr_id_t *collection,

@@ -164,28 +164,39 @@ void skr_op_get (skr_cbor_t *cbor, skr_op_t *op, size_t writers_count, skr_span_
     }
 }
 
-saker_err_t skr_op_pred (const skr_op_t *op, skr_pred_t **pred, size_t *count)
+size_t skr_op_pred_count (const skr_op_t *op)
 {
     skr_cbor_t cbor;
-    *pred = NULL;
-    *count = 0;
     skr_cbor_open (&cbor, op->pred_raw);
-    size_t found = skr_cbor_get_array (&cbor, SKR_OP_PRED_MAX);
-    skr_pred_t *list = found ? calloc (found, sizeof *list) : NULL;
-    if (found && !list) {
+    return skr_cbor_get_array (&cbor, SKR_OP_PRED_MAX);
+}
+
+saker_err_t skr_op_pred_get (const skr_op_t *op, skr_pred_t *pred)
+{
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, op->pred_raw);
+    size_t count = skr_cbor_get_array (&cbor, SKR_OP_PRED_MAX);
+    for (size_t i = 0; i < count; i++) {
+        get_pred_entry (&cbor, &pred[i]);
+    }
+    return skr_wrap (skr_cbor_close (&cbor), "pred");
+}
+
+saker_err_t skr_op_pred (const skr_op_t *op, skr_pred_t **pred, size_t *count)
+{
+    *count = skr_op_pred_count (op);
+    *pred = *count ? calloc (*count, sizeof **pred) : NULL;
+    if (*count && !*pred) {
+        *count = 0;
         return skr_fail (SAKER_ENOMEM, "pred: out of memory");
     }
-    for (size_t i = 0; i < found; i++) {
-        get_pred_entry (&cbor, &list[i]);
-    }
-    saker_err_t error = skr_wrap (skr_cbor_close (&cbor), "pred");
+    saker_err_t error = skr_op_pred_get (op, *pred);
     if (error != SAKER_OK) {
-        free (list);
-        return error;
+        free (*pred);
+        *pred = NULL;
+        *count = 0;
     }
-    *pred = list;
-    *count = found;
-    return SAKER_OK;
+    return error;
 }
 
 skr_kind_t skr_op_cell (skr_op_kind_t kind)

@@ -63,7 +63,11 @@ void skr_op_put (skr_buf_t *buf, skr_op_kind_t kind, skr_span_t document, skr_sp
 /* Reads and checks one operation; writer indexes must be below writers_count. `before` is the
    document of the operation before; empty: there is none. */
 void skr_op_get (skr_cbor_t *cbor, skr_op_t *op, size_t writers_count, skr_span_t before);
-/* Reads the pred of a parsed operation. *pred is allocated (free ()), NULL when empty. */
+/* Entries in the pred of a parsed operation. */
+size_t skr_op_pred_count (const skr_op_t *op);
+/* Reads them; there is room for so many. */
+saker_err_t skr_op_pred_get (const skr_op_t *op, skr_pred_t *pred) SKR_MUST_USE;
+/* The same. *pred is allocated (free ()), NULL when empty. */
 saker_err_t skr_op_pred (const skr_op_t *op, skr_pred_t **pred, size_t *count) SKR_MUST_USE;
 /* Kind of the cell that an operation writes; 0 for DELETE. */
 skr_kind_t skr_op_cell (skr_op_kind_t kind);

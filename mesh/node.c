@@ -21,6 +21,7 @@
 #define WAIT_MAX_MS 1000
 #define ROTATION_LOOK_MS 60000
 #define SETTLE_EVERY_MS 1000
+#define REST_MS 10000      /* after the last group */
 #define SHARE_TURN_MS 1000 /* after a change of the roster, for each admin before us */
 #define PAUSE_MIN_MS 1000  /* nothing is pulled after a group that could not be stored */
 #define PAUSE_MAX_MS 10000
@@ -600,6 +601,7 @@ static void commit (skr_node_t *self)
         skr_replica_abort (self->replica);
     } else {
         note_success (self);
+        self->committed_ms = skr_node_now (self);
         skr_live_publish (self->replica, publish, self, &self->stats.frames_out);
         self->beat_soon = true;
     }
@@ -784,6 +786,14 @@ static saker_err_t leave (skr_node_t *self)
     return skr_carrying_turn (self->replica, &neighbours);
 }
 
+static void rest (skr_node_t *self, uint64_t now_ms)
+{
+    if (self->committed_ms && now_ms >= self->committed_ms + REST_MS) {
+        self->committed_ms = 0;
+        skr_replica_rest (self->replica);
+    }
+}
+
 static void turn (skr_node_t *self)
 {
     uint64_t now_ms = skr_node_now (self);
@@ -818,6 +828,7 @@ static void turn (skr_node_t *self)
         share_keys (self, now_ms);
         skr_horizon_turn (self, now_ms);
         settle_own (self, now_ms);
+        rest (self, now_ms);
         write_book (self);
         look_at_connections (self, now_ms);
     }

@@ -54,6 +54,7 @@ struct skr_node_t {
     uint64_t roster_version;    /* that the links follow */
     size_t outsiders;           /* devices in the roster without a role */
     uint64_t rotation_ms;       /* mono: when it was last asked whether keys are to be changed */
+    uint64_t committed_ms;      /* mono: the last group; 0: rested since */
     uint64_t settle_ms;         /* mono: when settle_own looked last */
     uint64_t horizon_looked_ms; /* mono: see horizon.h */
     uint64_t share_ms; /* mono: when it will be asked whether somebody lacks a key; 0: not */

@@ -300,16 +300,14 @@ static saker_err_t check_roster (skr_replica_t *self, trial_t *trial, const skr_
 void skr_admit_applier (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,
                         skr_applier_t *applier)
 {
-    *applier = (skr_applier_t){
-        .cells = skr_cells_store_of (self->cells, SKR_GROUP, held->live.no, &held->live.documents),
-        .collection = change->collection,
-        .writer = change->writer,
-        .seq = change->seq,
-        .hlc = change->hlc,
-        .fingerprint = &held->live.fingerprint,
-        .undo = &self->undo,
-        .carries = skr_part_holds,
-        .part = &held->partial.carried};
+    *applier = (skr_applier_t){.cells = skr_cells_store_group (self->cells, &held->live),
+                               .collection = change->collection,
+                               .writer = change->writer,
+                               .seq = change->seq,
+                               .hlc = change->hlc,
+                               .undo = &self->undo,
+                               .carries = skr_part_holds,
+                               .part = &held->partial.carried};
 }
 
 static saker_err_t append_log (skr_replica_t *self, skr_held_t *held, const skr_change_t *change,

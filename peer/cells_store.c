@@ -1,6 +1,7 @@
 #include "peer/cells_store.h"
 
 #include "peer/conflicts.h"
+#include "peer/page_tally.h"
 #include "peer/pages.h"
 
 #include "crdt/limits.h"
@@ -12,7 +13,7 @@ typedef struct view_t {
     skr_cells_store_t *owner;
     skr_sight_t sight;
     uint32_t collection_no;
-    uint64_t *documents;
+    skr_collection_t *live; /* NULL: as committed */
     skr_cells_t cells;
 } view_t;
 
@@ -32,7 +33,7 @@ static saker_err_t out_of_memory (void)
     return skr_fail (SAKER_ENOMEM, "out of memory for cells");
 }
 
-/* ---- conflicts: see conflicts.h */
+/* ---- conflicts, where tallying does not settle them: see conflicts.h */
 
 static skr_span_t address_at (const skr_page_t *page, size_t at)
 {
@@ -41,7 +42,6 @@ static skr_span_t address_at (const skr_page_t *page, size_t at)
 
 static saker_err_t add_conflict (skr_cells_store_t *self, skr_span_t path)
 {
-    self->page->disputed = SKR_DISPUTED_YES;
     return skr_conflicts_add (self->store, self->page->collection_no,
                               skr_span_of (&self->page->document), path);
 }
@@ -74,13 +74,12 @@ static saker_err_t note_put (view_t *view, skr_span_t document, const skr_entry_
     skr_cells_store_t *self = view->owner;
     const skr_page_t *page = self->page;
     skr_span_t place;
-    if (document.size == 0) {
-        return SAKER_OK; /* the roster */
+    if (skr_tally_settles (page)) {
+        return SAKER_OK;
     }
     bool first = at == 0 && page->key.size > 0, last = at + 1 == page->count && page->bounded;
     if (first || last) {
         skr_span_t path = skr_conflicts_path (entry->address);
-        self->page->disputed = SKR_DISPUTED_UNKNOWN;
         return judge_above (view, document, path, false);
     }
     if (at > 0 && skr_conflicts_between (address_at (page, at - 1), entry->address, &place)) {
@@ -97,19 +96,12 @@ static saker_err_t note_put (view_t *view, skr_span_t document, const skr_entry_
 static saker_err_t note_remove (view_t *view, skr_span_t document, const skr_entry_t *entry)
 {
     skr_cells_store_t *self = view->owner;
-    skr_page_t *page = self->page;
-    bool whole = skr_page_is_whole (page); /* or another page may add a conflict */
-    if (document.size == 0 || (whole && page->disputed == SKR_DISPUTED_NO)) {
+    bool any;
+    if (skr_tally_settles (self->page)) {
         return SAKER_OK;
     }
-    if (!whole || page->disputed == SKR_DISPUTED_UNKNOWN) {
-        bool any;
-        SKR_TRY (skr_conflicts_any (self->store, SKR_GROUP, view->collection_no, document, &any));
-        page->disputed = any ? SKR_DISPUTED_YES : SKR_DISPUTED_NO;
-    }
-    return page->disputed == SKR_DISPUTED_YES
-               ? judge_above (view, document, skr_conflicts_path (entry->address), true)
-               : SAKER_OK;
+    SKR_TRY (skr_conflicts_any (self->store, SKR_GROUP, view->collection_no, document, &any));
+    return any ? judge_above (view, document, skr_conflicts_path (entry->address), true) : SAKER_OK;
 }
 
 /* ---- the interface: changing */
@@ -136,7 +128,7 @@ static saker_err_t item_of (view_t *view, const skr_entry_t *entry, skr_item_t *
 static saker_err_t open_page (view_t *view, skr_span_t document, const skr_item_t *item)
 {
     skr_cells_store_t *self = view->owner;
-    const skr_page_of_t of = {view->collection_no, view->documents, document};
+    const skr_page_of_t of = {view->collection_no, view->live, document};
     skr_item_key (&self->sort_key, item);
     return self->sort_key.failed
                ? out_of_memory ()
@@ -170,7 +162,7 @@ static saker_err_t remove_entry (void *context, skr_span_t document, const skr_e
     if (!skr_page_has (self->page, at, &item)) {
         return skr_fail (SAKER_EDAMAGED, "an entry that is to be removed is not there");
     }
-    skr_page_remove (self->page, at);
+    SKR_TRY (skr_page_remove (&self->pages, self->page, at));
     return note_remove (view, document, entry);
 }
 
@@ -299,7 +291,7 @@ static saker_err_t scan_entries (void *context, skr_span_t document, skr_span_t 
 {
     view_t *view = context;
     walk_t walk = {.view = view,
-                   .of = {view->collection_no, view->documents, document},
+                   .of = {view->collection_no, view->live, document},
                    .prefix = prefix,
                    .visit = visit,
                    .argument = argument};
@@ -336,6 +328,7 @@ saker_err_t skr_cells_store_new (skr_cells_store_t **self_p, skr_store_t *store)
         return out_of_memory ();
     }
     self->store = self->pages.store = store;
+    self->pages.writers = &self->writers;
     init_view (&self->committed, self, SKR_COMMITTED);
     init_view (&self->group, self, SKR_GROUP);
     return SAKER_OK;
@@ -354,18 +347,22 @@ void skr_cells_store_destroy (skr_cells_store_t **self_p)
     *self_p = NULL;
 }
 
-const skr_cells_t *skr_cells_store_of (skr_cells_store_t *self, skr_sight_t sight,
-                                       uint32_t collection_no, uint64_t *documents)
+const skr_cells_t *skr_cells_store_committed (skr_cells_store_t *self, uint32_t collection_no)
 {
-    view_t *view = sight == SKR_GROUP ? &self->group : &self->committed;
-    if (sight == SKR_GROUP
-        && (view->collection_no != collection_no || view->documents != documents)) {
-        /* The count of the documents belongs to the caller, who may move it from now on. */
+    self->committed.collection_no = collection_no;
+    return &self->committed.cells;
+}
+
+const skr_cells_t *skr_cells_store_group (skr_cells_store_t *self, skr_collection_t *live)
+{
+    view_t *view = &self->group;
+    if (view->collection_no != live->no || view->live != live) {
+        /* What is kept with the cells belongs to the caller, who may move it from now on. */
         saker_err_t error = skr_pages_write (&self->pages);
         (void) error; /* the next put, scan or flush tells */
     }
-    view->collection_no = collection_no;
-    view->documents = documents;
+    view->collection_no = live->no;
+    view->live = live;
     return &view->cells;
 }
 

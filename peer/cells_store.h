@@ -10,8 +10,7 @@
 #ifndef SKR_PEER_CELLS_STORE_H_INCLUDED
 #define SKR_PEER_CELLS_STORE_H_INCLUDED
 
-#include "crdt/cells.h"
-#include "crdt/limits.h"
+#include "peer/collection.h"
 #include "peer/numbers.h"
 
 typedef struct skr_cells_store_t skr_cells_store_t;
@@ -20,13 +19,14 @@ typedef struct skr_cells_store_t skr_cells_store_t;
 saker_err_t skr_cells_store_new (skr_cells_store_t **self_p, skr_store_t *store) SKR_MUST_USE;
 void skr_cells_store_destroy (skr_cells_store_t **self_p);
 
-/* The cells of a collection, as the open group sees them (SKR_GROUP), or as committed (then put and
-   remove fail). Valid until the next call of this function with the same sight. `documents`, when
-   not NULL, is kept up to date: the number of documents with at least one entry; it is right after
-   a flush, and must stay until the next call of this function with SKR_GROUP, flush or drop.
-   SAKER_EDAMAGED: what is put is there already, or what is removed is not. */
-const skr_cells_t *skr_cells_store_of (skr_cells_store_t *self, skr_sight_t sight,
-                                       uint32_t collection_no, uint64_t *documents);
+/* The cells of a collection as committed: put and remove fail. Valid until the next call of this
+   function. */
+const skr_cells_t *skr_cells_store_committed (skr_cells_store_t *self, uint32_t collection_no);
+/* As the open group sees them. Valid until the next call of this function. With what is put and
+   removed, the fingerprint of `live` and its number of documents with at least one entry are kept;
+   they are right after a flush, and `live` must stay until the next call of this function, flush or
+   drop. SAKER_EDAMAGED: what is put is there already, or what is removed is not. */
+const skr_cells_t *skr_cells_store_group (skr_cells_store_t *self, skr_collection_t *live);
 
 /* Writes what is held. Before commit, and before anything else reads SKR_CELLS in the group. */
 saker_err_t skr_cells_store_flush (skr_cells_store_t *self) SKR_MUST_USE;

@@ -34,8 +34,7 @@ static saker_err_t list_document (skr_span_t document, void *argument)
 static saker_err_t add_documents (skr_replica_t *self, const skr_buf_t *names, adding_t *adding,
                                   uint64_t *count)
 {
-    const skr_cells_t *cells =
-        skr_cells_store_of (self->cells, SKR_COMMITTED, adding->collection->no, NULL);
+    const skr_cells_t *cells = skr_cells_store_committed (self->cells, adding->collection->no);
     *count = 0;
     for (size_t at = 0; at < names->size; at += 1u + names->data[at]) {
         adding->document = skr_span (names->data + at + 1, names->data[at]);

@@ -502,7 +502,7 @@ static saker_err_t compare_place_in_conflict (skr_span_t key, skr_span_t documen
     bool conflict = false;
     (void) key;
     const skr_cells_t *cells =
-        skr_cells_store_of (self->replica->cells, SKR_COMMITTED, comparing->held->shown.no, NULL);
+        skr_cells_store_committed (self->replica->cells, comparing->held->shown.no);
     saker_err_t error = skr_conflicts_judge (cells, document, path, &conflict);
     comparing->document++;
     if (error == SAKER_EDAMAGED || conflict) {

@@ -189,9 +189,7 @@ static saker_err_t fold_parts (skr_folding_t *self, const skr_cells_t *cells, sk
 
 static saker_err_t fold_place (skr_folding_t *self, const skr_folding_place_t *place)
 {
-    skr_collection_t *live = &self->held->live;
-    const skr_cells_t *cells =
-        skr_cells_store_of (self->replica->cells, SKR_GROUP, live->no, &live->documents);
+    const skr_cells_t *cells = skr_cells_store_group (self->replica->cells, &self->held->live);
     parts_t parts = {.writer = &place->writer,
                      .bound = skr_clock_get (self->foldable, &place->writer)};
     skr_buf_t address = {0};

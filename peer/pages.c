@@ -8,6 +8,8 @@
 
 #include "peer/pages.h"
 
+#include "peer/page_tally.h"
+
 #include "crdt/limits.h"
 
 #include <assert.h>
@@ -21,8 +23,10 @@
 #define PAGE_ITEMS_MAX 4096
 #define ITEMS_MAX 262144 /* of all pages, about */
 #define GARBAGE_BYTES_MAX (1u << 20)
-/* What pages keep in memory while nothing is held. */
-#define PAGES_KEPT 64
+/* What is kept after a group: bytes of all pages, bytes of one, and empty ones. */
+#define KEPT_BYTES_MAX (12u << 20)
+#define KEPT_PAGE_BYTES_MAX 32768
+#define SPARE_PAGES_MAX 64
 #define ORDINAL_BYTES 8
 /* One byte is left, for the table number in SKR_ASIDE. */
 #define STEM_BYTES (SKR_STORE_KEY_BYTES_MAX - SKR_CELLS_PREFIX_BYTES - ORDINAL_BYTES - 1)
@@ -221,10 +225,10 @@ bool skr_page_has (const skr_page_t *page, size_t at, const skr_item_t *item)
     return skr_item_compare (&found, item) == 0;
 }
 
-static saker_err_t insert (skr_page_t *page, size_t at, const skr_item_t *item)
+static saker_err_t insert (skr_page_t *page, size_t at, const skr_item_t *item, bool counted)
 {
     if (page->count == page->capacity) {
-        size_t capacity = page->capacity ? 2 * page->capacity : 8;
+        size_t capacity = page->capacity ? 2 * page->capacity : 4;
         skr_slot_t *slots = realloc (page->slots, capacity * sizeof *slots);
         if (!slots) {
             return out_of_memory ();
@@ -232,8 +236,11 @@ static saker_err_t insert (skr_page_t *page, size_t at, const skr_item_t *item)
         page->slots = slots;
         page->capacity = capacity;
     }
-    skr_slot_t slot = {
-        .writer = item->writer, .index = item->index, .seq = item->seq, .hlc = item->hlc};
+    skr_slot_t slot = {.writer = item->writer,
+                       .index = item->index,
+                       .seq = item->seq,
+                       .hlc = item->hlc,
+                       .counted = counted};
     slot.address = page->arena.size;
     slot.address_size = (uint32_t) item->address.size;
     skr_buf_append_span (&page->arena, item->address);
@@ -258,17 +265,80 @@ static void take_out (skr_page_t *page, size_t at)
 }
 
 /* Empties it and keeps the memory. */
-static void let_go (skr_page_t *page)
+static void clear_page (skr_page_t *page)
 {
     page->active = false;
     page->stored = false;
     page->dirty = false;
     page->appended = false;
     page->bounded = false;
+    page->made = false;
+    page->removed = false;
+    page->due = false;
     page->disputed = SKR_DISPUTED_UNKNOWN;
     page->count = 0;
+    page->bytes = 0;
     page->live_bytes = 0;
     skr_buf_clear (&page->arena);
+}
+
+/* ---- lists of pages */
+
+static void add_due (skr_pages_t *self, skr_page_t *page)
+{
+    if (!page->due) {
+        page->due = true;
+        page->due_place = self->due_count;
+        self->due[self->due_count++] = page;
+    }
+}
+
+static void remove_due (skr_pages_t *self, skr_page_t *page)
+{
+    if (page->due) {
+        skr_page_t *last = self->due[--self->due_count];
+        page->due = false;
+        last->due_place = page->due_place;
+        self->due[page->due_place] = last;
+    }
+}
+
+static void count_bytes (skr_pages_t *self, skr_page_t *page)
+{
+    self->bytes -= page->bytes;
+    page->bytes = sizeof *page + page->arena.capacity + page->capacity * sizeof *page->slots;
+    self->bytes += page->bytes;
+}
+
+static void add_page (skr_pages_t *self, skr_page_t *page)
+{
+    page->active = true;
+    page->place = self->count++;
+    page->next = self->index[page->bucket];
+    self->index[page->bucket] = page;
+    self->items += page->count;
+    count_bytes (self, page);
+    if (!skr_page_is_whole (page)) {
+        add_due (self, page);
+    }
+}
+
+/* Empties it and keeps it for another. */
+static void let_go (skr_pages_t *self, skr_page_t *page)
+{
+    skr_page_t **at = &self->index[page->bucket], *last = self->pages[--self->count];
+    while (*at != page) {
+        at = &(*at)->next;
+    }
+    *at = page->next;
+    last->place = page->place;
+    self->pages[page->place] = last;
+    self->pages[self->count] = page;
+    self->items -= page->count;
+    self->bytes -= page->bytes;
+    self->recent = NULL;
+    remove_due (self, page);
+    clear_page (page);
 }
 
 static skr_span_t page_key (const skr_page_t *page)
@@ -407,9 +477,7 @@ static saker_err_t remove_bucket (skr_pages_t *self)
     SKR_TRY (skr_store_document_drop (self->store, page->collection_no,
                                       skr_span_of (&page->document), page->document_no));
     page->document_no = 0;
-    if (page->documents) {
-        --*page->documents;
-    }
+    page->live->documents--;
     return SAKER_OK;
 }
 
@@ -427,9 +495,8 @@ static saker_err_t make_document (skr_pages_t *self)
                                       skr_span_of (&page->document), self->last,
                                       &page->document_no));
     self->last = page->document_no;
-    if (page->documents) {
-        ++*page->documents;
-    }
+    page->made = true;
+    page->live->documents++;
     return SAKER_OK;
 }
 
@@ -447,7 +514,7 @@ static saker_err_t write_dirty (skr_pages_t *self)
     }
     saker_err_t error =
         write_several (self, bytes_wanted (page, self->bucket.bytes.size), &page->key);
-    let_go (page);
+    let_go (self, page);
     return error;
 }
 
@@ -466,7 +533,8 @@ static saker_err_t write_page (skr_pages_t *self, skr_page_t *page)
     }
     page->dirty = false;
     self->current = page;
-    self->failed = write_dirty (self);
+    self->failed = skr_tally_page (self, page);
+    self->failed = self->failed ? self->failed : write_dirty (self);
     return self->failed;
 }
 
@@ -493,45 +561,80 @@ static void free_page (skr_page_t *page)
     free (page);
 }
 
-/* All pages are empty; some keep their memory. */
+static void free_spare (skr_pages_t *self)
+{
+    while (self->allocated > self->count + SPARE_PAGES_MAX) {
+        free_page (self->pages[--self->allocated]);
+    }
+}
+
 static void let_all_go (skr_pages_t *self)
 {
     for (size_t i = 0; i < self->count; i++) {
-        let_go (self->pages[i]);
+        self->index[self->pages[i]->bucket] = NULL;
+        clear_page (self->pages[i]);
     }
-    while (self->allocated > PAGES_KEPT) {
-        free_page (self->pages[--self->allocated]);
-    }
+    self->count = self->due_count = 0;
+    self->items = self->bytes = 0;
+    self->recent = NULL;
     self->last_known = false;
-    if (self->count > 0) {
-        memset (self->index, 0, sizeof self->index);
-    }
-    self->count = 0;
-    self->items = 0;
+    free_spare (self);
 }
 
-static void sort_pages (skr_pages_t *self)
+static void sort_due (skr_pages_t *self)
 {
-    for (size_t i = 1; i < self->count; i++) {
-        if (compare_pages (&self->pages[i - 1], &self->pages[i]) > 0) {
-            qsort (self->pages, self->count, sizeof (skr_page_t *), compare_pages);
-            return;
-        }
+    bool sorted = true;
+    for (size_t i = 1; i < self->due_count && sorted; i++) {
+        sorted = compare_pages (&self->due[i - 1], &self->due[i]) <= 0;
     }
+    if (!sorted) {
+        qsort (self->due, self->due_count, sizeof (skr_page_t *), compare_pages);
+    }
+}
+
+static saker_err_t write_due (skr_pages_t *self, size_t count)
+{
+    saker_err_t error = skr_pages_check (self);
+    for (size_t i = 0; i < count && error == SAKER_OK; i++) {
+        error = self->due[i]->count > 0 ? write_page (self, self->due[i]) : SAKER_OK;
+    }
+    /* A document goes with the last bucket that goes: not before others are written. */
+    for (size_t i = 0; i < count && error == SAKER_OK; i++) {
+        error = write_page (self, self->due[i]);
+    }
+    return error;
+}
+
+/* What was just made, by an import, is not soon written again. */
+static bool is_kept (const skr_page_t *page)
+{
+    return skr_page_is_whole (page) && page->count > 0 && !page->made
+           && page->bytes <= KEPT_PAGE_BYTES_MAX;
 }
 
 saker_err_t skr_pages_write (skr_pages_t *self)
 {
-    saker_err_t error = skr_pages_check (self);
-    sort_pages (self);
-    for (size_t i = 0; i < self->count && error == SAKER_OK; i++) {
-        error = self->pages[i]->count > 0 ? write_page (self, self->pages[i]) : SAKER_OK;
+    size_t count = self->due_count;
+    sort_due (self);
+    self->due_count = 0; /* they stay in the list meanwhile, out of let_go's way */
+    for (size_t i = 0; i < count; i++) {
+        self->due[i]->due = false;
     }
-    /* A document goes with the last bucket that goes: not before others are written. */
-    for (size_t i = 0; i < self->count && error == SAKER_OK; i++) {
-        error = write_page (self, self->pages[i]);
+    saker_err_t error = write_due (self, count);
+    for (size_t i = 0; i < count && error == SAKER_OK; i++) {
+        skr_page_t *page = self->due[i];
+        if (page->active) {
+            count_bytes (self, page);
+        }
+        if (page->active && !is_kept (page)) {
+            let_go (self, page);
+        }
     }
-    let_all_go (self);
+    self->last_known = false;
+    if (error != SAKER_OK || self->bytes > KEPT_BYTES_MAX) {
+        let_all_go (self);
+    }
+    free_spare (self);
     return error;
 }
 
@@ -550,6 +653,7 @@ void skr_pages_free (skr_pages_t *self)
     skr_bucket_free (&self->reader);
     skr_buf_free (&self->sort_key);
     skr_buf_free (&self->other_key);
+    skr_buf_free (&self->places);
 }
 
 /* ---- loading */
@@ -574,7 +678,7 @@ static saker_err_t decode (skr_pages_t *self, skr_page_t *page, skr_span_t bucke
 {
     skr_bucket_open (&self->reader, bucket);
     while (skr_bucket_next (&self->reader)) {
-        SKR_TRY (insert (page, page->count, &self->reader.item));
+        SKR_TRY (insert (page, page->count, &self->reader.item, true));
     }
     return self->reader.error;
 }
@@ -593,7 +697,7 @@ static size_t index_of (const skr_page_of_t *of)
 
 static bool is_of (const skr_page_t *page, const skr_page_of_t *of)
 {
-    return page->active && page->collection_no == of->collection_no
+    return page->collection_no == of->collection_no
            && skr_span_equal (skr_span_of (&page->document), of->document);
 }
 
@@ -602,14 +706,15 @@ bool skr_page_is_whole (const skr_page_t *page)
     return page->key.size == 0 && !page->bounded;
 }
 
-/* The page of a sort key, or NULL. *any: some page of the document, or NULL. *at: where the index
-   has room for one more. */
+/* The page of a sort key, or NULL. *any: some page of the document, or NULL. */
 static skr_page_t *find (const skr_pages_t *self, const skr_page_of_t *of, skr_span_t sort,
-                         skr_page_t **any, size_t *at)
+                         skr_page_t **any)
 {
     *any = NULL;
-    for (*at = index_of (of); self->index[*at]; *at = (*at + 1) % SKR_PAGES_INDEX) {
-        skr_page_t *page = self->index[*at];
+    if (self->recent && is_of (self->recent, of) && skr_page_is_whole (self->recent)) {
+        return self->recent;
+    }
+    for (skr_page_t *page = self->index[index_of (of)]; page; page = page->next) {
         if (is_of (page, of)) {
             if (skr_page_is_whole (page) || covers (page, sort)) {
                 return page;
@@ -622,9 +727,9 @@ static skr_page_t *find (const skr_pages_t *self, const skr_page_of_t *of, skr_s
 
 skr_page_t *skr_pages_find (const skr_pages_t *self, const skr_page_of_t *of, skr_span_t key)
 {
-    for (size_t at = index_of (of); self->index[at]; at = (at + 1) % SKR_PAGES_INDEX) {
-        if (is_of (self->index[at], of) && skr_span_equal (page_key (self->index[at]), key)) {
-            return self->index[at];
+    for (skr_page_t *page = self->index[index_of (of)]; page; page = page->next) {
+        if (is_of (page, of) && skr_span_equal (page_key (page), key)) {
+            return page;
         }
     }
     return NULL;
@@ -749,20 +854,20 @@ static saker_err_t open_page (skr_pages_t *self, const skr_page_of_t *of, skr_sp
     if (!page) {
         return out_of_memory ();
     }
-    let_go (page);
+    clear_page (page);
     page->collection_no = of->collection_no;
-    page->documents = of->documents;
+    page->live = of->live;
     page->order = self->order++;
+    page->bucket = index_of (of);
     skr_buf_clear (&page->key);
     skr_buf_clear (&page->upper);
     skr_buf_clear (&page->document);
     skr_buf_append_span (&page->document, of->document);
     SKR_TRY (page->document.failed ? out_of_memory () : fill_page (self, of, sort, any, &filled));
     if (filled == page) {
-        page->active = true;
-        self->items += page->count;
-        self->count++;
+        add_page (self, page);
     }
+    filled->live = of->live;
     *page_p = filled;
     return SAKER_OK;
 }
@@ -775,39 +880,48 @@ bool skr_pages_full (const skr_pages_t *self)
 saker_err_t skr_pages_get (skr_pages_t *self, const skr_page_of_t *of, skr_span_t sort,
                            skr_page_t **page)
 {
-    size_t at;
     skr_page_t *any;
-    *page = find (self, of, sort, &any, &at);
+    *page = find (self, of, sort, &any);
     if (*page) {
+        (*page)->live = of->live;
+        self->recent = *page;
         return SAKER_OK;
     }
     if (skr_pages_full (self)) {
         SKR_TRY (skr_pages_write (self));
-        *page = find (self, of, sort, &any, &at);
+        let_all_go (self);
+        any = NULL;
     }
-    size_t before = self->count;
     SKR_TRY (open_page (self, of, sort, any, page));
-    if (self->count > before) {
-        self->index[at] = *page;
-    }
+    self->recent = *page;
     return SAKER_OK;
 }
 
 /* ---- changing a page */
 
+static void touch (skr_pages_t *self, skr_page_t *page)
+{
+    page->dirty = true;
+    add_due (self, page);
+}
+
 saker_err_t skr_page_insert (skr_pages_t *self, skr_page_t *page, size_t at, const skr_item_t *item)
 {
-    SKR_TRY (insert (page, at, item));
+    SKR_TRY (insert (page, at, item, false));
     self->items++;
-    page->dirty = true;
     page->appended = at + 1 == page->count;
+    touch (self, page);
     return SAKER_OK;
 }
 
-void skr_page_remove (skr_page_t *page, size_t at)
+saker_err_t skr_page_remove (skr_pages_t *self, skr_page_t *page, size_t at)
 {
+    SKR_TRY (skr_tally_remove (self, page, at));
     take_out (page, at);
-    page->dirty = true;
+    self->items--;
+    page->removed = true;
+    touch (self, page);
+    return SAKER_OK;
 }
 
 saker_err_t skr_page_trim (skr_pages_t *self, skr_page_t *page)
@@ -819,6 +933,8 @@ saker_err_t skr_page_trim (skr_pages_t *self, skr_page_t *page)
         return SAKER_OK;
     }
     SKR_TRY (write_page (self, page));
-    let_go (page);
+    if (page->active) {
+        let_go (self, page);
+    }
     return SAKER_OK;
 }

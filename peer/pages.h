@@ -1,15 +1,22 @@
 /* Pages: the buckets of SKR_CELLS that the open group works on, decoded; for most documents one
    page, all there is of it. They are written when there are too many, when one has grown too large,
-   and at the end, in the order of the documents' numbers. For cells_store.c. */
+   and at the end, in the order of the documents' numbers. What follows from the cells of a page is
+   reckoned when it is written (page_tally.h): what came and went within a group costs nothing
+   there.
+
+   A page that is all of its document stays after the group, until there are too many: what was
+   written lately is mostly written again. Nobody else changes these records; after an abort all
+   pages are dropped. For cells_store.c. */
 
 #ifndef SKR_PEER_PAGES_H_INCLUDED
 #define SKR_PEER_PAGES_H_INCLUDED
 
 #include "peer/bucket.h"
+#include "peer/collection.h"
 #include "peer/numbers.h"
 
-#define SKR_PAGES_MAX 1024
-#define SKR_PAGES_INDEX (4 * SKR_PAGES_MAX)
+#define SKR_PAGES_MAX 16384
+#define SKR_PAGES_INDEX (2 * SKR_PAGES_MAX)
 #define SKR_CELLS_PREFIX_BYTES 12 /* of a key: collection no u32, document no u64 */
 
 /* An item of a page; address and value lie in its arena. */
@@ -22,6 +29,9 @@ typedef struct skr_slot_t {
     size_t value;
     uint32_t address_size;
     uint32_t value_size;
+    skr_fingerprint_t hash; /* if it is known */
+    bool hashed;
+    bool counted; /* in the collection's fingerprint */
 } skr_slot_t;
 
 /* Does the index of conflicts have places of a document? */
@@ -37,11 +47,18 @@ typedef struct skr_page_t {
     bool dirty;
     bool appended; /* the last item put became its last */
     bool bounded;  /* another bucket of the document follows, at `upper` */
+    bool made;     /* the document was made in this group */
+    bool removed;  /* an item went since it was written */
+    bool due;      /* it is among those to look at when the group ends */
     skr_disputed_t disputed;
     uint32_t collection_no;
-    uint64_t document_no; /* 0: the document has no entries in the store */
-    uint64_t order;       /* in which pages were opened */
-    uint64_t *documents;
+    uint64_t document_no;    /* 0: the document has no entries in the store */
+    uint64_t order;          /* in which pages were opened */
+    skr_collection_t *live;  /* as it was given last */
+    size_t place, due_place; /* in the lists of pages */
+    size_t bucket;           /* of the index */
+    struct skr_page_t *next; /* there */
+    size_t bytes;            /* that it was counted with */
     skr_buf_t document;
     skr_buf_t key;   /* without prefix */
     skr_buf_t upper; /* without prefix */
@@ -53,25 +70,30 @@ typedef struct skr_page_t {
 
 typedef struct skr_pages_t {
     skr_store_t *store;
+    skr_writer_cache_t *writers;
     skr_page_t *pages[SKR_PAGES_MAX];
     size_t count, allocated; /* allocated ones beyond count are empty */
-    skr_page_t *index[SKR_PAGES_INDEX];
-    size_t items; /* of all, about */
+    skr_page_t *due[SKR_PAGES_MAX];
+    size_t due_count;
+    skr_page_t *index[SKR_PAGES_INDEX]; /* chains, by a hash of the document */
+    size_t items, bytes;                /* of all, about */
     uint64_t order;
     skr_page_t *current; /* the one that is being written */
+    skr_page_t *recent;  /* the one that was asked for last, if it is there still */
     uint64_t last;       /* number of a document of the collection, if it is known */
     bool last_known;
     saker_err_t failed; /* a write failed: nothing goes on before a drop */
     skr_bucket_writer_t bucket;
     skr_bucket_reader_t reader; /* for loading and locating */
     skr_buf_t sort_key, other_key;
+    skr_buf_t places; /* for page_tally.c */
 } skr_pages_t;
 
-/* A document; all pages are of one collection. `documents`, when not NULL, counts those that have
- * entries. */
+/* A document; all pages that are to be written are of one collection. `live` may be NULL where
+   nothing is changed. */
 typedef struct skr_page_of_t {
     uint32_t collection_no;
-    uint64_t *documents;
+    skr_collection_t *live;
     skr_span_t document;
 } skr_page_of_t;
 
@@ -82,7 +104,7 @@ saker_err_t skr_pages_get (skr_pages_t *self, const skr_page_of_t *of, skr_span_
 bool skr_pages_full (const skr_pages_t *self);
 /* The page of the bucket with this key (without prefix); NULL when there is none. */
 skr_page_t *skr_pages_find (const skr_pages_t *self, const skr_page_of_t *of, skr_span_t key);
-/* Writes all, and lets go of them; drop: forgets them, after an abort. */
+/* Writes what was changed; drop: forgets all, after an abort. */
 saker_err_t skr_pages_write (skr_pages_t *self) SKR_MUST_USE;
 void skr_pages_drop (skr_pages_t *self);
 void skr_pages_free (skr_pages_t *self);
@@ -101,7 +123,7 @@ size_t skr_page_place (const skr_page_t *page, const skr_item_t *item);
 bool skr_page_has (const skr_page_t *page, size_t at, const skr_item_t *item);
 saker_err_t skr_page_insert (skr_pages_t *self, skr_page_t *page, size_t at,
                              const skr_item_t *item) SKR_MUST_USE;
-void skr_page_remove (skr_page_t *page, size_t at);
+saker_err_t skr_page_remove (skr_pages_t *self, skr_page_t *page, size_t at) SKR_MUST_USE;
 /* Writes it and lets it go if it has grown too large. */
 saker_err_t skr_page_trim (skr_pages_t *self, skr_page_t *page) SKR_MUST_USE;
 

@@ -433,7 +433,7 @@ static saker_err_t add_document (skr_span_t document, void *argument)
     summing_t *summing = argument;
     const skr_fingerprint_t before = summing->sum->fingerprint;
     const skr_cells_t *cells =
-        skr_cells_store_of (summing->replica->cells, SKR_COMMITTED, summing->collection->no, NULL);
+        skr_cells_store_committed (summing->replica->cells, summing->collection->no);
     summing->document = document;
     saker_err_t error =
         cells->scan (cells->context, document, skr_span (NULL, 0), add_entry, summing);

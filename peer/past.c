@@ -382,7 +382,7 @@ static saker_err_t check_begin (skr_replica_t *replica, skr_sight_t sight,
 
 static saker_err_t gather (skr_past_t *self, skr_sight_t sight, const skr_collection_t *collection)
 {
-    uint64_t *positions = NULL, *documents = NULL;
+    uint64_t *positions = NULL;
     size_t count;
     skr_held_t *held = skr_holdings_by_no (self->replica, collection->no);
     SKR_TRY (skr_history_find (self->replica, sight, collection->no, self->document, &positions,
@@ -390,11 +390,10 @@ static saker_err_t gather (skr_past_t *self, skr_sight_t sight, const skr_collec
     saker_err_t error = take_changes (self, sight, collection, positions, count);
     free (positions);
     SKR_TRY (error);
-    if (sight == SKR_GROUP && held) {
-        documents = &held->live.documents;
-    }
     const skr_cells_t *cells =
-        skr_cells_store_of (self->replica->cells, sight, collection->no, documents);
+        sight == SKR_GROUP && held
+            ? skr_cells_store_group (self->replica->cells, &held->live)
+            : skr_cells_store_committed (self->replica->cells, collection->no);
     return cells->scan (cells->context, self->document, skr_span (NULL, 0), add_entry, self);
 }
 

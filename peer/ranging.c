@@ -62,7 +62,7 @@ static saker_err_t add_document (skr_span_t document, void *argument)
     self->documents++;
     self->document = document;
     const skr_cells_t *cells =
-        skr_cells_store_of (self->replica->cells, SKR_COMMITTED, self->collection->no, NULL);
+        skr_cells_store_committed (self->replica->cells, self->collection->no);
     saker_err_t error = cells->scan (cells->context, document, skr_span (NULL, 0), add_entry, self);
     return error == SKR_STOP ? SAKER_OK : error;
 }

@@ -72,8 +72,7 @@ static void settle (doomed_t *doomed)
 static saker_err_t remove_document (skr_replica_t *self, skr_held_t *held, skr_span_t document,
                                     doomed_t *doomed)
 {
-    const skr_cells_t *cells =
-        skr_cells_store_of (self->cells, SKR_GROUP, held->live.no, &held->live.documents);
+    const skr_cells_t *cells = skr_cells_store_group (self->cells, &held->live);
     doomed->count = 0;
     skr_buf_clear (&doomed->bytes);
     saker_err_t error =
@@ -82,8 +81,6 @@ static saker_err_t remove_document (skr_replica_t *self, skr_held_t *held, skr_s
     settle (doomed);
     for (size_t i = 0; i < doomed->count; i++) {
         SKR_TRY (cells->remove (cells->context, document, &doomed->list[i]));
-        skr_fingerprint_remove (&held->live.fingerprint, &held->live.id, document,
-                                &doomed->list[i]);
     }
     return SAKER_OK;
 }

@@ -5,6 +5,7 @@
 #include "peer/replica_internal.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,7 @@ static saker_err_t fill_roster (skr_replica_t *self, skr_roster_t *roster)
     if (!held) {
         return SAKER_OK;
     }
-    const skr_cells_t *cells = skr_cells_store_of (self->cells, SKR_COMMITTED, held->live.no, NULL);
+    const skr_cells_t *cells = skr_cells_store_committed (self->cells, held->live.no);
     return cells->scan (cells->context, skr_span (NULL, 0), skr_span (NULL, 0), add_entry, roster);
 }
 
@@ -379,6 +380,14 @@ saker_err_t skr_replica_tidy (skr_replica_t *self)
     return skr_replica_commit (self);
 }
 
+void skr_replica_rest (skr_replica_t *self)
+{
+    if (!skr_replica_in_group (self)) {
+        skr_cells_store_drop (self->cells);
+        (void) malloc_trim (0); /* it was many small pieces */
+    }
+}
+
 /* On a full disk it counts all the same, and is noted with the first group that the disk takes. */
 static saker_err_t note_start (skr_replica_t *self)
 {
@@ -639,8 +648,7 @@ saker_err_t skr_replica_read (skr_replica_t *self, const skr_collection_t *colle
                               skr_span_t document, skr_span_t path, skr_leaf_visit_fn *visit,
                               void *argument)
 {
-    const skr_cells_t *cells =
-        skr_cells_store_of (self->cells, SKR_COMMITTED, collection->no, NULL);
+    const skr_cells_t *cells = skr_cells_store_committed (self->cells, collection->no);
     SKR_TRY (skr_partial_check (self, collection, document));
     return skr_view_document (cells, document, path, visit, argument, NULL);
 }

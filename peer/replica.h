@@ -13,6 +13,7 @@
 #include "crdt/apply.h"
 #include "crdt/view.h"
 #include "peer/cells_store.h"
+#include "peer/collection.h"
 #include "peer/keyring.h"
 #include "peer/log.h"
 #include "peer/ticket.h"
@@ -20,19 +21,6 @@
 #define SKR_WAITING_CHANGES_MAX 4096
 #define SKR_WAITING_BYTES_MAX (16u << 20)
 #define SKR_COLLECTIONS_MAX 65536
-
-/* One collection, as committed (between groups). */
-typedef struct skr_collection_t {
-    skr_id_t id;
-    uint32_t no;                             /* local */
-    char name[SKR_COLLECTION_BYTES_MAX + 1]; /* "" until known; the roster's is "@roster" */
-    skr_clock_t clock;
-    skr_fingerprint_t fingerprint;
-    uint64_t documents;
-    uint64_t changes;   /* sum of the clock */
-    uint64_t log_bytes; /* of the records of its log */
-    bool sealed;        /* it cannot be read here: its log alone is kept (sealed.h) */
-} skr_collection_t;
 
 typedef struct skr_replica_stats_t {
     uint64_t applied;  /* changes, since start */
@@ -112,6 +100,8 @@ saker_err_t skr_replica_settle (skr_replica_t *self) SKR_MUST_USE;
 /* Takes back what the roster says is void and is still here, in a group of its own: after a start,
    and after a snapshot of a peer that did not know it yet. Costs nothing when that was done. */
 saker_err_t skr_replica_tidy (skr_replica_t *self) SKR_MUST_USE;
+/* Lets go of what is in memory for groups to come. */
+void skr_replica_rest (skr_replica_t *self);
 
 typedef enum skr_outcome_t {
     SKR_APPLIED,

@@ -415,8 +415,8 @@ static saker_err_t gather (reviving_t *self, skr_replica_t *replica,
                          (const char *) self->document.data);
     }
     SKR_TRY (error);
-    const skr_cells_t *cells = skr_cells_store_of (replica->cells, SKR_GROUP, collection->no,
-                                                   held ? &held->live.documents : NULL);
+    const skr_cells_t *cells = held ? skr_cells_store_group (replica->cells, &held->live)
+                                    : skr_cells_store_committed (replica->cells, collection->no);
     return cells->scan (cells->context, self->document, path, take_entry, self);
 }
 

@@ -177,7 +177,7 @@ static saker_err_t visit_document (skr_span_t document, void *argument)
     visiting_t *visiting = argument;
     const making_t *making = visiting->making;
     const skr_cells_t *cells =
-        skr_cells_store_of (making->replica->cells, SKR_COMMITTED, making->held->shown.no, NULL);
+        skr_cells_store_committed (making->replica->cells, making->held->shown.no);
     visiting->document = document;
     return cells->scan (cells->context, document, skr_span (NULL, 0), visit_entry, visiting);
 }

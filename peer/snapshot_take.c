@@ -372,10 +372,8 @@ static saker_err_t take_entry (taking_t *taking)
         return SAKER_OK;
     }
     SKR_TRY (keep_group_small (taking, entry.address.size + entry.value.size));
-    const skr_cells_t *cells =
-        skr_cells_store_of (replica->cells, SKR_GROUP, taking->fresh.no, &taking->fresh.documents);
+    const skr_cells_t *cells = skr_cells_store_group (replica->cells, &taking->fresh);
     SKR_TRY (cells->put (cells->context, document, &entry));
-    skr_fingerprint_add (&taking->fresh.fingerprint, &taking->fresh.id, document, &entry);
     note_hlc (taking, entry.hlc);
     return SAKER_OK;
 }
@@ -392,6 +390,7 @@ static saker_err_t take_entries (taking_t *taking)
     for (uint64_t i = 0; i < taking->entries; i++) {
         SKR_TRY (skr_wrap (take_entry (taking), "entry %llu", (unsigned long long) i));
     }
+    SKR_TRY (skr_cells_store_flush (taking->replica->cells));
     /* design 5: the fingerprint is that of what was built, not of what was said. */
     const skr_fingerprint_t all = sum_of (&taking->fresh.fingerprint, &taking->beside);
     return skr_fingerprint_equal (&all, &taking->wanted)
@@ -567,8 +566,7 @@ static saker_err_t check_end (const taking_t *taking, const strand_t *strand)
     if (strand->seen == strand->cut && strand->seen == strand->chain.seq) {
         bool unshown = skr_id_equal (writer, &taking->replica->writer)
                        && (!ours || ours->seq < strand->chain.seq)
-                       && strand->chain.seq
-                              > skr_carrying_own (taking->replica, &taking->fresh.id);
+                       && strand->chain.seq > skr_carrying_own (taking->replica, &taking->fresh.id);
         return unshown
                    ? skr_fail (SAKER_EFORGED, "it claims changes of this peer without showing them")
                    : SAKER_OK;
@@ -602,13 +600,11 @@ static saker_err_t apply_content (taking_t *taking, const skr_change_t *change)
     skr_replica_t *replica = taking->replica;
     skr_content_t content = {0};
     skr_applier_t applier = {
-        .cells = skr_cells_store_of (replica->cells, SKR_GROUP, taking->fresh.no,
-                                     &taking->fresh.documents),
+        .cells = skr_cells_store_group (replica->cells, &taking->fresh),
         .collection = change->collection,
         .writer = change->writer,
         .seq = change->seq,
         .hlc = change->hlc,
-        .fingerprint = &taking->fresh.fingerprint,
         .undo = &taking->undo,
         .carries = skr_part_holds,
         .part = &taking->part,

@@ -129,8 +129,7 @@ static saker_err_t rewrite (skr_replica_t *replica, skr_held_t *held, skr_span_t
     copying_t copying = {.entry = {.hlc = 0}};
     SKR_TRY (skr_replica_begin (replica));
     SKR_TRY (skr_holdings_touch (replica, held));
-    const skr_cells_t *cells =
-        skr_cells_store_of (replica->cells, SKR_GROUP, held->live.no, &held->live.documents);
+    const skr_cells_t *cells = skr_cells_store_group (replica->cells, &held->live);
     saker_err_t error =
         cells->scan (cells->context, document, skr_span (NULL, 0), copy_first, &copying);
     if (error && error != SKR_STOP) {
@@ -141,10 +140,8 @@ static saker_err_t rewrite (skr_replica_t *replica, skr_held_t *held, skr_span_t
     }
     copying.entry.address = skr_span_of (&copying.address);
     copying.entry.value = skr_span_of (&copying.value);
-    skr_fingerprint_remove (&held->live.fingerprint, &held->live.id, document, &copying.entry);
     SKR_TRY (cells->remove (cells->context, document, &copying.entry));
     copying.value.data[copying.value.size - 1] ^= 1;
-    skr_fingerprint_add (&held->live.fingerprint, &held->live.id, document, &copying.entry);
     SKR_TRY (cells->put (cells->context, document, &copying.entry));
     error = skr_replica_commit (replica);
     skr_buf_free (&copying.address);

@@ -170,15 +170,15 @@ static void model_clear (void)
 
 static skr_store_t *store;
 static skr_cells_store_t *cells_store;
-static uint64_t counts[COLLECTIONS];
-static uint64_t committed_counts[COLLECTIONS];
+static skr_collection_t lives[COLLECTIONS];
+static skr_collection_t committed_lives[COLLECTIONS];
 
 static saker_err_t open_both (void)
 {
     (void) snprintf (folder, sizeof folder, "%s/store", place);
     temp_folder_remove (folder);
-    memset (counts, 0, sizeof counts);
-    memset (committed_counts, 0, sizeof committed_counts);
+    memset (lives, 0, sizeof lives);
+    memset (committed_lives, 0, sizeof committed_lives);
     next_seq = 1;
     for (int i = 0; i < WRITERS; i++) {
         memset (writers[i].bytes, 255 - 17 * i, sizeof writers[i].bytes);
@@ -207,8 +207,9 @@ static skr_span_t document_id (int number, char text[300])
 
 static const skr_cells_t *group_cells (int collection)
 {
-    return skr_cells_store_of (cells_store, SKR_GROUP, (uint32_t) collection + 1,
-                               &counts[collection]);
+    lives[collection].no = (uint32_t) collection + 1;
+    lives[collection].id.bytes[0] = (uint8_t) collection;
+    return skr_cells_store_group (cells_store, &lives[collection]);
 }
 
 static saker_err_t put_both (int collection, int number, const skr_entry_t *entry)
@@ -237,7 +238,7 @@ static saker_err_t remove_both (int collection, int number, size_t at)
 
 static saker_err_t begin_both (void)
 {
-    memcpy (committed_counts, counts, sizeof counts);
+    memcpy (committed_lives, lives, sizeof lives);
     return skr_store_begin (store);
 }
 
@@ -254,7 +255,7 @@ static void abort_both (void)
     skr_cells_store_drop (cells_store);
     skr_store_abort (store);
     model_abort ();
-    memcpy (counts, committed_counts, sizeof counts);
+    memcpy (lives, committed_lives, sizeof lives);
 }
 
 typedef struct found_t {
@@ -297,9 +298,8 @@ static const char *differs (skr_sight_t sight, int collection, int number, skr_s
     const char *wrong = NULL;
     const model_document_t *document = &model[collection][number];
     const skr_cells_t *cells =
-        sight == SKR_GROUP
-            ? group_cells (collection)
-            : skr_cells_store_of (cells_store, sight, (uint32_t) collection + 1, NULL);
+        sight == SKR_GROUP ? group_cells (collection)
+                           : skr_cells_store_committed (cells_store, (uint32_t) collection + 1);
     if (cells->scan (cells->context, document_id (number, text), prefix, find_entry, &found)) {
         return skr_error ();
     }
@@ -355,6 +355,13 @@ static saker_err_t list (skr_span_t document, void *argument)
     return SAKER_OK;
 }
 
+static saker_err_t sum_entry (skr_span_t document, const skr_entry_t *entry, void *argument)
+{
+    skr_collection_t *sum = argument;
+    skr_fingerprint_add (&sum->fingerprint, &sum->id, document, entry);
+    return SAKER_OK;
+}
+
 static void check_counts (skr_sight_t sight)
 {
     for (int i = 0; i < COLLECTIONS; i++) {
@@ -368,7 +375,10 @@ static void check_counts (skr_sight_t sight)
         skr_buf_free (&listed.last);
         CHECK_INT (listed.count, wanted);
         CHECK (!listed.unordered);
-        CHECK_INT (counts[i], wanted);
+        CHECK_INT (lives[i].documents, wanted);
+        skr_collection_t sum = {.id = lives[i].id};
+        CHECK_OK (skr_cells_store_all (cells_store, sight, (uint32_t) i + 1, sum_entry, &sum));
+        CHECK (skr_fingerprint_equal (&sum.fingerprint, &lives[i].fingerprint));
     }
 }
 
@@ -596,12 +606,12 @@ static void fill_and_empty (size_t count, bool in_order, const char *prefix)
     for (int i = 0; i < 50; i++) {
         CHECK_SAME (SKR_GROUP, 0, 1, random_prefix (0, 1, &random));
     }
-    CHECK_INT (counts[0], 1);
+    CHECK_INT (lives[0].documents, 1);
     while (model[0][1].count > 0) {
         CHECK_OK (remove_both (0, 1, check_random (&random) % model[0][1].count));
     }
     CHECK_OK (commit_both ());
-    CHECK_INT (counts[0], 0);
+    CHECK_INT (lives[0].documents, 0);
     CHECK_OK (measure_cells (&sizes));
     CHECK_INT (sizes.records, 0);
     CHECK_OK (
@@ -704,7 +714,7 @@ static void splits_without_room (void)
         CHECK_OK (remove_both (0, 0, model[0][0].count / 2));
     }
     CHECK_OK (commit_both ());
-    CHECK_INT (counts[0], 0);
+    CHECK_INT (lives[0].documents, 0);
     skr_buf_free (&address);
     close_both ();
 }
@@ -738,7 +748,7 @@ static void shows_what_is_committed (void)
 
     CHECK_OK (begin_both ());
     CHECK_OK (remove_both (0, 2, 0));
-    const skr_cells_t *committed = skr_cells_store_of (cells_store, SKR_COMMITTED, 1, NULL);
+    const skr_cells_t *committed = skr_cells_store_committed (cells_store, 1);
     found_t found = {0};
     CHECK_OK (
         committed->scan (committed->context, skr_span_text ("a"), NOTHING, find_entry, &found));
@@ -916,7 +926,7 @@ static void imports_in_bulk (void)
         }
     }
     (void) clock_gettime (CLOCK_MONOTONIC, &end);
-    CHECK_INT (counts[0], IMPORTED);
+    CHECK_INT (lives[0].documents, IMPORTED);
     CHECK_OK (measure_cells (&sizes));
     CHECK_INT (sizes.records, IMPORTED);
     CHECK (sizes.bytes / IMPORTED < 120);

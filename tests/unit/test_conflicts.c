@@ -78,7 +78,7 @@ static bool is_conflict (const places_t *places, size_t i)
 
 static saker_err_t look (skr_replica_t *replica, uint32_t no, skr_span_t document, places_t *places)
 {
-    const skr_cells_t *cells = skr_cells_store_of (replica->cells, SKR_COMMITTED, no, NULL);
+    const skr_cells_t *cells = skr_cells_store_committed (replica->cells, no);
     size_t conflicts = 0, before = places->count;
     places->leaves_count = 0;
     places->paths.size = 0;

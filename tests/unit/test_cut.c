@@ -248,8 +248,7 @@ static saker_err_t count_entry (const skr_entry_t *entry, void *argument)
 static size_t count_entries (void)
 {
     size_t count = 0;
-    const skr_cells_t *cells =
-        skr_cells_store_of (replica->cells, SKR_COMMITTED, shots ()->no, NULL);
+    const skr_cells_t *cells = skr_cells_store_committed (replica->cells, shots ()->no);
     if (cells->scan (cells->context, skr_span_text ("d"), skr_span (NULL, 0), count_entry, &count)
         != SAKER_OK) {
         abort ();

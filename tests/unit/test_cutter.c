@@ -292,8 +292,7 @@ static saker_err_t count_entry (const skr_entry_t *entry, void *argument)
 static size_t live_entries (const char *name)
 {
     size_t count = 0;
-    const skr_cells_t *cells =
-        skr_cells_store_of (pair.a->cells, SKR_COMMITTED, collection (name)->no, NULL);
+    const skr_cells_t *cells = skr_cells_store_committed (pair.a->cells, collection (name)->no);
     if (cells->scan (cells->context, skr_span_text ("d"), skr_span (NULL, 0), count_entry, &count)
         != SAKER_OK) {
         abort ();

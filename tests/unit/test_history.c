@@ -144,8 +144,7 @@ static saker_err_t show_now (skr_replica_t *replica, const char *document, skr_l
     const skr_collection_t *shown;
     SKR_TRY (skr_replica_collection_named (replica, collection, &shown));
     skr_store_forget (replica->store);
-    return show (skr_cells_store_of (replica->cells, SKR_COMMITTED, shown->no, NULL), document,
-                 visit, text);
+    return show (skr_cells_store_committed (replica->cells, shown->no), document, visit, text);
 }
 
 static saker_err_t show_then (skr_replica_t *replica, const char *document, uint64_t hlc,

@@ -948,14 +948,14 @@ static void what_an_unfinished_building_left_is_removed (void)
 {
     pair_t pair;
     uint32_t no = 0;
-    uint64_t documents = 0;
     skr_id_t id;
     CHECK (pair_open (&pair));
     CHECK_OK (pair_set (pair.a, "shots", "d", 1));
     skr_replica_collection_id (pair.a, "shots", &id);
     CHECK_OK (skr_replica_begin (pair.a));
     CHECK_OK (skr_holdings_number (pair.a, &no));
-    const skr_cells_t *cells = skr_cells_store_of (pair.a->cells, SKR_GROUP, no, &documents);
+    skr_collection_t beside = {.no = no};
+    const skr_cells_t *cells = skr_cells_store_group (pair.a->cells, &beside);
     uint8_t address[] = {0x61, 'a', SKR_REGISTER}, value = 1;
     const skr_entry_t entry = {.dot = {*skr_replica_writer (pair.a), 1, 0},
                                .hlc = 1,
