@@ -944,6 +944,75 @@ static void imports_in_bulk (void)
     close_both ();
 }
 
+static skr_entry_t numbered_entry (const skr_buf_t *address, uint64_t seq)
+{
+    static uint8_t value = 0x01;
+    return (skr_entry_t){.dot = {writers[0], seq, 0},
+                         .hlc = seq << 16,
+                         .address = skr_span_of (address),
+                         .value = skr_span (&value, 1)};
+}
+
+static saker_err_t renew (int number, const skr_entry_t *old, const skr_entry_t *new)
+{
+    char id[32];
+    const skr_cells_t *cells = group_cells (0);
+    skr_span_t document = skr_span (id, (size_t) snprintf (id, sizeof id, "shot-%d", number));
+    if (old) {
+        SKR_TRY (cells->remove (cells->context, document, old));
+    }
+    return cells->put (cells->context, document, new);
+}
+
+static void check_sum (void)
+{
+    skr_collection_t sum = {.id = lives[0].id};
+    CHECK_OK (skr_cells_store_all (cells_store, SKR_COMMITTED, 1, sum_entry, &sum));
+    CHECK (skr_fingerprint_equal (&sum.fingerprint, &lives[0].fingerprint));
+}
+
+/* More documents than are kept in memory, each in one group after the other; some groups are taken
+   back. */
+static void goes_on_from_group_to_group (void)
+{
+    enum { DOCUMENTS_IN_ALL = 18000, IN_A_GROUP = 500, ROUNDS = 4 };
+    static uint64_t seqs[DOCUMENTS_IN_ALL];
+    uint64_t random = check_seed (), seq = 0;
+    skr_buf_t address = {0}, path = {0};
+    CHECK_OK (open_both ());
+    memset (seqs, 0, sizeof seqs);
+    skr_cbor_put_text (&path, "n", 1);
+    skr_address_put (&address, skr_span_of (&path), SKR_REGISTER, NOTHING);
+    for (int i = 0; i < ROUNDS * DOCUMENTS_IN_ALL; i += IN_A_GROUP) {
+        const uint64_t before = seq;
+        CHECK_OK (begin_both ());
+        for (int k = i; k < i + IN_A_GROUP; k++) {
+            int number = k % DOCUMENTS_IN_ALL;
+            skr_entry_t old = numbered_entry (&address, seqs[number]);
+            skr_entry_t new = numbered_entry (&address, ++seq);
+            CHECK_OK (renew (number, seqs[number] ? &old : NULL, &new));
+        }
+        if (check_random (&random) % 8 == 0) {
+            abort_both ();
+            seq = before;
+            continue;
+        }
+        CHECK_OK (commit_both ());
+        for (int k = i; k < i + IN_A_GROUP; k++) {
+            seqs[k % DOCUMENTS_IN_ALL] = before + (uint64_t) (k - i) + 1;
+        }
+    }
+    uint64_t there = 0;
+    for (int i = 0; i < DOCUMENTS_IN_ALL; i++) {
+        there += seqs[i] > 0;
+    }
+    CHECK_INT (lives[0].documents, there);
+    check_sum ();
+    skr_buf_free (&address);
+    skr_buf_free (&path);
+    close_both ();
+}
+
 int main (int argc, char **argv)
 {
     temp_folder_make (place);
@@ -956,6 +1025,7 @@ int main (int argc, char **argv)
     RUN (shows_what_is_committed);
     RUN (forgets_numbers_of_an_abort);
     RUN (visits_a_whole_collection);
+    RUN (goes_on_from_group_to_group);
     RUN (encodes_any_items);
     RUN (refuses_a_broken_bucket);
     RUN (imports_in_bulk);
