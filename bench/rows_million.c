@@ -131,6 +131,7 @@ static void say_differences (void)
     uint64_t start_us = bench_now_us ();
     bench_start (&second, a);
     bench_wait (a);
+    bench_wait (&second);
     double elapsed_ms = (double) (bench_now_us () - start_us) / 1000;
     double payload =
         bench_status (a, "/sessions/bytes") + bench_status (&second, "/sessions/bytes");

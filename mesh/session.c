@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_BEAT_MS 200     /* a beat follows a greeting: ask for the state when none came */
 #define STATE_AGAIN_MS 2000   /* an unexplained difference: ask for the state again */
 #define STATE_RANDOM_MS 60000 /* and now and then without one */
 #define IDLE_PULL_MS 500      /* a pull that moved nothing: not again at once */
@@ -831,7 +832,7 @@ static saker_err_t take_addresses (skr_session_t *self, skr_cbor_t *cbor)
     return skr_cbor_close (cbor);
 }
 
-static saker_err_t take_hello (skr_session_t *self, skr_cbor_t *cbor)
+static saker_err_t take_hello (skr_session_t *self, skr_cbor_t *cbor, uint64_t mono_ms)
 {
     uint8_t device[SKR_DEVICE_KEY_BYTES];
     skr_id_t writer;
@@ -848,7 +849,7 @@ static saker_err_t take_hello (skr_session_t *self, skr_cbor_t *cbor)
     }
     if (cbor->error == SAKER_OK) {
         self->look |= !self->greeted;
-        self->state_ms = self->greeted ? self->state_ms : 0;
+        self->state_ms = self->greeted ? self->state_ms : mono_ms + FIRST_BEAT_MS;
         self->greeted = true;
         if (self->host.greeted) {
             self->host.greeted (self->host.context, instance, &writer);
@@ -1000,7 +1001,7 @@ static saker_err_t take_answer (skr_session_t *self, const request_t *request, s
     }
     switch (kind) {
     case SKR_WIRE_HELLO:
-        return take_hello (self, cbor);
+        return take_hello (self, cbor, mono_ms);
     case SKR_WIRE_STATE:
         return take_state (self, cbor);
     case SKR_WIRE_CLOCK:
