@@ -455,16 +455,26 @@ skr_cbor_type_t skr_cbor_peek (skr_cbor_t *self)
     return next (self, &item) ? item.type : SKR_CBOR_END;
 }
 
+/* Is the next item one whose head is a single byte, as most are? */
+static bool is_small (const skr_cbor_t *self, uint8_t major)
+{
+    return self->error == SAKER_OK && self->at < self->end && self->at[0] >= major
+           && self->at[0] < major + 24;
+}
+
 uint64_t skr_cbor_get_uint (skr_cbor_t *self)
 {
     item_t item;
+    if (is_small (self, MAJOR_UINT)) {
+        return *self->at++;
+    }
     return take (self, SKR_CBOR_UINT, &item, "not an unsigned integer") ? item.value : 0;
 }
 
 int64_t skr_cbor_get_int (skr_cbor_t *self)
 {
     item_t item;
-    bool negative = skr_cbor_peek (self) == SKR_CBOR_NEGINT;
+    bool negative = self->at < self->end && (self->at[0] & 0xe0) == MAJOR_NEGINT;
     if (!take (self, negative ? SKR_CBOR_NEGINT : SKR_CBOR_UINT, &item, "not an integer")) {
         return 0;
     }
@@ -547,6 +557,14 @@ static size_t get_count (skr_cbor_t *self, skr_cbor_type_t type, size_t count_ma
 
 size_t skr_cbor_get_array (skr_cbor_t *self, size_t count_max)
 {
+    size_t left = (size_t) (self->end - self->at);
+    if (is_small (self, MAJOR_ARRAY)) {
+        size_t count = self->at[0] - (size_t) MAJOR_ARRAY;
+        if (count <= count_max && count < left) {
+            self->at++;
+            return count;
+        }
+    }
     return get_count (self, SKR_CBOR_ARRAY, count_max, "not an array");
 }
 
@@ -676,6 +694,11 @@ bool skr_utf8_valid (const char *data, size_t size)
     }
     while (size) {
         uint8_t low, high;
+        if (*at < 0x80) {
+            at++;
+            size--;
+            continue;
+        }
         size_t count = sequence (*at, &low, &high);
         if (count == 0 || count > size) {
             return false;
