@@ -16,7 +16,7 @@
 #include "peer/numbers.h"
 
 #define SKR_PAGES_MAX 16384
-#define SKR_PAGES_INDEX (2 * SKR_PAGES_MAX)
+#define SKR_PAGES_INDEX (SKR_PAGES_MAX / 4)
 #define SKR_CELLS_PREFIX_BYTES 12 /* of a key: collection no u32, document no u64 */
 
 /* An item of a page; address and value lie in its arena. */
@@ -71,10 +71,11 @@ typedef struct skr_page_t {
 typedef struct skr_pages_t {
     skr_store_t *store;
     skr_writer_cache_t *writers;
-    skr_page_t *pages[SKR_PAGES_MAX];
+    skr_page_t **pages;
     size_t count, allocated; /* allocated ones beyond count are empty */
-    skr_page_t *due[SKR_PAGES_MAX];
+    skr_page_t **due;        /* those to look at when the group ends */
     size_t due_count;
+    size_t capacity;                    /* of both */
     skr_page_t *index[SKR_PAGES_INDEX]; /* chains, by a hash of the document */
     size_t items, bytes;                /* of all, about */
     uint64_t order;

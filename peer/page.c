@@ -1,0 +1,133 @@
+#include "peer/pages_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+skr_item_t skr_page_item (const skr_page_t *page, size_t at)
+{
+    const skr_slot_t *slot = &page->slots[at];
+    return (skr_item_t){
+        .writer = slot->writer,
+        .index = slot->index,
+        .seq = slot->seq,
+        .hlc = slot->hlc,
+        .address = skr_span (page->arena.data + slot->address, slot->address_size),
+        .value = skr_span (page->arena.data + slot->value, slot->value_size),
+    };
+}
+
+size_t skr_page_place (const skr_page_t *page, const skr_item_t *item)
+{
+    size_t low = 0, high = page->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        skr_item_t at = skr_page_item (page, middle);
+        if (skr_item_compare (&at, item) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool skr_page_has (const skr_page_t *page, size_t at, const skr_item_t *item)
+{
+    if (at == page->count) {
+        return false;
+    }
+    skr_item_t found = skr_page_item (page, at);
+    return skr_item_compare (&found, item) == 0;
+}
+
+saker_err_t skr_page_put_in (skr_page_t *page, size_t at, const skr_item_t *item, bool counted)
+{
+    if (page->count == page->capacity) {
+        size_t capacity = page->capacity ? 2 * page->capacity : 4;
+        skr_slot_t *slots = realloc (page->slots, capacity * sizeof *slots);
+        if (!slots) {
+            return skr_pages_no_memory ();
+        }
+        page->slots = slots;
+        page->capacity = capacity;
+    }
+    skr_slot_t slot = {.writer = item->writer,
+                       .index = item->index,
+                       .seq = item->seq,
+                       .hlc = item->hlc,
+                       .counted = counted};
+    slot.address = page->arena.size;
+    slot.address_size = (uint32_t) item->address.size;
+    skr_buf_append_span (&page->arena, item->address);
+    slot.value = page->arena.size;
+    slot.value_size = (uint32_t) item->value.size;
+    skr_buf_append_span (&page->arena, item->value);
+    if (page->arena.failed) {
+        return skr_pages_no_memory ();
+    }
+    memmove (&page->slots[at + 1], &page->slots[at], (page->count - at) * sizeof *page->slots);
+    page->slots[at] = slot;
+    page->count++;
+    page->live_bytes += item->address.size + item->value.size;
+    return SAKER_OK;
+}
+
+void skr_page_take_out (skr_page_t *page, size_t at)
+{
+    page->live_bytes -= page->slots[at].address_size + page->slots[at].value_size;
+    page->count--;
+    memmove (&page->slots[at], &page->slots[at + 1], (page->count - at) * sizeof *page->slots);
+}
+
+void skr_page_clear (skr_page_t *page)
+{
+    page->active = false;
+    page->stored = false;
+    page->dirty = false;
+    page->appended = false;
+    page->bounded = false;
+    page->made = false;
+    page->removed = false;
+    page->due = false;
+    page->disputed = SKR_DISPUTED_UNKNOWN;
+    page->count = 0;
+    page->bytes = 0;
+    page->live_bytes = 0;
+    skr_buf_clear (&page->arena);
+}
+
+skr_span_t skr_page_key (const skr_page_t *page)
+{
+    return skr_span_of (&page->key);
+}
+
+bool skr_page_is_whole (const skr_page_t *page)
+{
+    return page->key.size == 0 && !page->bounded;
+}
+
+bool skr_page_holds (const skr_page_t *page, skr_span_t sort)
+{
+    skr_span_t lower = skr_page_key (page), upper = skr_span_of (&page->upper);
+    if (lower.size > 0
+        && (skr_bucket_same_stem (lower, sort) || skr_span_compare (lower, sort) > 0)) {
+        return false;
+    }
+    return !page->bounded
+           || (!skr_bucket_same_stem (upper, sort) && skr_span_compare (sort, upper) < 0);
+}
+
+bool skr_page_covers (const skr_page_t *page, skr_span_t prefix)
+{
+    return skr_page_holds (page, prefix)
+           && (!page->bounded || !skr_span_starts (skr_span_of (&page->upper), prefix));
+}
+
+saker_err_t skr_page_decode (skr_pages_t *self, skr_page_t *page, skr_span_t bucket)
+{
+    skr_bucket_open (&self->reader, bucket);
+    while (skr_bucket_next (&self->reader)) {
+        SKR_TRY (skr_page_put_in (page, page->count, &self->reader.item, true));
+    }
+    return self->reader.error;
+}
