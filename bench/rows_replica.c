@@ -7,6 +7,7 @@
 #include "peer/replica.h"
 #include "tests/lib/pair.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,75 @@ static void apply_some (const char *what, size_t ops, size_t per_change, double 
     pair_close (&pair);
 }
 
+/* ---- the same on two machines: one goes on making while the other applies */
+
+typedef struct line_t {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    made_t *made; /* one a commit */
+    size_t count;
+} line_t;
+
+typedef struct maker_t {
+    skr_replica_t *replica;
+    line_t *line;
+} maker_t;
+
+static void *make_all (void *argument)
+{
+    maker_t *maker = argument;
+    line_t *line = maker->line;
+    for (size_t i = 0; i < GROUPED_OPS / GROUP; i++) {
+        must (skr_replica_begin (maker->replica), "begin");
+        write_change (maker->replica, i * GROUP, GROUP, 10000);
+        must (skr_replica_commit (maker->replica), "commit");
+        skr_replica_made (maker->replica, keep_change, &line->made[i]);
+        pthread_mutex_lock (&line->lock);
+        line->count = i + 1;
+        pthread_cond_signal (&line->moved);
+        pthread_mutex_unlock (&line->lock);
+    }
+    return NULL;
+}
+
+static void apply_all (skr_replica_t *replica, line_t *line)
+{
+    for (size_t i = 0; i < GROUPED_OPS / GROUP; i++) {
+        pthread_mutex_lock (&line->lock);
+        while (line->count <= i) {
+            pthread_cond_wait (&line->moved, &line->lock);
+        }
+        pthread_mutex_unlock (&line->lock);
+        offer_all (replica, &line->made[i], 1);
+        skr_buf_free (&line->made[i].bytes);
+    }
+}
+
+static void row_stream (void)
+{
+    static made_t made[GROUPED_OPS / GROUP];
+    pair_t pair;
+    pthread_t thread;
+    line_t line = {.made = made};
+    open_pair (&pair);
+    maker_t maker = {pair.a, &line};
+    pthread_mutex_init (&line.lock, NULL);
+    pthread_cond_init (&line.moved, NULL);
+    uint64_t start_us = bench_now_us ();
+    if (pthread_create (&thread, NULL, make_all, &maker) != 0) {
+        bench_info ("no thread");
+        exit (1);
+    }
+    apply_all (pair.b, &line);
+    pthread_join (thread, NULL);
+    bench_print ("1,000 updates a change: made at one, applied at another meanwhile",
+                 GROUPED_OPS / (double) (bench_now_us () - start_us) * 1e6, "updates/s",
+                 "signatures made and checked", 1e6 / bench_sign_verify_us ());
+    pthread_cond_destroy (&line.moved);
+    pthread_mutex_destroy (&line.lock);
+    pair_close (&pair);
+}
+
 static void row_apply_single (void)
 {
     apply_some ("one update a change", SINGLE_CHANGES, 1, 1e6 / bench_sign_verify_us ());
@@ -200,6 +270,7 @@ const bench_row_t bench_replica_rows[] = {
     {"apply-single", "updates, each a change, made at one replica and applied at another",
      row_apply_single},
     {"apply", "the same with 1,000 updates a change", row_apply},
+    {"stream", "the same, each replica with a thread of its own", row_stream},
     {"merge", "ten replicas with updates of the same keys, in memory", row_merge},
     {0},
 };
