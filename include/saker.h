@@ -606,8 +606,8 @@ typedef enum saker_cause_t {
     SAKER_WHY_THERE = 10,  /* it is there as it is here */
     SAKER_WHY_UNSUBSCRIBED = 11, /* the peer may read the collection and does not carry it; comes
                                     after NO_RIGHT in the order of causes */
-    SAKER_WHY_NOT_CARRIED = 12, /* the peer carries only a part of the collection, without it (see
-                                   saker_carry); comes after NO_RIGHT */
+    SAKER_WHY_NOT_CARRIED = 12,  /* the peer carries only a part of the collection, without it (see
+                                    saker_carry); comes after NO_RIGHT */
     SAKER_WHY_FETCHED = 13, /* the same, but this peer is about to carry it: it comes with all that
                                is wanted, from `other`; "": nobody that is linked carries that */
 } saker_cause_t;
@@ -881,6 +881,14 @@ SAKER_EXPORT saker_err_t saker_init (const char *store, const char *mesh, const 
    roster. Nothing is left behind when it fails. */
 SAKER_EXPORT saker_err_t saker_join (const char *store, const char *ticket, const char *device,
                                      int timeout_ms);
+/* The same, but the new device carries these collections alone, none that is made later; of each
+   all, or only the documents that begin with one of its prefixes (in any order; `state` is not
+   looked at). The store is made so: nothing else is fetched at any time. A collection need not be
+   there yet, so a mistyped name is no error: saker_subscriptions tells what came of each.
+   saker_subscribe and saker_carry change it later. SAKER_ERIGHT: the ticket makes an admin or a
+   relay, which carries all; it stays good. */
+SAKER_EXPORT saker_err_t saker_join_only (const char *store, const char *ticket, const char *device,
+                                          const saker_part_t *parts, size_t count, int timeout_ms);
 
 typedef struct saker_restored_t {
     char mesh[65], device[65]; /* their names */

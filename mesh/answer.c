@@ -547,13 +547,15 @@ static saker_err_t check_join (const skr_answerer_t *self, const uint8_t ticket[
     return SAKER_OK;
 }
 
-static saker_err_t get_candidate (skr_cbor_t *cbor, skr_member_t *candidate, uint8_t signature[64])
+static saker_err_t get_candidate (skr_cbor_t *cbor, skr_member_t *candidate, uint8_t signature[64],
+                                  bool *chooses)
 {
     memset (candidate, 0, sizeof *candidate);
     skr_cbor_get_fixed (cbor, candidate->device, sizeof candidate->device);
     skr_cbor_get_fixed (cbor, candidate->transport, sizeof candidate->transport);
     skr_span_t name = skr_cbor_get_text (cbor);
     skr_cbor_get_fixed (cbor, signature, 64);
+    *chooses = skr_cbor_peek (cbor) != SKR_CBOR_END && skr_cbor_get_bool (cbor);
     SKR_TRY (skr_wrap (skr_cbor_close (cbor), "join"));
     if (name.size < 1 || name.size > SKR_NAME_BYTES_MAX || memchr (name.data, 0, name.size)) {
         return skr_fail (SAKER_EINPUT, "join: a name has 1 to %d bytes", SKR_NAME_BYTES_MAX);
@@ -562,14 +564,35 @@ static saker_err_t get_candidate (skr_cbor_t *cbor, skr_member_t *candidate, uin
     return SAKER_OK;
 }
 
+/* Before it is admitted: the ticket stays good. What else is wrong with it, admitting tells. */
+static saker_err_t check_choice (const skr_answerer_t *self, const uint8_t ticket[32])
+{
+    skr_invitation_t invitation;
+    saker_err_t error =
+        skr_invitation_get (skr_replica_store (self->replica), SKR_COMMITTED, ticket, &invitation);
+    if (error != SAKER_OK || invitation.used) {
+        return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+    }
+    if (invitation.role == SKR_ROLE_READ || invitation.role == SKR_ROLE_WRITE) {
+        return SAKER_OK;
+    }
+    return skr_fail (SAKER_ERIGHT,
+                     "this ticket makes %s, which carries every collection: join without choosing "
+                     "some, or ask for a ticket with the role read or write; this one is still "
+                     "good",
+                     invitation.role == SKR_ROLE_ADMIN ? "an admin" : "a relay");
+}
+
 static saker_err_t answer_join (request_t *request)
 {
     skr_answerer_t *self = request->self;
     skr_member_t candidate;
     uint8_t signature[64];
-    SKR_TRY (want_arguments (request, 4));
-    SKR_TRY (get_candidate (&request->cbor, &candidate, signature));
+    bool chooses = false;
+    SKR_TRY (request->count == 5 ? SAKER_OK : want_arguments (request, 4));
+    SKR_TRY (get_candidate (&request->cbor, &candidate, signature, &chooses));
     SKR_TRY (check_join (self, request->asker->ticket, &candidate, signature));
+    SKR_TRY (chooses ? check_choice (self, request->asker->ticket) : SAKER_OK);
     SKR_TRY (skr_replica_begin (self->replica));
     SKR_TRY (skr_replica_admit (self->replica, request->asker->ticket, &candidate));
     request->held = true;

@@ -103,3 +103,24 @@ def test_reads_do_not_go_backwards_at_another_peer(anna_and_laptop):
         assert mine["shots"]["sq040"]["title"] == "Noon"
         with pytest.raises(saker.InputError):
             mine.wait_seen("no token")
+
+
+def test_who_joins_for_some_gets_nothing_else(make_daemon, until):
+    anna = make_daemon("anna", "joins").init()
+    with anna.open() as hers:
+        hers["shots"]["sq010"] = {"title": "Dawn"}
+        hers["shots"]["sq020"] = {"title": "Dusk"}
+        hers["notes"]["a"] = {"n": 1}
+        hers["renders"]["r"] = {"n": 2}
+    ticket = anna.tool("invite").strip()
+    tablet = make_daemon("tablet", "joins")
+    with pytest.raises(saker.InputError):
+        saker.join(tablet.store, ticket, "tablet", only={"shots": [""]})
+    saker.join(tablet.store, ticket, "tablet", timeout=60, only={"shots": ["sq010"], "notes": None})
+    with open_laptop(anna, tablet) as mine:
+        assert until(lambda: "sq010" in mine["shots"] and "a" in mine["notes"])
+        assert {one.collection for one in mine.subscriptions()} == {"shots", "notes"}
+        with pytest.raises(saker.NotCarriedError):
+            mine["renders"]["r"].read()
+        with pytest.raises(saker.NotCarriedError):
+            mine["shots"]["sq020"].read()

@@ -145,6 +145,7 @@ CALLS = {
     "saker_open_embedded": [POINTER(c_void_p), c_char_p, c_void_p, LogFn, c_void_p],
     "saker_init": [c_char_p, c_char_p, c_char_p],
     "saker_join": [c_char_p, c_char_p, c_char_p, c_int],
+    "saker_join_only": [c_char_p, c_char_p, c_char_p, POINTER(Part), c_size_t, c_int],
     "saker_config_set": [c_void_p, c_char_p, c_char_p],
     "saker_batch_set": _valued,
     "saker_batch_set_lww": _valued,
