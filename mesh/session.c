@@ -2,6 +2,7 @@
 
 #include "peer/carrying.h"
 #include "peer/cut.h"
+#include "peer/fetching.h"
 #include "peer/fork.h"
 #include "peer/incoming.h"
 #include "peer/partial.h"
@@ -417,6 +418,7 @@ static bool pull_entry (skr_session_t *self, const skr_report_entry_t *entry, ui
         || (self->taking && skr_id_equal (&self->incoming.collection, &entry->collection))) {
         return true;
     }
+    skr_fetching_meet (self->replica, &entry->collection, &entry->clock);
     if (claim (self, &entry->collection, mono_ms) && !ask_missing (self, entry, mono_ms)) {
         release (self, &entry->collection);
     }
@@ -761,9 +763,11 @@ static void pull_ahead (skr_session_t *self, const request_t *request, skr_cbor_
     skr_clock_free (&clock);
 }
 
-static saker_err_t offer_all (skr_session_t *self, skr_cbor_t *changes, size_t count)
+static saker_err_t offer_all (skr_session_t *self, const skr_id_t *collection, bool more,
+                              skr_cbor_t *changes, size_t count)
 {
     SKR_TRY (skr_replica_begin (self->replica));
+    SKR_TRY (more ? skr_fetching_keep (self->replica, collection) : SAKER_OK);
     for (size_t i = 0; i < count && changes->error == SAKER_OK; i++) {
         skr_outcome_t outcome;
         skr_span_t change = skr_cbor_get_bytes (changes);
@@ -804,7 +808,7 @@ static saker_err_t take_changes (skr_session_t *self, const request_t *request, 
         release (self, &request->collection);
     }
     if (count) {
-        SKR_TRY (offer_all (self, cbor, count));
+        SKR_TRY (offer_all (self, &request->collection, more == SKR_WIRE_MORE, cbor, count));
         self->look = true;
     }
     return skr_cbor_close (cbor);

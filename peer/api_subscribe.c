@@ -3,6 +3,7 @@
 #include "peer/api_internal.h"
 #include "peer/carrying.h"
 #include "peer/choosing.h"
+#include "peer/fetching.h"
 
 #include <string.h>
 
@@ -192,7 +193,9 @@ static const char *state_of (skr_api_t *self, const skr_id_t *id,
         return clock->count ? "leaving" : "left";
     }
     bool lacks = named && !skr_clock_covers (clock, &named->left);
-    return lacks || (!clock->count && others_have (self, id)) ? "fetching" : "carried";
+    bool fetching =
+        lacks || skr_fetching (self->replica, id) || (!clock->count && others_have (self, id));
+    return fetching ? "fetching" : clock->count ? "carried" : "empty";
 }
 
 static void put_one (skr_api_t *self, const skr_id_t *id, skr_buf_t *buf)

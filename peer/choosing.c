@@ -5,6 +5,7 @@
 #include "peer/choosing.h"
 
 #include "peer/carrying.h"
+#include "peer/fetching.h"
 #include "peer/incarnation.h"
 #include "peer/partial.h"
 
@@ -108,6 +109,7 @@ static saker_err_t take_one (const skr_choice_t *self, size_t at, skr_replica_t 
         skr_replica_collection_id (replica, name, &id);
         error = skr_subscription_set (wanted, &id, true);
         error = error ? error : skr_chosen_note (replica, name);
+        error = error ? error : skr_fetching_note (replica, &id);
         error = error || !part.partial ? error : skr_partial_want (replica, name, &part);
     }
     skr_part_free (&part);

@@ -64,6 +64,8 @@ works "bob writes in shots" on bob set shots/b '{"n": 6}'
 until_true "anna has it" has_n anna shots/b 6
 works "what nobody has is listed by its name" on bob subscribe
 if grep -q "^shotz " "$work/out"; then ok; else not_ok "shotz is not listed: $(cat "$work/out")"; fi
+until_true "as empty" carries bob shotz empty
+refuses "and then nothing is there" 3 "no collection called shotz" on bob get shotz/a
 
 # ---- documents of one; nobody can be reached at first; the store is moved
 

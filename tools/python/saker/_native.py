@@ -169,6 +169,7 @@ CALLS = {
     "saker_restore_document": _reading + [c_uint64, POINTER(Receipt)],
     "saker_conflicts": _reading + [ConflictFn, c_void_p],
     "saker_now": [c_void_p, POINTER(Cursor)],
+    "saker_begin": [c_void_p, c_char_p, POINTER(Cursor)],
     "saker_watch": [c_void_p, c_char_p, POINTER(Cursor), c_int, EventFn, c_void_p],
     "saker_cursor_save": [c_void_p, c_char_p, POINTER(Cursor)],
     "saker_cursor_load": [c_void_p, c_char_p, POINTER(Cursor)],
