@@ -54,7 +54,9 @@ struct skr_session_t {
     uint64_t probe_ms;    /* not before this time is looked for a fork */
     size_t probe_next;    /* entry of the report to begin with */
     uint64_t report_seen; /* number of the beat that was looked at last */
-    bool roster_stuck;    /* its report names more of the roster than it hands out: go on without */
+    bool roster_stuck;    /* its report names more of the roster than it hands out, or than can be
+                             let in by now: go on without */
+    uint64_t roster_then; /* digest of our roster's clock when changes of it came last */
     bool look;            /* something changed: look for what is missing */
     uint64_t look_ms;     /* or at this time */
     uint64_t state_ms;    /* not before this time is STATE asked */
@@ -785,7 +787,9 @@ static saker_err_t take_changes (skr_session_t *self, const request_t *request, 
     uint64_t more = skr_cbor_get_uint (cbor);
     size_t count = skr_cbor_get_array (cbor, SKR_WIRE_PULL_MAX);
     if (is_roster (&request->collection)) {
-        self->roster_stuck = !count;
+        uint64_t now = skr_clock_digest (own_clock (self, &request->collection));
+        self->roster_stuck = !count || now == self->roster_then;
+        self->roster_then = now;
     }
     if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT
         && !may_give_snapshots (self, &request->collection)) {

@@ -43,6 +43,7 @@ typedef struct skr_replica_stats_t {
     uint64_t dropped; /* pushed out of the buffer */
     uint64_t refused; /* all reasons */
     uint64_t refused_form, refused_signature, refused_right, refused_fork, refused_key;
+    uint64_t delayed; /* of these: statements that are too much for today, see toll.h */
     uint64_t future;  /* applied although more than 60 s ahead of our clock */
     uint64_t voided;  /* applied, and taken back later */
     uint64_t outside; /* offers of collections that are not carried here */
