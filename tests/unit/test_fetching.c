@@ -328,8 +328,9 @@ static void what_is_met_is_kept_with_its_first_changes (void)
     four_close (&four);
 }
 
-int main (void)
+int main (int argc, char **argv)
 {
+    CHECK_BEGIN (argc, argv);
     RUN (lasts_until_all_is_here);
     RUN (is_still_so_after_a_crash_in_the_midst_of_it);
     RUN (an_aborted_statement_begins_nothing);

@@ -137,8 +137,9 @@ static void the_source_knows_and_admins_pay_nothing (void)
     four_close (&four);
 }
 
-int main (void)
+int main (int argc, char **argv)
 {
+    CHECK_BEGIN (argc, argv);
     RUN (lets_in_so_much_and_more_each_day);
     RUN (who_was_away_is_let_in_on_all_of_it);
     RUN (who_joins_takes_the_roster_as_it_is);
