@@ -58,7 +58,8 @@ extern "C" {
     X (SAKER_EDIFFER, 18, "peers differ")                                                          \
     X (SAKER_EGAP, 19, "history before this point is gone")                                        \
     X (SAKER_ECHANGED, 20, "changed meanwhile")                                                    \
-    X (SAKER_ENOTCARRIED, 21, "not carried here")
+    X (SAKER_ENOTCARRIED, 21, "not carried here")                                                  \
+    X (SAKER_ENOTYET, 22, "not here yet")
 
 typedef enum saker_err_t {
 #define SAKER_ERROR_ENUM(name, number, text) name = number,
@@ -340,12 +341,19 @@ typedef struct saker_leaf_t {
     uint64_t seq;
 } saker_leaf_t;
 
+/* A collection may be on its way to this peer: it was subscribed to, more of it is to be carried, a
+   right to read it came back, or this device has just joined. Until it is here, nobody can say that
+   there is nothing: where a read, a delete, or an expectation finds nothing in it, the error is
+   SAKER_ENOTYET and not SAKER_ENOTFOUND: ask again later. What is here is read as ever. A list
+   (saker_iterate, saker_documents) hands over what is here, and then gives SAKER_ENOTYET. It ends
+   when all is here that others had; while none of them can be reached, it lasts. */
+
 /* Called once a leaf; borrowed until it returns. A value other than 0 ends the read, which then
    returns SAKER_OK. This goes for all callbacks below. */
 typedef int saker_leaf_fn (const saker_leaf_t *leaf, void *argument);
 
 /* Reads one document, or the part of it at and below `pointer`, rivals included, as of one moment.
-   SAKER_ENOTFOUND when nothing is there. */
+   SAKER_ENOTFOUND when nothing is there, SAKER_ENOTYET when that is not known yet. */
 SAKER_EXPORT saker_err_t saker_read (saker_t *self, const char *collection, const char *document,
                                      const char *pointer, saker_leaf_fn *leaf_fn, void *argument);
 
@@ -508,6 +516,11 @@ typedef int saker_event_fn (const saker_event_t *event, void *argument);
 
 /* The cursor of this moment: what is watched from it is what comes. */
 SAKER_EXPORT saker_err_t saker_now (saker_t *self, saker_cursor_t *cursor);
+/* The same, to begin to watch a collection (NULL: all), which need not be there: SAKER_ENOTYET
+   while it is on its way, SAKER_ENOTCARRIED, SAKER_ERIGHT. Who watches already need not ask: what
+   comes is told, or is a gap. */
+SAKER_EXPORT saker_err_t saker_begin (saker_t *self, const char *collection,
+                                      saker_cursor_t *cursor);
 
 /* Hands over the events after the cursor (of one collection, or of all with NULL) and moves it;
    waits up to `timeout_ms` for the first. SAKER_ETIMEOUT when none came, SAKER_EGAP when the
@@ -606,10 +619,11 @@ typedef enum saker_cause_t {
     SAKER_WHY_THERE = 10,  /* it is there as it is here */
     SAKER_WHY_UNSUBSCRIBED = 11, /* the peer may read the collection and does not carry it; comes
                                     after NO_RIGHT in the order of causes */
-    SAKER_WHY_NOT_CARRIED = 12, /* the peer carries only a part of the collection, without it (see
-                                   saker_carry); comes after NO_RIGHT */
-    SAKER_WHY_FETCHED = 13, /* the same, but this peer is about to carry it: it comes with all that
-                               is wanted, from `other`; "": nobody that is linked carries that */
+    SAKER_WHY_NOT_CARRIED = 12,  /* the peer carries only a part of the collection, without it (see
+                                    saker_carry); comes after NO_RIGHT */
+    SAKER_WHY_FETCHED = 13, /* the collection is on its way to this peer; or the same, but this peer
+                               is about to carry it: it comes with all that is wanted, from `other`;
+                               "": nobody that is linked carries that */
 } saker_cause_t;
 
 typedef struct saker_reason_t {
@@ -777,7 +791,8 @@ SAKER_EXPORT saker_err_t saker_fence (saker_t *self, const char *peer);
    admin's peer carries all. */
 typedef struct saker_subscription_t {
     const char *collection; /* its name; '#' and its id where nothing of it was ever here */
-    const char *state;      /* "carried"; "fetching": carried again, not all of it is here yet;
+    const char *state;      /* "carried"; "fetching": not all of it is here yet, see SAKER_ENOTYET;
+                               "empty": carried, and nobody is known to have anything of it;
                                "leaving": kept until an admin's peer has all of it, then dropped;
                                "left" */
     uint64_t changes;       /* that are here */
@@ -881,6 +896,14 @@ SAKER_EXPORT saker_err_t saker_init (const char *store, const char *mesh, const 
    roster. Nothing is left behind when it fails. */
 SAKER_EXPORT saker_err_t saker_join (const char *store, const char *ticket, const char *device,
                                      int timeout_ms);
+/* The same, but the new device carries these collections alone, none that is made later; of each
+   all, or only the documents that begin with one of its prefixes (in any order; `state` is not
+   looked at). The store is made so: nothing else is fetched at any time. A collection need not be
+   there yet, so a mistyped name is no error: saker_subscriptions tells what came of each.
+   saker_subscribe and saker_carry change it later. SAKER_ERIGHT: the ticket makes an admin or a
+   relay, which carries all; it stays good. */
+SAKER_EXPORT saker_err_t saker_join_only (const char *store, const char *ticket, const char *device,
+                                          const saker_part_t *parts, size_t count, int timeout_ms);
 
 typedef struct saker_restored_t {
     char mesh[65], device[65]; /* their names */

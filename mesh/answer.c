@@ -20,6 +20,7 @@
 #define ROSTER_BYTES_MAX (900u << 10) /* of a JOIN's answer; the rest is pulled afterwards */
 #define LOOKS_A_SNAPSHOT 10000        /* and one for so many bytes of it: see ration.h */
 #define LOOK_BYTES 64
+#define WRITERS_A_LOOK 16 /* looked for in the log */
 
 /* A snapshot that is kept as a file, for whoever asks. */
 typedef struct offer_t {
@@ -184,6 +185,26 @@ static saker_err_t refuse_to_read (void)
     return skr_fail (SAKER_ERIGHT, "what a collection holds is for who may read it");
 }
 
+static size_t place_of (const request_t *request)
+{
+    const skr_member_t *member = request->asker->member;
+    return member ? skr_ration_place (&request->self->ration, member->device) : 0;
+}
+
+/* Has the asker taken no more than its ration? */
+static saker_err_t check_ration (request_t *request)
+{
+    return skr_ration_may (&request->self->ration, place_of (request), request->asker->now_ms)
+               ? SAKER_OK
+               : skr_fail (SAKER_EBUSY, "this member asked for more lately than is its share: ask "
+                                        "again in a second");
+}
+
+static void take_ration (request_t *request, uint64_t looks)
+{
+    skr_ration_take (&request->self->ration, place_of (request), looks, request->asker->now_ms);
+}
+
 /* What the asker may do in a collection. */
 static skr_role_t role_of (const request_t *request, const skr_id_t *collection)
 {
@@ -281,8 +302,7 @@ static saker_err_t get_asked (request_t *request, const skr_collection_t *collec
     if (error == SAKER_OK && request->count == 2 && collection && !collection->sealed
         && role_of (request, &collection->id) >= SKR_ROLE_READ
         && skr_part_covers (&skr_partial_of (replica, &collection->id)->carried, &asked->part)) {
-        error = skr_ration_sum (&request->self->ration, replica, collection,
-                                skr_ration_place (request->asker->member->device),
+        error = skr_ration_sum (&request->self->ration, replica, collection, place_of (request),
                                 request->asker->now_ms, asked);
     }
     if (error != SAKER_OK) {
@@ -353,8 +373,13 @@ static saker_err_t answer_range (request_t *request)
     if (role_of (request, &collection->id) < SKR_ROLE_READ) {
         return refuse_to_read ();
     }
+    SKR_TRY (check_ration (request));
     skr_wire_begin (request->answer, request->number, SKR_WIRE_RANGE, 1);
-    return skr_range_put (replica, collection, from, to, detail == 1, request->answer);
+    uint64_t looks = 0;
+    saker_err_t error =
+        skr_range_put (replica, collection, from, to, detail == 1, request->answer, &looks);
+    take_ration (request, 1 + looks / SKR_RATION_RANGE_ENTRIES);
+    return error;
 }
 
 static void put_pull_head (request_t *request, const skr_collection_t *collection,
@@ -372,8 +397,11 @@ static saker_err_t put_changes (request_t *request, const skr_collection_t *coll
     skr_buf_t changes = {0};
     size_t count = 0;
     bool more = false;
+    SKR_TRY (check_ration (request));
     saker_err_t error = skr_replica_pull (request->self->replica, &collection->id, have, credit,
                                           &changes, &count, &more);
+    take_ration (request, 1 + collection->clock.count / WRITERS_A_LOOK + count
+                              + changes.size / SKR_RATION_PULL_BYTES);
     if (error == SAKER_EGAP) {
         put_pull_head (request, collection, SKR_WIRE_TAKE_SNAPSHOT, 0);
         error = SAKER_OK;
@@ -425,7 +453,7 @@ static saker_err_t make_asked (request_t *request, const skr_collection_t *colle
 {
     skr_ration_t *ration = &request->self->ration;
     const skr_asker_t *asker = request->asker;
-    size_t place = skr_ration_place (asker->member->device);
+    size_t place = place_of (request);
     if (request->count == 1) {
         return make_offer (request->self, collection, extract, 0, offer);
     }
@@ -547,13 +575,15 @@ static saker_err_t check_join (const skr_answerer_t *self, const uint8_t ticket[
     return SAKER_OK;
 }
 
-static saker_err_t get_candidate (skr_cbor_t *cbor, skr_member_t *candidate, uint8_t signature[64])
+static saker_err_t get_candidate (skr_cbor_t *cbor, skr_member_t *candidate, uint8_t signature[64],
+                                  bool *chooses)
 {
     memset (candidate, 0, sizeof *candidate);
     skr_cbor_get_fixed (cbor, candidate->device, sizeof candidate->device);
     skr_cbor_get_fixed (cbor, candidate->transport, sizeof candidate->transport);
     skr_span_t name = skr_cbor_get_text (cbor);
     skr_cbor_get_fixed (cbor, signature, 64);
+    *chooses = skr_cbor_peek (cbor) != SKR_CBOR_END && skr_cbor_get_bool (cbor);
     SKR_TRY (skr_wrap (skr_cbor_close (cbor), "join"));
     if (name.size < 1 || name.size > SKR_NAME_BYTES_MAX || memchr (name.data, 0, name.size)) {
         return skr_fail (SAKER_EINPUT, "join: a name has 1 to %d bytes", SKR_NAME_BYTES_MAX);
@@ -562,14 +592,35 @@ static saker_err_t get_candidate (skr_cbor_t *cbor, skr_member_t *candidate, uin
     return SAKER_OK;
 }
 
+/* Before it is admitted: the ticket stays good. What else is wrong with it, admitting tells. */
+static saker_err_t check_choice (const skr_answerer_t *self, const uint8_t ticket[32])
+{
+    skr_invitation_t invitation;
+    saker_err_t error =
+        skr_invitation_get (skr_replica_store (self->replica), SKR_COMMITTED, ticket, &invitation);
+    if (error != SAKER_OK || invitation.used) {
+        return error == SAKER_ENOTFOUND ? SAKER_OK : error;
+    }
+    if (invitation.role == SKR_ROLE_READ || invitation.role == SKR_ROLE_WRITE) {
+        return SAKER_OK;
+    }
+    return skr_fail (SAKER_ERIGHT,
+                     "this ticket makes %s, which carries every collection: join without choosing "
+                     "some, or ask for a ticket with the role read or write; this one is still "
+                     "good",
+                     invitation.role == SKR_ROLE_ADMIN ? "an admin" : "a relay");
+}
+
 static saker_err_t answer_join (request_t *request)
 {
     skr_answerer_t *self = request->self;
     skr_member_t candidate;
     uint8_t signature[64];
-    SKR_TRY (want_arguments (request, 4));
-    SKR_TRY (get_candidate (&request->cbor, &candidate, signature));
+    bool chooses = false;
+    SKR_TRY (request->count == 5 ? SAKER_OK : want_arguments (request, 4));
+    SKR_TRY (get_candidate (&request->cbor, &candidate, signature, &chooses));
     SKR_TRY (check_join (self, request->asker->ticket, &candidate, signature));
+    SKR_TRY (chooses ? check_choice (self, request->asker->ticket) : SAKER_OK);
     SKR_TRY (skr_replica_begin (self->replica));
     SKR_TRY (skr_replica_admit (self->replica, request->asker->ticket, &candidate));
     request->held = true;
@@ -675,6 +726,7 @@ saker_err_t skr_answerer_new (skr_answerer_t **self_p, skr_replica_t *replica)
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
     self->replica = replica;
+    skr_ration_init (&self->ration);
     skr_cbor_put_array (&self->book, 0);
     int length = snprintf (self->folder, sizeof self->folder, "%s/outgoing", store);
     if (length < 0 || (size_t) length >= sizeof self->folder

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SENTENCE_BYTES 512
 #define TRIES_MAX 100 /* for a document that changes while it is read */
 
 /* ---- leaves */
@@ -153,6 +154,17 @@ static saker_err_t take_rest (reading_t *reading, skr_question_t *question, bool
     return rest->document.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
 }
 
+/* What is here was handed over; more of it may be on its way. */
+static saker_err_t end_page (skr_question_t *question)
+{
+    char sentence[SENTENCE_BYTES] = "";
+    if (skr_fields_has (&question->fields, 2)) {
+        skr_fields_text (&question->cbor, sentence, sizeof sentence);
+    }
+    SKR_TRY (skr_question_check (question));
+    return *sentence ? skr_fail (SAKER_ENOTYET, "%s", sentence) : SAKER_OK;
+}
+
 /* What was held is complete, unless the page ends inside the same document again. */
 static saker_err_t take_page (reading_t *reading, skr_question_t *question)
 {
@@ -163,7 +175,7 @@ static saker_err_t take_page (reading_t *reading, skr_question_t *question)
         SKR_TRY (hand_over_held (reading));
     }
     SKR_TRY (reading->stopped ? SAKER_OK : take_leaves (reading, &question->cbor));
-    return reading->stopped ? SAKER_OK : skr_question_check (question);
+    return reading->stopped ? SAKER_OK : end_page (question);
 }
 
 static void put_place (reading_t *reading, skr_question_t *question)
@@ -340,8 +352,7 @@ static saker_err_t take_names (listing_t *listing, skr_question_t *question)
     if (listing->more) {
         skr_buf_append_span (&listing->from, skr_cbor_get_text (cbor));
     }
-    return listing->from.failed ? skr_fail (SAKER_ENOMEM, "out of memory")
-                                : skr_question_check (question);
+    return listing->from.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : end_page (question);
 }
 
 static saker_err_t list_page (saker_t *self, listing_t *listing)
@@ -413,9 +424,17 @@ static saker_err_t get_cursor (skr_question_t *question, saker_cursor_t *cursor)
 
 saker_err_t saker_now (saker_t *self, saker_cursor_t *cursor)
 {
+    return saker_begin (self, NULL, cursor);
+}
+
+saker_err_t saker_begin (saker_t *self, const char *collection, saker_cursor_t *cursor)
+{
     skr_question_t question;
-    saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_NOW, 0);
+    saker_err_t error = skr_question_begin (&question, self, SKR_COMMAND_NOW, collection ? 1 : 0);
     if (error == SAKER_OK) {
+        if (collection) {
+            skr_question_text (&question, 0, collection);
+        }
         error = skr_question_ask (&question, SKR_CLIENT_ANSWER_MS);
     }
     if (error == SAKER_OK) {

@@ -14,6 +14,7 @@
 
 typedef struct joining_t {
     const skr_ticket_t *ticket;
+    const skr_choice_t *choice;
     const skr_world_t *world;
     skr_device_t *device;
     uint8_t ticket_key[32];
@@ -41,11 +42,15 @@ static saker_err_t make_request (joining_t *self, const char *name)
 {
     uint8_t signature[64];
     sign (self, signature);
-    skr_wire_begin (&self->request, 1, SKR_WIRE_JOIN, 4);
+    bool chooses = self->choice->count > 0;
+    skr_wire_begin (&self->request, 1, SKR_WIRE_JOIN, chooses ? 5 : 4);
     skr_cbor_put_bytes (&self->request, skr_device_key (self->device), 32);
     skr_cbor_put_bytes (&self->request, skr_device_transport_key (self->device), 32);
     skr_cbor_put_text (&self->request, name, strlen (name));
     skr_cbor_put_bytes (&self->request, signature, sizeof signature);
+    if (chooses) {
+        skr_cbor_put_bool (&self->request, true);
+    }
     return self->request.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
 }
 
@@ -175,7 +180,8 @@ static saker_err_t take_answer (joining_t *self, const char *store)
     if (kind != SKR_WIRE_JOIN || !skr_id_equal (&mesh, &self->ticket->mesh)) {
         return skr_fail (SAKER_EFORGED, "the inviting peer answers for another mesh");
     }
-    SKR_TRY (skr_replica_adopt (store, self->device, &mesh, roster, self->world));
+    SKR_TRY (
+        skr_replica_adopt_only (store, self->device, &mesh, roster, self->choice, self->world));
     return keep_address (self, store);
 }
 
@@ -188,9 +194,9 @@ static saker_err_t check_ticket (const skr_ticket_t *ticket, const skr_world_t *
 }
 
 static saker_err_t join_at (const char *store, const skr_ticket_t *ticket, const char *name,
-                            int timeout_ms, const skr_world_t *world)
+                            const skr_choice_t *choice, int timeout_ms, const skr_world_t *world)
 {
-    joining_t self = {.ticket = ticket, .world = world};
+    joining_t self = {.ticket = ticket, .choice = choice, .world = world};
     SKR_TRY (skr_device_new (&self.device));
     skr_ticket_key (ticket, self.ticket_key);
     zmq_msg_init (&self.answer);
@@ -212,15 +218,16 @@ static saker_err_t join_at (const char *store, const skr_ticket_t *ticket, const
 }
 
 saker_err_t skr_join (const char *store, const skr_ticket_t *ticket, const char *name,
-                      int timeout_ms, const skr_world_t *world)
+                      const skr_choice_t *choice, int timeout_ms, const skr_world_t *world)
 {
     bool made = false;
     SKR_TRY (check_ticket (ticket, world));
     SKR_TRY (skr_roster_name_check ("device", name));
+    SKR_TRY (skr_choice_check (choice));
     /* before anybody is asked: a ticket must not be used up for a store that cannot be made */
     SKR_TRY (skr_folder_make (store, &made));
     saker_err_t error = skr_folder_check (store);
-    error = error == SAKER_OK ? join_at (store, ticket, name, timeout_ms, world) : error;
+    error = error == SAKER_OK ? join_at (store, ticket, name, choice, timeout_ms, world) : error;
     if (error != SAKER_OK && made) {
         rmdir (store);
     }

@@ -5,8 +5,12 @@
 #define SKR_MESH_JOIN_H_INCLUDED
 
 #include "mesh/wire.h"
+#include "peer/choosing.h"
 
+/* What it carries from the first moment on is `choice`; SAKER_ERIGHT when who is let in with this
+   ticket may not choose: the ticket is not used up. */
 saker_err_t skr_join (const char *store, const skr_ticket_t *ticket, const char *name,
-                      int timeout_ms, const skr_world_t *world) SKR_MUST_USE;
+                      const skr_choice_t *choice, int timeout_ms,
+                      const skr_world_t *world) SKR_MUST_USE;
 
 #endif

@@ -2,6 +2,7 @@
 #include "mesh/node_internal.h"
 
 #include "peer/carrying.h"
+#include "peer/fetching.h"
 #include "peer/partial.h"
 #include "peer/sealed.h"
 #include "peer/settling.h"
@@ -779,11 +780,12 @@ static void look_at_connections (skr_node_t *self, uint64_t now_ms)
     }
 }
 
-static saker_err_t leave (skr_node_t *self)
+static saker_err_t leave_and_fetch (skr_node_t *self)
 {
     skr_neighbours_t neighbours;
     skr_neighbours_of (self, &neighbours);
-    return skr_carrying_turn (self->replica, &neighbours);
+    SKR_TRY (skr_carrying_turn (self->replica, &neighbours));
+    return skr_fetching_turn (self->replica, &neighbours);
 }
 
 static void rest (skr_node_t *self, uint64_t now_ms)
@@ -804,7 +806,7 @@ static void turn (skr_node_t *self)
     follow_roster (self);
     saker_err_t error = skr_replica_tidy (self->replica);
     error = error == SAKER_OK ? skr_sealed_turn (self->replica) : error;
-    error = error == SAKER_OK ? leave (self) : error;
+    error = error == SAKER_OK ? leave_and_fetch (self) : error;
     if (error == SAKER_OK && now_ms >= self->links.claims.not_before_ms) {
         error = skr_partial_turn (self->replica);
     }

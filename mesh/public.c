@@ -44,15 +44,31 @@ saker_err_t saker_init (const char *store, const char *mesh, const char *device)
     return skr_replica_found (store, mesh, device, skr_world_real ());
 }
 
-saker_err_t saker_join (const char *store, const char *text, const char *device, int timeout_ms)
+static saker_err_t join (const char *store, const char *text, const char *device,
+                         const skr_choice_t *choice, int timeout_ms)
 {
     skr_ticket_t ticket;
     SKR_TRY (start_sodium ());
     saker_err_t error = skr_ticket_parse (&ticket, text);
-    error = error == SAKER_OK ? skr_join (store, &ticket, device, timeout_ms, skr_world_real ())
-                              : error;
+    if (error == SAKER_OK) {
+        error = skr_join (store, &ticket, device, choice, timeout_ms, skr_world_real ());
+    }
     sodium_memzero (&ticket, sizeof ticket);
     return error;
+}
+
+saker_err_t saker_join (const char *store, const char *text, const char *device, int timeout_ms)
+{
+    const skr_choice_t everything = {.count = 0};
+    return join (store, text, device, &everything, timeout_ms);
+}
+
+saker_err_t saker_join_only (const char *store, const char *text, const char *device,
+                             const saker_part_t *parts, size_t count, int timeout_ms)
+{
+    const skr_choice_t choice = {parts, count};
+    return count ? join (store, text, device, &choice, timeout_ms)
+                 : skr_fail (SAKER_EUSAGE, "name a collection to carry at least");
 }
 
 saker_err_t saker_restore (const char *store, const char *file, const char *passphrase,

@@ -2,9 +2,20 @@
 
 #include "peer/partial.h"
 
-size_t skr_ration_place (const uint8_t device[SKR_DEVICE_KEY_BYTES])
+#include <sodium.h>
+
+_Static_assert(sizeof ((skr_ration_t *) 0)->key == crypto_shorthash_KEYBYTES, "a key fits");
+
+void skr_ration_init (skr_ration_t *self)
 {
-    return device[0] % SKR_RATION_PLACES;
+    randombytes_buf (self->key, sizeof self->key);
+}
+
+size_t skr_ration_place (const skr_ration_t *self, const uint8_t device[SKR_DEVICE_KEY_BYTES])
+{
+    uint8_t hash[crypto_shorthash_BYTES];
+    crypto_shorthash (hash, device, SKR_DEVICE_KEY_BYTES, self->key);
+    return hash[0] % SKR_RATION_PLACES;
 }
 
 bool skr_ration_may (skr_ration_t *self, size_t place, uint64_t now_ms)

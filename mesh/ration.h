@@ -1,6 +1,8 @@
-/* Ration: how much of this peer's time one member may take with questions that cost a look at every
-   document of a part: sums over it, and snapshots of it. Who took too much waits until that is
-   worn off; all others are answered meanwhile.
+/* Ration: how much of this peer's time one member may take with questions that make it look at
+   much: sums over parts and snapshots of them, sums over ranges, changes that are pulled. Who took
+   too much is refused until that is worn off, and asks again; all others are answered meanwhile.
+   What is worn off each millisecond is more than a member can apply that catches up, so it waits
+   for nothing.
 
    Sums are remembered for a short time, and only while the collection does not move, so that many
    who ask for the same cost one look; and not for long, since damage must not hide behind them. */
@@ -13,7 +15,9 @@
 
 #define SKR_RATION_LOOKS_MAX 1000000u /* documents and entries looked at for one, all at once */
 #define SKR_RATION_LOOKS_A_MS 100     /* and so many are forgotten in each millisecond */
-#define SKR_RATION_PLACES 64          /* members share them, by their keys */
+#define SKR_RATION_PLACES 256         /* members share them, by chance */
+#define SKR_RATION_PULL_BYTES 1024    /* of changes: one look; and one each change */
+#define SKR_RATION_RANGE_ENTRIES 2    /* or documents: one look */
 #define SKR_RATION_SUMS 16
 #define SKR_RATION_SUM_MS 10000 /* so long a sum is remembered */
 
@@ -26,14 +30,17 @@ typedef struct skr_ration_sum_t {
 } skr_ration_sum_t;
 
 typedef struct skr_ration_t {
+    uint8_t key[16]; /* of this process: nobody can choose whose place it shares */
     struct {
         uint64_t taken, at_ms;
     } places[SKR_RATION_PLACES];
     skr_ration_sum_t sums[SKR_RATION_SUMS];
 } skr_ration_t;
 
+/* Of all zeros otherwise. */
+void skr_ration_init (skr_ration_t *self);
 /* The place of a member: 0 to SKR_RATION_PLACES - 1. */
-size_t skr_ration_place (const uint8_t device[SKR_DEVICE_KEY_BYTES]);
+size_t skr_ration_place (const skr_ration_t *self, const uint8_t device[SKR_DEVICE_KEY_BYTES]);
 /* May it ask now for what costs looks? `now_ms`: mono. */
 bool skr_ration_may (skr_ration_t *self, size_t place, uint64_t now_ms);
 void skr_ration_take (skr_ration_t *self, size_t place, uint64_t looks, uint64_t now_ms);

@@ -2,6 +2,7 @@
 
 #include "peer/carrying.h"
 #include "peer/cut.h"
+#include "peer/fetching.h"
 #include "peer/fork.h"
 #include "peer/incoming.h"
 #include "peer/partial.h"
@@ -54,14 +55,18 @@ struct skr_session_t {
     uint64_t probe_ms;    /* not before this time is looked for a fork */
     size_t probe_next;    /* entry of the report to begin with */
     uint64_t report_seen; /* number of the beat that was looked at last */
-    bool roster_stuck;    /* its report names more of the roster than it hands out: go on without */
+    bool roster_stuck;    /* its report names more of the roster than it hands out, or than can be
+                             let in by now: go on without */
+    uint64_t roster_then; /* digest of our roster's clock when changes of it came last */
     bool look;            /* something changed: look for what is missing */
     uint64_t look_ms;     /* or at this time */
     uint64_t state_ms;    /* not before this time is STATE asked */
     uint8_t state_after[16];
     bool state_more; /* STATE goes on after state_after */
 
-    skr_buf_t ranged; /* the last answer to RANGE; empty: none */
+    skr_buf_t ranged;        /* the last answer to RANGE; empty: none */
+    skr_buf_t range;         /* its arguments, to be said again when the other is busy */
+    uint64_t range_again_ms; /* then; 0: not */
 
     skr_id_t *wanted; /* collections whose CLOCK is to be asked, when a request is free */
     size_t wanted_count, wanted_capacity;
@@ -418,6 +423,7 @@ static bool pull_entry (skr_session_t *self, const skr_report_entry_t *entry, ui
         || (self->taking && skr_id_equal (&self->incoming.collection, &entry->collection))) {
         return true;
     }
+    skr_fetching_meet (self->replica, &entry->collection, &entry->clock);
     if (claim (self, &entry->collection, mono_ms) && !ask_missing (self, entry, mono_ms)) {
         release (self, &entry->collection);
     }
@@ -762,9 +768,11 @@ static void pull_ahead (skr_session_t *self, const request_t *request, skr_cbor_
     skr_clock_free (&clock);
 }
 
-static saker_err_t offer_all (skr_session_t *self, skr_cbor_t *changes, size_t count)
+static saker_err_t offer_all (skr_session_t *self, const skr_id_t *collection, bool more,
+                              skr_cbor_t *changes, size_t count)
 {
     SKR_TRY (skr_replica_begin (self->replica));
+    SKR_TRY (more ? skr_fetching_keep (self->replica, collection) : SAKER_OK);
     for (size_t i = 0; i < count && changes->error == SAKER_OK; i++) {
         skr_outcome_t outcome;
         skr_span_t change = skr_cbor_get_bytes (changes);
@@ -782,7 +790,9 @@ static saker_err_t take_changes (skr_session_t *self, const request_t *request, 
     uint64_t more = skr_cbor_get_uint (cbor);
     size_t count = skr_cbor_get_array (cbor, SKR_WIRE_PULL_MAX);
     if (is_roster (&request->collection)) {
-        self->roster_stuck = !count;
+        uint64_t now = skr_clock_digest (own_clock (self, &request->collection));
+        self->roster_stuck = !count || now == self->roster_then;
+        self->roster_then = now;
     }
     if (cbor->error == SAKER_OK && more == SKR_WIRE_TAKE_SNAPSHOT
         && !may_give_snapshots (self, &request->collection)) {
@@ -805,7 +815,7 @@ static saker_err_t take_changes (skr_session_t *self, const request_t *request, 
         release (self, &request->collection);
     }
     if (count) {
-        SKR_TRY (offer_all (self, cbor, count));
+        SKR_TRY (offer_all (self, &request->collection, more == SKR_WIRE_MORE, cbor, count));
         self->look = true;
     }
     return skr_cbor_close (cbor);
@@ -976,7 +986,8 @@ static saker_err_t take_range (skr_session_t *self, skr_cbor_t *cbor)
     return self->ranged.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
 }
 
-static saker_err_t take_refusal (skr_session_t *self, const request_t *request, skr_cbor_t *cbor)
+static saker_err_t take_refusal (skr_session_t *self, const request_t *request, skr_cbor_t *cbor,
+                                 uint64_t mono_ms)
 {
     uint64_t code = skr_cbor_get_uint (cbor);
     skr_span_t sentence = skr_cbor_get_text (cbor);
@@ -985,6 +996,12 @@ static saker_err_t take_refusal (skr_session_t *self, const request_t *request, 
         end_taking (self, true); /* our right may be another than when it was offered */
     }
     SKR_TRY (skr_cbor_close (cbor));
+    if (code == SAKER_EBUSY) { /* we asked for much lately: later */
+        self->look_ms = mono_ms + IDLE_PULL_MS;
+        self->range_again_ms =
+            request->kind == SKR_WIRE_RANGE ? mono_ms + IDLE_PULL_MS : self->range_again_ms;
+        return SAKER_OK;
+    }
     return skr_fail (SAKER_EINPUT, "the other peer refuses (%llu): %.*s", (unsigned long long) code,
                      (int) sentence.size, (const char *) sentence.data);
 }
@@ -993,7 +1010,7 @@ static saker_err_t take_answer (skr_session_t *self, const request_t *request, s
                                 skr_cbor_t *cbor, uint64_t mono_ms)
 {
     if (kind == SKR_WIRE_ERROR) {
-        return take_refusal (self, request, cbor);
+        return take_refusal (self, request, cbor, mono_ms);
     }
     if (kind != request->kind) {
         return skr_fail (SAKER_EINPUT, "an answer of kind %d to a request of kind %d", kind,
@@ -1078,6 +1095,14 @@ saker_err_t skr_session_answer (skr_session_t *self, skr_span_t answer, uint64_t
 
 /* ---- the life of a session */
 
+static void range_again (skr_session_t *self, uint64_t mono_ms)
+{
+    if (self->range_again_ms && mono_ms >= self->range_again_ms
+        && ask (self, SKR_WIRE_RANGE, NULL, &self->range, 4, mono_ms)) {
+        self->range_again_ms = 0;
+    }
+}
+
 saker_err_t skr_session_turn (skr_session_t *self, uint64_t mono_ms)
 {
     if (!self->up) {
@@ -1092,6 +1117,7 @@ saker_err_t skr_session_turn (skr_session_t *self, uint64_t mono_ms)
     }
     SKR_TRY (go_on_taking (self, mono_ms));
     ask_wanted (self, mono_ms);
+    range_again (self, mono_ms);
     if (self->look || self->report->number != self->report_seen || mono_ms >= self->look_ms) {
         look (self, mono_ms);
     } else if (mono_ms >= self->state_ms + STATE_RANDOM_MS
@@ -1120,6 +1146,7 @@ void skr_session_down (skr_session_t *self)
     self->up = false;
     self->greeted = false;
     self->state_more = false;
+    self->range_again_ms = 0;
     self->wanted_count = 0;
     self->look = false;
     self->look_ms = UINT64_MAX;
@@ -1166,24 +1193,23 @@ void skr_session_ask (skr_session_t *self, const skr_id_t *collection, uint64_t 
 bool skr_session_range (skr_session_t *self, const skr_id_t *collection, skr_span_t from,
                         skr_span_t to, bool detail, uint64_t mono_ms)
 {
-    skr_buf_t arguments = {0};
     if (!self->greeted || under_way (self, SKR_WIRE_RANGE, NULL)) {
         return false;
     }
     skr_buf_clear (&self->ranged);
-    skr_cbor_put_bytes (&arguments, collection->bytes, sizeof collection->bytes);
-    skr_cbor_put_bytes (&arguments, from.data, from.size);
-    skr_cbor_put_bytes (&arguments, to.data, to.size);
-    skr_cbor_put_uint (&arguments, detail);
-    bool sent = ask (self, SKR_WIRE_RANGE, NULL, &arguments, 4, mono_ms);
-    skr_buf_free (&arguments);
-    return sent;
+    skr_buf_clear (&self->range);
+    skr_cbor_put_bytes (&self->range, collection->bytes, sizeof collection->bytes);
+    skr_cbor_put_bytes (&self->range, from.data, from.size);
+    skr_cbor_put_bytes (&self->range, to.data, to.size);
+    skr_cbor_put_uint (&self->range, detail);
+    self->range_again_ms = 0;
+    return ask (self, SKR_WIRE_RANGE, NULL, &self->range, 4, mono_ms);
 }
 
 bool skr_session_ranged (const skr_session_t *self, skr_span_t *answer)
 {
     *answer = skr_span_of (&self->ranged);
-    return answer->size || under_way (self, SKR_WIRE_RANGE, NULL);
+    return answer->size || self->range_again_ms || under_way (self, SKR_WIRE_RANGE, NULL);
 }
 
 uint64_t skr_session_deadline_ms (const skr_session_t *self)
@@ -1199,6 +1225,8 @@ uint64_t skr_session_deadline_ms (const skr_session_t *self)
     if (self->greeted) {
         deadline = self->look ? 0 : deadline;
         deadline = self->look_ms < deadline ? self->look_ms : deadline;
+        deadline = self->range_again_ms && self->range_again_ms < deadline ? self->range_again_ms
+                                                                           : deadline;
         deadline = self->state_ms + STATE_RANDOM_MS < deadline ? self->state_ms + STATE_RANDOM_MS
                                                                : deadline;
     }
@@ -1239,6 +1267,7 @@ void skr_session_destroy (skr_session_t **self_p)
         skr_session_down (*self_p);
         skr_buf_free (&(*self_p)->hello);
         skr_buf_free (&(*self_p)->ranged);
+        skr_buf_free (&(*self_p)->range);
         free ((*self_p)->wanted);
         free (*self_p);
         *self_p = NULL;

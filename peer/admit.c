@@ -12,6 +12,7 @@
 #include "peer/history.h"
 #include "peer/replica_internal.h"
 #include "peer/sealed.h"
+#include "peer/toll.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -275,10 +276,26 @@ static saker_err_t unseal (skr_replica_t *self, trial_t *trial, bool *good)
     return error;
 }
 
+/* Is it more than its author may state by now? Who is about to join takes the roster as it gets it,
+   and what is our own comes back as it was. */
+static bool is_too_much (const skr_replica_t *self, const skr_change_t *change,
+                         const skr_content_t *content)
+{
+    uint8_t device[SKR_DEVICE_KEY_BYTES];
+    uint64_t cost, wall_ms = self->world->wall_ms (self->world->context);
+    return skr_replica_self (self) && skr_toll_of (self->roster, change, content, device, &cost)
+           && memcmp (device, skr_device_key (self->device), sizeof device) != 0
+           && skr_toll_wait_ms (self->roster, device, cost, wall_ms) > 0;
+}
+
 static saker_err_t check_roster (skr_replica_t *self, trial_t *trial, const skr_content_t *content,
                                  bool *good)
 {
     saker_err_t error = skr_roster_check (self->roster, &trial->change, content);
+    if (error == SAKER_OK && is_too_much (self, &trial->change, content)) {
+        *good = false; /* it comes again when somebody is asked for what is missing */
+        return refuse (self, trial, &self->stats.delayed);
+    }
     *good = error == SAKER_OK;
     switch (error) {
     case SAKER_OK:

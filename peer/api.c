@@ -5,6 +5,7 @@
 #include "crdt/limits.h"
 #include "crdt/value.h"
 #include "peer/carrying.h"
+#include "peer/fetching.h"
 #include "peer/sealed.h"
 
 #include <sodium.h>
@@ -51,7 +52,10 @@ saker_err_t skr_api_carried (const skr_replica_t *replica, const char *name,
         skr_replica_collection_id (replica, name, &id);
     }
     SKR_TRY (skr_carrying_check (replica, &id, name));
-    return skr_replica_collection_named (replica, name, collection);
+    saker_err_t error = skr_replica_collection_named (replica, name, collection);
+    return error == SAKER_ENOTFOUND && skr_fetching (replica, &id)
+               ? skr_fetching_check (replica, &id, name)
+               : error;
 }
 
 saker_err_t skr_api_readable (const skr_replica_t *replica, const char *name,

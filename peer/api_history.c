@@ -1,6 +1,7 @@
 /* Commands that tell of the past and bring it back. */
 
 #include "peer/api_internal.h"
+#include "peer/fetching.h"
 #include "peer/history.h"
 #include "peer/partial.h"
 #include "peer/past.h"
@@ -337,6 +338,7 @@ saker_err_t skr_api_log (skr_api_t *self, skr_api_call_t *call)
     SKR_TRY (find_changes (&listing, below, &next));
     SKR_TRY (skr_history_begin (self->replica, SKR_COMMITTED, listing.collection->no, &begin));
     if (listing.count == 0 && below == 0 && begin.whole) {
+        SKR_TRY (skr_fetching_check (self->replica, &listing.collection->id, name));
         return skr_fail (SAKER_ENOTFOUND, "no change ever touched %s/%.*s", name,
                          (int) listing.document.size, (const char *) listing.document.data);
     }

@@ -15,7 +15,7 @@
                   ?3 skip, ?4 digest
      COLLECTIONS  0 first name                               0 [[name, documents]], ?1 next name
      DOCUMENTS    0 collection, 1 first document             0 [document], ?1 next document
-     NOW                                                     0 epoch, 1 position
+     NOW          ?0 collection                              0 epoch, 1 position
      WATCH        ?0 collection, 1 epoch, 2 position,        0 events, 1 position
                   3 timeout
      CURSOR_SAVE  0 name, 1 epoch, 2 position
@@ -64,7 +64,7 @@
      reason  = [cause, name, id, own, role, link, seen, other, other's link, other's seen, seq,
                 changes, estimated, rivals, author, author's seq, time]
      trend   = [name, step, [value]]
-     subscription = [collection, "carried", "fetching", "leaving" or "left", changes that are here,
+     subscription = [collection, "carried", "empty", "fetching", "leaving" or "left", changes here,
                 an admin's peer that has all of them, number of members that carry it]
      key     = [collection, key id, generation, time, author, used for what is new]
      verdict = [collection, peer, reached, same clock, same data, fingerprint, documents, ahead,

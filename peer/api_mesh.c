@@ -245,6 +245,7 @@ static size_t put_changes (skr_api_t *self, skr_buf_t *pairs)
     count += put_count (pairs, "/refused/signature", stats.refused_signature);
     count += put_count (pairs, "/refused/right", stats.refused_right);
     count += put_count (pairs, "/refused/fork", stats.refused_fork);
+    count += put_count (pairs, "/refused/delayed", stats.delayed);
     count += put_count (pairs, "/refused/key", stats.refused_key);
     return count;
 }

@@ -2,6 +2,7 @@
 
 #include "peer/api_internal.h"
 #include "peer/carrying.h"
+#include "peer/fetching.h"
 #include "peer/past.h"
 #include "peer/seen.h"
 
@@ -172,17 +173,35 @@ static void put_rest (page_t *page, skr_buf_t *body, skr_span_t document)
     skr_cbor_put_bytes (body, digest, sizeof digest);
 }
 
+/* Why a list, at whose end this is, is not the whole; NULL: it is. */
+static const char *not_whole (const skr_api_t *self, const asked_t *asked)
+{
+    return skr_fetching_check_all (self->replica, &asked->collection->id, asked->name) == SAKER_OK
+               ? NULL
+               : skr_error ();
+}
+
+static void put_not_whole (skr_buf_t *body, const char *sentence)
+{
+    if (sentence) {
+        skr_cbor_put_uint (body, 2);
+        skr_api_put_text (body, sentence);
+    }
+}
+
 /* `next`: the first document that is not in the page, empty when there is none. */
-static void put_page (page_t *page, skr_buf_t *body, skr_span_t next)
+static void put_page (page_t *page, skr_buf_t *body, skr_span_t next, const char *not_yet)
 {
     bool more = page->cut || next.size > 0;
-    skr_cbor_put_map (body, more ? 2 : 1);
+    not_yet = more ? NULL : not_yet;
+    skr_cbor_put_map (body, more || not_yet ? 2 : 1);
     if (more) {
         put_rest (page, body, next);
     }
     skr_cbor_put_uint (body, 1);
     skr_cbor_put_array (body, page->count);
     skr_buf_append_span (body, skr_span_of (page->leaves));
+    put_not_whole (body, not_yet);
 }
 
 static saker_err_t get_asked (skr_api_t *self, skr_api_call_t *call, asked_t *asked, bool path)
@@ -245,10 +264,11 @@ saker_err_t skr_api_read (skr_api_t *self, skr_api_call_t *call)
     open_page (self, &page);
     saker_err_t error = read_document (&page, &asked, asked.document, asked.skip);
     if (error == SAKER_ENOTFOUND) {
+        SKR_TRY (skr_fetching_check (self->replica, &asked.collection->id, asked.name));
         return nothing_there (&asked);
     }
     SKR_TRY (error);
-    put_page (&page, call->body, none);
+    put_page (&page, call->body, none, NULL);
     return SAKER_OK;
 }
 
@@ -314,7 +334,8 @@ static saker_err_t iterate (skr_api_t *self, skr_api_call_t *call, const asked_t
     SKR_TRY (list_ids (self, asked, ids));
     open_page (self, &page);
     SKR_TRY (read_ids (&page, asked, ids, &next));
-    put_page (&page, call->body, next < ids->count ? id_at (ids, next) : none);
+    put_page (&page, call->body, next < ids->count ? id_at (ids, next) : none,
+              not_whole (self, asked));
     return SAKER_OK;
 }
 
@@ -330,10 +351,11 @@ saker_err_t skr_api_iterate (skr_api_t *self, skr_api_call_t *call)
 
 /* ---- DOCUMENTS */
 
-static void put_ids (const ids_t *ids, skr_buf_t *body)
+static void put_ids (const ids_t *ids, skr_buf_t *body, const char *not_yet)
 {
     size_t count = ids->count < IDS_MAX ? ids->count : IDS_MAX;
-    skr_cbor_put_map (body, ids->count > IDS_MAX ? 2 : 1);
+    not_yet = ids->count > IDS_MAX ? NULL : not_yet;
+    skr_cbor_put_map (body, ids->count > IDS_MAX || not_yet ? 2 : 1);
     skr_cbor_put_uint (body, 0);
     skr_cbor_put_array (body, count);
     for (size_t i = 0; i < count; i++) {
@@ -344,6 +366,7 @@ static void put_ids (const ids_t *ids, skr_buf_t *body)
         skr_cbor_put_text (body, (const char *) id_at (ids, IDS_MAX).data,
                            id_at (ids, IDS_MAX).size);
     }
+    put_not_whole (body, not_yet);
 }
 
 saker_err_t skr_api_documents (skr_api_t *self, skr_api_call_t *call)
@@ -353,7 +376,7 @@ saker_err_t skr_api_documents (skr_api_t *self, skr_api_call_t *call)
     SKR_TRY (get_asked (self, call, &asked, false));
     saker_err_t error = list_ids (self, &asked, &ids);
     if (error == SAKER_OK) {
-        put_ids (&ids, call->body);
+        put_ids (&ids, call->body, not_whole (self, &asked));
     }
     skr_buf_free (&ids.bytes);
     return error;
@@ -438,10 +461,25 @@ static void put_cursor (skr_buf_t *body, const saker_cursor_t *cursor)
     skr_cbor_put_uint (body, cursor->position);
 }
 
+/* One that is not there may come. */
+static saker_err_t check_begin (const skr_api_t *self, const char *name)
+{
+    const skr_collection_t *collection = NULL;
+    saker_err_t error = skr_api_readable (self->replica, name, &collection);
+    return error == SAKER_OK ? skr_fetching_check_all (self->replica, &collection->id, name)
+           : error == SAKER_ENOTFOUND ? SAKER_OK
+                                      : error;
+}
+
 saker_err_t skr_api_now (skr_api_t *self, skr_api_call_t *call)
 {
     saker_cursor_t cursor;
+    char name[SKR_COLLECTION_BYTES_MAX + 1] = "";
+    if (skr_fields_has (&call->fields, 0)) {
+        skr_fields_text (&call->cbor, name, sizeof name);
+    }
     SKR_TRY (skr_api_arguments_end (call));
+    SKR_TRY (*name ? check_begin (self, name) : SAKER_OK);
     SKR_TRY (skr_feed_now (self->replica, &cursor));
     put_cursor (call->body, &cursor);
     return SAKER_OK;

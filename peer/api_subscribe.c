@@ -2,10 +2,15 @@
 
 #include "peer/api_internal.h"
 #include "peer/carrying.h"
+#include "peer/choosing.h"
+#include "peer/fetching.h"
+#include "peer/toll.h"
 
 #include <string.h>
 
-#define PAGE_MAX 1024 /* collections in one answer */
+#define PAGE_MAX 1024  /* collections in one answer */
+#define NAMED_BYTES 48 /* of a collection in a statement, about */
+#define SPARED 64      /* of the toll, for new incarnations and what they state again */
 
 static const uint8_t *own_device (const skr_api_t *self)
 {
@@ -22,6 +27,7 @@ static const skr_subscription_t *own_subscription (const skr_api_t *self)
 typedef struct asking_t {
     skr_subscribe_how_t how;
     skr_subscription_t wanted;
+    skr_buf_t names; /* each with its zero */
     size_t named;
 } asking_t;
 
@@ -31,7 +37,9 @@ static saker_err_t name_one (skr_api_t *self, asking_t *asking, const char *name
     SKR_TRY (skr_collection_name_check (name));
     skr_replica_collection_id (self->replica, name, &id);
     asking->named++;
-    return skr_subscription_set (&asking->wanted, &id, asking->how != SKR_SUBSCRIBE_LEAVE);
+    skr_buf_append (&asking->names, name, strlen (name) + 1);
+    SKR_TRY (skr_subscription_set (&asking->wanted, &id, asking->how != SKR_SUBSCRIBE_LEAVE));
+    return asking->names.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
 }
 
 /* Carries nothing; what was left stays noted. */
@@ -109,6 +117,31 @@ static saker_err_t check_holders (skr_api_t *self, const skr_subscription_t *wan
     return SAKER_OK;
 }
 
+/* Of what is not here yet, nothing else tells how it is called. */
+static saker_err_t note_names (skr_api_t *self, const asking_t *asking)
+{
+    const char *names = (const char *) asking->names.data;
+    for (size_t at = 0; at < asking->names.size; at += strlen (names + at) + 1) {
+        SKR_TRY (skr_chosen_note (self->replica, names + at));
+    }
+    return SAKER_OK;
+}
+
+/* Others would not let it in yet (toll.h). Something is left over for what has to be stated. */
+static saker_err_t check_toll (const skr_api_t *self, const skr_subscription_t *wanted)
+{
+    uint64_t cost = 1 + wanted->count * NAMED_BYTES / SKR_TOLL_BYTES;
+    uint64_t wait_ms =
+        skr_toll_wait_ms (skr_replica_roster (self->replica), own_device (self), cost + SPARED,
+                          self->world->wall_ms (self->world->context));
+    return wait_ms
+               ? skr_fail (SAKER_ELIMIT,
+                           "this device has stated what it carries very often, and every member "
+                           "keeps each of these statements: it may do so again in %llu minutes",
+                           (unsigned long long) (wait_ms / 60000 + 1))
+               : SAKER_OK;
+}
+
 static saker_err_t subscribe (skr_api_t *self, skr_api_call_t *call, asking_t *asking)
 {
     SKR_TRY (get_asking (self, call, asking));
@@ -116,8 +149,10 @@ static saker_err_t subscribe (skr_api_t *self, skr_api_call_t *call, asking_t *a
     SKR_TRY (skr_carrying_check_narrowing (self->replica, &asking->wanted));
     bool same = skr_subscription_equal (&asking->wanted, own_subscription (self));
     if (!same) {
+        SKR_TRY (check_toll (self, &asking->wanted));
         SKR_TRY (check_holders (self, &asking->wanted));
         SKR_TRY (skr_replica_begin (self->replica));
+        SKR_TRY (note_names (self, asking));
         SKR_TRY (skr_carrying_state (self->replica, &asking->wanted));
     }
     skr_cbor_put_map (call->body, 1);
@@ -132,6 +167,7 @@ saker_err_t skr_api_subscribe (skr_api_t *self, skr_api_call_t *call)
     asking_t asking = {.wanted = skr_subscription_all ()};
     saker_err_t error = subscribe (self, call, &asking);
     skr_subscription_free (&asking.wanted);
+    skr_buf_free (&asking.names);
     return error;
 }
 
@@ -176,17 +212,20 @@ static const char *state_of (skr_api_t *self, const skr_id_t *id,
         return clock->count ? "leaving" : "left";
     }
     bool lacks = named && !skr_clock_covers (clock, &named->left);
-    return lacks || (!clock->count && others_have (self, id)) ? "fetching" : "carried";
+    bool fetching =
+        lacks || skr_fetching (self->replica, id) || (!clock->count && others_have (self, id));
+    return fetching ? "fetching" : clock->count ? "carried" : "empty";
 }
 
 static void put_one (skr_api_t *self, const skr_id_t *id, skr_buf_t *buf)
 {
     char text[64];
     const skr_collection_t *collection = skr_replica_collection (self->replica, id);
-    const skr_collection_t unknown = {.id = *id};
+    skr_collection_t unknown = {.id = *id};
     const skr_member_t *holder = collection && collection->clock.count
                                      ? skr_carrying_holder (self->replica, &self->neighbours, id)
                                      : NULL;
+    skr_chosen_name (self->replica, id, unknown.name);
     skr_cbor_put_array (buf, 5);
     skr_api_put_text (buf, skr_api_collection_name (collection ? collection : &unknown, text));
     skr_api_put_text (buf, state_of (self, id, collection));

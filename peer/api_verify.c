@@ -399,8 +399,9 @@ static bool look_range (skr_api_t *self, skr_api_waiter_t *waiter, bool late)
     skr_buf_clear (&self->body);
     skr_cbor_put_map (&self->body, 2);
     skr_cbor_put_uint (&self->body, 0);
-    saker_err_t error = skr_range_put (self->replica, ours, skr_span_of (&waiter->from),
-                                       skr_span_of (&waiter->to), waiter->detail, &self->body);
+    saker_err_t error =
+        skr_range_put (self->replica, ours, skr_span_of (&waiter->from), skr_span_of (&waiter->to),
+                       waiter->detail, &self->body, NULL);
     skr_cbor_put_uint (&self->body, 1);
     skr_buf_append_span (&self->body, theirs);
     return skr_api_answer_waiter (self, waiter, error, error == SAKER_OK ? &self->body : NULL);

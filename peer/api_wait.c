@@ -48,7 +48,7 @@ static saker_err_t read_feed (skr_api_t *self, skr_api_waiter_t *waiter, events_
     if (!all) {
         error = skr_api_readable (self->replica, waiter->collection, &collection);
     }
-    if (error == SAKER_ENOTFOUND || error == SAKER_ENOTCARRIED) {
+    if (error == SAKER_ENOTFOUND || error == SAKER_ENOTCARRIED || error == SAKER_ENOTYET) {
         SKR_TRY (skr_feed_read (self->replica, NULL, &waiter->cursor, 0, visit_event, events));
         return skr_feed_now (self->replica, &waiter->cursor);
     }

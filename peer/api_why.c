@@ -4,6 +4,7 @@
 
 #include "peer/api_internal.h"
 #include "peer/carrying.h"
+#include "peer/fetching.h"
 #include "peer/history.h"
 #include "peer/partial.h"
 #include "peer/replica_internal.h"
@@ -163,7 +164,8 @@ static saker_err_t look_here (why_t *self)
     SKR_TRY (look_at_history (self));
     saker_err_t error = skr_replica_read (self->replica, self->ours, skr_span_text (self->document),
                                           skr_span (NULL, 0), take_leaf, self);
-    SKR_TRY (error == SAKER_ENOTFOUND || error == SAKER_ENOTCARRIED ? SAKER_OK : error);
+    bool none = error == SAKER_ENOTFOUND || error == SAKER_ENOTCARRIED || error == SAKER_ENOTYET;
+    SKR_TRY (none ? SAKER_OK : error);
     find_position (self);
     return self->last_path.failed ? no_memory () : SAKER_OK;
 }
@@ -413,10 +415,11 @@ static bool is_left_out (why_t *self)
     skr_span_t document = skr_span_text (self->document);
     skr_reported_t told = {.clock = NULL};
     if (self->own && skr_part_holds (&ours->wanted, document)) {
+        bool comes = !skr_partial_shows (ours, document)
+                     || (!self->shown && skr_fetching (self->replica, &self->id));
         self->cause = SAKER_WHY_FETCHED;
-        self->other =
-            skr_partial_shows (ours, document) ? NULL : find_carrier (self, &ours->wanted);
-        return !skr_partial_shows (ours, document);
+        self->other = comes ? find_carrier (self, &ours->wanted) : NULL;
+        return comes;
     }
     if (self->own) {
         self->cause = SAKER_WHY_NOT_CARRIED;

@@ -1,6 +1,7 @@
 #include "peer/carrying.h"
 
 #include "peer/cut.h"
+#include "peer/fetching.h"
 #include "peer/replica_internal.h"
 
 #include <string.h>
@@ -148,11 +149,39 @@ saker_err_t skr_carrying_check_narrowing (const skr_replica_t *self,
                                          "collection: it has none to leave");
 }
 
+/* Notes those of the collections that come to be carried of which nothing is here. */
+static saker_err_t note_begun (skr_replica_t *self, const skr_id_t *collection,
+                               const skr_subscription_t *wanted)
+{
+    const skr_held_t *held = skr_holdings_find (self, collection);
+    return skr_subscription_carries (wanted, collection)
+                   && !skr_subscription_carries (own_subscription (self), collection)
+                   && (!held || !held->live.clock.count)
+               ? skr_fetching_note (self, collection)
+               : SAKER_OK;
+}
+
+static saker_err_t note_all_begun (skr_replica_t *self, const skr_subscription_t *wanted)
+{
+    const skr_subscription_t *own = own_subscription (self);
+    for (size_t i = 0; i < wanted->count; i++) {
+        SKR_TRY (note_begun (self, &wanted->named[i].collection, wanted));
+    }
+    for (size_t i = 0; i < own->count; i++) {
+        SKR_TRY (note_begun (self, &own->named[i].collection, wanted));
+    }
+    for (size_t i = 1; i < self->held_count; i++) {
+        SKR_TRY (note_begun (self, &self->held[i]->live.id, wanted));
+    }
+    return SAKER_OK;
+}
+
 saker_err_t skr_carrying_state (skr_replica_t *self, const skr_subscription_t *wanted)
 {
     skr_buf_t statement = {0};
     SKR_TRY (skr_replica_check_group (self));
     SKR_TRY (skr_carrying_check_narrowing (self, wanted));
+    SKR_TRY (note_all_begun (self, wanted));
     saker_err_t error = put_statement (self, wanted, &statement);
     if (error == SAKER_OK) {
         const skr_span_t span = skr_span_of (&statement);

@@ -1,5 +1,6 @@
 /* Founding a mesh, and adopting one: how a store comes to be. On failure nothing is left. */
 
+#include "peer/choosing.h"
 #include "peer/replica_internal.h"
 
 #include <dirent.h>
@@ -149,11 +150,16 @@ static saker_err_t adopt_change (skr_replica_t *self, skr_span_t change)
                                   : SAKER_OK;
 }
 
+typedef struct adopting_t {
+    skr_span_t roster;
+    const skr_choice_t *choice;
+} adopting_t;
+
 static saker_err_t fill_adopted (skr_replica_t *self, const void *argument)
 {
-    const skr_span_t *roster = argument;
+    const adopting_t *adopting = argument;
     skr_cbor_t cbor;
-    skr_cbor_open (&cbor, *roster);
+    skr_cbor_open (&cbor, adopting->roster);
     size_t count = skr_cbor_get_array (&cbor, FOUND_CHANGES_MAX);
     for (size_t i = 0; i < count && cbor.error == SAKER_OK; i++) {
         skr_span_t change = skr_cbor_get_bytes (&cbor);
@@ -162,9 +168,10 @@ static saker_err_t fill_adopted (skr_replica_t *self, const void *argument)
         }
     }
     SKR_TRY (skr_cbor_close (&cbor));
-    return skr_replica_self (self)
-               ? SAKER_OK
-               : skr_fail (SAKER_EFORGED, "the roster does not admit this device");
+    if (!skr_replica_self (self)) {
+        return skr_fail (SAKER_EFORGED, "the roster does not admit this device");
+    }
+    return adopting->choice->count ? skr_choice_state (adopting->choice, self) : SAKER_OK;
 }
 
 /* A copy of our own, by way of the file that is needed anyway. */
@@ -175,15 +182,15 @@ static saker_err_t copy_device (const skr_device_t *device, const char *folder, 
 }
 
 static saker_err_t adopt_into (skr_store_t **store_p, const char *folder,
-                               const skr_device_t *device, const skr_id_t *mesh, skr_span_t roster,
-                               const skr_world_t *world)
+                               const skr_device_t *device, const skr_id_t *mesh,
+                               const adopting_t *adopting, const skr_world_t *world)
 {
     skr_replica_t *self = NULL;
     skr_device_t *copy = NULL;
     SKR_TRY (copy_device (device, folder, &copy));
     saker_err_t error = skr_replica_new (&self, store_p, &copy, world);
     if (error == SAKER_OK) {
-        error = fill_and_commit (self, mesh, fill_adopted, &roster);
+        error = fill_and_commit (self, mesh, fill_adopted, adopting);
     }
     skr_replica_close (&self);
     return error;
@@ -192,10 +199,19 @@ static saker_err_t adopt_into (skr_store_t **store_p, const char *folder,
 saker_err_t skr_replica_adopt (const char *folder, const skr_device_t *device, const skr_id_t *mesh,
                                skr_span_t roster, const skr_world_t *world)
 {
+    const skr_choice_t everything = {.count = 0};
+    return skr_replica_adopt_only (folder, device, mesh, roster, &everything, world);
+}
+
+saker_err_t skr_replica_adopt_only (const char *folder, const skr_device_t *device,
+                                    const skr_id_t *mesh, skr_span_t roster,
+                                    const skr_choice_t *choice, const skr_world_t *world)
+{
+    const adopting_t adopting = {roster, choice};
     skr_store_t *store = NULL;
     bool was_there = access (folder, F_OK) == 0;
     SKR_TRY (skr_store_open (&store, folder, SKR_STORE_CREATE, world));
-    saker_err_t error = adopt_into (&store, folder, device, mesh, roster, world);
+    saker_err_t error = adopt_into (&store, folder, device, mesh, &adopting, world);
     skr_store_close (&store);
     if (error != SAKER_OK) {
         remove_store (folder, was_there);

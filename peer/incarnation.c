@@ -99,7 +99,7 @@ static saker_err_t end_tickets (skr_replica_t *self)
     return error;
 }
 
-static saker_err_t introduce (skr_replica_t *self)
+saker_err_t skr_incarnation_introduce (skr_replica_t *self)
 {
     const uint8_t *device = skr_device_key (self->device);
     skr_buf_t statement = {0}, seen = {0}, carries = {0};
@@ -165,7 +165,7 @@ static saker_err_t renew (skr_replica_t *self, skr_doubt_t why)
     SKR_TRY (skr_replica_put_meta (self));
     SKR_TRY (put_meta (self, RENEWED_KEY, record, sizeof record));
     SKR_TRY (end_tickets (self));
-    return introduce (self);
+    return skr_incarnation_introduce (self);
 }
 
 static void tell (const skr_replica_t *self, skr_doubt_t why)
@@ -403,7 +403,7 @@ static saker_err_t begin_in_group (skr_replica_t *self, skr_doubt_t why, const h
     if (why != SKR_DOUBT_NONE) {
         SKR_TRY (renew (self, why));
     } else if (!is_introduced (self)) {
-        SKR_TRY (introduce (self));
+        SKR_TRY (skr_incarnation_introduce (self));
     }
     SKR_TRY (home ? put_home (self, home) : SAKER_OK);
     return skr_replica_commit (self);

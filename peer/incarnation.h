@@ -60,6 +60,9 @@ saker_err_t skr_incarnation_earlier (skr_replica_t *self, const skr_id_t *writer
    `why` is given), introduces the writer on its first start, notes where the store lives, and turns
    the boot file. A full disk is borne as long as nothing of this is necessary. */
 saker_err_t skr_incarnation_begin (skr_replica_t *self, skr_doubt_t why) SKR_MUST_USE;
+/* In a group: states who this writer is, in its first roster change. It happens by itself when a
+   store is opened, and once it is done not again. */
+saker_err_t skr_incarnation_introduce (skr_replica_t *self) SKR_MUST_USE;
 /* In the first group of a new store. */
 saker_err_t skr_incarnation_found (skr_replica_t *self) SKR_MUST_USE;
 /* Reads the last renewal from the store. */

@@ -138,7 +138,7 @@ saker_err_t skr_partial_check (const skr_replica_t *self, const skr_collection_t
         return SAKER_OK;
     }
     return skr_part_holds (&partial->wanted, document)
-               ? skr_fail (SAKER_ENOTCARRIED,
+               ? skr_fail (SAKER_ENOTYET,
                            "%s/%.*s is not here yet: this peer carried only a part of %s, and "
                            "fetches the rest; saker carry %s shows how far it is",
                            name, size, id, name, name)

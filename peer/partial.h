@@ -40,7 +40,8 @@ const skr_partial_t *skr_partial_of (const skr_replica_t *self, const skr_id_t *
 
 /* Is a document shown here? */
 bool skr_partial_shows (const skr_partial_t *self, skr_span_t document);
-/* SAKER_ENOTCARRIED, with what is carried and how to change that, when it is not. */
+/* SAKER_ENOTCARRIED, with what is carried and how to change that, when it is not; SAKER_ENOTYET:
+   it is wanted, and comes. */
 saker_err_t skr_partial_check (const skr_replica_t *self, const skr_collection_t *collection,
                                skr_span_t document) SKR_MUST_USE;
 /* Is something wanted that has to come with a snapshot? */

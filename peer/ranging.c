@@ -68,7 +68,8 @@ static saker_err_t add_document (skr_span_t document, void *argument)
 }
 
 saker_err_t skr_range_put (skr_replica_t *replica, const skr_collection_t *collection,
-                           skr_span_t from, skr_span_t to, bool detail, skr_buf_t *buf)
+                           skr_span_t from, skr_span_t to, bool detail, skr_buf_t *buf,
+                           uint64_t *looks)
 {
     uint8_t sum[16];
     ranging_t self = {
@@ -86,6 +87,9 @@ saker_err_t skr_range_put (skr_replica_t *replica, const skr_collection_t *colle
         skr_buf_append_span (buf, skr_span_of (&self.list));
         error =
             self.list.failed || buf->failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
+    }
+    if (looks) {
+        *looks = self.documents + self.entries;
     }
     skr_buf_free (&self.list);
     return error;

@@ -16,9 +16,9 @@
 
 /* Appends [clock digest, documents, whole, sum 16, [* entry]] as committed: entries in detail only,
    each [document, address, writer 16, seq, index, hlc, hash 16, value]. `whole` is false when there
-   is more than what was added up, or told. */
+   is more than what was added up, or told. *looks (or NULL): documents and entries added up. */
 saker_err_t skr_range_put (skr_replica_t *replica, const skr_collection_t *collection,
-                           skr_span_t from, skr_span_t to, bool detail,
-                           skr_buf_t *buf) SKR_MUST_USE;
+                           skr_span_t from, skr_span_t to, bool detail, skr_buf_t *buf,
+                           uint64_t *looks) SKR_MUST_USE;
 
 #endif

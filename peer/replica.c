@@ -1,6 +1,7 @@
 /* Records in SKR_META: "mesh" 16, "incarnation" 16, "epoch" 16, "hlc" u64, "started" u64; see also
    holdings.c. */
 
+#include "peer/fetching.h"
 #include "peer/history.h"
 #include "peer/replica_internal.h"
 
@@ -167,6 +168,13 @@ static void read_partial (skr_replica_t *self)
     }
 }
 
+static void read_fetching (skr_replica_t *self)
+{
+    if (skr_fetching_load (self) != SAKER_OK) {
+        self->unloaded = true;
+    }
+}
+
 void skr_replica_abort (skr_replica_t *self)
 {
     if (!skr_store_in_group (self->store) && self->group_error == SAKER_OK) {
@@ -188,6 +196,10 @@ void skr_replica_abort (skr_replica_t *self)
     if (self->partial_moved) {
         self->partial_moved = false;
         read_partial (self);
+    }
+    if (self->fetching_moved) {
+        self->fetching_moved = false;
+        read_fetching (self);
     }
     if (!skr_store_settled (self->store)) {
         self->roster_unread |= self->roster_moved;
@@ -235,7 +247,7 @@ saker_err_t skr_replica_commit (skr_replica_t *self)
     self->hlc_shown = self->hlc;
     self->made_shown = self->made.size;
     self->roster_moved = false;
-    self->partial_moved = false;
+    self->partial_moved = self->fetching_moved = false;
     skr_store_forget (self->store);
     return SAKER_OK;
 }
@@ -310,6 +322,7 @@ void skr_replica_close (skr_replica_t **self_p)
     skr_replica_abort (self);
     skr_cells_store_destroy (&self->cells);
     skr_store_close (&self->store);
+    skr_fetching_free (self);
     skr_holdings_free (self);
     skr_waiting_destroy (&self->waiting);
     skr_keyring_destroy (&self->keyring);
@@ -344,6 +357,7 @@ static saker_err_t load_all (skr_replica_t *self)
     skr_store_forget (self->store);
     SKR_TRY (skr_holdings_load (self));
     SKR_TRY (skr_holdings_look_dropped (self));
+    SKR_TRY (skr_fetching_load (self));
     return read_roster (self);
 }
 

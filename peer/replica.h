@@ -31,7 +31,8 @@ typedef struct skr_replica_stats_t {
     uint64_t dropped; /* pushed out of the buffer */
     uint64_t refused; /* all reasons */
     uint64_t refused_form, refused_signature, refused_right, refused_fork, refused_key;
-    uint64_t future; /* applied although more than 60 s ahead of our clock */
+    uint64_t delayed; /* of these: statements that are too much for today, see toll.h */
+    uint64_t future;  /* applied although more than 60 s ahead of our clock */
     uint64_t voided;  /* applied, and taken back later */
     uint64_t outside; /* offers of collections that are not carried here */
 } skr_replica_stats_t;
@@ -46,6 +47,12 @@ saker_err_t skr_replica_found (const char *folder, const char *mesh_name, const 
    not admit this device. Writes the device key. On failure nothing is left. */
 saker_err_t skr_replica_adopt (const char *folder, const skr_device_t *device, const skr_id_t *mesh,
                                skr_span_t roster, const skr_world_t *world) SKR_MUST_USE;
+/* The same; what it carries is chosen from the first moment on (choosing.h). */
+typedef struct skr_choice_t skr_choice_t;
+saker_err_t skr_replica_adopt_only (const char *folder, const skr_device_t *device,
+                                    const skr_id_t *mesh, skr_span_t roster,
+                                    const skr_choice_t *choice,
+                                    const skr_world_t *world) SKR_MUST_USE;
 /* Opens. On the first start of a writer, it introduces itself (INCARNATE) in a group of its own. */
 saker_err_t skr_replica_open (skr_replica_t **self_p, const char *folder,
                               const skr_world_t *world) SKR_MUST_USE;

@@ -96,10 +96,14 @@ struct skr_replica_t {
     uint64_t roster_version;
     uint64_t carrying_ms; /* mono, see carrying.c */
     bool carrying_failed;
-    bool dropping;           /* there are records of collections that were dropped */
-    bool any_partial;        /* see skr_partial_any */
-    uint64_t partial_ms;     /* mono, see partial.c */
-    uint64_t sealed_ms;      /* mono, see sealed.c */
+    bool dropping;               /* there are records of collections that were dropped */
+    struct skr_fetch_t *fetches; /* see fetching.h */
+    size_t fetches_count;
+    bool fetching_moved;                                      /* in the open group */
+    uint64_t fetching_ms, fetching_ask_ms, fetching_pause_ms; /* mono, see fetching.c */
+    bool any_partial;                                         /* see skr_partial_any */
+    uint64_t partial_ms;                                      /* mono, see partial.c */
+    uint64_t sealed_ms;                                       /* mono, see sealed.c */
     uint64_t sealed_version; /* the roster's, when sealed_turn found nothing more to do */
     uint64_t closings;       /* of the roster, when limits were enforced last */
     skr_id_t fresh_epoch;    /* of the feed, once the group is committed */

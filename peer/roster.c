@@ -3,6 +3,7 @@
    counts (rights.c) gave it a role. */
 
 #include "peer/roster_internal.h"
+#include "peer/toll.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,7 @@ void skr_roster_destroy (skr_roster_t **self_p)
         skr_subscription_free (&self->subscriptions[i].subscription);
     }
     free (self->subscriptions);
+    free (self->tolls);
     free (self->keys);
     free (self->roles);
     free (self->forks);
@@ -494,6 +496,7 @@ saker_err_t skr_roster_keep (skr_roster_t *self, const skr_dot_t *dot, uint64_t 
     skr_statement_t statement;
     const skr_stamp_t stamp = {.hlc = hlc, .dot = *dot};
     SKR_TRY (skr_statement_read (bytes, &statement));
+    SKR_TRY (skr_roster_pay (self, &dot->writer, skr_toll_cost (&statement, bytes)));
     switch (statement.kind) {
     case SKR_STATEMENT_FOUND:
         return add_found (self, &statement);

@@ -72,6 +72,12 @@ typedef struct skr_subscribe_statement_t {
     skr_subscription_t subscription; /* owned */
 } skr_subscribe_statement_t;
 
+/* What one writer's statements cost (toll.h). */
+typedef struct skr_toll_t {
+    skr_id_t writer;
+    uint64_t paid;
+} skr_toll_t;
+
 struct skr_roster_t {
     skr_id_t mesh;
     char mesh_name[SKR_NAME_BYTES_MAX + 1];
@@ -87,6 +93,8 @@ struct skr_roster_t {
     size_t forks_count, forks_capacity;
     skr_subscribe_statement_t *subscriptions; /* in order of addition, one a writer */
     size_t subscriptions_count, subscriptions_capacity;
+    skr_toll_t *tolls; /* ascending by writer */
+    size_t tolls_count, tolls_capacity;
     skr_roster_key_t *keys; /* in order of addition; each owns its copies */
     size_t keys_count, keys_capacity;
     uint64_t closings;
@@ -96,6 +104,9 @@ struct skr_roster_t {
 skr_person_t *skr_roster_person (const skr_roster_t *self, const uint8_t device[32]);
 const skr_writer_t *skr_roster_writer (const skr_roster_t *self, const skr_id_t *writer);
 bool skr_stamp_later (const skr_stamp_t *one, const skr_stamp_t *other);
+
+/* toll.c. SAKER_ENOMEM. */
+saker_err_t skr_roster_pay (skr_roster_t *self, const skr_id_t *writer, uint64_t cost) SKR_MUST_USE;
 
 /* leaving.c: which subscriptions count; and the first device (or this one, unless it is NULL) that
    left the collection at changes that are not here, and how many. */

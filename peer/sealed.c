@@ -1,6 +1,7 @@
 #include "peer/sealed.h"
 
 #include "peer/carrying.h"
+#include "peer/fetching.h"
 #include "peer/replica_internal.h"
 #include "peer/snapshot.h"
 
@@ -39,6 +40,7 @@ static saker_err_t replace (skr_replica_t *self, const skr_collection_t *collect
     SKR_TRY (skr_replica_begin (self));
     SKR_TRY (skr_holdings_number (self, &fresh.no));
     SKR_TRY (skr_holdings_replace (self, &fresh, NULL, 0));
+    SKR_TRY (fresh.sealed ? SAKER_OK : skr_fetching_note (self, &fresh.id));
     SKR_TRY (wrote ? skr_incarnation_renew (self, SKR_DOUBT_CLOSED) : SAKER_OK);
     return skr_replica_commit (self);
 }

@@ -1,6 +1,7 @@
 /* The two ways to a local change: what an application writes, and roster statements. */
 
 #include "peer/carrying.h"
+#include "peer/fetching.h"
 #include "peer/making.h"
 #include "peer/receipts.h"
 
@@ -131,6 +132,9 @@ static saker_err_t write_once (skr_replica_t *self, const skr_local_t *local, co
     SKR_TRY (skr_making_begin (&making, self, id));
     saker_err_t error = check_carried (self, making.held, local);
     error = error ? error : make_all (&making, local->intents, local->count);
+    if (error == SAKER_ENOTFOUND && skr_fetching (self, id)) {
+        error = skr_fetching_check (self, id, local->collection);
+    }
     return skr_making_end (&making, local, error, receipt);
 }
 

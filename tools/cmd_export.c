@@ -79,7 +79,7 @@ static saker_err_t run_export (call_t *call)
         progress_begin (&self.progress, "exporting", count.documents);
         error = call_library (call, saker_iterate (call->peer, count.collection, take_leaf, &self));
     }
-    if (error == SAKER_OK && self.document) {
+    if ((error == SAKER_OK || error == SAKER_ENOTYET) && self.document) {
         print_document (&self);
     }
     progress_end (&self.progress);

@@ -22,18 +22,27 @@ static void host_name (char name[NAME_MAX_BYTES])
     name[strcspn (name, ".")] = 0;
 }
 
+/* `only`: as given; NULL: everything is carried. */
 static saker_err_t say_founded (call_t *call, const char *what, const char *mesh,
-                                const char *device)
+                                const char *device, const char *only)
 {
     if (call->json) {
         json_t *json = json_pack ("{s:s,s:s}", "store", call->store, "device", device);
         if (json && mesh) {
             json_object_set_new (json, "mesh", json_string (mesh));
         }
+        if (json && only) {
+            json_object_set_new (json, "only", json_string (only));
+        }
         return say_json (call, json);
     }
     printf ("%s%s%s as %s; the store is %s\n", what, mesh ? " " : "", mesh ? mesh : "", device,
             call->store);
+    if (only) {
+        printf ("it carries only: %s; saker subscribe lists what of it there is, once the daemon "
+                "runs\n",
+                only);
+    }
     printf ("next: sakerd --store %s\n", call->store);
     return SAKER_OK;
 }
@@ -45,7 +54,7 @@ static saker_err_t run_init (call_t *call)
     const char *device = call_option (call, "as") ? call_option (call, "as") : host;
     const char *mesh = call_word (call, 0);
     saker_err_t error = call_library (call, saker_init (call->store, mesh, device));
-    return error != SAKER_OK ? error : say_founded (call, "founded the mesh", mesh, device);
+    return error != SAKER_OK ? error : say_founded (call, "founded the mesh", mesh, device, NULL);
 }
 
 static const option_t init_options[] = {
@@ -132,6 +141,78 @@ static saker_err_t read_ticket (call_t *call, char **ticket)
     return error;
 }
 
+/* ---- carrying only some */
+
+typedef struct chosen_t {
+    char *text; /* the list, cut into names */
+    saker_part_t *parts;
+    const char **prefixes; /* of each part */
+    size_t count;
+} chosen_t;
+
+static void free_chosen (chosen_t *self)
+{
+    free (self->text);
+    free (self->parts);
+    free (self->prefixes);
+}
+
+/* COLL or COLL/PREFIX. */
+static saker_err_t choose_one (call_t *call, chosen_t *self, char *word)
+{
+    char *slash = strchr (word, '/');
+    saker_part_t *part = &self->parts[self->count];
+    if (!*word || slash == word || (slash && !slash[1])) {
+        return call_fail (call, SAKER_EUSAGE,
+                          "join: --only takes collections, or COLL/PREFIX of documents, with a "
+                          "comma between two: --only notes,shots/sq010");
+    }
+    *part = (saker_part_t){.collection = word};
+    if (slash) {
+        *slash = 0;
+        self->prefixes[self->count] = slash + 1;
+        part->prefixes = &self->prefixes[self->count];
+        part->prefixes_count = 1;
+    }
+    self->count++;
+    return SAKER_OK;
+}
+
+static saker_err_t choose (call_t *call, const char *only, chosen_t *self)
+{
+    size_t most = strlen (only) + 1; /* no more than it has letters */
+    self->text = strdup (only);
+    self->parts = calloc (most, sizeof *self->parts);
+    self->prefixes = calloc (most, sizeof *self->prefixes);
+    if (!self->text || !self->parts || !self->prefixes) {
+        return call_memory (call);
+    }
+    saker_err_t error = SAKER_OK;
+    char *rest = self->text;
+    while (error == SAKER_OK && rest) {
+        error = choose_one (call, self, strsep (&rest, ","));
+    }
+    return error;
+}
+
+static saker_err_t join (call_t *call, const char *ticket, const char *device, int timeout_ms)
+{
+    const char *only = call_option (call, "only");
+    chosen_t chosen = {.count = 0};
+    saker_err_t error = SAKER_OK;
+    if (only) {
+        error = choose (call, only, &chosen);
+        error = error != SAKER_OK
+                    ? error
+                    : call_library (call, saker_join_only (call->store, ticket, device,
+                                                           chosen.parts, chosen.count, timeout_ms));
+    } else {
+        error = call_library (call, saker_join (call->store, ticket, device, timeout_ms));
+    }
+    free_chosen (&chosen);
+    return error;
+}
+
 static saker_err_t run_join (call_t *call)
 {
     int64_t timeout_ms = 0;
@@ -145,14 +226,19 @@ static saker_err_t run_join (call_t *call)
     }
     host_name (host);
     const char *device = call_option (call, "as") ? call_option (call, "as") : host;
-    error = call_library (call, saker_join (call->store, ticket, device, (int) timeout_ms));
+    error = join (call, ticket, device, (int) timeout_ms);
     explicit_bzero (ticket, strlen (ticket));
     free (ticket);
-    return error != SAKER_OK ? error : say_founded (call, "joined", NULL, device);
+    return error != SAKER_OK
+               ? error
+               : say_founded (call, "joined", NULL, device, call_option (call, "only"));
 }
 
 static const option_t join_options[] = {
     {"as", "DEVICE", "the name of this device (default: the name of the host)"},
+    {"only", "COLL[/PREFIX][,...]",
+     "carry these collections alone from the first moment on, or of one the documents that begin "
+     "with a prefix"},
     {"ticket-file", "FILE", "read the ticket from a file"},
     {"timeout", "TIME", "how long to try to reach the inviting peer (default: 30s)"},
     {NULL, NULL, NULL},
@@ -161,11 +247,15 @@ static const option_t join_options[] = {
 const command_t cmd_join = {
     .name = "join",
     .run = run_join,
-    .usage = "TICKET [--as DEVICE]",
+    .usage = "TICKET [--as DEVICE] [--only COLL[/PREFIX][,...]]",
     .summary = "Join a mesh with a ticket; TICKET may be - to read it from stdin.",
     .details = "Nothing is left behind when joining fails. A ticket in an argument can "
                "be seen by others on the machine while the command runs: prefer - or "
-               "--ticket-file.",
+               "--ticket-file. With --only nothing else is ever fetched, also nothing that is made "
+               "later; saker subscribe and saker carry change that. A name that is mistyped is no "
+               "error, since a collection may be made later: saker subscribe lists what came of "
+               "each. An admin's or a relay's ticket is refused then (exit status 5), and stays "
+               "good: their peers carry everything.",
     .options = join_options,
     .example = "saker join - --as bob < ticket\nsakerd  # until Ctrl-C",
     .words_min = 0,

@@ -220,7 +220,9 @@ const command_t cmd_subscribe = {
                "carried again is fetched. Until what this "
                "peer once wrote there is back, it writes nothing there (exit status 15). An "
                "admin's peer carries all collections, and may not "
-               "choose. The list says of each: carried; fetching (not all of it is here yet); "
+               "choose. The list says of each: carried; fetching (not all of it is here yet: what "
+               "is not found may be on its way, exit status "
+               "22); empty (nobody is known to have anything of it: mistyped?); "
                "leaving (kept until an admin's peer has all of it); left.",
     .options = subscribe_options,
     .example = "saker subscribe\nsaker subscribe shots\nsaker subscribe --only shots notes",

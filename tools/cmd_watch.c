@@ -61,7 +61,7 @@ static saker_err_t begin (call_t *call, const char *name, saker_cursor_t *cursor
             return call_library (call, error);
         }
     }
-    saker_err_t error = call_library (call, saker_now (call->peer, cursor));
+    saker_err_t error = call_library (call, saker_begin (call->peer, call_word (call, 0), cursor));
     if (error == SAKER_OK && name) {
         error = call_library (call, saker_cursor_save (call->peer, name, cursor));
     }
@@ -86,16 +86,6 @@ static saker_err_t one_round (call_t *call, watch_t *watch, const char *name,
     return error == SAKER_OK && name
                ? call_library (call, saker_cursor_save (call->peer, name, cursor))
                : error;
-}
-
-/* In a collection that is not carried nothing ever happens; one that is not there yet may come. */
-static saker_err_t check_carried (call_t *call)
-{
-    char *token = NULL;
-    const char *collection = call_word (call, 0);
-    saker_err_t error = collection ? saker_seen (call->peer, collection, &token) : SAKER_OK;
-    free (token);
-    return error == SAKER_ENOTCARRIED ? call_library (call, error) : SAKER_OK;
 }
 
 static saker_err_t watch_on (call_t *call, watch_t *watch, const char *name, saker_cursor_t *cursor,
@@ -145,9 +135,6 @@ static saker_err_t run_watch (call_t *call)
         error = call_open (call);
     }
     if (error == SAKER_OK) {
-        error = check_carried (call);
-    }
-    if (error == SAKER_OK) {
         error = begin (call, name, &cursor);
     }
     uint64_t deadline_ms = timeout_ms < 0 ? UINT64_MAX : progress_now_ms () + (uint64_t) timeout_ms;
@@ -169,7 +156,8 @@ const command_t cmd_watch = {
     .summary = "Print each document that changes, with who changed it, as it is applied here.",
     .details = "A line is the time, the document and the device that changed it. A named "
                "cursor is kept in the store and counts whole changes. Exit status 19 "
-               "when the history after the cursor is gone.",
+               "when the history after the cursor is gone; 22 when the collection "
+               "is on its way to this peer, and not all of it is here yet.",
     .options = watch_options,
     .example = "saker watch shots --from backup  # until Ctrl-C",
     .words_min = 0,

@@ -32,7 +32,7 @@ static const struct {
     [SAKER_WHY_THERE] = {"there", SAKER_OK},
     [SAKER_WHY_UNSUBSCRIBED] = {"unsubscribed", SAKER_ENOTCARRIED},
     [SAKER_WHY_NOT_CARRIED] = {"not-carried", SAKER_ENOTCARRIED},
-    [SAKER_WHY_FETCHED] = {"fetched", SAKER_EWAIT},
+    [SAKER_WHY_FETCHED] = {"fetched", SAKER_ENOTYET},
 };
 
 #define CAUSES (sizeof causes / sizeof *causes)
@@ -256,15 +256,15 @@ static void say_fetched (answer_t *self)
 {
     const saker_reason_t *reason = self->reason;
     size_t size = strcspn (self->place, "/");
-    strbuf_format (&self->sentence,
-                   "this peer carried only a part of the collection, and is about to carry more");
+    strbuf_format (&self->sentence, "not all of the collection is here yet: this peer fetches it");
     if (*reason->other) {
-        strbuf_format (&self->sentence, ": it comes from %s, with a snapshot", reason->other);
-        strbuf_format (&self->next, "wait a moment; saker carry %.*s shows how far it is",
+        strbuf_format (&self->sentence, ": it comes from %s", reason->other);
+        strbuf_format (&self->next,
+                       "wait a moment; saker subscribe and saker carry %.*s show how far it is",
                        (int) size, self->place);
         return;
     }
-    strbuf_text (&self->sentence, ", but nobody that is linked carries all of that");
+    strbuf_text (&self->sentence, ", but nobody that is linked is known to have it");
     strbuf_text (&self->next, "an admin's peer does: see that sakerd runs there, and is linked "
                               "(saker links)");
 }
@@ -373,8 +373,8 @@ const command_t cmd_why = {
     .details =
         "One cause is told, the first that holds, with the next step: no-right "
         "(the peer may not read the collection), unsubscribed (it does not carry it), "
-        "not-carried (it carries only a part of it, see saker carry), fetched (this peer is about "
-        "to carry more), fenced, void (what was written "
+        "not-carried (it carries only a part of it, see saker carry), fetched (not all of the "
+        "collection is here yet), fenced, void (what was written "
         "after the right was lost does not stand), depends (it is here and waits "
         "for another change), queued (behind so many changes), unconnected, "
         "unknown (nobody who was heard has it), deleted, rival (it is there, "
@@ -382,7 +382,7 @@ const command_t cmd_why = {
         "reported; what only that peer knows, it says when asked there. Exit "
         "status 0 for rival and there, 5 for no-right and void, 21 for unsubscribed and "
         "not-carried, 3 "
-        "for unknown and deleted, 13 for unconnected, 15 for the others.",
+        "for unknown and deleted, 13 for unconnected, 22 for fetched, 15 for the others.",
     .example = "saker why shots/sc010 bob",
     .words_min = 1,
     .words_max = 2,

@@ -616,6 +616,114 @@ static void a_member_that_lies (void)
     zmq_close (router);
 }
 
+/* ---- asking without end */
+
+#define MUCH 2000 /* documents */
+#define WINDOW 32 /* requests on their way */
+
+/* All changes of a collection, or the sum over it. */
+static void ask_for_all (void *dealer, skr_wire_kind_t kind)
+{
+    static const skr_clock_t nothing;
+    skr_buf_t request = {0};
+    skr_id_t much;
+    skr_replica_t *member = NULL;
+    static skr_id_t known;
+    if (skr_id_is_zero (&known)
+        && skr_replica_open (&member, other_store, skr_world_real ()) == SAKER_OK) {
+        skr_replica_collection_id (member, "much", &known);
+        skr_replica_close (&member);
+    }
+    much = known;
+    skr_wire_begin (&request, 1, kind, kind == SKR_WIRE_PULL ? 3 : 4);
+    skr_cbor_put_bytes (&request, much.bytes, sizeof much.bytes);
+    if (kind == SKR_WIRE_PULL) {
+        skr_clock_put (&request, &nothing);
+        skr_cbor_put_uint (&request, 1 << 20);
+    } else {
+        skr_cbor_put_bytes (&request, NULL, 0);
+        skr_cbor_put_bytes (&request, NULL, 0);
+        skr_cbor_put_uint (&request, 0);
+    }
+    zmq_send (dealer, request.data, request.size, 0);
+    skr_buf_free (&request);
+}
+
+/* What came of one of them; SAKER_ETIMEOUT: no answer. */
+static saker_err_t take_all (void *dealer)
+{
+    zmq_msg_t message;
+    skr_cbor_t cbor;
+    uint64_t number;
+    skr_wire_kind_t kind;
+    size_t count;
+    if (!hears (dealer, DEADLINE_MS)) {
+        return SAKER_ETIMEOUT;
+    }
+    zmq_msg_init (&message);
+    (void) zmq_msg_recv (&message, dealer, 0);
+    skr_span_t answer = skr_span (zmq_msg_data (&message), zmq_msg_size (&message));
+    saker_err_t error = skr_wire_open (&cbor, answer, &number, &kind, &count);
+    if (error == SAKER_OK && kind == SKR_WIRE_ERROR) {
+        error = (saker_err_t) skr_cbor_get_uint (&cbor);
+    }
+    zmq_msg_close (&message);
+    return error;
+}
+
+static bool fill_much (void)
+{
+    saker_batch_t *batch = saker_batch_new ("much");
+    saker_err_t error = batch ? SAKER_OK : SAKER_ENOMEM;
+    const saker_value_t value = {.type = SAKER_INT};
+    for (int i = 0; i < MUCH && error == SAKER_OK; i++) {
+        char document[16];
+        snprintf (document, sizeof document, "d%d", i);
+        error = saker_batch_set (batch, document, "/n", &value);
+        if (error == SAKER_OK && i % 500 == 499) {
+            error = saker_write (saker, batch, NULL);
+            saker_batch_destroy (&batch);
+            batch = saker_batch_new ("much");
+        }
+    }
+    saker_batch_destroy (&batch);
+    return error == SAKER_OK;
+}
+
+/* One member keeps asking for all that there is: from some point on it is refused, and whoever else
+   asks, or writes, is served. */
+static void a_member_that_asks_without_end (void)
+{
+    unsigned answered = 0, refused = 0;
+    bool served = false;
+    CHECK (fill_much ());
+    void *greedy = dial_as (other), *honest = dial_as (device);
+    for (int i = 0; i < WINDOW; i++) {
+        ask_for_all (greedy, SKR_WIRE_RANGE);
+    }
+    for (uint64_t end_ms = now_ms () + DEADLINE_MS; refused < 1000 && now_ms () < end_ms;) {
+        saker_err_t error = take_all (greedy);
+        answered += error == SAKER_OK;
+        refused += error == SAKER_EBUSY;
+        ask_for_all (greedy, refused % 2 ? SKR_WIRE_PULL : SKR_WIRE_RANGE);
+    }
+    CHECK (answered > 100);
+    CHECK (refused >= 1000);
+    for (uint64_t end_ms = now_ms () + DEADLINE_MS; !served && now_ms () < end_ms;) {
+        for (int i = 0; i < WINDOW / 2; i++) { /* it does not stop */
+            (void) take_all (greedy);
+            ask_for_all (greedy, SKR_WIRE_RANGE);
+        }
+        ask_for_all (honest, SKR_WIRE_PULL);
+        served = take_all (honest) == SAKER_OK;
+    }
+    CHECK (served);
+    CHECK (is_answered (honest));
+    CHECK (writes_on ());
+    zmq_close (greedy);
+    zmq_close (honest);
+}
+
 /* ---- changes and beats that are not what they say */
 
 /* A frame's body: one first change of the replica's writer, with that content, signed by a device.
@@ -841,6 +949,7 @@ int main (int argc, char **argv)
     RUN (a_subscriber_that_wants_everything);
     RUN (nonsense_on_the_local_socket);
     RUN (a_member_that_lies);
+    RUN (a_member_that_asks_without_end);
     RUN (changes_and_beats_that_are_forged);
     RUN (tickets_have_clear_errors);
     RUN (a_caller_that_lies);

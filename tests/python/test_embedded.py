@@ -22,6 +22,14 @@ def open_laptop(anna, laptop, **more):
     return saker.open_embedded(laptop.store, {"seed": [anna.address], "beacon": "no"}, **more)
 
 
+def come(check):
+    """What is on its way may not be there yet."""
+    try:
+        return check()
+    except saker.NotYetError:
+        return False
+
+
 def test_writes_reach_a_daemon_and_come_back(anna_and_laptop, until):
     anna, laptop = anna_and_laptop
     lines = []
@@ -84,12 +92,12 @@ def test_it_carries_what_it_is_told_to(anna_and_laptop, until):
         with pytest.raises(saker.NotCarriedError):
             mine["plates"]["sq010"] = {"n": 2}
         mine.carry("plates")
-        until(lambda: len(list(mine["plates"])) == 3)
+        until(lambda: come(lambda: len(list(mine["plates"])) == 3))
         assert mine.unsubscribe("plates", timeout=60)
         assert "plates" not in mine.collections()
         assert {s.collection: s.state for s in mine.subscriptions()}["plates"] == "left"
         assert mine.subscribe("plates")
-        until(lambda: "plates" in mine.collections() and len(list(mine["plates"])) == 3)
+        until(lambda: come(lambda: "plates" in mine.collections() and len(list(mine["plates"])) == 3))
         with pytest.raises(saker.RightError):
             hers.unsubscribe("plates")
 
@@ -103,3 +111,42 @@ def test_reads_do_not_go_backwards_at_another_peer(anna_and_laptop):
         assert mine["shots"]["sq040"]["title"] == "Noon"
         with pytest.raises(saker.InputError):
             mine.wait_seen("no token")
+
+
+def test_who_joins_for_some_gets_nothing_else(make_daemon, until):
+    anna = make_daemon("anna", "joins").init()
+    with anna.open() as hers:
+        hers["shots"]["sq010"] = {"title": "Dawn"}
+        hers["shots"]["sq020"] = {"title": "Dusk"}
+        hers["notes"]["a"] = {"n": 1}
+        hers["renders"]["r"] = {"n": 2}
+    ticket = anna.tool("invite").strip()
+    tablet = make_daemon("tablet", "joins")
+    with pytest.raises(saker.InputError):
+        saker.join(tablet.store, ticket, "tablet", only={"shots": [""]})
+    saker.join(tablet.store, ticket, "tablet", timeout=60, only={"shots": ["sq010"], "notes": None})
+    with open_laptop(anna, tablet) as mine:
+        assert until(lambda: come(lambda: "sq010" in mine["shots"] and "a" in mine["notes"]))
+        assert {one.collection for one in mine.subscriptions()} == {"shots", "notes"}
+        with pytest.raises(saker.NotCarriedError):
+            mine["renders"]["r"].read()
+        with pytest.raises(saker.NotCarriedError):
+            mine["shots"]["sq020"].read()
+
+
+def test_what_is_on_its_way_is_not_nothing(make_daemon, until):
+    anna = make_daemon("anna", "later").init()
+    with anna.open() as hers:
+        hers["shots"]["sq010"] = {"title": "Dawn"}
+    laptop = make_daemon("laptop", "later")
+    saker.join(laptop.store, anna.tool("invite").strip(), "laptop", timeout=60, only="shots")
+    with saker.open_embedded(laptop.store, {"beacon": "no"}) as mine:  # it cannot reach anybody
+        for ask in (lambda: mine["shots"]["sq010"].read(), lambda: list(mine["shots"]), lambda: mine.watch("shots"),
+                    lambda: mine["shots"]["sq010"].delete()):
+            with pytest.raises(saker.NotYetError):
+                ask()
+    with open_laptop(anna, laptop) as mine:
+        assert until(lambda: come(lambda: mine["shots"]["sq010"]["title"] == "Dawn"))
+        assert until(lambda: come(lambda: list(mine["shots"]) == ["sq010"]))
+        with pytest.raises(saker.NotFoundError):
+            mine["shots"]["sq020"].read()

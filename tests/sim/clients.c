@@ -3,6 +3,7 @@
    was acknowledged they read back at once: they find what they wrote, or what replaced it. */
 
 #include "crdt/value.h"
+#include "peer/fetching.h"
 #include "peer/fields.h"
 #include "tests/sim/sim.h"
 
@@ -453,6 +454,19 @@ static void check_written (const operation_t *self, const written_t *written, sk
     }
 }
 
+/* What is fetched may hold it: but then it must be told so only while that is so. */
+static bool is_on_its_way (const operation_t *self, saker_err_t error)
+{
+    const skr_node_t *node = sim.peers[self->peer].node;
+    const skr_replica_t *replica = node ? node->replica : NULL;
+    skr_id_t id;
+    if (error != SAKER_ENOTYET || !replica) {
+        return false;
+    }
+    skr_replica_collection_id (replica, self->collection, &id);
+    return skr_fetching_check_all (replica, &id, self->collection) == SAKER_ENOTYET;
+}
+
 /* What it says of the call; what follows is its body, or a sentence. */
 static saker_err_t open_answer (skr_cbor_t *cbor, skr_fields_t *head, skr_span_t answer)
 {
@@ -481,7 +495,7 @@ static void take_reading (const operation_t *self, skr_span_t answer)
     saker_err_t error = open_answer (&cbor, &head, answer);
     if (error != SAKER_OK && error != SAKER_ENOTFOUND) {
         if (!is_passing (error) && !(error == SAKER_ENOTCARRIED && (sim.parts || sim.leaves))
-            && !sim.peers[self->peer].forked) {
+            && !is_on_its_way (self, error) && !sim.peers[self->peer].forked) {
             sim_fail ("peer %d does not let operation %u be read back: %s", self->peer,
                       self->number, saker_error_name (error));
         }
@@ -527,7 +541,7 @@ void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
         sim_trace ("peer %d cannot write operation %u now (%s)", peer, self->number,
                    saker_error_name (error));
         self->ask_ms = sim.now_ms + 500;
-    } else if (error == SAKER_EWAIT && sim.leaves) {
+    } else if ((error == SAKER_EWAIT && sim.leaves) || error == SAKER_ENOTYET) {
         sim_trace ("peer %d fetches %s again: operation %u waits", peer, self->collection,
                    self->number);
         self->ask_ms = sim.now_ms + 500;

@@ -1886,6 +1886,17 @@ static bool carry_what_they_want (void)
     return true;
 }
 
+/* Does anybody still tell that something may be on its way? */
+static bool is_awaiting (void)
+{
+    for (const sim_peer_t *peer = sound (0); peer; peer = sound (peer->no + 1)) {
+        if (peer->node && replica_of (peer)->fetches_count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sim_oracle_converged (void)
 {
     if (!twins_know () || is_fetching ()) {
@@ -1906,7 +1917,7 @@ bool sim_oracle_converged (void)
             return false;
         }
     }
-    return true;
+    return !is_awaiting ();
 }
 
 bool sim_oracle_logs_empty (void)

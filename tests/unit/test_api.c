@@ -1493,7 +1493,7 @@ static void what_is_not_known_is_answered (void)
     CHECK_ANSWER (ask (&fixture), SAKER_EVERSION, "does not know command");
     put_head (&fixture, UINT64_MAX, 0);
     CHECK_ANSWER (ask (&fixture), SAKER_EVERSION, "does not know command");
-    put_uint (put_head (&fixture, SKR_COMMAND_NOW, 1), 0, 0);
+    put_uint (put_head (&fixture, SKR_COMMAND_NOW, 1), 1, 0);
     CHECK_ANSWER (ask (&fixture), SAKER_EINPUT, "not known");
     put_head (&fixture, SKR_COMMAND_READ, 0);
     CHECK_ANSWER (ask (&fixture), SAKER_EINPUT, "missing");

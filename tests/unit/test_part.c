@@ -452,7 +452,7 @@ static void more_comes_with_a_snapshot (void)
     CHECK_OK (turn (four.pair.b));
     CHECK (skr_partial_lacks (skr_partial_of (four.pair.b, &shots)));
     CHECK_STR (shown (four.pair.b), "a1 a2"); /* reads of what is here go on */
-    CHECK_ERR (fails_to_set (four.pair.b, "b1", 1), SAKER_ENOTCARRIED, "is not here yet");
+    CHECK_ERR (fails_to_set (four.pair.b, "b1", 1), SAKER_ENOTYET, "is not here yet");
     check_like_a (four.pair.b);
     /* of another part it is not taken, and changes nothing */
     CHECK_ERR (take_from (four.pair.a, four.pair.b, "b"), SAKER_EINPUT, "another part");

@@ -902,6 +902,116 @@ static void snapshots_of_parts_drive_out_nobody_elses (void)
     pair_close (&pair);
 }
 
+/* Asks for all changes of a collection (PULL), or for the sum over it (RANGE). */
+static saker_err_t ask_much (const skr_asker_t *asker, skr_wire_kind_t kind)
+{
+    static const skr_clock_t nothing;
+    skr_buf_t request = {0}, answer = {0};
+    skr_said_t said;
+    skr_cbor_t cbor;
+    skr_wire_kind_t answered;
+    skr_id_t one;
+    uint64_t number;
+    size_t count;
+    bool held = false;
+    skr_replica_collection_id (pair.a, "one", &one);
+    skr_wire_begin (&request, 1, kind, kind == SKR_WIRE_PULL ? 3 : 4);
+    skr_cbor_put_bytes (&request, one.bytes, sizeof one.bytes);
+    if (kind == SKR_WIRE_PULL) {
+        skr_clock_put (&request, &nothing);
+        skr_cbor_put_uint (&request, 1 << 20);
+    } else {
+        skr_cbor_put_bytes (&request, NULL, 0);
+        skr_cbor_put_bytes (&request, NULL, 0);
+        skr_cbor_put_uint (&request, 0);
+    }
+    skr_answer (wire.answerer, asker, skr_span_of (&request), &answer, &held, &said);
+    saker_err_t error = skr_wire_open (&cbor, skr_span_of (&answer), &number, &answered, &count);
+    if (error == SAKER_OK && answered == SKR_WIRE_ERROR) {
+        error = (saker_err_t) skr_cbor_get_uint (&cbor);
+    }
+    skr_buf_free (&request);
+    skr_buf_free (&answer);
+    return error;
+}
+
+/* How many of so many such requests are answered before one is refused. */
+static unsigned answered (const skr_asker_t *asker, skr_wire_kind_t kind, unsigned most)
+{
+    unsigned count = 0;
+    while (count < most && ask_much (asker, kind) == SAKER_OK) {
+        count++;
+    }
+    return count;
+}
+
+/* Whom it shares a place with is left to chance: of several others, one at least has its own. */
+static void who_asks_without_end_is_refused_and_others_are_served (void)
+{
+    skr_member_t others[8];
+    CHECK (pair_open (&pair));
+    for (int i = 0; i < 500; i++) {
+        char document[16];
+        snprintf (document, sizeof document, "d%d", i);
+        CHECK_OK (pair_set (pair.a, "one", document, i));
+    }
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    skr_asker_t greedy = {.member = skr_replica_self (pair.a), .now_ms = 1000};
+    for (int i = 0; i < 8; i++) {
+        others[i] = *greedy.member;
+        others[i].device[5] ^= (uint8_t) (i + 1); /* roles do not matter to PULL */
+    }
+    const skr_wire_kind_t kinds[] = {SKR_WIRE_PULL, SKR_WIRE_RANGE};
+    for (int k = 0; k < 2; k++) {
+        unsigned served = 0, most = SKR_RATION_LOOKS_MAX / 250;
+        unsigned count = answered (&greedy, kinds[k], most);
+        CHECK (count > 100 && count < most);
+        CHECK_INT (ask_much (&greedy, SKR_WIRE_PULL), SAKER_EBUSY); /* one ration of all kinds */
+        CHECK_INT (ask_much (&greedy, SKR_WIRE_RANGE), SAKER_EBUSY);
+        for (int i = 0; i < 8; i++) {
+            const skr_asker_t other = {.member = &others[i], .now_ms = greedy.now_ms};
+            served += ask_much (&other, SKR_WIRE_PULL) == SAKER_OK;
+        }
+        CHECK (served >= 6);
+        greedy.now_ms += 1000; /* some is worn off, and no more */
+        count = answered (&greedy, kinds[k], most);
+        CHECK (count > 0 && count <= 1 + 1000 * SKR_RATION_LOOKS_A_MS / 250);
+        greedy.now_ms += SKR_RATION_LOOKS_MAX / SKR_RATION_LOOKS_A_MS + 1;
+    }
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+/* An honest session that meets it waits, and nothing is wrong for it. */
+static void who_is_refused_for_now_catches_up_all_the_same (void)
+{
+    skr_session_stats_t stats;
+    skr_id_t one;
+    CHECK (pair_open (&pair));
+    for (int i = 0; i < 500; i++) {
+        CHECK_OK (pair_set (pair.a, "one", "d", i));
+    }
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    const skr_asker_t self = {.member = skr_replica_self (pair.b), .now_ms = wire.now_ms};
+    (void) answered (&self, SKR_WIRE_PULL, SKR_RATION_LOOKS_MAX);
+    CHECK (pull_until_equal (&wire, 500, 20));
+    skr_session_stats (wire.session, &stats);
+    CHECK_INT (stats.bad_answers, 0);
+    /* the same with what verify asks */
+    skr_replica_collection_id (pair.a, "one", &one);
+    const skr_asker_t later = {.member = skr_replica_self (pair.b), .now_ms = wire.now_ms};
+    (void) answered (&later, SKR_WIRE_PULL, SKR_RATION_LOOKS_MAX);
+    skr_span_t none = skr_span (NULL, 0), sum;
+    CHECK (skr_session_range (wire.session, &one, none, none, false, wire.now_ms));
+    CHECK_OK (turn (&wire, 20));
+    for (int i = 0; i < 200 && skr_session_ranged (wire.session, &sum) && !sum.size; i++) {
+        CHECK_OK (turn (&wire, 20));
+    }
+    CHECK (skr_session_ranged (wire.session, &sum) && sum.size > 0);
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -925,5 +1035,7 @@ int main (int argc, char **argv)
     RUN (a_reader_of_tickets_may_only_join);
     RUN (one_member_takes_no_more_than_its_ration);
     RUN (snapshots_of_parts_drive_out_nobody_elses);
+    RUN (who_asks_without_end_is_refused_and_others_are_served);
+    RUN (who_is_refused_for_now_catches_up_all_the_same);
     return CHECK_END ();
 }

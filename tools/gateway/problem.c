@@ -15,6 +15,7 @@ static const struct {
     {SAKER_EWAIT, 503},    {SAKER_EUNREACHABLE, 503}, {SAKER_EFORGED, 500},
     {SAKER_EIO, 500},      {SAKER_ENOMEM, 503},       {SAKER_EDIFFER, 409},
     {SAKER_EGAP, 410},     {SAKER_ECHANGED, 412},     {SAKER_ENOTCARRIED, 404},
+    {SAKER_ENOTYET, 503},
 };
 
 unsigned problem_status (saker_err_t error)

@@ -124,6 +124,18 @@ static bool poll_once (request_t *request, call_t *call, saker_cursor_t *cursor,
     return waits;
 }
 
+/* Who begins here has read nothing that could be complete. */
+static bool may_begin (request_t *request, call_t *call)
+{
+    saker_cursor_t now;
+    const char *collection = request->names[0];
+    if (!*collection || saker_begin (call->peer, collection, &now) != SAKER_ENOTYET) {
+        return true;
+    }
+    problem_library (request, SAKER_ENOTYET);
+    return false;
+}
+
 void route_changes (request_t *request, call_t *call)
 {
     saker_cursor_t cursor;
@@ -132,6 +144,9 @@ void route_changes (request_t *request, call_t *call)
     if (!take_cursor (request, &cursor, &given)
         || !request_number (request, "wait", 0, WAIT_S_MAX, 0, &wait_s)
         || !request_number (request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit)) {
+        return;
+    }
+    if (!given && request->deadline_ms == 0 && !may_begin (request, call)) {
         return;
     }
     if (wants_stream (request)) {

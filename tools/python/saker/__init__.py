@@ -20,7 +20,7 @@ from .document import Collection, Document
 from .embedded import init, join, open_embedded
 from .errors import (BusyError, ChangedError, DamagedError, DifferError, ExistsError, ForgedError,
                      FullError, GapError, InputError, IoError, LimitError, NoMemoryError,
-                     NotCarriedError, NotFoundError, RightError, SakerError, TimedOutError, TypeClashError,
+                     NotCarriedError, NotFoundError, NotYetError, RightError, SakerError, TimedOutError, TypeClashError,
                      UnreachableError, UsageError, VersionError, WaitError)
 from .mesh import Mesh, open
 from .queue import Queue
@@ -35,7 +35,7 @@ __all__ = [
     "Action", "Base", "Batch", "BatchDocument", "BusyError", "Cell", "Change", "ChangedError",
     "Collection", "Conflict", "Cursor", "DamagedError", "DifferError", "Document", "Event",
     "ExistsError", "ForgedError", "FullError", "GapError", "History", "InputError", "IoError", "Leaf",
-    "LimitError", "Mesh", "NoMemoryError", "NotCarriedError", "NotFoundError", "Operation", "Part",
+    "LimitError", "Mesh", "NoMemoryError", "NotCarriedError", "NotFoundError", "NotYetError", "Operation", "Part",
     "Peer", "Place", "Queue",
     "Queued", "Receipt", "RightError", "Rival", "SakerError", "Scalar", "Sent", "Set", "Subscription", "TimedOutError",
     "TypeClashError", "UnreachableError", "UsageError", "Verdict", "VersionError", "WaitError", "Watch",

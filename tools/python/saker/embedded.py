@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Sequence, Union
 
 from . import _native as native
 from . import values
@@ -12,6 +12,7 @@ from .mesh import Mesh, milliseconds, store_name
 
 Log = Callable[[int, str], None]
 Setting = Union[str, Sequence[str]]
+Only = Union[str, Iterable[str], Mapping[str, Union[None, str, Sequence[str]]]]
 
 
 _logs: List[Any] = []  # a replica has the log of who opened it first, until all have closed it
@@ -61,8 +62,27 @@ def init(store: Union[str, "os.PathLike[str]"], mesh: str, device: str) -> None:
                 values.text("the name of a device", device))
 
 
-def join(store: Union[str, "os.PathLike[str]"], ticket: str, device: str, timeout: float = 30.0) -> None:
+def _parts(only: Only) -> Any:
+    chosen = only if isinstance(only, Mapping) else {name: None for name in ([only] if isinstance(only, str) else only)}
+    parts = (native.Part * len(chosen))()
+    for part, (name, prefixes) in zip(parts, chosen.items()):
+        wanted = [values.text("a prefix", prefix) for prefix in ([prefixes] if isinstance(prefixes, str) else prefixes or [])]
+        part.collection = values.text("the name of a collection", name)
+        part.prefixes = (ctypes.c_char_p * len(wanted))(*wanted)
+        part.prefixes_count = len(wanted)
+    return parts
+
+
+def join(store: Union[str, "os.PathLike[str]"], ticket: str, device: str, timeout: float = 30.0,
+         only: Optional[Only] = None) -> None:
     """Joins with a ticket of `saker invite`: makes the store, with a new device. Nothing is left behind when
-    it fails."""
+    it fails. With `only` it carries these collections alone from the first moment on: names, or a map from
+    names to prefixes of documents (None: all of it), as in {"shots": ["sq010"], "notes": None}. RightError:
+    the ticket makes an admin or a relay, which carries all."""
+    if only is not None:
+        parts = _parts(only)
+        native.call("saker_join_only", os.fsencode(store), values.text("a ticket", ticket),
+                    values.text("the name of a device", device), parts, len(parts), milliseconds(timeout))
+        return
     native.call("saker_join", os.fsencode(store), values.text("a ticket", ticket),
                 values.text("the name of a device", device), milliseconds(timeout))

@@ -105,13 +105,19 @@ class NotCarriedError(SakerError):
     code, name = 21, "not carried here"
 
 
+class NotYetError(SakerError):
+    """Nothing was found, in a collection of which not all is here yet: ask again later."""
+
+    code, name = 22, "not here yet"
+
+
 BY_CODE: Dict[int, Type[SakerError]] = {
     kind.code: kind
     for kind in (
         InputError, UsageError, NotFoundError, ExistsError, RightError, LimitError, TypeClashError,
         FullError, BusyError, DamagedError, VersionError, TimedOutError, UnreachableError,
         ForgedError, WaitError, IoError, NoMemoryError, DifferError, GapError, ChangedError,
-        NotCarriedError,
+        NotCarriedError, NotYetError,
     )
 }
 

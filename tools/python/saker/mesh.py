@@ -130,10 +130,12 @@ class Mesh(Owned):
         last `save`, or now the first time. Ends when nothing came for `timeout` seconds."""
         return Watch(self, collection, cursor, timeout)
 
-    def now(self) -> records.Cursor:
-        """The cursor of this moment."""
+    def now(self, collection: Optional[str] = None) -> records.Cursor:
+        """The cursor of this moment, from which to watch a collection, or all. NotYetError: not all of it is
+        here yet."""
         cursor = native.Cursor()
-        native.call("saker_now", self.handle, ctypes.byref(cursor))
+        native.call("saker_begin", self.handle, values.text("the name of a collection", collection) if collection else None,
+                    ctypes.byref(cursor))
         return records.cursor(cursor)
 
     def save_cursor(self, name: str, cursor: records.Cursor) -> None:

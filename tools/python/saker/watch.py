@@ -32,6 +32,7 @@ class Watch(Iterator[records.Event]):
                  timeout: Optional[float]) -> None:
         self._mesh = mesh
         self._collection = None if collection is None else values.text("the name of a collection", collection)
+        self._named = collection
         self._timeout = timeout
         self._name = cursor if isinstance(cursor, str) else None
         self._events: Deque[records.Event] = deque()
@@ -46,10 +47,10 @@ class Watch(Iterator[records.Event]):
             try:
                 return self._mesh.load_cursor(cursor)
             except NotFoundError:
-                now = self._mesh.now()
+                now = self._mesh.now(self._named)
                 self._mesh.save_cursor(cursor, now)
                 return now
-        return self._mesh.now()
+        return self._mesh.now(self._named)
 
     def __iter__(self) -> "Watch":
         return self
