@@ -195,9 +195,10 @@ static void ask_state (skr_session_t *self, uint64_t mono_ms)
 {
     skr_buf_t arguments = {0};
     skr_cbor_put_bytes (&arguments, self->state_after, self->state_more ? 16 : 0);
-    if (ask (self, SKR_WIRE_STATE, NULL, &arguments, 1, mono_ms)) {
-        self->state_ms = mono_ms + STATE_AGAIN_MS + randombytes_uniform (STATE_AGAIN_MS);
-    }
+    bool sent = ask (self, SKR_WIRE_STATE, NULL, &arguments, 1, mono_ms);
+    /* not sent: all requests are under way, say, and nothing is answered */
+    self->state_ms =
+        mono_ms + (sent ? STATE_AGAIN_MS + randombytes_uniform (STATE_AGAIN_MS) : IDLE_PULL_MS);
     skr_buf_free (&arguments);
 }
 

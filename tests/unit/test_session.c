@@ -258,10 +258,37 @@ static void asks_again_when_it_could_not_send (void)
     wire.full = true;
     for (int i = 0; i < 20; i++) {
         CHECK_OK (turn (&wire, 100));
+        CHECK (skr_session_deadline_ms (wire.session) > wire.now_ms);
     }
     CHECK (!equal (&wire));
     wire.full = false;
     CHECK (pull_until_equal (&wire, 200, 100));
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+/* All that may be asked at once is, and none of it is answered: it waits, and does not look again
+   and again. */
+static void waits_for_who_does_not_answer (void)
+{
+    static const skr_id_t roster;
+    CHECK (pair_open (&pair));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    CHECK (pull_until_equal (&wire, 100, 10));
+    CHECK (requests_in (&wire, 1) < SKR_SESSION_REQUESTS_MAX); /* none is under way */
+    wire.lose_one_in = 1;
+    for (int i = 0; i < SKR_SESSION_REQUESTS_MAX; i++) {
+        skr_session_ask (wire.session, &roster, wire.now_ms);
+    }
+    for (int i = 0; i < 80; i++) {
+        wire.report.number++; /* its beats come */
+        wire.report.state = 4711;
+        CHECK_OK (turn (&wire, 500));
+        CHECK (skr_session_deadline_ms (wire.session) > wire.now_ms);
+    }
+    skr_session_stats_t stats;
+    skr_session_stats (wire.session, &stats);
+    CHECK (stats.timeouts >= SKR_SESSION_REQUESTS_MAX);
     wire_close (&wire);
     pair_close (&pair);
 }
@@ -909,6 +936,7 @@ int main (int argc, char **argv)
     RUN (pulls_what_it_lacks);
     RUN (bears_loss_and_damage);
     RUN (asks_again_when_it_could_not_send);
+    RUN (waits_for_who_does_not_answer);
     RUN (takes_a_snapshot);
     RUN (what_is_wanted_comes_with_a_snapshot);
     RUN (a_reader_gives_changes_only);
