@@ -913,6 +913,12 @@ typedef int saker_finding_fn (const saker_finding_t *finding, void *argument);
 SAKER_EXPORT saker_err_t saker_store_check (const char *store, saker_finding_fn *finding_fn,
                                             saker_progress_fn *progress_fn, void *argument);
 
+/* Does a folder lie on a network filesystem, where no store may be, since what was said to be
+   written there may be lost? Its name, "NFS", ends by a zero; "" on a disk of this machine.
+   SAKER_ENOTFOUND when there is no such folder. */
+#define SAKER_NETWORK_MAX 64
+SAKER_EXPORT saker_err_t saker_store_network (const char *folder, char name[SAKER_NETWORK_MAX]);
+
 /* One thing that a store holds, as a JSON object on one line, without a newline. */
 typedef int saker_dump_fn (const char *json, size_t size, void *argument);
 

@@ -5,6 +5,7 @@
 #include "peer/backup.h"
 #include "peer/checkup.h"
 #include "peer/dump.h"
+#include "peer/folder.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -69,6 +70,11 @@ saker_err_t saker_restore (const char *store, const char *file, const char *pass
         restored->taken_ms = made.taken_ms;
     }
     return skr_wrap (error, "restore");
+}
+
+saker_err_t saker_store_network (const char *folder, char name[SAKER_NETWORK_MAX])
+{
+    return skr_folder_network (folder, name);
 }
 
 saker_err_t saker_store_check (const char *store, saker_finding_fn *finding_fn,

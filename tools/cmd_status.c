@@ -206,7 +206,6 @@ static void print_alarms (const json_t *status)
     static const char *const sentences[] = {"/twin/what", "/fork/what", "/incarnation/what"};
     bool alarm = told_text (status, "/store/ailing", NULL)
                  || number (status, "/store/damaged_records") > 0
-                 || told_flag (status, "/device/fenced")
                  || strcmp (told_text (status, "/device/role", ""), "none") == 0;
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
         const char *sentence = told_text (status, sentences[i], NULL);
