@@ -105,6 +105,12 @@ static uint64_t mono_ms (void *context)
     return skr_world_real ()->mono_ms (NULL);
 }
 
+static uint64_t mono_us (void *context)
+{
+    (void) context;
+    return skr_world_mono_us (skr_world_real ());
+}
+
 static bool home (void *context, const char *folder, skr_home_t *home)
 {
     (void) context;
@@ -129,7 +135,7 @@ saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
     }
     self->log_fn = log_fn;
     self->log_argument = argument;
-    self->world = (skr_world_t){self, wall_ms, mono_ms, hand_over, home};
+    self->world = (skr_world_t){self, wall_ms, mono_ms, hand_over, home, mono_us};
     self->wake = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
     saker_err_t error = self->wake < 0
                             ? skr_fail (SAKER_EIO, "make an eventfd: %s", strerror (errno))

@@ -105,8 +105,10 @@ static void print_title (const json_t *status)
     fputs (told_text (status, "/device/role", "?"), stdout);
     fputs (") in ", stdout);
     paint_text (stdout, PAINT_BOLD, told_text (status, "/mesh/name", "?"));
-    printf (", sakerd %s, up for %s, on %s\n\n", told_text (status, "/version", "?"), age,
-            told_text (status, "/mesh/listen", "?"));
+    const char *listen = told_text (status, "/mesh/listen", "?");
+    bool none = strcmp (listen, "none") == 0;
+    printf (", sakerd %s, up for %s, %s%s\n\n", told_text (status, "/version", "?"), age,
+            none ? "listens nowhere: it calls the others" : "on ", none ? "" : listen);
 }
 
 static void print_rows (const json_t *status, const json_t *trends)

@@ -66,7 +66,7 @@ static bool wire_open (wire_t *self, skr_replica_t *puller, skr_replica_t *sourc
     self->source = source;
     self->now_ms = 1000;
     self->random = check_seed ();
-    skr_session_host_t host = {self, on_send, on_hello, on_address, NULL};
+    skr_session_host_t host = {self, on_send, on_hello, on_address, NULL, NULL};
     const uint8_t *device = skr_device_key (skr_replica_device (source));
     skr_buf_t book = {0};
     skr_cbor_put_array (&book, 1);
@@ -476,7 +476,7 @@ static void resumes_a_snapshot (void)
     for (size_t i = 0; i < QUEUE_MAX; i++) {
         skr_buf_free (&wire.queue[i]);
     }
-    skr_session_host_t host = {&wire, on_send, on_hello, on_address, NULL};
+    skr_session_host_t host = {&wire, on_send, on_hello, on_address, NULL, NULL};
     static const skr_self_t own = {.instance = {2}, .pub_port = 4243};
     CHECK_OK (skr_session_new (&wire.session, pair.b, &wire.report, &wire.claims,
                                skr_device_key (skr_replica_device (pair.a)), &host));
@@ -743,7 +743,7 @@ static void a_report_is_bounded (void)
             skr_put_u32 (writer.bytes, k);
             CHECK_OK (skr_clock_set (&told.clock, &writer, 1));
         }
-        error = skr_report_answer (&report, &told, NULL, &(skr_part_sum_t){0}, 1);
+        error = skr_report_answer (&report, &told, NULL, &(skr_part_sum_t){0}, 1, 1);
         skr_beat_entry_free (&told);
     }
     CHECK_INT (error, SAKER_ELIMIT);
