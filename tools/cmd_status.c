@@ -274,6 +274,7 @@ const command_t cmd_status = {
 
 typedef struct listing_t {
     json_t *json; /* with --json */
+    bool all;     /* also those that are members no more */
     paint_table_t table;
 } listing_t;
 
@@ -308,7 +309,9 @@ static int list_peer (const saker_peer_t *peer, void *argument)
 {
     listing_t *listing = argument;
     if (!listing->json) {
-        list_row (listing, peer);
+        if (listing->all || strcmp (peer->link, "revoked") != 0) {
+            list_row (listing, peer);
+        }
         return 0;
     }
     listing->table.failed |= json_array_append_new (listing->json, say_peer (peer)) != 0;
@@ -319,7 +322,8 @@ static saker_err_t list_once (call_t *call)
 {
     static const char *const heading[] = {"NAME",   "ID",  "ROLE",    "SEEN",
                                           "BEHIND", "RTT", "ADDRESS", "LINK"};
-    listing_t listing = {.json = call->json ? json_array () : NULL};
+    listing_t listing = {.json = call->json ? json_array () : NULL,
+                         .all = call_option (call, "all") != NULL};
     paint_table_add (&listing.table, PAINT_NONE, 8, heading);
     saker_err_t error = call_library (call, saker_peers (call->peer, list_peer, &listing));
     if (error == SAKER_OK && listing.table.failed) {
@@ -365,6 +369,7 @@ static saker_err_t run_peers (call_t *call)
 }
 
 static const option_t peers_options[] = {
+    {"all", NULL, "also the devices that were revoked (--json has them always)"},
     {"watch", NULL, "list them again and again, until it is stopped"},
     {"every", "TIME", "how far apart, with --watch (default: 1s)"},
     {NULL, NULL, NULL},
@@ -373,7 +378,7 @@ static const option_t peers_options[] = {
 const command_t cmd_peers = {
     .name = "peers",
     .run = run_peers,
-    .usage = "[--watch] [--every TIME]",
+    .usage = "[--all] [--watch] [--every TIME]",
     .summary = "List the members, how their links are, and how far they are behind.",
     .options = peers_options,
     .example = "saker peers\nsaker peers --watch  # until Ctrl-C",
