@@ -252,7 +252,9 @@ SAKER_EXPORT saker_err_t saker_write (saker_t *self, const saker_batch_t *batch,
    expected one) goes aside with the sentence about it, and those behind it go on: it is listed
    until it is retried or dropped. The same with what may have been written, without a way to find
    out: it was sent, no answer came, and by now that is more than 29 days ago (receipts are kept for
-   30 days at least), or the store was restored or replaced since. What nobody can notice is not
+   30 days at least), or the store was restored or replaced since. A batch that a disk has damaged
+   goes aside with SAKER_EDAMAGED when the queue is opened, and what is before and behind it is sent:
+   it is listed with what can still be read of it, and can be dropped, not retried. What nobody can notice is not
    found out: a store that was put back with the whole machine, or a queue that is older than that
    and was put back itself.
 
@@ -264,8 +266,8 @@ typedef struct saker_queue_t saker_queue_t;
 /* Opens the queue in `folder`, and makes it (0700) when there is none; for the daemon on `store`
    (NULL: $SAKER_STORE, else ~/.saker), which need not be there yet. It holds at most `bytes_max`
    bytes, what was refused included; 0: 64 MiB. SAKER_EBUSY names the process that has it open;
-   SAKER_EEXIST: the folder holds something else; SAKER_EDAMAGED: a batch in it is damaged, and
-   nothing of it is sent. Owned by the caller. */
+   SAKER_EEXIST: the folder holds something else; SAKER_EDAMAGED: none of it can be read. Owned by
+   the caller. */
 SAKER_EXPORT saker_err_t saker_queue_open (saker_queue_t **self_p, const char *folder,
                                            const char *store, uint64_t bytes_max);
 
@@ -547,8 +549,8 @@ SAKER_EXPORT saker_err_t saker_wait (saker_t *self, const char *peers, int timeo
 typedef struct saker_peer_t {
     const char *name;
     const char *id;      /* of the device, 16 hexadecimal digits */
-    const char *role;    /* relay, read, write, admin */
-    const char *link;    /* self, up, slow, silent, left, fenced */
+    const char *role;    /* none, relay, read, write, admin */
+    const char *link;    /* self, up, slow, silent, left, fenced, revoked */
     const char *address; /* tcp://..., or "" */
     int64_t seen_ms;     /* since the last beat; -1: never */
     int64_t behind;      /* changes that we have and it has not reported; -1: unknown */
@@ -558,6 +560,8 @@ typedef struct saker_peer_t {
 } saker_peer_t;
 
 typedef int saker_peer_fn (const saker_peer_t *peer, void *argument);
+/* The devices that are, or were, members: those that lost all rights have role none, link revoked.
+ */
 SAKER_EXPORT saker_err_t saker_peers (saker_t *self, saker_peer_fn *peer_fn, void *argument);
 
 /* What is known here of the link to a member; of this peer itself, with `state` self. Counters are
@@ -566,7 +570,7 @@ typedef struct saker_link_t {
     const char *name;
     const char *id;      /* of the device, 16 hexadecimal digits */
     const char *role;    /* in the mesh: none, relay, read, write, admin */
-    const char *state;   /* self, up, slow, silent, left */
+    const char *state;   /* self, up, slow, silent, left, revoked */
     const char *address; /* that is dialled, or was told last, or "" */
     bool calls;          /* it does not listen: it is reached through the connection that it made */
     bool fenced;         /* nobody waits for it */
@@ -574,7 +578,7 @@ typedef struct saker_link_t {
     bool greeted;        /* it answers at that address, or over its own call */
     int64_t heard_ms;    /* since something came from it directly; -1: never */
     int64_t seen_ms;     /* since its last beat, whoever passed it on; -1: never */
-    int64_t rtt_us;      /* round trip, in steps of a millisecond; -1: unknown */
+    int64_t rtt_us;      /* round trip, of small questions, smoothed; -1: unknown */
     int64_t skew_ms;     /* its clock less ours, at its last beat that came directly */
     bool skew_known;
     int64_t behind; /* changes that we have and it has not reported; -1: it reported nothing */
@@ -595,7 +599,7 @@ SAKER_EXPORT saker_err_t saker_links (saker_t *self, saker_link_fn *link_fn, voi
 typedef struct saker_pong_t {
     char name[65], id[17];
     char address[256]; /* at which it answered */
-    int64_t rtt_us;    /* in steps of a millisecond */
+    int64_t rtt_us;
 } saker_pong_t;
 
 /* Asks a member (by name, or the first digits of its id). SAKER_EUNREACHABLE: there is no link to
@@ -935,6 +939,12 @@ typedef int saker_finding_fn (const saker_finding_t *finding, void *argument);
  */
 SAKER_EXPORT saker_err_t saker_store_check (const char *store, saker_finding_fn *finding_fn,
                                             saker_progress_fn *progress_fn, void *argument);
+
+/* Does a folder lie on a network filesystem, where no store may be, since what was said to be
+   written there may be lost? Its name, "NFS", ends by a zero; "" on a disk of this machine.
+   SAKER_ENOTFOUND when there is no such folder. */
+#define SAKER_NETWORK_MAX 64
+SAKER_EXPORT saker_err_t saker_store_network (const char *folder, char name[SAKER_NETWORK_MAX]);
 
 /* One thing that a store holds, as a JSON object on one line, without a newline. */
 typedef int saker_dump_fn (const char *json, size_t size, void *argument);

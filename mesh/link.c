@@ -153,6 +153,12 @@ static void on_greeted (void *context, const uint8_t instance[SKR_WIRE_INSTANCE_
     host->links->greeted (host->links->context, host->link, instance, writer);
 }
 
+static uint64_t on_mono_us (void *context)
+{
+    const host_t *host = context;
+    return skr_world_mono_us (host->links->world);
+}
+
 /* ---- links come and go with the roster */
 
 skr_link_t *skr_links_find (const skr_links_t *self, const uint8_t device[32])
@@ -227,7 +233,7 @@ saker_err_t skr_links_add (skr_links_t *self, const skr_member_t *member)
     memcpy (box->link.device, member->device, sizeof box->link.device);
     memcpy (box->link.transport, member->transport, sizeof box->link.transport);
     memcpy (box->link.name, member->name, sizeof box->link.name);
-    skr_session_host_t host = {&box->host, on_send, on_hello, on_address, on_greeted};
+    skr_session_host_t host = {&box->host, on_send, on_hello, on_address, on_greeted, on_mono_us};
     saker_err_t error = skr_session_new (&box->link.session, self->replica, &box->link.report,
                                          &self->claims, member->device, &host);
     if (error != SAKER_OK) {

@@ -110,6 +110,7 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
         reported->removing = entry->removing;
         reported->asked = entry->asked.any ? &entry->asked : NULL;
         reported->asked_ms = entry->asked_ms;
+        reported->rtt_us = entry->rtt_us;
         reported->told_ms = entry->told_ms;
     }
 }

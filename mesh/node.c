@@ -54,6 +54,12 @@ static uint64_t outer_mono (void *context)
     return self->outer->mono_ms (self->outer->context);
 }
 
+static uint64_t outer_mono_us (void *context)
+{
+    const skr_node_t *self = context;
+    return skr_world_mono_us (self->outer);
+}
+
 static bool outer_home (void *context, const char *folder, skr_home_t *home)
 {
     const skr_node_t *self = context;
@@ -967,7 +973,7 @@ saker_err_t skr_node_new (skr_node_t **self_p, const char *store, const saker_co
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
     self->outer = world;
-    self->world = (skr_world_t){self, outer_wall, outer_mono, filter_log, outer_home};
+    self->world = (skr_world_t){self, outer_wall, outer_mono, filter_log, outer_home, outer_mono_us};
     self->config = *config;
     self->log_level = config->log_level;
     self->wake = wake;

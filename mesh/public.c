@@ -5,6 +5,7 @@
 #include "peer/backup.h"
 #include "peer/checkup.h"
 #include "peer/dump.h"
+#include "peer/folder.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -87,6 +88,11 @@ saker_err_t saker_restore (const char *store, const char *file, const char *pass
     return skr_wrap (error, "restore");
 }
 
+saker_err_t saker_store_network (const char *folder, char name[SAKER_NETWORK_MAX])
+{
+    return skr_folder_network (folder, name);
+}
+
 saker_err_t saker_store_check (const char *store, saker_finding_fn *finding_fn,
                                saker_progress_fn *progress_fn, void *argument)
 {
@@ -115,6 +121,12 @@ static uint64_t mono_ms (void *context)
     return skr_world_real ()->mono_ms (NULL);
 }
 
+static uint64_t mono_us (void *context)
+{
+    (void) context;
+    return skr_world_mono_us (skr_world_real ());
+}
+
 static bool home (void *context, const char *folder, skr_home_t *home)
 {
     (void) context;
@@ -139,7 +151,7 @@ saker_err_t saker_daemon_new (saker_daemon_t **self_p, const char *store,
     }
     self->log_fn = log_fn;
     self->log_argument = argument;
-    self->world = (skr_world_t){self, wall_ms, mono_ms, hand_over, home};
+    self->world = (skr_world_t){self, wall_ms, mono_ms, hand_over, home, mono_us};
     self->wake = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
     saker_err_t error = self->wake < 0
                             ? skr_fail (SAKER_EIO, "make an eventfd: %s", strerror (errno))

@@ -195,7 +195,8 @@ bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_
 }
 
 saker_err_t skr_report_answer (skr_report_t *self, skr_beat_entry_t *told,
-                               const skr_clock_t *roster, skr_part_sum_t *asked, uint64_t asked_ms)
+                               const skr_clock_t *roster, skr_part_sum_t *asked, uint64_t asked_ms,
+                               uint64_t rtt_us)
 {
     bool fits = has_room (self, told);
     skr_report_entry_t *entry = fits ? entry_of (self, &told->collection) : NULL;
@@ -208,6 +209,7 @@ saker_err_t skr_report_answer (skr_report_t *self, skr_beat_entry_t *told,
     entry->asked = *asked;
     memset (asked, 0, sizeof *asked);
     entry->asked_ms = asked_ms;
+    entry->rtt_us = rtt_us;
     return SAKER_OK;
 }
 

@@ -27,6 +27,7 @@ typedef struct skr_report_entry_t {
     uint64_t documents;
     skr_part_sum_t asked; /* see skr_reported_t */
     uint64_t asked_ms;    /* see skr_reported_t */
+    uint64_t rtt_us;      /* the same */
     uint64_t told_ms;
 } skr_report_entry_t;
 
@@ -54,10 +55,10 @@ typedef struct skr_report_t {
    device (mesh/twin.h), of which somebody told, does not silence it. Takes what it tells. */
 bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms);
 /* Takes an answer about one collection, told under that roster (NULL: it was not told), with a sum
-   over the part that was asked for. Takes clock and hashes. */
+   over the part that was asked for; `rtt_us` after it was asked. Takes clock and hashes. */
 saker_err_t skr_report_answer (skr_report_t *self, skr_beat_entry_t *told,
-                               const skr_clock_t *roster, skr_part_sum_t *asked,
-                               uint64_t asked_ms) SKR_MUST_USE;
+                               const skr_clock_t *roster, skr_part_sum_t *asked, uint64_t asked_ms,
+                               uint64_t rtt_us) SKR_MUST_USE;
 /* Does it carry the same documents of the collection as this peer, both of them no others? Then
    equal clocks must mean equal fingerprints. */
 bool skr_report_alike (const skr_report_entry_t *theirs, const skr_replica_t *replica);

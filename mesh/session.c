@@ -30,7 +30,7 @@ typedef struct request_t {
     uint64_t number;
     skr_wire_kind_t kind;
     skr_id_t collection;
-    uint64_t sent_ms;
+    uint64_t sent_ms, sent_us;
 } request_t;
 
 struct skr_session_t {
@@ -166,6 +166,12 @@ static request_t *free_request (skr_session_t *self)
     return NULL;
 }
 
+/* For round trips: those in a room take less than a millisecond. */
+static uint64_t now_us (const skr_session_t *self, uint64_t mono_ms)
+{
+    return self->host.mono_us ? self->host.mono_us (self->host.context) : mono_ms * 1000;
+}
+
 /* Sends one request: `arguments` are encoded. False when that is not possible now. */
 static bool ask (skr_session_t *self, skr_wire_kind_t kind, const skr_id_t *collection,
                  const skr_buf_t *arguments, size_t count, uint64_t mono_ms)
@@ -186,6 +192,7 @@ static bool ask (skr_session_t *self, skr_wire_kind_t kind, const skr_id_t *coll
             request->collection = *collection;
         }
         request->sent_ms = mono_ms;
+        request->sent_us = now_us (self, mono_ms);
         self->stats.requests++;
     }
     skr_buf_free (&message);
@@ -201,9 +208,10 @@ static void ask_state (skr_session_t *self, uint64_t mono_ms)
 {
     skr_buf_t arguments = {0};
     skr_cbor_put_bytes (&arguments, self->state_after, self->state_more ? 16 : 0);
-    if (ask (self, SKR_WIRE_STATE, NULL, &arguments, 1, mono_ms)) {
-        self->state_ms = mono_ms + STATE_AGAIN_MS + randombytes_uniform (STATE_AGAIN_MS);
-    }
+    bool sent = ask (self, SKR_WIRE_STATE, NULL, &arguments, 1, mono_ms);
+    /* not sent: all requests are under way, say, and nothing is answered */
+    self->state_ms =
+        mono_ms + (sent ? STATE_AGAIN_MS + randombytes_uniform (STATE_AGAIN_MS) : IDLE_PULL_MS);
     skr_buf_free (&arguments);
 }
 
@@ -910,7 +918,8 @@ static saker_err_t take_state (skr_session_t *self, skr_cbor_t *cbor)
     return SAKER_OK;
 }
 
-static saker_err_t take_clock (skr_session_t *self, const request_t *request, skr_cbor_t *cbor)
+static saker_err_t take_clock (skr_session_t *self, const request_t *request, skr_cbor_t *cbor,
+                               uint64_t mono_ms)
 {
     skr_beat_entry_t told = {.collection = request->collection};
     skr_part_sum_t asked = {.any = false};
@@ -923,7 +932,8 @@ static saker_err_t take_clock (skr_session_t *self, const request_t *request, sk
     }
     error = error == SAKER_OK ? skr_cbor_close (cbor) : error;
     if (error == SAKER_OK) {
-        error = skr_report_answer (self->report, &told, &roster, &asked, request->sent_ms);
+        error = skr_report_answer (self->report, &told, &roster, &asked, request->sent_ms,
+                                   now_us (self, mono_ms) - request->sent_us);
         self->look = true;
     }
     skr_part_free (&asked.part);
@@ -1022,7 +1032,7 @@ static saker_err_t take_answer (skr_session_t *self, const request_t *request, s
     case SKR_WIRE_STATE:
         return take_state (self, cbor);
     case SKR_WIRE_CLOCK:
-        return take_clock (self, request, cbor);
+        return take_clock (self, request, cbor, mono_ms);
     case SKR_WIRE_PULL:
         return take_changes (self, request, cbor, mono_ms);
     case SKR_WIRE_SNAPSHOT:
@@ -1047,7 +1057,7 @@ static void note_round_trip (skr_session_t *self, const request_t *request, uint
     bool small = request->kind != SKR_WIRE_PULL && request->kind != SKR_WIRE_PART
                  && request->kind != SKR_WIRE_SNAPSHOT;
     if (small) {
-        int64_t sample = (int64_t) (mono_ms - request->sent_ms) * 1000;
+        int64_t sample = (int64_t) (now_us (self, mono_ms) - request->sent_us);
         self->stats.rtt_us =
             self->stats.rtt_us < 0 ? sample : (7 * self->stats.rtt_us + sample) / 8;
     }

@@ -42,6 +42,8 @@ typedef struct skr_session_host_t {
     /* Before `hello`: which process it is, and its writer. May be NULL. */
     void (*greeted) (void *context, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
                      const skr_id_t *writer);
+    /* mono time, finer; NULL: it is not. */
+    uint64_t (*mono_us) (void *context);
 } skr_session_host_t;
 
 /* Borrows all but the host, which it copies. `device`: the member that it talks to. */

@@ -98,6 +98,7 @@ typedef struct skr_reported_t {
     bool removing;               /* and of some documents beside it, which go */
     const skr_part_sum_t *asked; /* of what both carry, by its answer, at this clock; NULL: none */
     uint64_t asked_ms; /* mono: when the last request was sent that was answered; 0: none */
+    uint64_t rtt_us;   /* so long it took to be answered */
     uint64_t told_ms;  /* mono: when the last beat came that told of it; 0: none */
 } skr_reported_t;
 

@@ -58,6 +58,9 @@ void skr_api_neighbour (skr_api_t *self, const skr_member_t *member, skr_neighbo
     *neighbour = (skr_neighbour_t){
         .link = "silent", .address = "", .seen_ms = -1, .rtt_us = -1, .heard_ms = -1};
     self->neighbours.neighbour (self->neighbours.context, member->device, neighbour);
+    if (member->role == SKR_ROLE_NONE && !skr_api_is_own (self, member)) {
+        neighbour->link = "revoked"; /* nobody calls it, so it is not silent */
+    }
 }
 
 void skr_api_put_member (const skr_member_t *member, const skr_neighbour_t *neighbour,
@@ -76,7 +79,8 @@ static void put_peer (skr_api_t *self, const skr_member_t *member, skr_buf_t *bu
 {
     skr_neighbour_t neighbour;
     skr_api_neighbour (self, member, &neighbour);
-    if (skr_roster_is_fenced (skr_replica_roster (self->replica), member->device)) {
+    if (member->role != SKR_ROLE_NONE
+        && skr_roster_is_fenced (skr_replica_roster (self->replica), member->device)) {
         neighbour.link = "fenced";
     }
     bool own = skr_api_is_own (self, member);

@@ -335,7 +335,7 @@ static bool look_pong (skr_api_t *self, skr_api_waiter_t *waiter, bool late)
     skr_cbor_put_uint (&self->body, 2);
     skr_api_put_text (&self->body, neighbour.address);
     skr_cbor_put_uint (&self->body, 3);
-    skr_cbor_put_int (&self->body, (int64_t) (skr_api_now_ms (self) - reported.asked_ms) * 1000);
+    skr_cbor_put_int (&self->body, (int64_t) reported.rtt_us);
     return skr_api_answer_waiter (self, waiter, SAKER_OK, &self->body);
 }
 

@@ -142,24 +142,32 @@ static void mounted_type (dev_t device, char type[64])
     (void) fclose (mounts);
 }
 
-static saker_err_t check_filesystem (const char *folder, dev_t device)
+saker_err_t skr_folder_network (const char *folder, char name[SKR_FOLDER_NETWORK_MAX])
 {
     struct statfs filesystem;
-    if (statfs (folder, &filesystem) != 0) {
+    struct stat status;
+    name[0] = 0;
+    if (stat (folder, &status) != 0 || statfs (folder, &filesystem) != 0) {
         return from_errno (errno, "look at folder", folder);
     }
     uint32_t type = (uint32_t) filesystem.f_type;
-    const char *name = skr_folder_refused (type);
+    const char *refused_name = skr_folder_refused (type);
     char fuse[64] = "";
     if (type == FUSE_TYPE) {
-        mounted_type (device, fuse);
+        mounted_type (status.st_dev, fuse);
         for (size_t i = 0; i < sizeof refused_fuse / sizeof refused_fuse[0]; i++) {
-            if (strcmp (fuse, refused_fuse[i]) == 0) {
-                name = fuse;
-            }
+            refused_name = strcmp (fuse, refused_fuse[i]) == 0 ? fuse : refused_name;
         }
     }
-    if (name) {
+    snprintf (name, SKR_FOLDER_NETWORK_MAX, "%s", refused_name ? refused_name : "");
+    return SAKER_OK;
+}
+
+static saker_err_t check_filesystem (const char *folder)
+{
+    char name[SKR_FOLDER_NETWORK_MAX];
+    SKR_TRY (skr_folder_network (folder, name));
+    if (*name) {
         return skr_fail (SAKER_EINPUT,
                          "folder %s is on a network filesystem (%s), where a store would be "
                          "damaged: put it on a local disk",
@@ -187,7 +195,7 @@ saker_err_t skr_folder_check (const char *folder)
         return skr_fail (SAKER_EINPUT, "folder %s is open to other users (mode %04o): chmod 700 %s",
                          folder, (unsigned int) status.st_mode & 07777u, folder);
     }
-    return check_filesystem (folder, status.st_dev);
+    return check_filesystem (folder);
 }
 
 /* " (sakerd)", or "" when it cannot be seen. */

@@ -34,5 +34,8 @@ bool skr_folder_has (const char *folder, const char *name);
 void skr_folder_unlink (const char *folder, const char *name);
 /* The name of a filesystem on which no store may lie, by its statfs type; NULL when it may. */
 const char *skr_folder_refused (uint32_t type);
+/* The same by a folder, of FUSE too; "" when it may. SAKER_ENOTFOUND, SAKER_EINPUT, SAKER_EIO. */
+#define SKR_FOLDER_NETWORK_MAX SAKER_NETWORK_MAX
+saker_err_t skr_folder_network (const char *folder, char name[SKR_FOLDER_NETWORK_MAX]) SKR_MUST_USE;
 
 #endif

@@ -32,6 +32,20 @@ static uint64_t real_mono_ms (void *context)
     return clock_ms (CLOCK_MONOTONIC);
 }
 
+static uint64_t real_mono_us (void *context)
+{
+    struct timespec now;
+    (void) context;
+    (void) clock_gettime (CLOCK_MONOTONIC, &now);
+    return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
+
+uint64_t skr_world_mono_us (const skr_world_t *world)
+{
+    return world->mono_us ? world->mono_us (world->context)
+                          : world->mono_ms (world->context) * 1000;
+}
+
 static void drop_message (void *context, skr_level_t level, const char *message)
 {
     (void) context;
@@ -82,6 +96,7 @@ const skr_world_t *skr_world_real (void)
         .mono_ms = real_mono_ms,
         .log = drop_message,
         .home = real_home,
+        .mono_us = real_mono_us,
     };
     return &real;
 }

@@ -30,10 +30,14 @@ typedef struct skr_world_t {
     void (*log) (void *context, skr_level_t level, const char *message);
     /* Of the store in a folder. False: unknown; NULL: never known. */
     bool (*home) (void *context, const char *folder, skr_home_t *home);
+    uint64_t (*mono_us) (void *context); /* mono_ms, finer; NULL: it is not */
 } skr_world_t;
 
 /* The real one: clocks of the machine, messages dropped. Static. */
 const skr_world_t *skr_world_real (void);
+
+/* In microseconds, never going back. */
+uint64_t skr_world_mono_us (const skr_world_t *world);
 
 void skr_log (const skr_world_t *world, skr_level_t level, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));

@@ -43,10 +43,10 @@ void amount_rtt (int64_t rtt_us, char text[AMOUNT_MAX])
 {
     if (rtt_us < 0) {
         snprintf (text, AMOUNT_MAX, "-");
-    } else if (rtt_us == 0) { /* it is measured in milliseconds; means have fractions */
-        snprintf (text, AMOUNT_MAX, "<1 ms");
-    } else if (rtt_us < 1000) {
+    } else if (rtt_us < 100) {
         snprintf (text, AMOUNT_MAX, "%.2f ms", (double) rtt_us / 1000);
+    } else if (rtt_us < 10000) {
+        snprintf (text, AMOUNT_MAX, "%.1f ms", (double) rtt_us / 1000);
     } else {
         amount_age (rtt_us / 1000, text);
     }

@@ -14,7 +14,7 @@ void amount_age (int64_t age_ms, char text[AMOUNT_MAX]);
 void amount_skew (int64_t skew_ms, char text[AMOUNT_MAX]);
 /* "3 B", "1.5 KiB". */
 void amount_bytes (uint64_t bytes, char text[AMOUNT_MAX]);
-/* "<1 ms", "12 ms"; below zero: "-". */
+/* "0.05 ms", "0.4 ms", "12 ms"; below zero: "-". */
 void amount_rtt (int64_t rtt_us, char text[AMOUNT_MAX]);
 /* "812", "12k", "3.4M": four characters at most. */
 void amount_count (int64_t count, char text[AMOUNT_MAX]);

@@ -71,7 +71,10 @@ static saker_err_t print_links (call_t *call, const json_t *links)
     paint_table_t table = {0};
     paint_table_add (&table, PAINT_NONE, 8, heading);
     for (size_t i = 0; i < json_array_size (links); i++) {
-        add_row (&table, json_array_get (links, i), own_id);
+        const json_t *link = json_array_get (links, i);
+        if (call_option (call, "all") || strcmp (told_state (link), "revoked") != 0) {
+            add_row (&table, link, own_id);
+        }
     }
     bool failed = table.failed;
     paint_table_print (&table, stdout);
@@ -91,15 +94,21 @@ static saker_err_t run_links (call_t *call)
     return error;
 }
 
+static const option_t links_options[] = {
+    {"all", NULL, "also the devices that were revoked (--json has them always)"},
+    {NULL, NULL, NULL},
+};
+
 const command_t cmd_links = {
     .name = "links",
     .run = run_links,
-    .usage = "",
+    .usage = "[--all]",
     .summary = "List the links to the other members: address, round trip, clock, what was late.",
     .details = "A member that is heard but does not hear this peer is named; so is one "
                "that may run twice. LATE is how many of the questions to it were not "
                "answered in time. CLOCK is how far its clock is ahead of (+) or behind "
                "(-) this one.",
+    .options = links_options,
     .example = "saker links",
     .words_min = 0,
     .words_max = 0,
@@ -211,7 +220,7 @@ const command_t cmd_ping = {
     .run = run_ping,
     .usage = "PEER [--count N] [--timeout TIME]",
     .summary = "Ask the daemon of a member for an answer, over the link that everything takes.",
-    .details = "The time is measured in steps of a millisecond. Exit status 13: there is "
+    .details = "Exit status 13: there is "
                "no link to it; 12: there is one, and no answer came.",
     .options = ping_options,
     .example = "saker ping bob",

@@ -105,8 +105,10 @@ static void print_title (const json_t *status)
     fputs (told_text (status, "/device/role", "?"), stdout);
     fputs (") in ", stdout);
     paint_text (stdout, PAINT_BOLD, told_text (status, "/mesh/name", "?"));
-    printf (", sakerd %s, up for %s, on %s\n\n", told_text (status, "/version", "?"), age,
-            told_text (status, "/mesh/listen", "?"));
+    const char *listen = told_text (status, "/mesh/listen", "?");
+    bool none = strcmp (listen, "none") == 0;
+    printf (", sakerd %s, up for %s, %s%s\n\n", told_text (status, "/version", "?"), age,
+            none ? "listens nowhere: it calls the others" : "on ", none ? "" : listen);
 }
 
 static void print_rows (const json_t *status, const json_t *trends)
@@ -206,7 +208,6 @@ static void print_alarms (const json_t *status)
     static const char *const sentences[] = {"/twin/what", "/fork/what", "/incarnation/what"};
     bool alarm = told_text (status, "/store/ailing", NULL)
                  || number (status, "/store/damaged_records") > 0
-                 || told_flag (status, "/device/fenced")
                  || strcmp (told_text (status, "/device/role", ""), "none") == 0;
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
         const char *sentence = told_text (status, sentences[i], NULL);
@@ -273,6 +274,7 @@ const command_t cmd_status = {
 
 typedef struct listing_t {
     json_t *json; /* with --json */
+    bool all;     /* also those that are members no more */
     paint_table_t table;
 } listing_t;
 
@@ -307,7 +309,9 @@ static int list_peer (const saker_peer_t *peer, void *argument)
 {
     listing_t *listing = argument;
     if (!listing->json) {
-        list_row (listing, peer);
+        if (listing->all || strcmp (peer->link, "revoked") != 0) {
+            list_row (listing, peer);
+        }
         return 0;
     }
     listing->table.failed |= json_array_append_new (listing->json, say_peer (peer)) != 0;
@@ -318,7 +322,8 @@ static saker_err_t list_once (call_t *call)
 {
     static const char *const heading[] = {"NAME",   "ID",  "ROLE",    "SEEN",
                                           "BEHIND", "RTT", "ADDRESS", "LINK"};
-    listing_t listing = {.json = call->json ? json_array () : NULL};
+    listing_t listing = {.json = call->json ? json_array () : NULL,
+                         .all = call_option (call, "all") != NULL};
     paint_table_add (&listing.table, PAINT_NONE, 8, heading);
     saker_err_t error = call_library (call, saker_peers (call->peer, list_peer, &listing));
     if (error == SAKER_OK && listing.table.failed) {
@@ -364,6 +369,7 @@ static saker_err_t run_peers (call_t *call)
 }
 
 static const option_t peers_options[] = {
+    {"all", NULL, "also the devices that were revoked (--json has them always)"},
     {"watch", NULL, "list them again and again, until it is stopped"},
     {"every", "TIME", "how far apart, with --watch (default: 1s)"},
     {NULL, NULL, NULL},
@@ -372,7 +378,7 @@ static const option_t peers_options[] = {
 const command_t cmd_peers = {
     .name = "peers",
     .run = run_peers,
-    .usage = "[--watch] [--every TIME]",
+    .usage = "[--all] [--watch] [--every TIME]",
     .summary = "List the members, how their links are, and how far they are behind.",
     .options = peers_options,
     .example = "saker peers\nsaker peers --watch  # until Ctrl-C",

@@ -31,7 +31,8 @@ static bool is_named (const char *names, const saker_peer_t *peer)
 static int take_behind (const saker_peer_t *peer, void *argument)
 {
     behind_t *behind = argument;
-    if (peer->behind > 0 && (!behind->names || is_named (behind->names, peer))
+    if (peer->behind > 0 && strcmp (peer->link, "revoked") != 0
+        && (!behind->names || is_named (behind->names, peer))
         && (uint64_t) peer->behind > behind->most) {
         behind->most = (uint64_t) peer->behind;
     }

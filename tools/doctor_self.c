@@ -44,12 +44,6 @@ static void look_at_rights (doctor_t *self)
                                      name),
                       "this device, %s, was revoked: it takes part in nothing any more", name);
     }
-    if (told_flag (self->status, "/device/fenced")) {
-        findings_add (&self->findings, FINDING_WARNING, SAKER_EWAIT, "device.fenced",
-                      "let it reach a member that is not fenced: it returns by itself; saker links",
-                      "this device, %s, was fenced while it was away, and has not returned yet",
-                      name);
-    }
     findings_looked (&self->findings, "this device, %s, and its rights: %s", name, role);
 }
 
@@ -125,33 +119,34 @@ static void look_at_refusals (doctor_t *self)
         {"/refused/signature", "refused.signature", "carried a signature that does not hold",
          "see the log of sakerd for who sent them, and check that machine"},
         {"/refused/fork", "refused.fork",
-         "are another version of one that is here: a member runs "
-         "twice",
+         "is another version of one that is here: a member runs twice",
          "see saker status there, and stop the copy"},
-        {"/refused/form", "refused.form", "are not in form: a member may run another version",
+        {"/refused/form", "refused.form", "is not in form: a member may run another version",
          "see with saker --version which member is older, and update it"},
-        {"/refused/key", "refused.key", "could not be opened: the key to them is not here",
+        {"/refused/key", "refused.key", "could not be opened: the key to it is not here",
          "start an admin's peer, which hands out keys: saker keys"},
     };
+    int64_t right = number (self, "/refused/right"), door = number (self, "/door/refused");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         int64_t count = number (self, kinds[i].pointer);
         if (count > 0) {
             findings_add (&self->findings, FINDING_WARNING, SAKER_EFORGED, kinds[i].code,
-                          kinds[i].next, "%" PRId64 " changes were refused, since they %s", count,
-                          kinds[i].words);
+                          kinds[i].next, "%" PRId64 " time%s a change was refused, since it %s",
+                          count, amount_plural ((uint64_t) count), kinds[i].words);
         }
     }
-    if (number (self, "/refused/right") > 0) {
+    if (right > 0) {
         findings_add (&self->findings, FINDING_NOTE, SAKER_OK, "refused.right",
                       "saker peers shows who may do what; saker role gives rights",
-                      "%" PRId64 " changes were refused: their authors had no right to make them",
-                      number (self, "/refused/right"));
+                      "%" PRId64
+                      " time%s a change was refused, since its author had no right to make it",
+                      right, amount_plural ((uint64_t) right));
     }
-    if (number (self, "/door/refused") > 0) {
+    if (door > 0) {
         findings_add (&self->findings, FINDING_NOTE, SAKER_OK, "door.refused",
                       "if a machine of yours cannot get in: saker peers shows who is a member",
-                      "%" PRId64 " connections of devices that are no members were refused",
-                      number (self, "/door/refused"));
+                      "%" PRId64 " connection%s of devices that are no members %s refused", door,
+                      amount_plural ((uint64_t) door), door == 1 ? "was" : "were");
     }
     findings_looked (&self->findings, "what was refused, of members and of strangers");
 }

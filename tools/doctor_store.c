@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define FREE_ERROR_BYTES (16u << 20) /* less: the next commit may fail */
@@ -82,26 +81,6 @@ static void look_at_key (doctor_t *self)
 
 /* ---- the disk */
 
-static const char *network_name (long type)
-{
-    switch ((unsigned long) type) {
-    case 0x6969:
-        return "NFS";
-    case 0x517b:
-    case 0xff534d42:
-    case 0xfe534d42:
-        return "SMB";
-    case 0x01021997:
-        return "9p";
-    case 0x5346414f:
-        return "AFS";
-    case 0x00c36400:
-        return "Ceph";
-    default:
-        return NULL;
-    }
-}
-
 static void look_at_free (doctor_t *self, const struct statvfs *disk)
 {
     char left[AMOUNT_MAX];
@@ -130,15 +109,15 @@ static void look_at_free (doctor_t *self, const struct statvfs *disk)
 static void look_at_disk (doctor_t *self)
 {
     struct statvfs disk;
-    struct statfs kind;
+    char network[SAKER_NETWORK_MAX];
     const char *store = self->call->store;
-    if (statfs (store, &kind) == 0 && network_name (kind.f_type)) {
+    if (saker_store_network (store, network) == SAKER_OK && *network) {
         findings_add (
             &self->findings, FINDING_ERROR, SAKER_EINPUT, "disk.network",
             "put the store on a disk of this machine",
             "the store lies on a network filesystem (%s), which loses what it said it had "
             "written",
-            network_name (kind.f_type));
+            network);
     }
     if (statvfs (store, &disk) == 0) {
         look_at_free (self, &disk);

@@ -197,5 +197,7 @@ bool told_hears (const json_t *link, const char *id)
 
 const char *told_state (const json_t *link)
 {
-    return told_flag (link, "/fenced") ? "fenced" : told_text (link, "/state", "silent");
+    bool fenced =
+        told_flag (link, "/fenced") && strcmp (told_text (link, "/role", ""), "none") != 0;
+    return fenced ? "fenced" : told_text (link, "/state", "silent");
 }

@@ -79,12 +79,14 @@ prints "reads of what is here go on" 1 on bob get shots/a020 /n
 refuses "what is not here yet" 22 "is not here yet" on bob get shots/c010
 refuses "why" 22 "fetched" on bob why shots/c010
 if on bob why shots/c010 2>/dev/null | grep -q "nobody that is linked is known to have it"; then ok; else not_ok "why: nobody"; fi
+until_true "doctor says that it cannot come" eval 'on bob doctor 2>/dev/null | grep -A1 "^warning: more of shots is wanted here .*no admin.s peer is linked.* \[data.fetched\]$" | grep -q "next: start sakerd on an admin.s machine"'
 killed bob
 start anna
 stop carol
 start carol --seed "${addresses[anna]}"
 start bob --seed "${addresses[anna]}"
 until_true "bob has all, after it was killed" lists bob "a010 a020 b010 b020 c010"
+until_true "doctor says no more of it" eval '! on bob doctor --json 2>/dev/null | grep -q data.fetched'
 until_true "carol, too" lists carol "a010 a020 b010 b020 c010"
 until_true "all is equal" is_verified bob
 

@@ -104,6 +104,7 @@ until_true "all is well again" is_fine anna
 # ---- links
 
 stop carol
+until_true "carol is away, and has all" graded anna link.away note
 works "a write that carol lacks" on anna set shots/b /n 1
 finds "carol is away" 13 link.silent "carol was stopped, heard last .* lacks 1 change .*saker dial tcp" anna
 stop anna bob
@@ -200,6 +201,9 @@ if echo 'const char *saker_version (void); const char *saker_version (void) { re
     | ${CC:-gcc} -shared -fPIC -xc -o "$work/version.so" - 2>/dev/null && [[ "$(LD_PRELOAD=$work/version.so "$saker" --version 2>&1)" == *9.9.9 ]]; then
     LD_PRELOAD=$work/version.so on anna doctor >"$work/out" 2>"$work/err"
     same "another version" "$? $(grep -c 'version 0.1.0, this program of 9.9.9 \[version.daemon\]' "$work/out")" "11 1"
+    echo 'int saker_verify (void); int saker_verify (void) { return 12; }' | ${CC:-gcc} -shared -fPIC -xc -o "$work/verify.so" -
+    LD_PRELOAD=$work/verify.so on anna doctor >"$work/out" 2>"$work/err"
+    if grep -A1 'the members could not be compared: .*\[data.unverified\]$' "$work/out" | grep -q 'next: try again: saker verify'; then ok; else not_ok "no verdict: $(cat "$work/out")"; fi
 else
     skip "nothing can be loaded before the library"
 fi
@@ -210,6 +214,7 @@ start copy --seed "${addresses[anna]}"
 until_true "bob runs twice" graded bob identity.twin error
 until_true "so does the copy" graded copy identity.twin error
 until_true "which others know, too" graded anna member.doubled warning
+until_true "and himself" graded copy identity.doubled warning
 stop copy bob
 rm -rf "$work/copy"
 works "he is fenced, which ends both" on anna fence "$(on anna links --json | json "[l['id'] for l in j if l['name'] == 'bob' and l['role'] == 'write'][0]")"

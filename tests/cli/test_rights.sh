@@ -90,6 +90,16 @@ until_true "linked" link_is dora carol up
 works "revoke her" on anna revoke dora
 until_true "anna's link is silent for her" link_is dora anna silent
 until_true "carol's too" link_is dora carol silent
+for command in peers links; do
+    works "$command" on anna $command
+    if grep -q '^dora' "$work/out" || ! grep -q '^carol' "$work/out"; then not_ok "$command lists who was revoked: $(cat "$work/out")"; else ok; fi
+    works "$command --all" on anna $command --all
+    if grep -q '^dora .* revoked$' "$work/out"; then ok; else not_ok "$command --all: $(cat "$work/out")"; fi
+done
+same "in JSON it is named so" "$(on anna peers --json | json "[p['link'] for p in j if p['name'] == 'dora']") $(on anna links --json | json "[l['state'] for l in j if l['name'] == 'dora']")" "['revoked'] ['revoked']"
+works "top leaves it out" on anna top --once
+if grep -q dora "$work/out"; then not_ok "top: $(cat "$work/out")"; else ok; fi
+same "it is no member that is away" "$(status anna "j['links']['silent'] + j['links']['left'] + j['links']['up']")" "$(on anna peers | grep -cE '(silent|left|up)$')"
 works "anna writes" on anna set shots/g /n 10
 until_true "carol has it" shows carol shots/g '{"n":10}'
 if lacks dora shots/g; then ok; else not_ok "dora reads on"; fi

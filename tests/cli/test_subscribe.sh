@@ -123,6 +123,24 @@ wait "${pids[carl]}" 2>/dev/null
 unset "pids[carl]" "pipes[carl]"
 start carl --seed "${addresses[anna]}"
 until_true "and stays so" carries carl renders left
+
+# ---- what doctor says of all that
+
+# doctor PEER CODE WORDS
+doctor () { on "$1" doctor 2>/dev/null | grep -A1 "^note: .*\[$2\]$" | tr '\n' ' ' | grep -q -- "$3"; }
+works "bob leaves it, too" on bob unsubscribe renders --timeout 60s
+until_true "anna is the only one" doctor anna carried.alone "renders is carried by this peer alone.*next: on another peer: saker subscribe renders"
+stop anna
+works "carl wants it again" on carl subscribe renders
+until_true "which nobody has" doctor carl carried.fetching "renders is carried again, and not all of it is here yet.*next: it comes from members that carry it"
+start anna --seed "${addresses[bob]}"
+until_true "then it comes" carries carl renders carried
+until_true "and is of two" eval '! on anna doctor | grep -q carried.alone'
+kill -STOP "${pids[anna]}"
+refuses "carl leaves it, and nobody confirms that" 15 "kept here until an admin's peer reports all of it" on carl unsubscribe renders --timeout 2s
+until_true "it goes on" doctor carl carried.leaving "renders was left, and is kept until.*next: let an admin's peer be reached"
+kill -CONT "${pids[anna]}"
+until_true "it has left it, in the end" carries carl renders left
 works "shots is as before" eval '[ "$(counted carl shots/a)" = 11 ]'
 works "back again" on carl subscribe renders
 until_true "it has them again" eval '[ "$(on carl ls | grep renders)" = "$(printf "renders\t3000")" ]'

@@ -149,7 +149,7 @@ static void step (story_t *story, input_t *input)
 static void tell (stage_t *stage, input_t *input)
 {
     story_t story = {.stage = stage, .now_ms = 1000};
-    skr_session_host_t host = {&story, on_send, on_hello, on_address, NULL};
+    skr_session_host_t host = {&story, on_send, on_hello, on_address, NULL, NULL};
     uint64_t before = skr_wire_state (stage->pair.a);
     FUZZ_CHECK (skr_session_new (&story.session, stage->pair.a, &story.report, &story.claims,
                                  skr_device_key (skr_replica_device (stage->pair.b)), &host)

@@ -62,7 +62,7 @@ stage_t *stage_get (void)
         randombytes_set_implementation (&fixed);
         FUZZ_CHECK (sodium_init () >= 0);
         stage.now_ms = 1700000000000ull;
-        stage.world = (skr_world_t){NULL, stage_ms, stage_ms, stage_log, NULL};
+        stage.world = (skr_world_t){NULL, stage_ms, stage_ms, stage_log, NULL, NULL};
         FUZZ_CHECK (pair_open (&stage.pair));
         atexit (stage_close);
         fill ();

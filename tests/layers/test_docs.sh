@@ -3,6 +3,8 @@
 set -u
 top=${srcdir:-.}
 passed=0 failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 wanted=$(tests/model/test_semantics --print)
 shown=$(grep '^|' "$top/docs/semantics.md")
 if [ -n "$wanted" ] && [ "$wanted" = "$shown" ]; then
@@ -23,6 +25,19 @@ else
     echo "not ok: docs/tools.md does not list the findings of saker doctor"
     failed=$((failed + 1))
 fi
+
+# a test provokes each of them: tested FOLDER CODES
+tested ()
+{
+    local code untested=
+    while read -r code; do
+        grep -rqF "$code" "$1" --include='test_*.sh' || untested+=" $code"
+    done <<<"$2"
+    [ -z "$untested" ] || { echo "in no test of $1:$untested"; return 1; }
+}
+if tested "$top/tests/cli" "never.found" >/dev/null; then echo "not ok: not noticed: a finding in no test"; failed=$((failed + 1)); else passed=$((passed + 1)); fi
+mkdir "$work/tests" && cp "$top"/tests/cli/test_*.sh "$top"/tests/net/test_*.sh "$work/tests"
+if tested "$work/tests" "$made"; then passed=$((passed + 1)); else echo "not ok: a finding of saker doctor is in no test"; failed=$((failed + 1)); fi
 
 made=$(grep -ohE '"(record|pages|key|data|log|index|receipt)\.[a-z]+"' "$top"/peer/checkup.c "$top"/peer/comparing.c "$top"/tools/cmd_store.c | tr -d '"' | sort -u)
 listed=$(sed -n '/^## saker store check/,$s/^| \(`.*`\) | .*/\1/p' "$top/docs/tools.md" | grep -oE '[a-z]+\.[a-z]+' | sort -u)

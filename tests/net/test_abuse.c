@@ -4,6 +4,7 @@
 #include "crdt/change.h"
 #include "mesh/wire.h"
 #include "tests/check.h"
+#include "tests/lib/impostor.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -154,32 +155,15 @@ static bool writes_on (void)
 
 static void *dial (int type, const char *where, const uint8_t *public_key, const uint8_t *secret)
 {
-    int zero = 0;
-    void *socket = zmq_socket (context, type);
-    zmq_setsockopt (socket, ZMQ_LINGER, &zero, sizeof zero);
-    zmq_setsockopt (socket, ZMQ_SNDHWM, &zero, sizeof zero);
-    if (public_key) {
-        zmq_setsockopt (socket, ZMQ_CURVE_SERVERKEY, skr_device_transport_key (device), 32);
-        zmq_setsockopt (socket, ZMQ_CURVE_PUBLICKEY, public_key, 32);
-        zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, secret, 32);
-    }
-    if (type == ZMQ_SUB) {
-        zmq_setsockopt (socket, ZMQ_SUBSCRIBE, "", 0);
-    }
-    zmq_connect (socket, where);
-    return socket;
+    return impostor_dial (context, type, where,
+                          public_key ? skr_device_transport_key (device) : NULL, public_key,
+                          secret);
 }
 
 static void *dial_as (const skr_device_t *who)
 {
     return dial (ZMQ_DEALER, address, skr_device_transport_key (who),
                  skr_device_transport_secret (who));
-}
-
-static bool hears (void *socket, long wait_ms)
-{
-    zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
-    return zmq_poll (&item, 1, wait_ms) > 0;
 }
 
 static void put_state_request (skr_buf_t *request)
@@ -194,7 +178,7 @@ static bool is_answered (void *dealer)
     put_state_request (&request);
     zmq_send (dealer, request.data, request.size, 0);
     skr_buf_free (&request);
-    return hears (dealer, DEADLINE_MS);
+    return impostor_hears (dealer, DEADLINE_MS);
 }
 
 /* Asks the daemon, as itself, where it publishes. */
@@ -212,7 +196,7 @@ static int ask_pub_port (void)
     skr_cbor_put_uint (&hello, 4242);
     skr_cbor_put_array (&hello, 0);
     zmq_send (dealer, hello.data, hello.size, 0);
-    int size = hears (dealer, DEADLINE_MS) ? zmq_recv (dealer, bytes, sizeof bytes, 0) : 0;
+    int size = impostor_hears (dealer, DEADLINE_MS) ? zmq_recv (dealer, bytes, sizeof bytes, 0) : 0;
     zmq_close (dealer);
     skr_buf_free (&hello);
     if (size <= 0
@@ -245,8 +229,8 @@ static void a_stranger_reads_and_writes_nothing (void)
     void *sub = dial (ZMQ_SUB, pub, public_key, secret);
     CHECK (rises ("/door/refused", refused));
     CHECK (writes_on ()); /* is published, and beats come every second */
-    CHECK (!hears (sub, 1500));
-    CHECK (!hears (dealer, 0));
+    CHECK (!impostor_hears (sub, 1500));
+    CHECK (!impostor_hears (dealer, 0));
     zmq_close (sub);
     zmq_close (dealer);
     skr_buf_free (&request);
@@ -270,14 +254,14 @@ static void *dial_plain (void)
 static void without_a_key_nobody_is_heard (void)
 {
     void *dealer = dial (ZMQ_DEALER, address, NULL, NULL);
-    CHECK (!hears (dealer, 0));
+    CHECK (!impostor_hears (dealer, 0));
     skr_buf_t request = {0};
     put_state_request (&request);
     zmq_send (dealer, request.data, request.size, ZMQ_DONTWAIT);
     void *plain = dial_plain ();
     zmq_send (plain, request.data, request.size, ZMQ_DONTWAIT);
-    CHECK (!hears (dealer, 1500));
-    CHECK (!hears (plain, 0));
+    CHECK (!impostor_hears (dealer, 1500));
+    CHECK (!impostor_hears (plain, 0));
     zmq_close (plain);
     zmq_close (dealer);
     skr_buf_free (&request);
@@ -349,7 +333,7 @@ static void a_member_that_talks_nonsense (void)
         zmq_send (dealer, garbage, 10, i < 19 ? ZMQ_SNDMORE : 0);
     }
     CHECK (rises ("/router/strange", strange));
-    while (hears (dealer, 200)) { /* errors, to what looked like requests */
+    while (impostor_hears (dealer, 200)) { /* errors, to what looked like requests */
         zmq_recv (dealer, garbage, sizeof garbage, 0);
     }
     CHECK (is_answered (dealer));
@@ -500,75 +484,19 @@ static void nonsense_on_the_local_socket (void)
 
 /* ---- a member that lies: it has joined, and publishes what is forged */
 
-static void *serve (int type, const skr_device_t *who, int *bound)
-{
-    int one = 1;
-    int zero = 0;
-    char where[128];
-    size_t size = sizeof where;
-    void *socket = zmq_socket (context, type);
-    zmq_setsockopt (socket, ZMQ_LINGER, &zero, sizeof zero);
-    zmq_setsockopt (socket, ZMQ_CURVE_SERVER, &one, sizeof one);
-    zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, skr_device_transport_secret (who), 32);
-    zmq_bind (socket, "tcp://127.0.0.1:*");
-    zmq_getsockopt (socket, ZMQ_LAST_ENDPOINT, where, &size);
-    *bound = atoi (strrchr (where, ':') + 1);
-    return socket;
-}
-
-/* Tells the daemon, as the member, where it can be called. */
-static void call_me (void *dealer, int at)
-{
-    char where[64];
-    skr_buf_t hello = {0};
-    int length = snprintf (where, sizeof where, "tcp://127.0.0.1:%d", at);
-    skr_wire_begin (&hello, 1, SKR_WIRE_HELLO, 3);
-    skr_cbor_put_bytes (&hello, "12345678", 8);
-    skr_cbor_put_uint (&hello, 4242);
-    skr_cbor_put_array (&hello, 1);
-    skr_cbor_put_text (&hello, where, (size_t) length);
-    zmq_send (dealer, hello.data, hello.size, 0);
-    skr_buf_free (&hello);
-}
-
 /* Answers the daemon's HELLO: "I publish there". */
 static bool answer_hello (void *router, int pub_port)
 {
-    uint8_t routing[64], request[4096];
-    skr_buf_t answer = {0};
-    skr_cbor_t cbor;
+    static const skr_id_t writer = {.bytes = "0123456789abcde"};
+    skr_buf_t routing = {0};
     uint64_t number = 0;
     skr_wire_kind_t kind = SKR_WIRE_ERROR;
-    size_t count = 0;
-    if (!hears (router, DEADLINE_MS)) {
-        return false;
+    bool asked = impostor_take (router, DEADLINE_MS, &routing, &number, &kind);
+    if (asked) {
+        impostor_greet (router, skr_span_of (&routing), number, other, &writer, pub_port);
     }
-    int named = zmq_recv (router, routing, sizeof routing, 0);
-    int size = zmq_recv (router, request, sizeof request, 0);
-    if (named < 0 || size < 0
-        || skr_wire_open (&cbor, skr_span (request, (size_t) size), &number, &kind, &count)
-               != SAKER_OK) {
-        return false;
-    }
-    skr_wire_begin (&answer, number, SKR_WIRE_HELLO, 5);
-    skr_cbor_put_bytes (&answer, skr_device_key (other), 32);
-    skr_cbor_put_bytes (&answer, "0123456789abcdef", 16);
-    skr_cbor_put_uint (&answer, (uint64_t) pub_port);
-    skr_cbor_put_bytes (&answer, "12345678", 8);
-    skr_cbor_put_array (&answer, 0);
-    zmq_send (router, routing, (size_t) named, ZMQ_SNDMORE);
-    zmq_send (router, answer.data, answer.size, 0);
-    skr_buf_free (&answer);
-    return kind == SKR_WIRE_HELLO;
-}
-
-static void publish (void *pub, char kind, const skr_buf_t *body)
-{
-    skr_buf_t frame = {0};
-    skr_buf_append_byte (&frame, (uint8_t) kind);
-    skr_buf_append_span (&frame, skr_span_of (body));
-    zmq_send (pub, frame.data, frame.size, 0);
-    skr_buf_free (&frame);
+    skr_buf_free (&routing);
+    return asked && kind == SKR_WIRE_HELLO;
 }
 
 /* Publishes again and again until it is counted: a late subscriber loses the first. */
@@ -576,7 +504,7 @@ static bool publish_until (void *pub, char kind, const skr_buf_t *body, const ch
 {
     int64_t before = count_of (pointer);
     for (uint64_t end_ms = now_ms () + DEADLINE_MS; now_ms () < end_ms; usleep (20000)) {
-        publish (pub, kind, body);
+        impostor_publish (pub, kind, skr_span_of (body));
         if (count_of (pointer) > before) {
             return true;
         }
@@ -594,10 +522,10 @@ static void a_member_that_lies (void)
     CHECK_OK (saker_join (other_store, ticket, "mallory", DEADLINE_MS));
     CHECK_ERR (saker_join (folder, ticket, "mallory", DEADLINE_MS), SAKER_EEXIST, "");
     CHECK_OK (skr_device_load (&other, other_store));
-    void *router = serve (ZMQ_ROUTER, other, &router_port);
-    void *pub = serve (ZMQ_PUB, other, &pub_port);
+    void *router = impostor_serve (context, ZMQ_ROUTER, other, &router_port);
+    void *pub = impostor_serve (context, ZMQ_PUB, other, &pub_port);
     void *dealer = dial_as (other);
-    call_me (dealer, router_port);
+    impostor_call (dealer, router_port);
     CHECK (answer_hello (router, pub_port));
 
     skr_buf_append (&body, "nonsense", 8);
@@ -817,10 +745,10 @@ static void changes_and_beats_that_are_forged (void)
     CHECK_OK (saker_join (reader_store, ticket, "rita", DEADLINE_MS));
     CHECK_OK (skr_replica_open (&reader, reader_store, skr_world_real ()));
     CHECK_OK (skr_replica_open (&writer, other_store, skr_world_real ()));
-    void *router = serve (ZMQ_ROUTER, other, &router_port);
-    void *pub = serve (ZMQ_PUB, other, &pub_port);
+    void *router = impostor_serve (context, ZMQ_ROUTER, other, &router_port);
+    void *pub = impostor_serve (context, ZMQ_PUB, other, &pub_port);
     void *dealer = dial_as (other);
-    call_me (dealer, router_port);
+    impostor_call (dealer, router_port);
     CHECK (answer_hello (router, pub_port));
     lie (pub, writer, reader);
     CHECK (writes_on ());
@@ -887,7 +815,7 @@ static bool is_asked (void *dealer, skr_wire_kind_t wanted)
     uint64_t number;
     skr_wire_kind_t kind;
     size_t count;
-    while (hears (dealer, DEADLINE_MS)) {
+    while (impostor_hears (dealer, DEADLINE_MS)) {
         int size = zmq_recv (dealer, bytes, sizeof bytes, 0);
         if (size > 0 && bytes[0] == SKR_WIRE_ASK) {
             return skr_wire_open (&cbor, skr_span (bytes + 1, (size_t) size - 1), &number, &kind,
@@ -910,8 +838,8 @@ static void a_caller_that_lies (void)
     skr_buf_append (&body, "nonsense", 8);
     /* publishes without having said that it does not listen */
     void *caller = dial_named (other, "mallory");
-    publish (caller, 'B', &body);
-    publish (caller, 'R', &body);
+    impostor_publish (caller, 'B', skr_span_of (&body));
+    impostor_publish (caller, 'R', skr_span_of (&body));
     CHECK (rises ("/router/strange", strange + 1));
     /* is asked then, on the connection that it made, and talks nonsense there */
     say_no_port (caller);
@@ -925,8 +853,8 @@ static void a_caller_that_lies (void)
     zmq_close (caller);
     strange = count_of ("/router/strange");
     caller = dial_named (carol, "mallory");
-    publish (caller, 'B', &body);
-    publish (caller, 'R', &body);
+    impostor_publish (caller, 'B', skr_span_of (&body));
+    impostor_publish (caller, 'R', skr_span_of (&body));
     CHECK (rises ("/router/strange", strange + 1));
     zmq_close (caller);
     CHECK (writes_on ());

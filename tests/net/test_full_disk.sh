@@ -122,6 +122,8 @@ prints "read it" '"Market"' on anna get shots/sc030 /title
 works "writes go on" on anna set shots/sc020 '{"title": "Bridge"}'
 works "the import, again" on anna import props "$work/lines" --key id
 same "it is whole" "$(on anna export props | wc -l)" 30000
+on anna doctor >"$work/out" 2>"$work/err"
+if grep -A1 '^note: .* groups of writes could not be stored since the daemon started \[store.failed\]$' "$work/out" | grep -q 'next: see the log of sakerd'; then ok; else not_ok "doctor: $(cat "$work/out")"; fi
 works "the other has everything" on anna wait --all --timeout 60s
 works "verify" on anna verify --timeout 60s
 for collection in shots props early small more; do

@@ -39,6 +39,8 @@ works "bob writes alone" on bob set shots/sc020 /title '"Market at night"'
 works "bob counts" on bob incr shots/sc010 /takes 4
 works "anna counts" on anna incr shots/sc010 /takes 3
 for ((i = 0; i < 3000; i++)); do printf '{"id": "b%d", "n": %d}\n' "$i" "$i"; done >"$work/lines"
+works "carol says that she listens nowhere" on carol status
+if grep -q ', listens nowhere: it calls the others$' "$work/out"; then ok; else not_ok "status: $(head -1 "$work/out")"; fi
 works "bob writes a lot" on bob import props "$work/lines" --key id
 soon "carol has what anna wrote" 60 shows carol shots/sc010 '{"takes":13,"title":"Harbour"}'
 soon "anna sees that bob is silent" 60 link_is anna bob silent

@@ -192,7 +192,7 @@ static bool fill_large (skr_replica_t *founder)
 static bool make_template (const char *folder, int members, bool large)
 {
     static sim_peer_t person;
-    skr_world_t world = {&person, wall_ms, mono_ms, take_log, home};
+    skr_world_t world = {&person, wall_ms, mono_ms, take_log, home, NULL};
     skr_replica_t *founder = NULL;
     char store[160];
     person.machine = 0;
@@ -250,7 +250,7 @@ static void set_up (int no)
     sim_peer_t *peer = &sim.peers[no];
     memset (peer, 0, sizeof *peer);
     peer->no = peer->machine = no;
-    peer->world = (skr_world_t){peer, wall_ms, mono_ms, take_log, home};
+    peer->world = (skr_world_t){peer, wall_ms, mono_ms, take_log, home, NULL};
     peer->wake_ms = UINT64_MAX;
     peer->restart_ms = sim.now_ms + sim_below (SIM_MIX, 1000);
     sim_peer_place (peer);

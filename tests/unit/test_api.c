@@ -71,7 +71,8 @@ static bool begin (fixture_t *fixture)
     static const skr_id_t roster;
     memset (fixture, 0, sizeof *fixture);
     fixture->time.mono_ms = 1000000;
-    fixture->world = (skr_world_t){&fixture->time, test_wall_ms, test_mono_ms, test_log, NULL};
+    fixture->world =
+        (skr_world_t){&fixture->time, test_wall_ms, test_mono_ms, test_log, NULL, NULL};
     return pair_open (&fixture->pair)
            && pair_sync (fixture->pair.b, fixture->pair.a, &roster) == SAKER_OK
            && begin_over (fixture, fixture->pair.a, fixture->pair.b);

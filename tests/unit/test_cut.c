@@ -24,7 +24,7 @@ static void ignore (void *context, skr_level_t level, const char *message)
     (void) context, (void) level, (void) message;
 }
 
-static const skr_world_t world = {NULL, now, now, ignore, NULL};
+static const skr_world_t world = {NULL, now, now, ignore, NULL, NULL};
 
 static bool open_store (void)
 {

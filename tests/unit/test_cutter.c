@@ -26,7 +26,7 @@ static uint64_t tell_mono (void *context)
     return mono_ms;
 }
 
-static const skr_world_t world = {NULL, tell_wall, tell_mono, NULL, NULL};
+static const skr_world_t world = {NULL, tell_wall, tell_mono, NULL, NULL, NULL};
 
 static bool set_up (void)
 {

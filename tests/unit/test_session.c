@@ -66,7 +66,7 @@ static bool wire_open (wire_t *self, skr_replica_t *puller, skr_replica_t *sourc
     self->source = source;
     self->now_ms = 1000;
     self->random = check_seed ();
-    skr_session_host_t host = {self, on_send, on_hello, on_address, NULL};
+    skr_session_host_t host = {self, on_send, on_hello, on_address, NULL, NULL};
     const uint8_t *device = skr_device_key (skr_replica_device (source));
     skr_buf_t book = {0};
     skr_cbor_put_array (&book, 1);
@@ -258,10 +258,37 @@ static void asks_again_when_it_could_not_send (void)
     wire.full = true;
     for (int i = 0; i < 20; i++) {
         CHECK_OK (turn (&wire, 100));
+        CHECK (skr_session_deadline_ms (wire.session) > wire.now_ms);
     }
     CHECK (!equal (&wire));
     wire.full = false;
     CHECK (pull_until_equal (&wire, 200, 100));
+    wire_close (&wire);
+    pair_close (&pair);
+}
+
+/* All that may be asked at once is, and none of it is answered: it waits, and does not look again
+   and again. */
+static void waits_for_who_does_not_answer (void)
+{
+    static const skr_id_t roster;
+    CHECK (pair_open (&pair));
+    CHECK (wire_open (&wire, pair.b, pair.a));
+    CHECK (pull_until_equal (&wire, 100, 10));
+    CHECK (requests_in (&wire, 1) < SKR_SESSION_REQUESTS_MAX); /* none is under way */
+    wire.lose_one_in = 1;
+    for (int i = 0; i < SKR_SESSION_REQUESTS_MAX; i++) {
+        skr_session_ask (wire.session, &roster, wire.now_ms);
+    }
+    for (int i = 0; i < 80; i++) {
+        wire.report.number++; /* its beats come */
+        wire.report.state = 4711;
+        CHECK_OK (turn (&wire, 500));
+        CHECK (skr_session_deadline_ms (wire.session) > wire.now_ms);
+    }
+    skr_session_stats_t stats;
+    skr_session_stats (wire.session, &stats);
+    CHECK (stats.timeouts >= SKR_SESSION_REQUESTS_MAX);
     wire_close (&wire);
     pair_close (&pair);
 }
@@ -449,7 +476,7 @@ static void resumes_a_snapshot (void)
     for (size_t i = 0; i < QUEUE_MAX; i++) {
         skr_buf_free (&wire.queue[i]);
     }
-    skr_session_host_t host = {&wire, on_send, on_hello, on_address, NULL};
+    skr_session_host_t host = {&wire, on_send, on_hello, on_address, NULL, NULL};
     static const skr_self_t own = {.instance = {2}, .pub_port = 4243};
     CHECK_OK (skr_session_new (&wire.session, pair.b, &wire.report, &wire.claims,
                                skr_device_key (skr_replica_device (pair.a)), &host));
@@ -716,7 +743,7 @@ static void a_report_is_bounded (void)
             skr_put_u32 (writer.bytes, k);
             CHECK_OK (skr_clock_set (&told.clock, &writer, 1));
         }
-        error = skr_report_answer (&report, &told, NULL, &(skr_part_sum_t){0}, 1);
+        error = skr_report_answer (&report, &told, NULL, &(skr_part_sum_t){0}, 1, 1);
         skr_beat_entry_free (&told);
     }
     CHECK_INT (error, SAKER_ELIMIT);
@@ -1019,6 +1046,7 @@ int main (int argc, char **argv)
     RUN (pulls_what_it_lacks);
     RUN (bears_loss_and_damage);
     RUN (asks_again_when_it_could_not_send);
+    RUN (waits_for_who_does_not_answer);
     RUN (takes_a_snapshot);
     RUN (what_is_wanted_comes_with_a_snapshot);
     RUN (a_reader_gives_changes_only);

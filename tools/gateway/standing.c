@@ -136,6 +136,9 @@ static int take_leaf (const saker_leaf_t *leaf, void *argument)
 static int take_peer (const saker_peer_t *peer, void *argument)
 {
     standing_t *self = argument;
+    if (strcmp (peer->link, "revoked") == 0) {
+        return 0; /* it is a member no more */
+    }
     if (self->peers_count == STANDING_PEERS_MAX) {
         self->peers_left_out++;
         return 0;

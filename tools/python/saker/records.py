@@ -148,7 +148,7 @@ class Peer:
     name: str
     id: str
     role: str  # relay, read, write, admin
-    link: str  # self, up, slow, silent, left, fenced
+    link: str  # self, up, slow, silent, left, fenced, revoked
     address: str
     seen_ms: Optional[int]  # since the last beat; None: never
     behind: Optional[int]  # changes that we have and it has not reported; None: unknown
