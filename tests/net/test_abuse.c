@@ -585,7 +585,7 @@ static saker_err_t take_all (void *dealer)
     uint64_t number;
     skr_wire_kind_t kind;
     size_t count;
-    if (!hears (dealer, DEADLINE_MS)) {
+    if (!impostor_hears (dealer, DEADLINE_MS)) {
         return SAKER_ETIMEOUT;
     }
     zmq_msg_init (&message);
