@@ -17,7 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ROSTER_BYTES_MAX (900u << 10) /* of a JOIN's answer; the rest is pulled afterwards */
+#define ROSTER_BYTES_MAX (900u << 10) /* of one answer to JOIN: the rest is asked for in the next  \
+                                       */
 #define LOOKS_A_SNAPSHOT 10000        /* and one for so many bytes of it: see ration.h */
 #define LOOK_BYTES 64
 #define WRITERS_A_LOOK 16 /* looked for in the log */
@@ -575,15 +576,25 @@ static saker_err_t check_join (const skr_answerer_t *self, const uint8_t ticket[
     return SAKER_OK;
 }
 
-static saker_err_t get_candidate (skr_cbor_t *cbor, skr_member_t *candidate, uint8_t signature[64],
-                                  bool *chooses)
+/* What follows who it is: does it choose, and what of the roster does it have? */
+static saker_err_t get_more (skr_cbor_t *cbor, size_t count, bool *chooses, skr_clock_t *have)
 {
+    *chooses = count > 4 && skr_cbor_get_bool (cbor);
+    return count > 5 ? skr_clock_read (cbor, have, SKR_CLOCK_WRITERS_MAX) : SAKER_OK;
+}
+
+static saker_err_t get_candidate (skr_cbor_t *cbor, size_t count, skr_member_t *candidate,
+                                  uint8_t signature[64], bool *chooses)
+{
+    skr_clock_t have = {0};
     memset (candidate, 0, sizeof *candidate);
     skr_cbor_get_fixed (cbor, candidate->device, sizeof candidate->device);
     skr_cbor_get_fixed (cbor, candidate->transport, sizeof candidate->transport);
     skr_span_t name = skr_cbor_get_text (cbor);
     skr_cbor_get_fixed (cbor, signature, 64);
-    *chooses = skr_cbor_peek (cbor) != SKR_CBOR_END && skr_cbor_get_bool (cbor);
+    saker_err_t error = get_more (cbor, count, chooses, &have);
+    skr_clock_free (&have);
+    SKR_TRY (error);
     SKR_TRY (skr_wrap (skr_cbor_close (cbor), "join"));
     if (name.size < 1 || name.size > SKR_NAME_BYTES_MAX || memchr (name.data, 0, name.size)) {
         return skr_fail (SAKER_EINPUT, "join: a name has 1 to %d bytes", SKR_NAME_BYTES_MAX);
@@ -617,8 +628,9 @@ static saker_err_t answer_join (request_t *request)
     skr_member_t candidate;
     uint8_t signature[64];
     bool chooses = false;
-    SKR_TRY (request->count == 5 ? SAKER_OK : want_arguments (request, 4));
-    SKR_TRY (get_candidate (&request->cbor, &candidate, signature, &chooses));
+    bool longer = request->count == 5 || request->count == 6;
+    SKR_TRY (longer ? SAKER_OK : want_arguments (request, 4));
+    SKR_TRY (get_candidate (&request->cbor, request->count, &candidate, signature, &chooses));
     SKR_TRY (check_join (self, request->asker->ticket, &candidate, signature));
     SKR_TRY (chooses ? check_choice (self, request->asker->ticket) : SAKER_OK);
     SKR_TRY (skr_replica_begin (self->replica));
@@ -627,35 +639,51 @@ static saker_err_t answer_join (request_t *request)
     return SAKER_OK;
 }
 
-static saker_err_t put_joined (skr_answerer_t *self, uint64_t number, skr_buf_t *answer)
+static saker_err_t put_joined (skr_answerer_t *self, uint64_t number, const skr_clock_t *have,
+                               skr_buf_t *answer)
 {
     static const skr_id_t roster;
-    skr_clock_t nothing = {0};
     skr_buf_t changes = {0};
     size_t count = 0;
     bool more = false;
-    saker_err_t error = skr_replica_pull (self->replica, &roster, &nothing, ROSTER_BYTES_MAX,
-                                          &changes, &count, &more);
+    saker_err_t error =
+        skr_replica_pull (self->replica, &roster, have, ROSTER_BYTES_MAX, &changes, &count, &more);
     if (error == SAKER_OK) {
         const skr_id_t *mesh = skr_roster_mesh (skr_replica_roster (self->replica));
-        skr_wire_begin (answer, number, SKR_WIRE_JOIN, 3);
+        skr_wire_begin (answer, number, SKR_WIRE_JOIN, more ? 4 : 3);
         skr_cbor_put_bytes (answer, mesh->bytes, sizeof mesh->bytes);
         skr_cbor_put_array (answer, count);
         skr_buf_append_span (answer, skr_span_of (&changes));
         skr_buf_append_span (answer, skr_span_of (&self->book));
+        if (more) {
+            skr_cbor_put_bool (answer, true);
+        }
     }
     skr_buf_free (&changes);
     return error;
 }
 
-void skr_answer_joined (skr_answerer_t *self, skr_span_t request, skr_buf_t *answer)
+/* It was read before. */
+static saker_err_t get_joined (skr_span_t request, uint64_t *number, skr_clock_t *have)
 {
     skr_cbor_t cbor;
-    uint64_t number = 0;
     skr_wire_kind_t kind = SKR_WIRE_ERROR;
     size_t count = 0;
-    saker_err_t error = skr_wire_open (&cbor, request, &number, &kind, &count);
-    error = error == SAKER_OK ? put_joined (self, number, answer) : error;
+    bool chooses;
+    SKR_TRY (skr_wire_open (&cbor, request, number, &kind, &count));
+    for (int i = 0; i < 4; i++) {
+        (void) skr_cbor_get_raw (&cbor);
+    }
+    return get_more (&cbor, count, &chooses, have);
+}
+
+void skr_answer_joined (skr_answerer_t *self, skr_span_t request, skr_buf_t *answer)
+{
+    uint64_t number = 0;
+    skr_clock_t have = {0};
+    saker_err_t error = get_joined (request, &number, &have);
+    error = error == SAKER_OK ? put_joined (self, number, &have, answer) : error;
+    skr_clock_free (&have);
     if (error != SAKER_OK) {
         skr_wire_error (answer, number, error, skr_error ());
     }

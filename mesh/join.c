@@ -10,7 +10,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define ASK_AGAIN_MS 3000 /* an answer may be lost; the same device may ask again */
+#define ASK_AGAIN_MS 3000            /* an answer may be lost; the same device may ask again */
+#define ROSTER_BYTES_MAX (64u << 20) /* that is taken from the inviting peer */
 
 typedef struct joining_t {
     const skr_ticket_t *ticket;
@@ -19,6 +20,11 @@ typedef struct joining_t {
     skr_device_t *device;
     uint8_t ticket_key[32];
     skr_buf_t request;
+    uint64_t number; /* of the request: a roster may take several */
+    skr_id_t mesh;
+    skr_buf_t changes; /* of the roster so far: encoded */
+    size_t changes_count;
+    skr_clock_t have;
     skr_sockets_t sockets;
     void *dealers[SKR_TICKET_ADDRESSES_MAX];
     size_t count;
@@ -38,18 +44,23 @@ static void sign (const joining_t *self, uint8_t signature[64])
     crypto_sign_detached (signature, NULL, text, sizeof text, skr_device_secret (self->device));
 }
 
+/* The roster from where it goes on. */
 static saker_err_t make_request (joining_t *self, const char *name)
 {
     uint8_t signature[64];
     sign (self, signature);
-    bool chooses = self->choice->count > 0;
-    skr_wire_begin (&self->request, 1, SKR_WIRE_JOIN, chooses ? 5 : 4);
+    bool on = self->changes_count > 0, chooses = self->choice->count > 0;
+    skr_buf_clear (&self->request);
+    skr_wire_begin (&self->request, ++self->number, SKR_WIRE_JOIN, on ? 6 : chooses ? 5 : 4);
     skr_cbor_put_bytes (&self->request, skr_device_key (self->device), 32);
     skr_cbor_put_bytes (&self->request, skr_device_transport_key (self->device), 32);
     skr_cbor_put_text (&self->request, name, strlen (name));
     skr_cbor_put_bytes (&self->request, signature, sizeof signature);
-    if (chooses) {
-        skr_cbor_put_bool (&self->request, true);
+    if (on || chooses) {
+        skr_cbor_put_bool (&self->request, chooses);
+    }
+    if (on) {
+        skr_clock_put (&self->request, &self->have);
     }
     return self->request.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
 }
@@ -113,6 +124,19 @@ static saker_err_t not_reached (const joining_t *self)
                      list);
 }
 
+/* Is it an answer to what was asked last? It may come by several addresses. What is no answer at
+   all is for who takes it. */
+static bool is_present (joining_t *self)
+{
+    skr_cbor_t cbor;
+    uint64_t number = 0;
+    skr_wire_kind_t kind = SKR_WIRE_ERROR;
+    size_t count = 0;
+    skr_span_t answer = skr_span (zmq_msg_data (&self->answer), zmq_msg_size (&self->answer));
+    return skr_wire_open (&cbor, answer, &number, &kind, &count) != SAKER_OK
+           || number == self->number;
+}
+
 static saker_err_t call (joining_t *self, int timeout_ms)
 {
     uint64_t start_ms = self->world->mono_ms (self->world->context);
@@ -125,7 +149,7 @@ static saker_err_t call (joining_t *self, int timeout_ms)
             ask_ms = now_ms + ASK_AGAIN_MS;
         }
         uint64_t until_ms = ask_ms < end_ms ? ask_ms : end_ms;
-        if (hear_any (self, (long) (until_ms - now_ms))) {
+        if (hear_any (self, (long) (until_ms - now_ms)) && is_present (self)) {
             return SAKER_OK;
         }
     }
@@ -160,29 +184,60 @@ static saker_err_t keep_address (const joining_t *self, const char *store)
     return error;
 }
 
-static saker_err_t take_answer (joining_t *self, const char *store)
+/* Keeps a part of the roster, and how far it reaches. */
+static saker_err_t take_changes (joining_t *self, skr_cbor_t *cbor)
+{
+    skr_change_t change;
+    size_t count = skr_cbor_get_array (cbor, SIZE_MAX);
+    for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
+        skr_span_t raw = skr_cbor_get_bytes (cbor);
+        SKR_TRY (cbor->error ? SAKER_OK : skr_change_parse (&change, raw));
+        SKR_TRY (cbor->error ? SAKER_OK
+                             : skr_clock_raise (&self->have, &change.writer, change.seq));
+        skr_cbor_put_bytes (&self->changes, raw.data, raw.size);
+        self->changes_count++;
+    }
+    if (self->changes.size > ROSTER_BYTES_MAX) {
+        return skr_fail (SAKER_ELIMIT, "the roster of this mesh is larger than %u bytes",
+                         ROSTER_BYTES_MAX);
+    }
+    return self->changes.failed ? skr_fail (SAKER_ENOMEM, "out of memory") : SAKER_OK;
+}
+
+/* *more: there is more of the roster. */
+static saker_err_t take_answer (joining_t *self, bool *more)
 {
     skr_cbor_t cbor;
     uint64_t number = 0;
     skr_wire_kind_t kind = SKR_WIRE_ERROR;
-    size_t count = 0;
-    skr_id_t mesh;
+    size_t count = 0, before = self->changes_count;
     SKR_TRY (skr_wire_open (&cbor,
                             skr_span (zmq_msg_data (&self->answer), zmq_msg_size (&self->answer)),
                             &number, &kind, &count));
     if (kind == SKR_WIRE_ERROR) {
         return take_refusal (&cbor);
     }
-    skr_cbor_get_fixed (&cbor, mesh.bytes, sizeof mesh.bytes);
-    skr_span_t roster = skr_cbor_get_raw (&cbor);
+    skr_cbor_get_fixed (&cbor, self->mesh.bytes, sizeof self->mesh.bytes);
+    SKR_TRY (skr_wrap (take_changes (self, &cbor), "answer of the inviting peer"));
     skr_cbor_get_raw (&cbor); /* addresses: the daemon hears them again from HELLO */
+    *more = count == 4 && skr_cbor_get_bool (&cbor) && self->changes_count > before;
     SKR_TRY (skr_wrap (skr_cbor_close (&cbor), "answer of the inviting peer"));
-    if (kind != SKR_WIRE_JOIN || !skr_id_equal (&mesh, &self->ticket->mesh)) {
-        return skr_fail (SAKER_EFORGED, "the inviting peer answers for another mesh");
-    }
-    SKR_TRY (
-        skr_replica_adopt_only (store, self->device, &mesh, roster, self->choice, self->world));
-    return keep_address (self, store);
+    return kind == SKR_WIRE_JOIN && skr_id_equal (&self->mesh, &self->ticket->mesh)
+               ? SAKER_OK
+               : skr_fail (SAKER_EFORGED, "the inviting peer answers for another mesh");
+}
+
+static saker_err_t adopt (joining_t *self, const char *store)
+{
+    skr_buf_t roster = {0};
+    skr_cbor_put_array (&roster, self->changes_count);
+    skr_buf_append_span (&roster, skr_span_of (&self->changes));
+    saker_err_t error =
+        roster.failed ? skr_fail (SAKER_ENOMEM, "out of memory")
+                      : skr_replica_adopt_only (store, self->device, &self->mesh,
+                                                skr_span_of (&roster), self->choice, self->world);
+    skr_buf_free (&roster);
+    return error ? error : keep_address (self, store);
 }
 
 static saker_err_t check_ticket (const skr_ticket_t *ticket, const skr_world_t *world)
@@ -200,19 +255,25 @@ static saker_err_t join_at (const char *store, const skr_ticket_t *ticket, const
     SKR_TRY (skr_device_new (&self.device));
     skr_ticket_key (ticket, self.ticket_key);
     zmq_msg_init (&self.answer);
+    bool more = true;
     saker_err_t error = skr_sockets_open (&self.sockets);
-    error = error == SAKER_OK ? make_request (&self, name) : error;
     if (error == SAKER_OK) {
         dial_all (&self);
-        error = call (&self, timeout_ms);
     }
-    error = error == SAKER_OK ? take_answer (&self, store) : error;
+    while (error == SAKER_OK && more) {
+        error = make_request (&self, name);
+        error = error == SAKER_OK ? call (&self, timeout_ms) : error;
+        error = error == SAKER_OK ? take_answer (&self, &more) : error;
+    }
+    error = error == SAKER_OK ? adopt (&self, store) : error;
     for (size_t i = 0; i < self.count; i++) {
         skr_socket_close (&self.dealers[i]);
     }
     zmq_msg_close (&self.answer);
     skr_sockets_close (&self.sockets);
     skr_buf_free (&self.request);
+    skr_buf_free (&self.changes);
+    skr_clock_free (&self.have);
     skr_device_destroy (&self.device);
     return error;
 }

@@ -82,13 +82,14 @@ static saker_err_t get_asking (skr_api_t *self, skr_api_call_t *call, asking_t *
     return SAKER_OK;
 }
 
-/* A name that was never heard may be mistyped; to leave it does nothing. */
+/* A name that was never heard, and not chosen, may be mistyped; to leave it does nothing. */
 static saker_err_t check_known (skr_api_t *self, const asking_t *asking)
 {
     const skr_subscription_t *now = own_subscription (self);
     for (size_t i = 0; i < asking->wanted.count && asking->how == SKR_SUBSCRIBE_LEAVE; i++) {
         const skr_named_t *named = &asking->wanted.named[i];
         if (!named->carried && skr_subscription_carries (now, &named->collection)
+            && !skr_subscription_find (now, &named->collection)
             && !skr_replica_collection (self->replica, &named->collection)) {
             return skr_fail (SAKER_ENOTFOUND, "no such collection here: saker ls lists those that "
                                               "are; to carry only some, also of those made later: "

@@ -210,38 +210,50 @@ typedef struct others_t {
     skr_clock_t all, of_admins;           /* that are linked */
 } others_t;
 
-static saker_err_t hear (const skr_replica_t *self, const skr_neighbours_t *neighbours,
-                         const skr_member_t *member, const skr_id_t *collection, others_t *others)
+/* Is it there now? Where beats are lost a link does not come up, but questions are answered. One
+   that has nothing must have said so since. */
+static bool is_there (const skr_neighbours_t *neighbours, const skr_member_t *member,
+                      const skr_fetch_t *fetch, const skr_reported_t *told, bool *silent)
 {
     skr_neighbour_t neighbour = {.link = ""};
+    neighbours->neighbour (neighbours->context, member->device, &neighbour);
+    bool up = strcmp (neighbour.link, "up") == 0 || strcmp (neighbour.link, "slow") == 0;
+    bool answered = told->clock && told->asked_ms >= fetch->begun_ms;
+    *silent = !told->clock || (!told->clock->count && !answered);
+    return up || (answered && neighbour.greeted);
+}
+
+static saker_err_t hear (const skr_replica_t *self, const skr_neighbours_t *neighbours,
+                         const skr_member_t *member, const skr_fetch_t *fetch, others_t *others)
+{
+    const skr_id_t *id = &fetch->collection;
     skr_reported_t told = {.clock = NULL};
-    bool admin = member->role == SKR_ROLE_ADMIN;
-    if (skr_roster_role (self->roster, member->device, collection) == SKR_ROLE_NONE
-        || !skr_roster_carries (self->roster, member->device, collection)) {
+    bool admin = member->role == SKR_ROLE_ADMIN, silent;
+    if (skr_roster_role (self->roster, member->device, id) == SKR_ROLE_NONE
+        || !skr_roster_carries (self->roster, member->device, id)) {
         return SAKER_OK;
     }
     others->members++;
     others->admins += admin;
-    neighbours->neighbour (neighbours->context, member->device, &neighbour);
-    if (strcmp (neighbour.link, "up") != 0 && strcmp (neighbour.link, "slow") != 0) {
+    neighbours->reported (neighbours->context, member->device, id, &told);
+    if (!is_there (neighbours, member, fetch, &told, &silent)) {
         return SAKER_OK;
     }
     others->linked++;
     others->linked_admins += admin;
-    neighbours->reported (neighbours->context, member->device, collection, &told);
-    others->silent += !told.clock;
+    others->silent += silent;
     SKR_TRY (told.clock ? skr_clock_merge (&others->all, told.clock) : SAKER_OK);
     return told.clock && admin ? skr_clock_merge (&others->of_admins, told.clock) : SAKER_OK;
 }
 
 static saker_err_t hear_all (const skr_replica_t *self, const skr_neighbours_t *neighbours,
-                             const skr_id_t *collection, others_t *others)
+                             const skr_fetch_t *fetch, others_t *others)
 {
     const uint8_t *own = skr_device_key (self->device);
     for (size_t i = 0; i < skr_roster_count (self->roster); i++) {
         const skr_member_t *member = skr_roster_at (self->roster, i);
         if (memcmp (member->device, own, SKR_DEVICE_KEY_BYTES) != 0) {
-            SKR_TRY (hear (self, neighbours, member, collection, others));
+            SKR_TRY (hear (self, neighbours, member, fetch, others));
         }
     }
     return SAKER_OK;
@@ -268,7 +280,7 @@ static saker_err_t look (const skr_replica_t *self, const skr_neighbours_t *neig
                          skr_fetch_t *fetch, uint64_t now_ms, bool *ended)
 {
     others_t others = {.members = 0};
-    saker_err_t error = hear_all (self, neighbours, &fetch->collection, &others);
+    saker_err_t error = hear_all (self, neighbours, fetch, &others);
     if (!error) {
         error = judge (self, fetch, &others, now_ms, ended);
     }

@@ -30,6 +30,12 @@ static int look_at_one (const saker_subscription_t *one, void *argument)
         findings_add (findings, FINDING_NOTE, SAKER_OK, "carried.fetching",
                       "it comes from members that carry it: saker links shows who is linked",
                       "%s is carried again, and not all of it is here yet", one->collection);
+    } else if (strcmp (one->state, "empty") == 0) {
+        findings_add (findings, FINDING_NOTE, SAKER_OK, "carried.empty",
+                      findings_next ("if that is mistyped: saker unsubscribe %s, and subscribe to "
+                                     "the right one; saker ls elsewhere lists them",
+                                     one->collection),
+                      "%s is carried, and nobody is known to have anything of it", one->collection);
     } else if (strcmp (one->state, "carried") == 0 && alone && one->changes > 0) {
         findings_add (findings, FINDING_NOTE, SAKER_OK, "carried.alone",
                       findings_next ("on another peer: saker subscribe %s", one->collection),

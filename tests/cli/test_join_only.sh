@@ -66,6 +66,10 @@ works "what nobody has is listed by its name" on bob subscribe
 if grep -q "^shotz " "$work/out"; then ok; else not_ok "shotz is not listed: $(cat "$work/out")"; fi
 until_true "as empty" carries bob shotz empty
 refuses "and then nothing is there" 3 "no collection called shotz" on bob get shotz/a
+on bob doctor >"$work/out" 2>&1
+if grep -q "carried.empty" "$work/out"; then ok; else not_ok "doctor does not tell: $(cat "$work/out")"; fi
+works "it can be left" on bob unsubscribe shotz
+refuses "then it is not carried" 21 "does not carry shotz" on bob get shotz/a
 
 # ---- documents of one; nobody can be reached at first; the store is moved
 

@@ -3,6 +3,8 @@
      sim [--seeds N] [--from N] [--jobs N] [--stop-after N] [--no-shrink]
      sim --seed N [--peers N] [--operations N] [--without FAULT,FAULT] [--trace] */
 
+#include "peer/fetching.h"
+#include "peer/replica_internal.h"
 #include "tests/sim/sim.h"
 
 #include <errno.h>
@@ -147,6 +149,20 @@ static size_t put_clock (char *text, size_t size, const skr_collection_t *collec
     return used < size ? used : size;
 }
 
+/* What the first of them aims at. */
+static size_t put_target (char *text, size_t size, const skr_fetch_t *fetch)
+{
+    size_t used = (size_t) snprintf (text, size, " %02x%02x:", fetch->collection.bytes[0],
+                                     fetch->collection.bytes[1]);
+    for (size_t i = 0; i < fetch->target.count && used < size; i++) {
+        const skr_tick_t *tick = &fetch->target.ticks[i];
+        used +=
+            (size_t) snprintf (text + used, size - used, " %02x%02x:%llu", tick->writer.bytes[0],
+                               tick->writer.bytes[1], (unsigned long long) tick->seq);
+    }
+    return used < size ? used : size;
+}
+
 /* Who differs from whom, and in what. */
 static void tell_difference (void)
 {
@@ -154,7 +170,15 @@ static void tell_difference (void)
     size_t used = 0;
     for (int i = 0; i < sim.peers_count; i++) {
         const skr_replica_t *replica = sim.peers[i].node ? sim.peers[i].node->replica : NULL;
-        if (!replica || !sim_oracle_differs (&sim.peers[i])) {
+        if (replica && replica->fetches_count > 0 && used < sizeof text) {
+            used += (size_t) snprintf (text + used, sizeof text - used,
+                                       "\n  peer %d fetches %zu, %s", i, replica->fetches_count,
+                                       replica->fetches[0].aimed ? "aimed" : "not aimed");
+            used += used < sizeof text
+                        ? put_target (text + used, sizeof text - used, &replica->fetches[0])
+                        : 0;
+        }
+        if (used >= sizeof text || !replica || !sim_oracle_differs (&sim.peers[i])) {
             continue;
         }
         used += (size_t) snprintf (text + used, sizeof text - used, "\n  peer %d:", i);

@@ -38,6 +38,7 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
     true_reported (context, device, collection, reported);
     if (fake.told && (!reported->clock || (tells_nothing && !is_founder (device)))) {
         reported->clock = &nothing;
+        reported->asked_ms = fake.asked_ms;
     }
 }
 
@@ -46,6 +47,7 @@ static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t 
     true_neighbour (context, device, neighbour);
     if (absent && memcmp (absent, device, 32) == 0) {
         neighbour->link = "silent";
+        neighbour->greeted = false;
     }
 }
 
@@ -225,7 +227,7 @@ static void ends_when_nobody_has_it (void)
     CHECK (skr_fetching (laptop, &other)); /* an admin may have it, and is not there */
     absent = NULL;
     CHECK_OK (turn ());
-    CHECK (!skr_fetching (laptop, &other));
+    CHECK (!skr_fetching (laptop, &other)); /* they have said so since it began */
     CHECK_OK (reopen ());
     CHECK (!skr_fetching (laptop, &other));
     four_close (&four);
