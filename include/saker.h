@@ -73,6 +73,10 @@ SAKER_EXPORT const char *saker_error_text (void);
 /* The short name of an error, "disk full". Static. */
 SAKER_EXPORT const char *saker_error_name (saker_err_t error);
 
+/* The one of `count` names that a person may have meant who mistyped `name`; NULL: none is like it.
+   Borrowed from `names`. */
+SAKER_EXPORT const char *saker_nearest (const char *name, const char *const *names, size_t count);
+
 /* The version of the library, "0.1.0". Static. */
 SAKER_EXPORT const char *saker_version (void);
 
@@ -253,10 +257,10 @@ SAKER_EXPORT saker_err_t saker_write (saker_t *self, const saker_batch_t *batch,
    until it is retried or dropped. The same with what may have been written, without a way to find
    out: it was sent, no answer came, and by now that is more than 29 days ago (receipts are kept for
    30 days at least), or the store was restored or replaced since. A batch that a disk has damaged
-   goes aside with SAKER_EDAMAGED when the queue is opened, and what is before and behind it is sent:
-   it is listed with what can still be read of it, and can be dropped, not retried. What nobody can notice is not
-   found out: a store that was put back with the whole machine, or a queue that is older than that
-   and was put back itself.
+   goes aside with SAKER_EDAMAGED when the queue is opened, and what is before and behind it is
+   sent: it is listed with what can still be read of it, and can be dropped, not retried. What
+   nobody can notice is not found out: a store that was put back with the whole machine, or a queue
+   that is older than that and was put back itself.
 
    What waits in a queue is not read back by the calls below: only the daemon's replica is read. A
    saker_queue_t belongs to one thread at a time, and does not live across a fork. */

@@ -1,5 +1,7 @@
 #include "mesh/config.h"
 
+#include "peer/nearest.h"
+
 #include "mesh/sockets.h"
 
 #include <ctype.h>
@@ -156,30 +158,6 @@ static const struct {
 
 #define KEYS (sizeof keys / sizeof keys[0])
 
-/* Edit distance, small words only. */
-static size_t distance (const char *one, const char *other)
-{
-    size_t row[32];
-    size_t width = strlen (other);
-    if (width >= 32) {
-        return 32;
-    }
-    for (size_t k = 0; k <= width; k++) {
-        row[k] = k;
-    }
-    for (size_t i = 1; one[i - 1]; i++) {
-        size_t corner = row[0];
-        row[0] = i;
-        for (size_t k = 1; k <= width; k++) {
-            size_t change = corner + (one[i - 1] != other[k - 1]);
-            corner = row[k];
-            size_t least = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
-            row[k] = change < least ? change : least;
-        }
-    }
-    return row[width];
-}
-
 /* Keys of the library first, then the program's. */
 static const char *key_name (const saker_config_t *self, size_t number)
 {
@@ -190,17 +168,20 @@ static saker_err_t unknown_key (const saker_config_t *self, const char *key)
 {
     char names[LINE_BYTES_MAX] = "";
     size_t used = 0;
+    skr_nearest_t nearest;
+    skr_nearest_begin (&nearest, key);
     for (size_t i = 0; i < KEYS + self->program_keys_count; i++) {
         const char *name = key_name (self, i);
-        if (distance (key, name) <= 2) {
-            return skr_fail (SAKER_EINPUT, "unknown key '%.40s': did you mean '%s'?", key, name);
-        }
+        skr_nearest_look (&nearest, name);
         if (used + strlen (name) + 3 < sizeof names) {
             used += (size_t) snprintf (names + used, sizeof names - used, "%s%s", used ? ", " : "",
                                        name);
         }
     }
-    return skr_fail (SAKER_EINPUT, "unknown key '%.40s': the keys are %s", key, names);
+    return *nearest.name
+               ? skr_fail (SAKER_EINPUT, "unknown key '%.40s': did you mean '%s'?", key,
+                           nearest.name)
+               : skr_fail (SAKER_EINPUT, "unknown key '%.40s': the keys are %s", key, names);
 }
 
 static saker_err_t set_program_key (saker_config_t *self, const saker_config_key_t *key,

@@ -6,6 +6,7 @@
 #include "peer/checkup.h"
 #include "peer/dump.h"
 #include "peer/folder.h"
+#include "peer/nearest.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -32,6 +33,19 @@ struct saker_daemon_t {
 const char *saker_version (void)
 {
     return "0.1.0";
+}
+
+const char *saker_nearest (const char *name, const char *const *names, size_t count)
+{
+    skr_nearest_t nearest;
+    const char *best = NULL;
+    skr_nearest_begin (&nearest, name);
+    for (size_t i = 0; i < count; i++) {
+        size_t before = nearest.distance;
+        skr_nearest_look (&nearest, names[i]);
+        best = nearest.distance < before ? names[i] : best;
+    }
+    return best;
 }
 
 static saker_err_t start_sodium (void)

@@ -1,8 +1,7 @@
-#include "peer/outbox.h"
+#include "peer/outbox_internal.h"
 
 #include "crdt/cbor.h"
 #include "peer/folder.h"
-#include "peer/store.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,19 +16,9 @@
 #define ROOM_BYTES ((size_t) 8 << 20) /* of one group: a batch twice, and LMDB's own */
 #define COUNT_MAX ((size_t) 1 << 20)
 
-struct skr_outbox_t {
-    skr_store_t *store;
-    const skr_world_t *world;
-    uint64_t bytes_max;
-    uint64_t last; /* number ever given */
-    skr_tried_t tried;
-    skr_outbox_count_t waiting, refused;
-    skr_buf_t record, copy; /* kept for their memory */
-};
-
 /* ---- records */
 
-static skr_span_t key_of (uint8_t key[8], uint64_t number)
+skr_span_t skr_parcel_key (uint8_t key[8], uint64_t number)
 {
     skr_put_u64 (key, number);
     return skr_span (key, 8);
@@ -40,7 +29,7 @@ static void put_span (skr_buf_t *record, skr_span_t bytes)
     skr_cbor_put_bytes (record, bytes.data, bytes.size);
 }
 
-static void put_parcel (skr_buf_t *record, const skr_parcel_t *parcel)
+void skr_parcel_put (skr_buf_t *record, const skr_parcel_t *parcel)
 {
     skr_buf_clear (record);
     skr_cbor_put_array (record, 8);
@@ -54,7 +43,7 @@ static void put_parcel (skr_buf_t *record, const skr_parcel_t *parcel)
     put_span (record, parcel->sentence);
 }
 
-static saker_err_t get_parcel (skr_span_t record, uint64_t number, skr_parcel_t *parcel)
+saker_err_t skr_parcel_get (skr_span_t record, uint64_t number, skr_parcel_t *parcel)
 {
     skr_cbor_t cbor;
     skr_cbor_open (&cbor, record);
@@ -100,12 +89,18 @@ static saker_err_t tally_table (skr_outbox_t *self, skr_table_t table, tally_t *
     return skr_store_scan (self->store, SKR_COMMITTED, table, all, all, tally_one, tally);
 }
 
+/* Where the note is damaged: all may have been sent, to nobody knows whom. Then a batch is written
+   only where the daemon knows that it was not, see mesh/queue.c. */
 static saker_err_t load_tried (skr_outbox_t *self)
 {
     skr_span_t value;
     self->tried = (skr_tried_t){.up_to = 0};
     saker_err_t error =
         skr_store_get (self->store, SKR_COMMITTED, SKR_META, skr_span_text (TRIED_KEY), &value);
+    if (error == SAKER_EDAMAGED || (error == SAKER_ENOTFOUND && self->notes_damaged)) {
+        self->tried.up_to = UINT64_MAX; /* until it is known what there is */
+        return SAKER_OK;
+    }
     if (error == SAKER_ENOTFOUND) {
         return SAKER_OK;
     }
@@ -135,6 +130,9 @@ static saker_err_t load (skr_outbox_t *self)
     self->waiting = waiting.count;
     self->refused = refused.count;
     self->last = highest (self->last, highest (waiting.last, refused.last));
+    if (self->tried.up_to == UINT64_MAX) {
+        self->tried.up_to = self->last;
+    }
     self->last = highest (self->last, self->tried.up_to);
     return SAKER_OK;
 }
@@ -213,11 +211,24 @@ static saker_err_t make (const char *folder, const skr_world_t *world)
     return error;
 }
 
-static saker_err_t check_format (skr_store_t *store)
+static saker_err_t note_damage (skr_span_t key, skr_span_t value, bool damaged, void *argument)
+{
+    skr_outbox_t *self = argument;
+    (void) key, (void) value;
+    self->notes_damaged |= damaged;
+    return SAKER_OK;
+}
+
+static saker_err_t check_format (skr_outbox_t *self)
 {
     skr_span_t value;
+    skr_store_t *store = self->store;
+    SKR_TRY (skr_store_walk (store, SKR_META, note_damage, self));
     saker_err_t error =
         skr_store_get (store, SKR_COMMITTED, SKR_META, skr_span_text (FORMAT_KEY), &value);
+    if (error == SAKER_ENOTFOUND && self->notes_damaged) {
+        return skr_fail (SAKER_EDAMAGED, "what it says of itself");
+    }
     if (error == SAKER_ENOTFOUND) {
         return skr_fail (SAKER_EEXIST, "%s is a store, not a queue: name another folder",
                          skr_store_folder (store));
@@ -237,8 +248,8 @@ static saker_err_t tell_damage (const skr_outbox_t *self, saker_err_t error)
     snprintf (sentence, sizeof sentence, "%s", skr_error ());
     return error == SAKER_EDAMAGED
                ? skr_fail (error,
-                           "%s is damaged, and nothing of it is sent (%s): move the folder away to "
-                           "begin a new one, and write again what was in it",
+                           "%s is damaged, and none of it can be read (%s): move the folder away "
+                           "to begin a new one, and write again what was in it",
                            skr_store_folder (self->store), sentence)
                : error;
 }
@@ -257,9 +268,10 @@ static saker_err_t open_or_make (skr_outbox_t *self, const char *folder)
                          folder);
     }
     SKR_TRY (error);
-    SKR_TRY (check_format (self->store));
+    SKR_TRY (tell_damage (self, check_format (self)));
     SKR_TRY (skr_store_room (self->store, ROOM_BYTES));
-    return tell_damage (self, load (self));
+    error = skr_outbox_mend (self);
+    return tell_damage (self, error == SAKER_OK ? load (self) : error);
 }
 
 saker_err_t skr_outbox_open (skr_outbox_t **self_p, const char *folder, uint64_t bytes_max,
@@ -343,11 +355,11 @@ static saker_err_t put_record (skr_outbox_t *self, skr_table_t table, uint64_t n
 {
     uint8_t key[8];
     skr_outbox_count_t *count = table == SKR_LOG ? &self->waiting : &self->refused;
-    put_parcel (&self->record, parcel);
-    saker_err_t error =
-        self->record.failed
-            ? skr_fail (SAKER_ENOMEM, "out of memory")
-            : skr_store_put (self->store, table, key_of (key, number), skr_span_of (&self->record));
+    skr_parcel_put (&self->record, parcel);
+    saker_err_t error = self->record.failed
+                            ? skr_fail (SAKER_ENOMEM, "out of memory")
+                            : skr_store_put (self->store, table, skr_parcel_key (key, number),
+                                             skr_span_of (&self->record));
     if (error != SAKER_OK) {
         return give_up (self, error);
     }
@@ -361,7 +373,7 @@ static saker_err_t remove_record (skr_outbox_t *self, skr_table_t table, uint64_
 {
     uint8_t key[8];
     skr_outbox_count_t *count = table == SKR_LOG ? &self->waiting : &self->refused;
-    saker_err_t error = skr_store_remove (self->store, table, key_of (key, number));
+    saker_err_t error = skr_store_remove (self->store, table, skr_parcel_key (key, number));
     if (error != SAKER_OK) {
         return give_up (self, error);
     }
@@ -406,7 +418,7 @@ saker_err_t skr_outbox_put (skr_outbox_t *self, skr_parcel_t *parcel)
     parcel->time_ms = self->world->wall_ms (self->world->context);
     parcel->error = SAKER_OK;
     parcel->sentence = skr_span ("", 0);
-    put_parcel (&self->record, parcel);
+    skr_parcel_put (&self->record, parcel);
     SKR_TRY (check_room (self));
     SKR_TRY (skr_outbox_begin (self));
     SKR_TRY (put_record (self, SKR_LOG, self->last + 1, parcel));
@@ -440,13 +452,13 @@ saker_err_t skr_outbox_next (skr_outbox_t *self, bool refused, uint64_t after, s
         return SAKER_ENOTFOUND;
     }
     saker_err_t error = skr_store_scan (self->store, SKR_COMMITTED, refused ? SKR_ASIDE : SKR_LOG,
-                                        all, key_of (key, after + 1), take_first, &finding);
+                                        all, skr_parcel_key (key, after + 1), take_first, &finding);
     skr_store_forget (self->store);
     SKR_TRY (error);
     if (buf->failed) {
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
-    return finding.number ? get_parcel (skr_span_of (buf), finding.number, parcel)
+    return finding.number ? skr_parcel_get (skr_span_of (buf), finding.number, parcel)
                           : SAKER_ENOTFOUND;
 }
 
@@ -506,6 +518,12 @@ saker_err_t skr_outbox_again (skr_outbox_t *self, uint64_t number)
         return give_up (self,
                         skr_fail (SAKER_EUSAGE, "batch %llu was not refused: it waits to be sent",
                                   (unsigned long long) number));
+    }
+    if (parcel.error == SAKER_EDAMAGED) {
+        return give_up (self, skr_fail (SAKER_EDAMAGED,
+                                        "batch %llu is damaged and cannot be sent: write again "
+                                        "what was in it, then drop it",
+                                        (unsigned long long) number));
     }
     parcel.error = SAKER_OK;
     parcel.sentence = skr_span ("", 0);

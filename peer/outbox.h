@@ -9,6 +9,10 @@
 
      batch = CBOR [time, collection, count, intents, operation id, note, error, sentence]
 
+   A batch that is damaged when the folder is opened goes aside with SAKER_EDAMAGED, and those
+   before and behind it are as they were: of it is kept what can be read, or, where it is not in
+   form any more, its bytes in place of the intents, with a count of 0. It is never sent.
+
    Numbers ascend and are never given twice. Whether a batch that was sent was written is not known
    until its receipt has come, so before one is sent for the first time it is noted, durably, that
    all up to its number may have been written from now on, and by which writer (`tried`). */
@@ -82,7 +86,8 @@ saker_err_t skr_outbox_remove (skr_outbox_t *self, uint64_t number) SKR_MUST_USE
 /* Of one that waits. */
 saker_err_t skr_outbox_refuse (skr_outbox_t *self, uint64_t number, saker_err_t error,
                                const char *sentence) SKR_MUST_USE;
-/* Puts one that was refused at the end again, under a new number: as one that was never sent. */
+/* Puts one that was refused at the end again, under a new number: as one that was never sent.
+   SAKER_EDAMAGED: one that was damaged, and is not known to be what was put. */
 saker_err_t skr_outbox_again (skr_outbox_t *self, uint64_t number) SKR_MUST_USE;
 saker_err_t skr_outbox_commit (skr_outbox_t *self) SKR_MUST_USE;
 

@@ -3,6 +3,7 @@
 
 #include "peer/fetching.h"
 #include "peer/history.h"
+#include "peer/nearest.h"
 #include "peer/replica_internal.h"
 
 #include <assert.h>
@@ -555,6 +556,21 @@ const skr_collection_t *skr_replica_collection (const skr_replica_t *self, const
     return held && !held->fresh ? &held->shown : NULL;
 }
 
+static saker_err_t fail_unknown (const skr_replica_t *self, const char *name)
+{
+    skr_nearest_t nearest;
+    skr_nearest_begin (&nearest, name);
+    for (size_t i = 1; i < skr_replica_collections (self); i++) { /* not the roster */
+        const skr_collection_t *one = skr_replica_collection_at (self, i);
+        if (one->name[0] && one->changes > 0) {
+            skr_nearest_look (&nearest, one->name);
+        }
+    }
+    return *nearest.name ? skr_fail (SAKER_ENOTFOUND, "no collection called %s: did you mean %s?",
+                                     name, nearest.name)
+                         : skr_fail (SAKER_ENOTFOUND, "no collection called %s", name);
+}
+
 saker_err_t skr_replica_collection_named (const skr_replica_t *self, const char *name,
                                           const skr_collection_t **collection)
 {
@@ -564,7 +580,7 @@ saker_err_t skr_replica_collection_named (const skr_replica_t *self, const char 
         skr_replica_collection_id (self, name, &id);
     }
     *collection = skr_replica_collection (self, &id);
-    return *collection ? SAKER_OK : skr_fail (SAKER_ENOTFOUND, "no collection called %s", name);
+    return *collection ? SAKER_OK : fail_unknown (self, name);
 }
 
 saker_err_t skr_replica_hashes (const skr_replica_t *self, const skr_collection_t *collection,

@@ -6,6 +6,7 @@
 #include "say.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -107,20 +108,81 @@ static saker_err_t run_list (call_t *call, saker_queue_t *queue)
 
 typedef struct sending_t {
     uint64_t sent, refused;
+    uint64_t first;    /* that was refused */
+    saker_err_t error; /* of it */
+    char what[SAKER_COLLECTION_BYTES_MAX + SAKER_DOCUMENT_BYTES_MAX + 2];
+    char sentence[SAKER_SENTENCE_MAX];
+    uint64_t damaged, damaged_first; /* set aside when the queue was opened */
 } sending_t;
 
 static int count_one (const saker_queued_t *queued, const saker_receipt_t *receipt, void *argument)
 {
     sending_t *sending = argument;
-    (void) queued;
     sending->sent += receipt != NULL;
     sending->refused += !receipt;
+    if (!receipt && sending->refused == 1) {
+        sending->first = queued->number;
+        sending->error = queued->error;
+        snprintf (sending->what, sizeof sending->what, "%s/%s", queued->collection,
+                  queued->document);
+        snprintf (sending->sentence, sizeof sending->sentence, "%s", queued->sentence);
+    }
     return 0;
+}
+
+static int count_damaged (const saker_queued_t *queued, void *argument)
+{
+    sending_t *sending = argument;
+    if (queued->error == SAKER_EDAMAGED) {
+        sending->damaged_first = sending->damaged ? sending->damaged_first : queued->number;
+        sending->damaged++;
+    }
+    return 0;
+}
+
+static saker_err_t say_sent (call_t *call, const sending_t *sending)
+{
+    if (call->json) {
+        return say_json (call, json_pack ("{s:I,s:I,s:I}", "written", (json_int_t) sending->sent,
+                                          "refused", (json_int_t) sending->refused, "damaged",
+                                          (json_int_t) sending->damaged));
+    }
+    printf ("%" PRIu64 " written, %" PRIu64 " refused", sending->sent, sending->refused);
+    if (sending->damaged > 0) {
+        printf (", %" PRIu64 " damaged", sending->damaged);
+    }
+    putchar ('\n');
+    return SAKER_OK;
+}
+
+/* What did not get there, and what to do about it. */
+static saker_err_t judge (call_t *call, const sending_t *sending)
+{
+    const char *folder = call_word (call, 0);
+    if (sending->refused > 0) {
+        return call_fail (call, sending->error,
+                          "%" PRIu64 " of %" PRIu64 " batch%s refused, first number %" PRIu64
+                          " (%s): %s; kept in the queue: saker queue %s lists it; once it is "
+                          "mended, saker queue %s retry refused, else drop refused",
+                          sending->refused, sending->refused + sending->sent,
+                          sending->refused + sending->sent == 1 ? "" : "es", sending->first,
+                          sending->what, sending->sentence, folder, folder);
+    }
+    if (sending->damaged > 0) {
+        return call_fail (call, SAKER_EDAMAGED,
+                          "%" PRIu64 " batch%s of the queue %s damaged on the disk, first number "
+                          "%" PRIu64 ", and kept aside: saker queue %s shows what can be read of "
+                          "it; write that again, then saker queue %s drop %" PRIu64,
+                          sending->damaged, sending->damaged == 1 ? "" : "es",
+                          sending->damaged == 1 ? "is" : "are", sending->damaged_first, folder,
+                          folder, sending->damaged_first);
+    }
+    return SAKER_OK;
 }
 
 static saker_err_t run_send (call_t *call, saker_queue_t *queue)
 {
-    sending_t sending = {0, 0};
+    sending_t sending = {.sent = 0};
     int64_t timeout_ms = 0;
     saker_err_t error = call_duration (call, "timeout", SEND_MS, &timeout_ms);
     if (error == SAKER_OK) {
@@ -128,15 +190,11 @@ static saker_err_t run_send (call_t *call, saker_queue_t *queue)
         error =
             call_library (call, saker_queue_send (queue, (int) timeout_ms, count_one, &sending));
     }
-    if (error == SAKER_OK && call->json) {
-        return say_json (call, json_pack ("{s:I,s:I}", "written", (json_int_t) sending.sent,
-                                          "refused", (json_int_t) sending.refused));
-    }
     if (error == SAKER_OK) {
-        printf ("%llu written, %llu refused\n", (unsigned long long) sending.sent,
-                (unsigned long long) sending.refused);
+        error = call_library (call, saker_queue_list (queue, count_damaged, &sending));
     }
-    return error;
+    error = error == SAKER_OK ? say_sent (call, &sending) : error;
+    return error == SAKER_OK ? judge (call, &sending) : error;
 }
 
 /* ---- retry and drop */
@@ -162,7 +220,9 @@ static int change_one (const saker_queued_t *queued, void *argument)
     if (queued->number > changing->until) {
         return 1;
     }
-    changing->error = queued->error ? changing->change (changing->queue, queued->number) : SAKER_OK;
+    bool passed = !queued->error
+                  || (queued->error == SAKER_EDAMAGED && changing->change == saker_queue_retry);
+    changing->error = passed ? SAKER_OK : changing->change (changing->queue, queued->number);
     return changing->error != SAKER_OK;
 }
 
@@ -236,13 +296,17 @@ const command_t cmd_queue = {
     .usage = "FOLDER [list|send] | FOLDER retry|drop N|refused",
     .summary =
         "Look at the queue of an application: what waits for the daemon, and what it refused.",
-    .details = "A queue is the folder that an application gave to saker_queue_open; it keeps there "
-               "what it writes until the daemon has given a "
-               "receipt. One process at a time has it open, so this works while the application "
-               "does not run (exit status 9 otherwise). send sends "
-               "what waits to the daemon of the store. retry puts a batch that was refused at the "
-               "end again, drop lets go of one; refused stands for "
-               "all that were refused.",
+    .details =
+        "A queue is the folder that an application gave to saker_queue_open; it keeps there "
+        "what it writes until the daemon has given a "
+        "receipt. One process at a time has it open, so this works while the application "
+        "does not run (exit status 9 otherwise). send sends "
+        "what waits to the daemon of the store. retry puts a batch that was refused at the "
+        "end again, drop lets go of one; refused stands for "
+        "all that were refused. When send meets one that the daemon refuses, the others "
+        "are sent all the same, and the exit status says why the first was refused (man "
+        "saker). What the disk has damaged is kept aside, too, and can only be dropped: send "
+        "ends with 10 as long as there is such a one.",
     .options = queue_options,
     .example = "saker queue ~/tracker/queue\n"
                "saker queue ~/tracker/queue retry 1\n"

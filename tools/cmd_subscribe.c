@@ -6,6 +6,7 @@
 #include "say.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -102,9 +103,6 @@ static saker_err_t narrow (call_t *call, narrow_fn *function, bool *changed)
     int64_t timeout_ms = 0;
     saker_err_t error = call_duration (call, "timeout", LEAVE_MS, &timeout_ms);
     timeout_ms = timeout_ms > INT32_MAX ? INT32_MAX : timeout_ms;
-    if (error == SAKER_OK) {
-        error = call_open (call);
-    }
     if (error != SAKER_OK) {
         return error;
     }
@@ -114,70 +112,131 @@ static saker_err_t narrow (call_t *call, narrow_fn *function, bool *changed)
                                                (int) timeout_ms, changed));
 }
 
-static saker_err_t say_changed (call_t *call, bool changed, const char *sentence)
+/* ---- names that nothing knows */
+
+/* A collection may be chosen before anything of it comes, so a mistyped name is no error. */
+typedef struct unknown_t {
+    char (*names)[SAKER_COLLECTION_BYTES_MAX + 1]; /* those that are known */
+    size_t count, capacity;
+    json_t *json; /* of the others, each with the one that is most like it */
+    bool failed;
+} unknown_t;
+
+static int know_one (const saker_subscription_t *one, void *argument)
+{
+    unknown_t *self = argument;
+    if (self->count == self->capacity) {
+        size_t capacity = self->capacity ? 2 * self->capacity : 16;
+        void *grown = realloc (self->names, capacity * sizeof *self->names);
+        if (!grown) {
+            self->failed = true;
+            return 1;
+        }
+        self->names = grown;
+        self->capacity = capacity;
+    }
+    snprintf (self->names[self->count++], sizeof *self->names, "%s", one->collection);
+    return 0;
+}
+
+static void look_at_word (unknown_t *self, const char *const *names, const char *word)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        if (strcmp (names[i], word) == 0) {
+            return;
+        }
+    }
+    const char *nearest = saker_nearest (word, names, self->count);
+    json_t *json = json_pack ("{s:s,s:s?}", "collection", word, "nearest", nearest);
+    self->failed |= json_array_append_new (self->json, json) != 0;
+}
+
+/* Before anything is chosen, since what is chosen is listed. */
+static saker_err_t find_unknown (call_t *call, unknown_t *self)
+{
+    *self = (unknown_t){.json = json_array ()};
+    saker_err_t error = call_library (call, saker_subscriptions (call->peer, NULL, know_one, self));
+    const char **names = calloc (self->count + 1, sizeof *names);
+    if (error == SAKER_OK && (!names || self->failed)) {
+        error = call_memory (call);
+    }
+    for (size_t i = 0; error == SAKER_OK && i < self->count; i++) {
+        names[i] = self->names[i];
+    }
+    for (size_t i = 0; error == SAKER_OK && i < call->words_count; i++) {
+        look_at_word (self, names, call->words[i]);
+    }
+    free (names);
+    free (self->names);
+    self->names = NULL;
+    return error == SAKER_OK && self->failed ? call_memory (call) : error;
+}
+
+static void tell_unknown (const unknown_t *self)
+{
+    size_t index;
+    json_t *one;
+    json_array_foreach (self->json, index, one)
+    {
+        const char *nearest = json_string_value (json_object_get (one, "nearest"));
+        fputs ("saker: note: no collection '", stderr);
+        paint_text (stderr, PAINT_NONE, json_string_value (json_object_get (one, "collection")));
+        fputs ("' is known yet; ", stderr);
+        if (nearest) {
+            fputs ("did you mean '", stderr);
+            paint_text (stderr, PAINT_NONE, nearest);
+            fputs ("'?\n", stderr);
+        } else {
+            fputs ("saker subscribe lists those that are\n", stderr);
+        }
+    }
+}
+
+static saker_err_t say_changed (call_t *call, bool changed, const char *sentence, json_t *unknown)
 {
     if (call->json) {
-        return say_json (call, json_pack ("{s:b}", "changed", changed));
+        json_t *json = json_pack ("{s:b}", "changed", changed);
+        if (unknown) {
+            json_object_set (json, "unknown", unknown);
+        }
+        return say_json (call, json);
     }
     puts (changed ? sentence : "nothing to change: it is so already");
     return SAKER_OK;
 }
 
-/* A collection may be chosen before anything of it comes, so a mistyped name is no error. */
-typedef struct knowing_t {
-    call_t *call;
-    bool known[CALL_WORDS_MAX];
-} knowing_t;
-
-static int know_one (const saker_subscription_t *one, void *argument)
+static saker_err_t choose (call_t *call, bool *changed)
 {
-    knowing_t *self = argument;
-    for (size_t i = 0; i < self->call->words_count; i++) {
-        self->known[i] |= strcmp (self->call->words[i], one->collection) == 0;
-    }
-    return 0;
-}
-
-static void tell_unknown (call_t *call)
-{
-    knowing_t self = {.call = call};
-    if (saker_subscriptions (call->peer, NULL, know_one, &self) != SAKER_OK) {
-        return;
-    }
-    for (size_t i = 0; i < call->words_count; i++) {
-        if (!self.known[i]) {
-            fprintf (stderr,
-                     "saker: note: nothing of a collection %s was ever here; if that is mistyped, "
-                     "saker subscribe lists those that are known\n",
-                     call->words[i]);
-        }
-    }
+    return call_option (call, "only")
+               ? narrow (call, saker_subscribe_only, changed)
+               : call_library (
+                   call, saker_subscribe (call->peer, call->words, call->words_count, changed));
 }
 
 static saker_err_t subscribe (call_t *call)
 {
     bool changed = false;
-    saker_err_t error = call_open (call);
-    if (error == SAKER_OK && call->words_count == 0 && !call_option (call, "all")) {
-        return list (call);
-    }
+    unknown_t unknown = {.json = NULL};
+    saker_err_t error = find_unknown (call, &unknown);
+    error = error == SAKER_OK ? choose (call, &changed) : error;
     if (error == SAKER_OK) {
-        error = call_library (
-            call, saker_subscribe (call->peer, call->words, call->words_count, &changed));
+        tell_unknown (&unknown);
+        error = say_changed (
+            call, changed,
+            call_option (call, "only")
+                ? "only these are carried from now on; what else was here was handed on, and is "
+                  "removed"
+                : "carried from now on; what is not here yet is being fetched: saker subscribe "
+                  "lists how far it is",
+            unknown.json);
     }
-    if (error == SAKER_OK) {
-        tell_unknown (call);
-    }
-    return error == SAKER_OK
-               ? say_changed (call, changed,
-                              "carried from now on; what is not here yet is being fetched: saker "
-                              "subscribe lists how far it is")
-               : error;
+    json_decref (unknown.json);
+    return error;
 }
 
 static saker_err_t run_subscribe (call_t *call)
 {
-    bool changed = false, only = call_option (call, "only"), all = call_option (call, "all");
+    bool only = call_option (call, "only"), all = call_option (call, "all");
     if (only && all) {
         return call_fail (call, SAKER_EUSAGE, "subscribe: give --only or --all, not both");
     }
@@ -188,17 +247,11 @@ static saker_err_t run_subscribe (call_t *call)
         return call_fail (call, SAKER_EUSAGE,
                           "subscribe: --only needs the names of the collections to carry");
     }
-    if (!only) {
-        return subscribe (call);
+    saker_err_t error = call_open (call);
+    if (error != SAKER_OK) {
+        return error;
     }
-    saker_err_t error = narrow (call, saker_subscribe_only, &changed);
-    if (error == SAKER_OK) {
-        tell_unknown (call);
-    }
-    return error == SAKER_OK ? say_changed (call, changed,
-                                            "only these are carried from now on; what else was "
-                                            "here was handed on, and is removed")
-                             : error;
+    return call->words_count > 0 || all ? subscribe (call) : list (call);
 }
 
 static const option_t subscribe_options[] = {
@@ -213,17 +266,19 @@ const command_t cmd_subscribe = {
     .run = run_subscribe,
     .usage = "[COLL ... | --only COLL ... | --all] [--timeout TIME]",
     .summary = "Carry these collections, too; without names: list what this peer carries.",
-    .details = "A peer carries every collection that it may read, unless it was told otherwise "
-               "here. What it does not carry is neither kept nor "
-               "fetched, and cannot be read or written on it (exit status 21); nobody waits for it "
-               "there. Of one that is carried, saker carry keeps a part alone. What is "
-               "carried again is fetched. Until what this "
-               "peer once wrote there is back, it writes nothing there (exit status 15). An "
-               "admin's peer carries all collections, and may not "
-               "choose. The list says of each: carried; fetching (not all of it is here yet: what "
-               "is not found may be on its way, exit status "
-               "22); empty (nobody is known to have anything of it: mistyped?); "
-               "leaving (kept until an admin's peer has all of it); left.",
+    .details =
+        "A peer carries every collection that it may read, unless it was told otherwise "
+        "here. What it does not carry is neither kept nor "
+        "fetched, and cannot be read or written on it (exit status 21); nobody waits for it "
+        "there. Of one that is carried, saker carry keeps a part alone. What is "
+        "carried again is fetched. Until what this "
+        "peer once wrote there is back, it writes nothing there (exit status 15). An "
+        "admin's peer carries all collections, and may not "
+        "choose. A name that nothing knows is taken, too, since a collection may be made "
+        "later; a note on stderr tells of it, and what may have been meant. The list says of "
+        "each: carried; fetching (not all of it is here yet: what is not found may be on its "
+        "way, exit status 22); empty (nobody is known to have anything of it); "
+        "leaving (kept until an admin's peer has all of it); left.",
     .options = subscribe_options,
     .example = "saker subscribe\nsaker subscribe shots\nsaker subscribe --only shots notes",
     .words_min = 0,
@@ -233,11 +288,13 @@ const command_t cmd_subscribe = {
 static saker_err_t run_unsubscribe (call_t *call)
 {
     bool changed = false;
-    saker_err_t error = narrow (call, saker_unsubscribe, &changed);
+    saker_err_t error = call_open (call);
+    error = error == SAKER_OK ? narrow (call, saker_unsubscribe, &changed) : error;
     return error == SAKER_OK
                ? say_changed (call, changed,
                               "not carried any more: what was here was handed on, and "
-                              "is removed; saker subscribe brings it back")
+                              "is removed; saker subscribe brings it back",
+                              NULL)
                : error;
 }
 

@@ -62,12 +62,25 @@ static saker_err_t run_command (call_t *call, const command_t *command, int argc
     return error;
 }
 
+static saker_err_t fail_command (call_t *call, const char *name)
+{
+    const char *names[128];
+    size_t count = 0;
+    while (commands[count] && count < sizeof names / sizeof *names) {
+        names[count] = commands[count]->name;
+        count++;
+    }
+    const char *nearest = saker_nearest (name, names, count);
+    return call_fail (call, SAKER_EUSAGE, "there is no command %s%s%s; see saker --help", name,
+                      nearest ? ", did you mean " : "", nearest ? nearest : "");
+}
+
 /* `saker help --man` makes saker(1) of the page on stdin, `saker help --man COMMAND` its page. */
 static saker_err_t run_manual (call_t *call, const char *name)
 {
     const command_t *command = name ? call_find_command (commands, name) : NULL;
     if (name && !command) {
-        return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help", name);
+        return fail_command (call, name);
     }
     if (command) {
         manual_command (stdout, command);
@@ -90,7 +103,7 @@ static saker_err_t run_help (call_t *call, int count, char **words)
     }
     const command_t *command = name ? call_find_command (commands, name) : NULL;
     if (name && !command) {
-        return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help", name);
+        return fail_command (call, name);
     }
     if (command) {
         help_command (stdout, command);
@@ -123,7 +136,7 @@ static saker_err_t run (call_t *call, int argc, char **argv)
     }
     const command_t *command = call_find_command (commands, argv[at]);
     if (!command) {
-        return call_fail (call, SAKER_EUSAGE, "there is no command %s; see saker --help", argv[at]);
+        return fail_command (call, argv[at]);
     }
     return run_command (call, command, argc - at - 1, argv + at + 1);
 }

@@ -70,7 +70,8 @@ for key in $(grep -vE '^(gateway|hooks)' <<<"$known"); do
 done
 
 refuses "no command" 2 "no command was given" "$saker"
-refuses "an unknown command" 2 "there is no command frob" "$saker" frob
+refuses "an unknown command" 2 "there is no command frob; see saker --help" "$saker" frob
+refuses "a mistyped command" 2 "there is no command statsu, did you mean status; see" "$saker" statsu
 refuses "help about an unknown command" 2 "there is no command frob" "$saker" help frob
 refuses "an unknown option" 2 "no option --frob; see saker get --help" "$saker" get a/b --frob
 refuses "an option without its value" 2 "--store needs a value" "$saker" get a/b --store
@@ -128,7 +129,34 @@ works "a name like a command" on anna set 'odd/$(id);`id`' /n 1
 works "a name that steers terminals" on anna set $'odd/\xc2\x9b2J' /n 1
 same "bash: it stays a word" "$(complete_in_bash "$saker" get odd/)" 'odd/\$\(id\)\;\`id\`'
 same "bash: an option" "$(complete_in_bash "$saker" verify --t)" "--timeout"
-if command -v zsh >/dev/null; then works "zsh reads its own" zsh -n "$top/tools/_saker"; fi
+
+# in an interactive zsh, by its module zpty: what is on its lines once TAB was pressed
+if ! command -v zsh >/dev/null; then
+    skip "no zsh (package zsh)"
+else
+    works "a name with what zsh takes for itself" on anna set 'odds/a\b:c d' /n 1
+    mkdir "$work/zsh" "$work/zsh/folder" && cp "$top/tools/_saker" "$work/zsh"
+    SAKER_STORE=$work/anna PATH=$build/.libs:$PATH zsh -f "$top/tests/lib/complete.zsh" "$work/zsh" "$work/zsh.out" \
+        'saker stat' 'saker verify --ti' 'saker role bob wr' 'saker why shots/sc010 bo' 'saker get lig' 'saker get odds/' "saker --store $work/zsh/fo" 'saker frob x'
+    status=$?
+    if [ "$status" = 77 ]; then skip "zsh has no module zpty"; else
+        same "zsh answers" "$status" 0
+        line=0
+        while IFS= read -r wanted; do
+            line=$((line + 1))
+            same "zsh: line $line" "$(sed -n "${line}p" "$work/zsh.out" | sed 's/ $//')" "$wanted"
+        done <<LINES
+saker status
+saker verify --timeout
+saker role bob write
+saker why shots/sc010 bob
+saker get lights/
+saker get odds/a\\\\b:c\\ d
+saker --store $work/zsh/folder/
+saker frob x
+LINES
+    fi
+fi
 kill -STOP "${pids[anna]}"
 same "a daemon that is stuck" "$(offers --store "$work/anna" ls "")" ""
 kill -CONT "${pids[anna]}"

@@ -53,11 +53,57 @@ works "what was refused" on bob queue "$queue.bob" --json
 refused=$(head -n 1 "$work/out" | json "j['number']")
 same "its error" "$(head -n 1 "$work/out" | json "j['state'], j['error']['code']")" "('refused', 5)"
 works "retry" on bob queue "$queue.bob" retry "$refused"
+refuses "sent, and refused again" 5 "1 of 1 batch refused, first number " on bob queue "$queue.bob" send
+prints "it is told on stdout, too" "0 written, 1 refused" cat "$work/out"
+on bob queue "$queue.bob" retry refused 2>/dev/null
+on bob queue "$queue.bob" send >/dev/null 2>"$work/err"
+if grep -q "(load/.*): .*only.*kept in the queue: saker queue $queue.bob lists it; once it is mended, saker queue $queue.bob retry refused" "$work/err"; then ok; else not_ok "send: $(cat "$work/err")"; fi
+prints "there is nothing more to send" "0 written, 0 refused" on bob queue "$queue.bob" send
+works "let go of the others" on bob queue "$queue.bob" list --json
+for number in $(sed '$d' "$work/out" | grep -oE '"number":[0-9]+' | cut -d: -f2); do on bob queue "$queue.bob" drop "$number" || not_ok "drop"; done
+works "retry it again" on bob queue "$queue.bob" retry refused
 works "bob may write again" on anna role bob write
 may_write () { on bob set notes/a /n 1 >/dev/null 2>&1; }
 until_true "bob hears of it" may_write
 prints "send what was retried" "1 written, 0 refused" on bob queue "$queue.bob" send
 works "drop the rest" on bob queue "$queue.bob" drop refused
 prints "nothing is left" "" on bob queue "$queue.bob"
+
+# One batch that the disk has damaged: the others are sent, and it is told until it is dropped.
+stop bob
+"$build/tests/relay/queuer" "$work/bob" "$queue.hurt" hurt >"$work/queuer.log" 2>&1 &
+pids[queuer]=$!
+hurt_put () { [ "$(cat "$queue.hurt.next" 2>/dev/null)" -gt 9 ] 2>/dev/null; }
+until_true "the application puts" hurt_put
+kill -KILL "${pids[queuer]}"
+wait "${pids[queuer]}" 2>/dev/null
+unset "pids[queuer]"
+on bob queue "$queue.hurt" --json >"$work/before" || not_ok "list"
+same "bytes are flipped" "$(python3 - "$queue.hurt/data.mdb" <<'P'
+import sys
+with open (sys.argv[1], 'r+b') as file:
+    data = file.read ()
+    at, count = data.find (b'hurt-5'), 0
+    while at >= 0:
+        if not data[at + 6:at + 7].isdigit ():
+            file.seek (at)
+            file.write (b'X')
+            count += 1
+        at = data.find (b'hurt-5', at + 1)
+print (count > 0)
+P
+)" True
+works "list" on bob queue "$queue.hurt" --json
+same "one is damaged, and none is missing" "$(wc -l <"$work/out") $(grep -c '"state":"refused"' "$work/out") $(grep -c '"code":10' "$work/out")" "$(wc -l <"$work/before") 1 1"
+number=$(grep '"code":10' "$work/out" | json "j['number']")
+refuses "it is not sent" 10 "damaged and cannot be sent" on bob queue "$queue.hurt" retry "$number"
+start bob --seed "${addresses[anna]}"
+counted=$(on bob get load/total /count)
+refuses "the others are" 10 "1 batch of the queue is damaged on the disk, first number $number, and kept aside" on bob queue "$queue.hurt" send
+sent=$(($(wc -l <"$work/before") - 1))
+prints "which is told" "$sent written, 0 refused, 1 damaged" cat "$work/out"
+prints "they are there" "$((counted + sent))" on bob get load/total /count
+works "it is dropped" on bob queue "$queue.hurt" drop "$number"
+prints "all is well" "0 written, 0 refused" on bob queue "$queue.hurt" send
 
 finish

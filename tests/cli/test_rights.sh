@@ -103,5 +103,20 @@ same "it is no member that is away" "$(status anna "j['links']['silent'] + j['li
 works "anna writes" on anna set shots/g /n 10
 until_true "carol has it" shows carol shots/g '{"n":10}'
 if lacks dora shots/g; then ok; else not_ok "dora reads on"; fi
-stop anna bob carol dora
+
+# ---- who may only read, but write in one collection
+
+on anna invite --role read | on eve join - --as eve >/dev/null || not_ok "join"
+start eve --seed "${addresses[anna]}"
+until_true "eve is there" link_is anna eve up
+refuses "she may only read" 5 "may only read" on eve set notes/a /n 1
+works "she may write notes" on anna role eve write --collection notes
+writes () { on eve set notes/a /n 1; }
+until_true "she does" writes
+until_true "anna has it" has_n anna notes/a 1
+refuses "but nothing else" 5 "may only read" on eve set shots/a /n 1
+works "that is taken" on anna role eve read --collection notes
+cannot () { ! on eve set notes/a /n 2; }
+until_true "and ends" cannot
+stop anna bob carol dora eve
 finish

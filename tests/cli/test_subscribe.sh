@@ -30,7 +30,15 @@ refuses "what is nowhere" 3 "no such collection" on carl unsubscribe shotz
 refuses "two ways at once" 2 "not both" on carl subscribe --only --all
 refuses "all and a name" 2 "takes no names" on carl subscribe --all shots
 refuses "only nothing" 2 "needs the names" on carl subscribe --only
+works "a name that nothing knows" on carl subscribe shtos
+same "is told, and what may be meant" "$(cat "$work/err")" "saker: note: no collection 'shtos' is known yet; did you mean 'shots'?"
+works "one that is like no other" on carl subscribe backgrounds
+same "is told, too" "$(cat "$work/err")" "saker: note: no collection 'backgrounds' is known yet; saker subscribe lists those that are"
+same "as JSON" "$(on carl subscribe shots shtos backgrounds --json 2>/dev/null)" '{"changed":false,"unknown":[{"collection":"shtos","nearest":"shots"},{"collection":"backgrounds","nearest":null}]}'
+refuses "what reads one" 3 "no collection called shtos: did you mean shots?" on carl ls shtos
+refuses "or a document of it" 3 "no collection called ntoes: did you mean notes?" on carl get ntoes/x
 works "what is carried already" on carl subscribe shots
+same "of what is known nothing is said" "$(cat "$work/err")" ""
 same "is told" "$(cat "$work/out")" "nothing to change: it is so already"
 
 # ---- nobody has it
@@ -148,7 +156,7 @@ until_true "it has them again" eval '[ "$(on carl ls | grep renders)" = "$(print
 # ---- only some, also of what comes later; and all again
 
 works "what is perhaps mistyped" on carl subscribe shotz
-if grep -q "nothing of a collection shotz was ever here" "$work/err"; then ok; else not_ok "it is not told"; fi
+if grep -q "no collection 'shotz' is known yet; did you mean 'shots'?" "$work/err"; then ok; else not_ok "it is not told"; fi
 works "only notes" on carl subscribe --only notes --timeout 60s
 until_true "shots is left" carries carl shots left
 works "bob makes another collection" on bob set plans/p '{"n": 1}'

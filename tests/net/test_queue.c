@@ -431,16 +431,117 @@ static int flip (const char *file, const char *bytes)
     return stream && fclose (stream) == 0 ? flips : 0;
 }
 
-static void a_damaged_queue_says_so (void)
+typedef struct asides_t {
+    size_t waiting, damaged;
+    uint64_t number, operations; /* of the last that is damaged */
+    char sentence[512];
+} asides_t;
+
+static int note_aside (const saker_queued_t *queued, void *argument)
+{
+    asides_t *asides = argument;
+    asides->waiting += queued->error == SAKER_OK;
+    if (queued->error == SAKER_EDAMAGED) {
+        asides->damaged++;
+        asides->number = queued->number;
+        asides->operations = queued->operations;
+        (void) snprintf (asides->sentence, sizeof asides->sentence, "%s", queued->sentence);
+    }
+    return 0;
+}
+
+/* Closes the queue, and opens it with other bytes on the disk. */
+static saker_err_t damage (fixture_t *fixture, const char *bytes)
+{
+    char file[300];
+    saker_queue_close (&fixture->queue);
+    (void) snprintf (file, sizeof file, "%s/data.mdb", fixture->folder);
+    if (flip (file, bytes) == 0) {
+        printf ("\"%s\" is not there\n", bytes);
+        return SAKER_EIO;
+    }
+    return open_queue (fixture);
+}
+
+static void what_is_damaged_goes_aside_and_the_rest_goes_on (void)
 {
     static fixture_t fixture;
-    char file[300];
+    asides_t asides = {0};
+    saker_queue_count_t count;
     CHECK (begin (&fixture));
-    CHECK_OK (put (&fixture, 1, "to be damaged"));
+    CHECK_OK (put (&fixture, 1, "before"));
+    CHECK_OK (put (&fixture, 2, "to be damaged"));
+    CHECK_OK (put (&fixture, 4, "behind"));
+    CHECK_OK (damage (&fixture, "to be damaged"));
+    CHECK_OK (saker_queue_list (fixture.queue, note_aside, &asides));
+    CHECK_INT (asides.waiting, 2);
+    CHECK_INT (asides.damaged, 1);
+    CHECK_INT (asides.number, 2);
+    CHECK_INT (asides.operations, 2); /* it can be read still */
+    CHECK (strstr (asides.sentence, "write again what was in it"));
+    CHECK_ERR (saker_queue_retry (fixture.queue, 2), SAKER_EDAMAGED, "write again");
+    CHECK (run_server (&fixture));
+    CHECK_OK (saker_queue_send (fixture.queue, SEND_MS, NULL, NULL));
+    CHECK_INT (look (&fixture).takes, 2);
     saker_queue_close (&fixture.queue);
-    (void) snprintf (file, sizeof file, "%s/data.mdb", fixture.folder);
-    CHECK (flip (file, "to be damaged") > 0);
-    CHECK_ERR (open_queue (&fixture), SAKER_EDAMAGED, "move the folder away to begin a new one");
+    CHECK_OK (open_queue (&fixture)); /* it is there still */
+    saker_queue_count (fixture.queue, &count);
+    CHECK_INT (count.waiting, 0);
+    CHECK_INT (count.refused, 1);
+    CHECK_OK (put (&fixture, 8, NULL));
+    CHECK_OK (saker_queue_send (fixture.queue, SEND_MS, NULL, NULL));
+    CHECK_INT (look (&fixture).takes, 3);
+    CHECK_OK (saker_queue_drop (fixture.queue, 2));
+    saker_queue_count (fixture.queue, &count);
+    CHECK_INT (count.refused, 0);
+    CHECK_INT (count.bytes, 0);
+    end (&fixture);
+}
+
+static void all_may_be_damaged (void)
+{
+    static fixture_t fixture;
+    asides_t asides = {0};
+    CHECK (begin (&fixture));
+    for (int i = 0; i < 5; i++) {
+        CHECK_OK (put (&fixture, i, NULL));
+    }
+    CHECK_OK (damage (&fixture, "takes")); /* what each of them says */
+    CHECK_OK (saker_queue_list (fixture.queue, note_aside, &asides));
+    CHECK_INT (asides.damaged, 5);
+    CHECK_INT (asides.waiting, 0);
+    CHECK_OK (put (&fixture, 3, NULL)); /* under a number that none of them has */
+    CHECK (run_server (&fixture));
+    CHECK_OK (saker_queue_send (fixture.queue, SEND_MS, NULL, NULL));
+    CHECK_INT (look (&fixture).takes, 1);
+    end (&fixture);
+}
+
+/* Nobody knows then what was sent before, and to whom: nothing is written twice. */
+static void a_damaged_note_of_what_was_sent_writes_nothing_twice (void)
+{
+    static fixture_t fixture;
+    CHECK (begin (&fixture));
+    CHECK_OK (put (&fixture, 1, NULL));
+    CHECK (run_server (&fixture));
+    CHECK_OK (saker_queue_send (fixture.queue, SEND_MS, NULL, NULL));
+    CHECK_OK (put (&fixture, 2, NULL));
+    CHECK_OK (damage (&fixture, "tried"));
+    CHECK_OK (saker_queue_send (fixture.queue, SEND_MS, NULL, NULL));
+    CHECK_INT (look (&fixture).takes, 1);
+    CHECK_OK (saker_queue_retry (fixture.queue, 2)); /* a person has looked */
+    CHECK_OK (saker_queue_send (fixture.queue, SEND_MS, NULL, NULL));
+    CHECK_INT (look (&fixture).takes, 2);
+    end (&fixture);
+}
+
+static void a_queue_of_which_nothing_can_be_read_says_so (void)
+{
+    static fixture_t fixture;
+    CHECK (begin (&fixture));
+    CHECK_OK (put (&fixture, 1, NULL));
+    CHECK_ERR (damage (&fixture, "outbox"), SAKER_EDAMAGED,
+               "move the folder away to begin a new one");
     CHECK (!fixture.queue);
     end (&fixture);
 }
@@ -457,6 +558,9 @@ int main (int argc, char **argv)
     RUN (a_queue_belongs_to_one_process);
     RUN (a_folder_of_others_is_left_alone);
     RUN (a_full_queue_says_so);
-    RUN (a_damaged_queue_says_so);
+    RUN (what_is_damaged_goes_aside_and_the_rest_goes_on);
+    RUN (all_may_be_damaged);
+    RUN (a_damaged_note_of_what_was_sent_writes_nothing_twice);
+    RUN (a_queue_of_which_nothing_can_be_read_says_so);
     return CHECK_END ();
 }

@@ -18,6 +18,7 @@ STRUCTURES = {
     "operation": native.Operation, "change": native.Change, "begin": native.Begin, "rival": native.Rival,
     "conflict": native.Conflict, "event": native.Event, "cursor": native.Cursor, "peer": native.Peer,
     "verdict": native.Verdict, "queued": native.Queued, "queue_count": native.QueueCount,
+    "link": native.Link, "reason": native.Reason, "restored": native.Restored,
     "subscription": native.Subscription, "part": native.Part,
 }
 NUMBERS = {
@@ -25,7 +26,8 @@ NUMBERS = {
         "NULL", "BOOL", "INT", "DOUBLE", "TEXT", "BYTES", "MAP", "NOTE_BYTES", "STATE_BYTES")},
     **{"SAKER_" + cell.name: cell.value for cell in saker.Cell},
     **{"SAKER_" + action.name: action.value for action in saker.Action},
-    "SAKER_PATH_LEVELS_MAX": 32,
+    **{"SAKER_WHY_" + cause.name: cause.value for cause in saker.Cause},
+    "SAKER_PATH_LEVELS_MAX": 32, "SAKER_TICKET_MAX": native.TICKET_MAX,
 }
 
 

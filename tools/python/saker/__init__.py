@@ -17,27 +17,28 @@ of its own, a SakerError with `code` and one sentence."""
 from . import _native
 from .batch import Batch, BatchDocument
 from .document import Collection, Document
-from .embedded import init, join, open_embedded
+from .embedded import init, join, open_embedded, restore
 from .errors import (BusyError, ChangedError, DamagedError, DifferError, ExistsError, ForgedError,
                      FullError, GapError, InputError, IoError, LimitError, NoMemoryError,
                      NotCarriedError, NotFoundError, NotYetError, RightError, SakerError, TimedOutError, TypeClashError,
                      UnreachableError, UsageError, VersionError, WaitError)
 from .mesh import Mesh, open
 from .queue import Queue
-from .records import (Action, Base, Cell, Change, Conflict, Cursor, Event, History, Leaf, Operation,
-                      Part, Peer, Queued, Receipt, Rival, Sent, Subscription, Verdict)
+from .records import (Action, Base, Cause, Cell, Change, Conflict, Cursor, Event, History, Leaf, Link,
+                      Operation, Part, Peer, Queued, Reason, Receipt, Restored, Rival, Sent, Subscription,
+                      Verdict)
 from .values import Place, Scalar, Set
 from .watch import Watch
 
 __version__: str = _native.library.saker_version().decode()
 
 __all__ = [
-    "Action", "Base", "Batch", "BatchDocument", "BusyError", "Cell", "Change", "ChangedError",
+    "Action", "Base", "Batch", "BatchDocument", "BusyError", "Cause", "Cell", "Change", "ChangedError",
     "Collection", "Conflict", "Cursor", "DamagedError", "DifferError", "Document", "Event",
     "ExistsError", "ForgedError", "FullError", "GapError", "History", "InputError", "IoError", "Leaf",
-    "LimitError", "Mesh", "NoMemoryError", "NotCarriedError", "NotFoundError", "NotYetError", "Operation", "Part",
+    "LimitError", "Link", "Mesh", "NoMemoryError", "NotCarriedError", "NotFoundError", "NotYetError", "Operation", "Part",
     "Peer", "Place", "Queue",
-    "Queued", "Receipt", "RightError", "Rival", "SakerError", "Scalar", "Sent", "Set", "Subscription", "TimedOutError",
+    "Queued", "Reason", "Receipt", "Restored", "RightError", "Rival", "SakerError", "Scalar", "Sent", "Set", "Subscription", "TimedOutError",
     "TypeClashError", "UnreachableError", "UsageError", "Verdict", "VersionError", "WaitError", "Watch",
-    "init", "join", "open", "open_embedded",
+    "init", "join", "open", "open_embedded", "restore",
 ]

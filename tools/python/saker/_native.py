@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, c_bool, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint8, c_uint64, c_void_p
+from ctypes import POINTER, c_bool, c_char, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint8, c_uint64, c_void_p
 from typing import Any, Callable, List, Optional
 
 from . import _place, errors
@@ -18,6 +18,7 @@ NULL, BOOL, INT, DOUBLE, TEXT, BYTES, MAP = range(7)
 REGISTER, LWW, COUNTER, MEMBER, EMPTY_MAP = range(1, 6)
 NOTE_BYTES = 16
 STATE_BYTES = 16
+TICKET_MAX = 1024
 
 
 class String(ctypes.Structure):
@@ -121,6 +122,29 @@ class QueueCount(ctypes.Structure):
                 ("bytes_max", c_uint64)]
 
 
+class Link(ctypes.Structure):
+    _fields_ = [("name", c_char_p), ("id", c_char_p), ("role", c_char_p), ("state", c_char_p),
+                ("address", c_char_p), ("calls", c_bool), ("fenced", c_bool), ("doubled", c_bool),
+                ("greeted", c_bool), ("heard_ms", c_int64), ("seen_ms", c_int64), ("rtt_us", c_int64),
+                ("skew_ms", c_int64), ("skew_known", c_bool), ("behind", c_int64), ("ahead", c_int64),
+                ("lag_ms", c_int64), ("requests", c_uint64), ("timeouts", c_uint64),
+                ("bad_answers", c_uint64), ("changes", c_uint64), ("bytes", c_uint64),
+                ("snapshots", c_uint64), ("published", c_uint64), ("hears", POINTER(c_char_p)),
+                ("hears_count", c_size_t)]
+
+
+class Reason(ctypes.Structure):
+    _fields_ = [("cause", c_int), ("peer", c_char * 65), ("id", c_char * 17), ("own", c_bool),
+                ("role", c_char * 8), ("link", c_char * 8), ("seen_ms", c_int64),
+                ("other", c_char * 65), ("other_link", c_char * 8), ("other_seen_ms", c_int64),
+                ("seq", c_uint64), ("changes", c_uint64), ("estimated", c_bool), ("rivals", c_uint64),
+                ("author", c_char * 65), ("author_seq", c_uint64), ("time_ms", c_uint64)]
+
+
+class Restored(ctypes.Structure):
+    _fields_ = [("mesh", c_char * 65), ("device", c_char * 65), ("taken_ms", c_uint64)]
+
+
 LeafFn = ctypes.CFUNCTYPE(c_int, POINTER(Leaf), c_void_p)
 NameFn = ctypes.CFUNCTYPE(c_int, c_char_p, c_uint64, c_void_p)
 ChangeFn = ctypes.CFUNCTYPE(c_int, POINTER(Change), c_void_p)
@@ -128,6 +152,8 @@ ConflictFn = ctypes.CFUNCTYPE(c_int, POINTER(Conflict), c_void_p)
 EventFn = ctypes.CFUNCTYPE(c_int, POINTER(Event), c_void_p)
 PeerFn = ctypes.CFUNCTYPE(c_int, POINTER(Peer), c_void_p)
 VerdictFn = ctypes.CFUNCTYPE(c_int, POINTER(Verdict), c_void_p)
+LinkFn = ctypes.CFUNCTYPE(c_int, POINTER(Link), c_void_p)
+ProgressFn = ctypes.CFUNCTYPE(c_int, c_uint64, c_uint64, c_void_p)
 SubscriptionFn = ctypes.CFUNCTYPE(c_int, POINTER(Subscription), c_void_p)
 PartFn = ctypes.CFUNCTYPE(c_int, POINTER(Part), c_void_p)
 LogFn = ctypes.CFUNCTYPE(None, c_int, c_char_p, c_void_p)
@@ -175,6 +201,12 @@ CALLS = {
     "saker_cursor_load": [c_void_p, c_char_p, POINTER(Cursor)],
     "saker_wait": [c_void_p, c_char_p, c_int],
     "saker_peers": [c_void_p, PeerFn, c_void_p],
+    "saker_links": [c_void_p, LinkFn, c_void_p],
+    "saker_why": [c_void_p, c_char_p, c_char_p, c_char_p, POINTER(Reason)],
+    "saker_invite": [c_void_p, c_char_p, c_int64, c_char_p],
+    "saker_role": [c_void_p, c_char_p, c_char_p, c_char_p],
+    "saker_backup": [c_void_p, c_char_p, c_char_p, ProgressFn, c_void_p],
+    "saker_restore": [c_char_p, c_char_p, c_char_p, POINTER(Restored), ProgressFn, c_void_p],
     "saker_status": [c_void_p, LeafFn, c_void_p],
     "saker_verify": [c_void_p, c_char_p, c_int, VerdictFn, c_void_p],
     "saker_subscriptions": [c_void_p, POINTER(c_bool), SubscriptionFn, c_void_p],

@@ -7,8 +7,8 @@ import os
 from typing import Any, Callable, Iterable, List, Mapping, Optional, Sequence, Union
 
 from . import _native as native
-from . import values
-from .mesh import Mesh, milliseconds, store_name
+from . import records, values
+from .mesh import Mesh, Progress, milliseconds, progress_callback, store_name
 
 Log = Callable[[int, str], None]
 Setting = Union[str, Sequence[str]]
@@ -86,3 +86,15 @@ def join(store: Union[str, "os.PathLike[str]"], ticket: str, device: str, timeou
         return
     native.call("saker_join", os.fsencode(store), values.text("a ticket", ticket),
                 values.text("the name of a device", device), milliseconds(timeout))
+
+
+def restore(store: Union[str, "os.PathLike[str]"], file: Union[str, "os.PathLike[str]"], passphrase: str,
+            progress: Optional[Progress] = None) -> records.Restored:
+    """Makes a store of a backup, in a folder that is missing or empty: the same device, which writes as a
+    new incarnation. ForgedError: a wrong passphrase, or the file was altered. The store is there as a whole
+    or not at all."""
+    restored = native.Restored()
+    callback = progress_callback(progress)
+    callback.run("saker_restore", os.fsencode(store), os.fsencode(file), values.text("a passphrase", passphrase),
+                 ctypes.byref(restored), callback.pointer, None)
+    return records.restored(restored)

@@ -6,7 +6,7 @@ import ctypes
 import os
 import threading
 import time
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Union
 
 from . import _native as native
 from . import records, values
@@ -16,11 +16,18 @@ from .errors import DifferError, TimedOutError, UnreachableError, UsageError
 from .values import Place
 from .watch import Watch
 
+Progress = Callable[[int, int], Optional[bool]]
+
 WAIT_SLICE_S = 1.0  # so long Ctrl-C may take while others are waited for
 
 
 def milliseconds(seconds: float) -> int:
     return max(0, min(int(seconds * 1000), 2**31 - 1))
+
+
+def progress_callback(progress: Optional[Progress]) -> native.Callback:
+    """Without one it still lets Ctrl-C through."""
+    return native.Callback(native.ProgressFn, progress or (lambda done, total: None))
 
 
 def store_name(store: Union[None, str, "os.PathLike[str]"]) -> Optional[bytes]:
@@ -232,6 +239,45 @@ class Mesh(Owned):
         callback = native.Callback(native.PeerFn, lambda it: found.append(records.peer(it.contents)))
         callback.run("saker_peers", self.handle, callback.pointer, None)
         return found
+
+    def links(self) -> List[records.Link]:
+        """How this peer reaches the others, those that were revoked included."""
+        found: List[records.Link] = []
+        callback = native.Callback(native.LinkFn, lambda it: found.append(records.link(it.contents)))
+        callback.run("saker_links", self.handle, callback.pointer, None)
+        return found
+
+    def why(self, collection: str, document: str, peer: Optional[str] = None) -> records.Reason:
+        """Why a document, or the latest change to it, is not at a peer (a name, or the first digits of an id;
+        None: this one), or that it is there. Of others it is answered from what they reported."""
+        reason = native.Reason()
+        native.call("saker_why", self.handle, values.text("the name of a collection", collection),
+                    values.text("a document id", document), None if peer is None else values.text("a peer", peer),
+                    ctypes.byref(reason))
+        return records.reason(reason)
+
+    def invite(self, role: str = "write", expires: float = 3600.0) -> str:
+        """A ticket for `saker.join`, for one machine and so many seconds. It is a secret."""
+        ticket = ctypes.create_string_buffer(native.TICKET_MAX)
+        native.call("saker_invite", self.handle, values.text("a role", role), milliseconds(expires), ticket)
+        return ticket.value.decode()
+
+    def role(self, peer: str, role: str, collection: Optional[str] = None) -> None:
+        """Gives a member another role: none (which revokes it), relay, read, write or admin; in one
+        collection, or in the whole mesh. RightError: this device is no admin. What takes a right away counts
+        from what this peer has of the member now; what it wrote until then stands."""
+        native.call("saker_role", self.handle, values.text("a peer", peer),
+                    None if collection is None else values.text("the name of a collection", collection),
+                    values.text("a role", role))
+
+    def backup(self, file: Union[str, "os.PathLike[str]"], passphrase: str,
+               progress: Optional[Progress] = None) -> None:
+        """Writes this device, with its key and its data as of one moment, to a new file, encrypted under the
+        passphrase (8 bytes at least). `progress` gets how much is done, and of how much; True from it ends
+        it, with an InputError. ExistsError: there is such a file. `saker.restore` makes a store of it."""
+        callback = progress_callback(progress)
+        callback.run("saker_backup", self.handle, os.fsencode(file), values.text("a passphrase", passphrase),
+                     callback.pointer, None)
 
     def status(self) -> Dict[str, Any]:
         """Names and numbers about the local peer, as `saker status --json` has them."""

@@ -31,6 +31,24 @@ class Action(IntEnum):
     REMOVE = 7
 
 
+class Cause(IntEnum):
+    """Why a document is not at a peer, or not as it is here."""
+
+    NO_RIGHT = 1  # it may not read the collection
+    FENCED = 2  # it was fenced, and has not come back yet
+    VOID = 3  # a change of `author` does not stand: it had lost the right
+    DEPENDS = 4  # a change is here, and waits for another one (`other`, `seq`)
+    QUEUED = 5  # it takes `changes` before it has it, and is linked to `other`
+    UNCONNECTED = 6  # the same, and there is no link to `other`
+    UNKNOWN = 7  # nobody who was heard of has it
+    DELETED = 8  # it has the change of `author` that deleted it
+    RIVAL = 9  # it is there, in `rivals` places as one of several values
+    THERE = 10  # it is there as it is here
+    UNSUBSCRIBED = 11  # it may read the collection and does not carry it
+    NOT_CARRIED = 12  # it carries only a part of the collection, without it
+    FETCHED = 13  # the same, but this peer is about to carry it: it comes from `other`
+
+
 def moment(time_ms: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(0, datetime.timezone.utc) + datetime.timedelta(milliseconds=time_ms)
 
@@ -157,6 +175,71 @@ class Peer:
 
 
 @dataclass(frozen=True)
+class Link:
+    """What is known here of the link to a member; of this peer itself, with `state` self. What is
+    counted is of this link, since the daemon started."""
+
+    name: str
+    id: str
+    role: str  # none, relay, read, write, admin
+    state: str  # self, up, slow, silent, left, revoked
+    address: str
+    calls: bool  # it does not listen: it is reached through the connection that it made
+    fenced: bool
+    doubled: bool  # it may write as two: it was restored or cloned
+    greeted: bool  # it answers
+    heard_ms: Optional[int]  # since something came from it directly; None: never
+    seen_ms: Optional[int]  # since its last beat, whoever passed it on
+    rtt_us: Optional[int]
+    skew_ms: Optional[int]  # its clock less ours; None: unknown
+    behind: Optional[int]  # changes that we have and it has not reported; None: it reported nothing
+    ahead: Optional[int]  # changes that it reported and we have not
+    lag_ms: Optional[int]
+    requests: int
+    timeouts: int
+    bad_answers: int
+    changes: int  # pulled from it; so are the next two
+    bytes: int
+    snapshots: int
+    published: int  # bytes that came as it published them
+    hears: Tuple[str, ...]  # ids of the members that it hears directly
+
+
+@dataclass(frozen=True)
+class Reason:
+    cause: Cause
+    peer: str  # that was asked about
+    id: str
+    own: bool  # it is this peer itself
+    role: str  # of the peer in the collection
+    link: str  # to the peer
+    seen_ms: Optional[int]
+    other: str  # see the causes; "": not known, or no name
+    other_link: str
+    other_seen_ms: Optional[int]
+    seq: int
+    changes: int
+    estimated: bool  # there are at least so many
+    rivals: int
+    author: str  # of the latest change that is known here, or ""
+    author_seq: int
+    time_ms: int
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was in a backup."""
+
+    mesh: str
+    device: str
+    taken_ms: int  # since 1970
+
+    @property
+    def taken(self) -> datetime.datetime:
+        return moment(self.taken_ms)
+
+
+@dataclass(frozen=True)
 class Verdict:
     collection: str
     peer: str
@@ -275,6 +358,26 @@ def receipt(it: Any) -> Receipt:
 def peer(it: Any) -> Peer:
     return Peer(_text(it.name), _text(it.id), _text(it.role), _text(it.link), _text(it.address),
                 _known(it.seen_ms), _known(it.behind), _known(it.lag_ms), _known(it.rtt_us))
+
+
+def link(it: Any) -> Link:
+    return Link(_text(it.name), _text(it.id), _text(it.role), _text(it.state), _text(it.address),
+                bool(it.calls), bool(it.fenced), bool(it.doubled), bool(it.greeted), _known(it.heard_ms),
+                _known(it.seen_ms), _known(it.rtt_us), it.skew_ms if it.skew_known else None,
+                _known(it.behind), _known(it.ahead), _known(it.lag_ms), it.requests, it.timeouts,
+                it.bad_answers, it.changes, it.bytes, it.snapshots, it.published,
+                tuple(_text(it.hears[i]) for i in range(it.hears_count)))
+
+
+def reason(it: Any) -> Reason:
+    return Reason(Cause(it.cause), _text(it.peer), _text(it.id), bool(it.own), _text(it.role),
+                  _text(it.link), _known(it.seen_ms), _text(it.other), _text(it.other_link),
+                  _known(it.other_seen_ms), it.seq, it.changes, bool(it.estimated), it.rivals,
+                  _text(it.author), it.author_seq, it.time_ms)
+
+
+def restored(it: native.Restored) -> Restored:
+    return Restored(_text(it.mesh), _text(it.device), it.taken_ms)
 
 
 def verdict(it: Any) -> Verdict:
