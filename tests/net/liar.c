@@ -1,6 +1,6 @@
-/* liar STORE MEMBER ADDRESS KIND: the member of a stopped store, that talks to the daemon of
-   another member as no daemon of ours does. It says HELLO, is heard, publishes its roster, and then
-   again and again does one thing:
+/* liar STORE MEMBER ADDRESS KIND,... [ROSTER]: the member of a stopped store, that talks to the
+   daemon of another member as no daemon of ours does. It says HELLO, is heard, publishes its
+   roster, or that of another stopped store, and then again and again does these things:
 
      roster     nothing else; it answers HELLO and no other question
      mute       the same, but claims to have what nobody has
@@ -28,7 +28,7 @@
 #define SHRINKING 1000000
 
 typedef struct liar_t {
-    const char *kind, *address;
+    const char *kinds, *address;
     const skr_member_t *victim;
     skr_replica_t *replica, *roster; /* its own; whose roster it publishes */
     const skr_device_t *device;
@@ -39,7 +39,14 @@ typedef struct liar_t {
 
 static bool is_kind (const liar_t *self, const char *kind)
 {
-    return strcmp (self->kind, kind) == 0;
+    size_t size = strlen (kind);
+    for (const char *at = self->kinds; at; at = strchr (at, ',')) {
+        at += *at == ',';
+        if (strncmp (at, kind, size) == 0 && (!at[size] || at[size] == ',')) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- what it publishes */
@@ -107,15 +114,17 @@ static void publish_beat (liar_t *self)
 }
 
 /* A first change of its own, under the name of the mesh's key, but sealed with `key`. */
-static void publish_change (liar_t *self, const char *content, const uint8_t *wrong_key, bool spoil)
+static void publish_change (liar_t *self, const char *kind, const char *content,
+                            const uint8_t *wrong_key, bool spoil)
 {
     static const skr_clock_t nothing;
-    uint8_t prev[32] = {is_kind (self, "gap")};
+    bool gap = strcmp (kind, "gap") == 0;
+    uint8_t prev[32] = {gap};
     uint8_t nonce[24], key_id[8], key[32];
     skr_buf_t raw = {0}, body = {0};
     skr_draft_t draft = {.mesh = *skr_roster_mesh (skr_replica_roster (self->replica)),
                          .writer = *skr_replica_writer (self->replica),
-                         .seq = is_kind (self, "gap") ? 2 : 1,
+                         .seq = gap ? 2 : 1,
                          .hlc = 1,
                          .prev = prev,
                          .deps = &nothing,
@@ -125,7 +134,7 @@ static void publish_change (liar_t *self, const char *content, const uint8_t *wr
                          .content = skr_span_text (content),
                          .secret = skr_device_secret (self->device)};
     randombytes_buf (nonce, sizeof nonce);
-    skr_replica_collection_id (self->replica, self->kind, &draft.collection);
+    skr_replica_collection_id (self->replica, kind, &draft.collection);
     if (skr_keyring_latest (skr_replica_keyring (self->replica), &draft.collection, key_id, key)
             == SAKER_OK
         && skr_change_build (&draft, &raw) == SAKER_OK) {
@@ -199,25 +208,38 @@ static void answer_all (liar_t *self)
     }
 }
 
-static void lie (liar_t *self)
+static void publish_own (liar_t *self, const char *kind)
 {
     skr_id_t collection;
+    skr_replica_collection_id (self->replica, kind, &collection);
+    publish_all (self, self->replica, &collection);
+}
+
+static void lie (liar_t *self)
+{
+    static const char *const broken[] = {"form", "gap", "signature"};
     uint8_t wrong_key[32];
-    skr_replica_collection_id (self->replica, self->kind, &collection);
     randombytes_buf (wrong_key, sizeof wrong_key);
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        if (is_kind (self, broken[i])) {
+            publish_change (self, broken[i], "x", NULL, strcmp (broken[i], "signature") == 0);
+        }
+    }
+    if (is_kind (self, "key")) {
+        publish_change (self, "key", "x", wrong_key, false);
+    }
+    if (is_kind (self, "right")) {
+        publish_own (self, "right");
+    }
+    if (is_kind (self, "fork")) {
+        publish_own (self, "fork");
+        publish_change (self, "fork", "another", NULL, false);
+    }
     if (is_kind (self, "request")) {
         ask_newer (self);
-    } else if (is_kind (self, "stranger")) {
+    }
+    if (is_kind (self, "stranger")) {
         call_as_stranger (self);
-    } else if (is_kind (self, "right")) {
-        publish_all (self, self->replica, &collection);
-    } else if (is_kind (self, "fork")) {
-        publish_all (self, self->replica, &collection);
-        publish_change (self, "another", NULL, false);
-    } else if (is_kind (self, "key")) {
-        publish_change (self, "x", wrong_key, false);
-    } else if (is_kind (self, "form") || is_kind (self, "signature") || is_kind (self, "gap")) {
-        publish_change (self, "x", NULL, is_kind (self, "signature"));
     }
 }
 
@@ -241,11 +263,11 @@ int main (int argc, char **argv)
 {
     liar_t self = {.context = NULL};
     if (argc < 5 || argc > 6) {
-        fprintf (stderr, "usage: liar STORE MEMBER ADDRESS KIND [ROSTER]\n");
+        fprintf (stderr, "usage: liar STORE MEMBER ADDRESS KIND,... [ROSTER]\n");
         return SAKER_EUSAGE;
     }
     self.address = argv[3];
-    self.kind = argv[4];
+    self.kinds = argv[4];
     self.context = zmq_ctx_new ();
     saker_err_t error = skr_replica_open (&self.replica, argv[1], skr_world_real ());
     self.roster = self.replica;
@@ -255,8 +277,9 @@ int main (int argc, char **argv)
     error = error == SAKER_OK
                 ? skr_roster_by_name (skr_replica_roster (self.roster), argv[2], &self.victim)
                 : error;
-    if (error == SAKER_OK && (is_kind (&self, "fork") || is_kind (&self, "right"))) {
-        error = pair_set (self.replica, self.kind, "d", 1);
+    for (size_t i = 0; i < 2 && error == SAKER_OK; i++) {
+        const char *honest = i == 0 ? "fork" : "right";
+        error = is_kind (&self, honest) ? pair_set (self.replica, honest, "d", 1) : SAKER_OK;
     }
     if (error != SAKER_OK) {
         fprintf (stderr, "liar: %s\n", skr_error ());
