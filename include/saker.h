@@ -348,7 +348,7 @@ typedef struct saker_leaf_t {
 } saker_leaf_t;
 
 /* A collection may be on its way to this peer: it was subscribed to, more of it is to be carried, a
-   right to read it came back, or this device has just joined. Until it is here, nobody can say that
+   right to read it came back, or this device joined for it. Until it is here, nobody can say that
    there is nothing: where a read, a delete, or an expectation finds nothing in it, the error is
    SAKER_ENOTYET and not SAKER_ENOTFOUND: ask again later. What is here is read as ever. A list
    (saker_iterate, saker_documents) hands over what is here, and then gives SAKER_ENOTYET. It ends

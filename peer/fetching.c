@@ -92,8 +92,9 @@ static bool is_taken_on (const skr_replica_t *self, const skr_id_t *collection)
 
 bool skr_fetching (const skr_replica_t *self, const skr_id_t *collection)
 {
+    const skr_fetch_t *fetch = find (self, collection);
     return !skr_id_is_zero (collection) && skr_carrying (self, collection)
-           && (find (self, collection) || is_taken_on (self, collection));
+           && ((fetch && !fetch->over) || is_taken_on (self, collection));
 }
 
 static saker_err_t not_yet (const char *name)
@@ -132,6 +133,8 @@ saker_err_t skr_fetching_note (skr_replica_t *self, const skr_id_t *collection)
     SKR_TRY (add (self, collection, &fetch));
     self->fetching_moved = true; /* an abort reads it again */
     fetch->noted = true;
+    fetch->aimed = fetch->aimed && !fetch->over;
+    fetch->over = false;
     return skr_store_put (self->store, SKR_META, fetching_key (key, collection),
                           skr_span (&one, 1));
 }
@@ -289,20 +292,27 @@ static saker_err_t look (const skr_replica_t *self, const skr_neighbours_t *neig
     return error;
 }
 
-static saker_err_t end (skr_replica_t *self, skr_fetch_t *fetch)
+static saker_err_t remove_note (skr_replica_t *self, const skr_id_t *collection)
 {
     uint8_t key[FETCHING_KEY_BYTES + 16];
-    if (fetch->noted) {
-        SKR_TRY (skr_replica_begin (self));
-        saker_err_t error =
-            skr_store_remove (self->store, SKR_META, fetching_key (key, &fetch->collection));
-        if (error && error != SAKER_ENOTFOUND) {
-            skr_replica_abort (self);
-            return error;
-        }
-        SKR_TRY (skr_replica_commit (self));
+    SKR_TRY (skr_replica_begin (self));
+    saker_err_t error = skr_store_remove (self->store, SKR_META, fetching_key (key, collection));
+    if (error && error != SAKER_ENOTFOUND) {
+        skr_replica_abort (self);
+        return error;
     }
-    take_out (self, fetch);
+    return skr_replica_commit (self);
+}
+
+static saker_err_t end (skr_replica_t *self, skr_fetch_t *fetch)
+{
+    const skr_id_t id = fetch->collection;
+    fetch->over = true;
+    SKR_TRY (fetch->noted ? remove_note (self, &id) : SAKER_OK);
+    fetch = find (self, &id);
+    if (fetch) {
+        take_out (self, fetch);
+    }
     return SAKER_OK;
 }
 
@@ -311,7 +321,8 @@ static saker_err_t step (skr_replica_t *self, const skr_neighbours_t *neighbours
                          skr_fetch_t *fetch, uint64_t now_ms, bool looks)
 {
     const skr_id_t *id = &fetch->collection;
-    bool ended = !skr_carrying (self, id) || skr_replica_role (self, id) < SKR_ROLE_READ
+    bool ended = fetch->over || !skr_carrying (self, id)
+                 || skr_replica_role (self, id) < SKR_ROLE_READ
                  || (fetch->aimed && is_here (self, id, &fetch->target));
     if (!ended && looks) {
         SKR_TRY (look (self, neighbours, fetch, now_ms, &ended));

@@ -31,6 +31,7 @@ typedef struct skr_fetch_t {
     skr_id_t collection;
     bool noted; /* in the store */
     bool met;   /* known in this process alone, at first */
+    bool over;  /* but the record is there still: a disk may be full */
     bool aimed; /* `target` is known */
     skr_clock_t target;
     uint64_t begun_ms; /* mono */

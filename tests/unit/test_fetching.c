@@ -195,6 +195,27 @@ static void is_still_so_after_a_crash_in_the_midst_of_it (void)
     four_close (&four);
 }
 
+/* On a disk that takes nothing it ends all the same; and may begin again. */
+static void ends_though_it_cannot_be_noted (void)
+{
+    CHECK (set_up ());
+    leave ();
+    CHECK_OK (subscribe (&shots, true));
+    CHECK_OK (turn ());
+    CHECK_OK (give (four.pair.a, laptop));
+    laptop->fetches[0].over = true; /* as after a failure */
+    CHECK (!skr_fetching (laptop, &shots));
+    CHECK_OK (skr_replica_begin (laptop));
+    CHECK_OK (skr_fetching_note (laptop, &shots));
+    CHECK_OK (skr_replica_commit (laptop));
+    CHECK (skr_fetching (laptop, &shots));
+    CHECK (!laptop->fetches[0].aimed);
+    CHECK_OK (turn ());
+    CHECK (!skr_fetching (laptop, &shots));
+    CHECK_INT (laptop->fetches_count, 0);
+    four_close (&four);
+}
+
 static void an_aborted_statement_begins_nothing (void)
 {
     CHECK (set_up ());
@@ -335,6 +356,7 @@ int main (int argc, char **argv)
     CHECK_BEGIN (argc, argv);
     RUN (lasts_until_all_is_here);
     RUN (is_still_so_after_a_crash_in_the_midst_of_it);
+    RUN (ends_though_it_cannot_be_noted);
     RUN (an_aborted_statement_begins_nothing);
     RUN (ends_when_nobody_has_it);
     RUN (an_admin_counts_more_than_others);
