@@ -1,19 +1,15 @@
 #include "mesh/guard.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define DESCRIPTORS_MAX 1048576
 #define FRAME_EXTRA_BYTES 48      /* what ZMTP and CURVE put around a frame, at most */
-#define SILENT_BYTES_A_SECOND 256 /* heartbeats and handshakes, which are never handed out */
-#define LOOK_EVERY_MS 2000
-#define GROWN_BYTES (8u << 20) /* then at once */
+#define SILENT_BYTES_A_SECOND 256 /* handshakes and commands, which are never handed out */
 
 /* One connection, as the kernel knows it. */
 typedef struct wire_t {
@@ -109,40 +105,8 @@ static void cut (skr_guard_t *self, int descriptor)
     self->cut += end (self, descriptor);
 }
 
-/* Bytes of this process in memory; 0: it cannot be told. */
-static size_t resident_bytes (void)
-{
-    char text[64];
-    int file = open ("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    ssize_t size = file >= 0 ? read (file, text, sizeof text - 1) : -1;
-    if (file >= 0) {
-        (void) close (file);
-    }
-    if (size <= 0) {
-        return 0;
-    }
-    text[size] = '\0';
-    const char *pages = strchr (text, ' '); /* the first number is of what is mapped */
-    return pages ? strtoul (pages, NULL, 10) * (size_t) sysconf (_SC_PAGESIZE) : 0;
-}
-
-static bool is_due (skr_guard_t *self, uint64_t mono_ms)
-{
-    size_t resident = resident_bytes ();
-    bool due = resident == 0 || resident >= self->resident + GROWN_BYTES
-               || mono_ms >= self->looked_ms + LOOK_EVERY_MS;
-    if (due) {
-        self->resident = resident;
-        self->looked_ms = mono_ms;
-    }
-    return due;
-}
-
 void skr_guard_look (skr_guard_t *self, const skr_guard_ports_t *ports, uint64_t mono_ms)
 {
-    if (!is_due (self, mono_ms)) {
-        return;
-    }
     DIR *listing = opendir ("/proc/self/fd");
     uint64_t all = 0, most = 0;
     int largest = -1;

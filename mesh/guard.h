@@ -5,10 +5,7 @@
 
    So what the kernel received on a connection (TCP_INFO) is compared with what came out of our
    sockets from it, and a connection that holds back too much is shut down; zmq then frees what it
-   kept of it. An honest peer that was merely too fast for us connects again by itself.
-
-   Asking the kernel about every connection costs more the more peers there are, so it is done when
-   the process has grown, and now and then. */
+   kept of it. An honest peer that was merely too fast for us connects again by itself. */
 
 #ifndef SKR_MESH_GUARD_H_INCLUDED
 #define SKR_MESH_GUARD_H_INCLUDED
@@ -32,9 +29,7 @@ typedef struct skr_guard_place_t {
 typedef struct skr_guard_t {
     skr_guard_place_t *places; /* by descriptor */
     size_t count;
-    uint64_t cut;       /* connections shut down */
-    uint64_t looked_ms; /* mono */
-    size_t resident;    /* bytes of the process then */
+    uint64_t cut; /* connections shut down */
 } skr_guard_t;
 
 /* Which connections are ours: those of these sockets. Others of the process are left alone. */
@@ -45,7 +40,7 @@ typedef struct skr_guard_ports_t {
 
 /* A frame of `size` bytes came from the connection with this descriptor (-1: unknown). */
 void skr_guard_took (skr_guard_t *self, int descriptor, size_t size);
-/* Looks at all connections, when it is time to. */
+/* Looks at all connections. */
 void skr_guard_look (skr_guard_t *self, const skr_guard_ports_t *ports, uint64_t mono_ms);
 /* Shuts down all connections that others made to us. Whoever is a member connects again at once;
    zmq cannot be told to part with one of them. Returns their number. */
