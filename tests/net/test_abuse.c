@@ -427,6 +427,42 @@ static void a_subscriber_that_wants_everything (void)
     CHECK (writes_on ());
 }
 
+/* Connections of this process to that port of the daemon are reset when they are closed. */
+static void close_hard (int to_port)
+{
+    for (int descriptor = 3; descriptor < 1024; descriptor++) {
+        struct sockaddr_in peer;
+        socklen_t size = sizeof peer;
+        const struct linger hard = {.l_onoff = 1, .l_linger = 0};
+        if (getpeername (descriptor, (void *) &peer, &size) == 0 && peer.sin_family == AF_INET
+            && ntohs (peer.sin_port) == to_port) {
+            CHECK (setsockopt (descriptor, SOL_SOCKET, SO_LINGER, &hard, sizeof hard) == 0);
+        }
+    }
+}
+
+/* It goes while zmq holds more of it than we took, just before a heartbeat of zmq would be due, of
+   which there was one every two seconds: that ended the daemon. */
+static void a_subscriber_that_goes_in_the_middle (void)
+{
+    char pub[64];
+    snprintf (pub, sizeof pub, "tcp://127.0.0.1:%d", pub_port_of_daemon);
+    for (int round = 0; round < 6; round++) {
+        void *sub = dial (ZMQ_SUB, pub, skr_device_transport_key (device),
+                          skr_device_transport_secret (device));
+        for (int i = 0; i < 20000; i++) {
+            uint8_t topic[4];
+            skr_put_u32 (topic, (uint32_t) i);
+            zmq_setsockopt (sub, ZMQ_SUBSCRIBE, topic, sizeof topic);
+        }
+        usleep (1850000 + 20000 * (useconds_t) round);
+        close_hard (pub_port_of_daemon);
+        zmq_close (sub);
+        usleep (300000);
+    }
+    CHECK (writes_on ());
+}
+
 /* What is almost right is harder to refuse than what is random. */
 static void a_member_with_mutated_requests (void)
 {
@@ -934,6 +970,7 @@ int main (int argc, char **argv)
     RUN (a_member_with_mutated_requests);
     RUN (a_message_of_endless_parts);
     RUN (a_subscriber_that_wants_everything);
+    RUN (a_subscriber_that_goes_in_the_middle);
     RUN (nonsense_on_the_local_socket);
     RUN (a_member_that_lies);
     RUN (a_member_that_asks_without_end);
