@@ -8,8 +8,9 @@
 
    A place is in conflict when it holds two registers, or cells of two kinds; that there is
    something below it makes it a map (crdt/view.h says which is shown). Times play no part in that,
-   so two neighbours in the order of addresses tell: when a cell comes, its own two; when one goes,
-   the places above it are looked at again, where the index has them. Cells are put and removed in
+   so two neighbours in the order of addresses tell. Of a document that is one page all neighbours
+   are looked at when the page is written (page_tally.h). Of another, when a cell comes, its own
+   two; when one goes, the places above it, where the index has them. Cells are put and removed in
    one group with the index, and taken back together. */
 
 #ifndef SKR_PEER_CONFLICTS_H_INCLUDED
@@ -21,7 +22,7 @@
 #define SKR_CONFLICTS_VERSION 1 /* of the index: another one is built anew */
 #define SKR_CONFLICT_KEY_BYTES_MAX 510
 
-/* ---- keeping it; see cells_store.c */
+/* ---- keeping it; see page_tally.c and cells_store.c */
 
 /* Do two neighbours, the first with the lower address, put a place in conflict? *path is the place,
    borrowed from `one`. */
