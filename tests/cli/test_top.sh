@@ -56,7 +56,7 @@ keys Down
 look '\(2 of 3\)$'
 keys Enter
 look '^bob$'
-look '^round trip +(<1|[0-9]+) ms'
+look '^round trip +[0-9]+(\.[0-9]+)? ms'
 look '^hears +.*anna'
 look '^q back'
 keys q
