@@ -291,9 +291,16 @@ static void copy_store (sim_peer_t *peer)
                noticed ? ", and can tell" : "");
 }
 
+/* Nobody knows the address of a clone of the founder: of the two that it knows one must listen. */
+static bool finds_somebody (const sim_peer_t *peer)
+{
+    return peer->no > 0 || !sim.peers[1].calls || !sim.peers[2].calls;
+}
+
 static void clone_store (sim_peer_t *peer)
 {
-    if (peer->damaged || sim.peers_count > sim.members || sim.members == SIM_PEERS_MAX) {
+    if (peer->damaged || sim.peers_count > sim.members || sim.members == SIM_PEERS_MAX
+        || !finds_somebody (peer)) {
         return;
     }
     sim_peer_t *twin = &sim.peers[sim.members];
