@@ -103,7 +103,8 @@ static void stop (void)
     saker_close (&saker);
     skr_device_destroy (&device);
     skr_device_destroy (&other);
-    zmq_ctx_term (context);
+    /* a test that failed has left sockets open, for which zmq would wait */
+    (void) (check_failed ? zmq_ctx_shutdown (context) : zmq_ctx_term (context));
     kill (process, SIGTERM);
     CHECK (waitpid (process, &status, 0) == process);
     CHECK_INT (status, 0);
@@ -872,6 +873,27 @@ static bool is_asked (void *dealer, skr_wire_kind_t wanted)
     return false;
 }
 
+/* Until the ROUTER has noticed that who had the id is gone, it does not hear who takes it. */
+static bool is_strange_as (const skr_device_t *from, const char *routing, skr_span_t body)
+{
+    for (int try = 0; try < 60; try++) {
+        int64_t strange = count_of ("/router/strange");
+        void *caller = dial_named (from, routing);
+        impostor_publish (caller, 'B', body);
+        impostor_publish (caller, 'R', body);
+        uint64_t end_ms = now_ms () + 1000;
+        while (now_ms () < end_ms && count_of ("/router/strange") < strange + 2) {
+            usleep (20000);
+        }
+        bool told = count_of ("/router/strange") >= strange + 2;
+        zmq_close (caller);
+        if (told) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void a_caller_that_lies (void)
 {
     char at[96];
@@ -896,12 +918,7 @@ static void a_caller_that_lies (void)
     CHECK (publish_until (caller, 'A', &body, "/router/bad_requests"));
     /* another member takes its routing id: what it says under it counts for nobody */
     zmq_close (caller);
-    strange = count_of ("/router/strange");
-    caller = dial_named (carol, "mallory");
-    impostor_publish (caller, 'B', skr_span_of (&body));
-    impostor_publish (caller, 'R', skr_span_of (&body));
-    CHECK (rises ("/router/strange", strange + 1));
-    zmq_close (caller);
+    CHECK (is_strange_as (carol, "mallory", skr_span_of (&body)));
     CHECK (writes_on ());
     skr_buf_free (&body);
     skr_device_destroy (&carol);
