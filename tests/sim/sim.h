@@ -250,7 +250,7 @@ bool sim_disk_flip (int peer);
 
 /* What a peer may hold beside the changes that wait, whatever it has been through: twice the most
    that was seen in a thousand runs, which have up to 32 peers. */
-#define SIM_HEAP_BYTES_MAX (1u << 20)
+#define SIM_HEAP_BYTES_MAX (1536u << 10) /* documents that stay decoded included */
 
 /* From the n-th allocation of the peers' code on, `count` fail. 0: none. */
 void sim_memory_fail (uint64_t nth, uint64_t count);
