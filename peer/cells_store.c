@@ -28,11 +28,6 @@ struct skr_cells_store_t {
     skr_buf_t sort_key;
 };
 
-static saker_err_t out_of_memory (void)
-{
-    return skr_fail (SAKER_ENOMEM, "out of memory for cells");
-}
-
 /* ---- conflicts, where tallying does not settle them: see conflicts.h */
 
 static skr_span_t address_at (const skr_page_t *page, size_t at)
@@ -131,7 +126,7 @@ static saker_err_t open_page (view_t *view, skr_span_t document, const skr_item_
     const skr_page_of_t of = {view->collection_no, view->live, document};
     skr_item_key (&self->sort_key, item);
     return self->sort_key.failed
-               ? out_of_memory ()
+               ? skr_pages_no_memory ()
                : skr_pages_get (&self->pages, &of, skr_span_of (&self->sort_key), &self->page);
 }
 
@@ -325,7 +320,7 @@ saker_err_t skr_cells_store_new (skr_cells_store_t **self_p, skr_store_t *store)
     skr_cells_store_t *self = calloc (1, sizeof *self);
     *self_p = self;
     if (!self) {
-        return out_of_memory ();
+        return skr_pages_no_memory ();
     }
     self->store = self->pages.store = store;
     self->pages.writers = &self->writers;

@@ -89,7 +89,7 @@ void skr_page_clear (skr_page_t *page)
     page->made = false;
     page->removed = false;
     page->due = false;
-    page->disputed = SKR_DISPUTED_UNKNOWN;
+    page->agreed = false;
     page->count = 0;
     page->bytes = 0;
     page->live_bytes = 0;

@@ -2,13 +2,6 @@
 
 #include "peer/conflicts.h"
 
-#include <string.h>
-
-static saker_err_t no_memory (void)
-{
-    return skr_fail (SAKER_ENOMEM, "out of memory for an index");
-}
-
 /* ---- the fingerprint */
 
 static saker_err_t hash_slot (skr_pages_t *self, const skr_page_t *page, size_t at)
@@ -74,7 +67,7 @@ static saker_err_t find_places (skr_pages_t *self, const skr_page_t *page)
             last = place;
         }
     }
-    return self->places.failed ? no_memory () : SAKER_OK;
+    return self->places.failed ? skr_pages_no_memory () : SAKER_OK;
 }
 
 /* What the index has of a document is compared with what was found. */
@@ -102,7 +95,7 @@ static saker_err_t compare_place (skr_span_t key, skr_span_t document, skr_span_
     skr_put_u32 (size, (uint32_t) path.size);
     skr_buf_append (&comparing->stale, size, sizeof size);
     skr_buf_append_span (&comparing->stale, path);
-    return comparing->stale.failed ? no_memory () : SAKER_OK;
+    return comparing->stale.failed ? skr_pages_no_memory () : SAKER_OK;
 }
 
 static saker_err_t remove_stale (skr_pages_t *self, const skr_page_t *page, skr_span_t stale)
@@ -147,7 +140,7 @@ static saker_err_t compare_index (skr_pages_t *self, const skr_page_t *page, pla
 /* What only came settles nothing. */
 static bool may_be_indexed (const skr_page_t *page, size_t count)
 {
-    return page->disputed != SKR_DISPUTED_NO && (count > 0 || page->removed);
+    return !page->agreed && (count > 0 || page->removed);
 }
 
 static saker_err_t settle_places (skr_pages_t *self, skr_page_t *page)
@@ -159,7 +152,7 @@ static saker_err_t settle_places (skr_pages_t *self, skr_page_t *page)
         SKR_TRY (compare_index (self, page, places, count));
     }
     SKR_TRY (add_places (self, page, places, count));
-    page->disputed = count > 0 ? SKR_DISPUTED_YES : SKR_DISPUTED_NO;
+    page->agreed = count == 0;
     return SAKER_OK;
 }
 

@@ -379,7 +379,7 @@ static saker_err_t fill_page (skr_pages_t *self, const skr_page_of_t *of, skr_sp
     bool done = false;
     SKR_TRY (number_page (self, of, any, *page));
     if ((*page)->document_no == 0) {
-        (*page)->disputed = SKR_DISPUTED_NO;
+        (*page)->agreed = true;
         return SAKER_OK;
     }
     if (!any) {

@@ -34,13 +34,6 @@ typedef struct skr_slot_t {
     bool counted; /* in the collection's fingerprint */
 } skr_slot_t;
 
-/* Does the index of conflicts have places of a document? */
-typedef enum skr_disputed_t {
-    SKR_DISPUTED_UNKNOWN = 0,
-    SKR_DISPUTED_NO,
-    SKR_DISPUTED_YES
-} skr_disputed_t;
-
 typedef struct skr_page_t {
     bool active;
     bool stored; /* there is a record with its key */
@@ -49,8 +42,8 @@ typedef struct skr_page_t {
     bool bounded;  /* another bucket of the document follows, at `upper` */
     bool made;     /* the document was made in this group */
     bool removed;  /* an item went since it was written */
+    bool agreed;   /* the index of conflicts surely has no place of the document */
     bool due;      /* it is among those to look at when the group ends */
-    skr_disputed_t disputed;
     uint32_t collection_no;
     uint64_t document_no;    /* 0: the document has no entries in the store */
     uint64_t order;          /* in which pages were opened */
@@ -103,6 +96,7 @@ typedef struct skr_page_of_t {
 saker_err_t skr_pages_get (skr_pages_t *self, const skr_page_of_t *of, skr_span_t sort,
                            skr_page_t **page) SKR_MUST_USE;
 bool skr_pages_full (const skr_pages_t *self);
+saker_err_t skr_pages_no_memory (void);
 /* The page of the bucket with this key (without prefix); NULL when there is none. */
 skr_page_t *skr_pages_find (const skr_pages_t *self, const skr_page_of_t *of, skr_span_t key);
 /* Writes what was changed; drop: forgets all, after an abort. */

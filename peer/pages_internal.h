@@ -12,7 +12,6 @@
 #define SKR_BUCKET_STEM_BYTES                                                                      \
     (SKR_STORE_KEY_BYTES_MAX - SKR_CELLS_PREFIX_BYTES - SKR_BUCKET_ORDINAL_BYTES - 1)
 
-saker_err_t skr_pages_no_memory (void);
 /* Takes it out of the lists, and keeps it for another. */
 void skr_pages_let_go (skr_pages_t *self, skr_page_t *page);
 
