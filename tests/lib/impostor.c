@@ -104,3 +104,18 @@ void impostor_publish (void *pub, char kind, skr_span_t body)
     zmq_send (pub, frame.data, frame.size, 0);
     skr_buf_free (&frame);
 }
+
+void impostor_put_greedy (skr_buf_t *request, skr_wire_kind_t kind, const skr_id_t *collection)
+{
+    static const skr_clock_t nothing;
+    skr_wire_begin (request, 1, kind, kind == SKR_WIRE_PULL ? 3 : 4);
+    skr_cbor_put_bytes (request, collection->bytes, sizeof collection->bytes);
+    if (kind == SKR_WIRE_PULL) {
+        skr_clock_put (request, &nothing);
+        skr_cbor_put_uint (request, 1 << 20);
+    } else {
+        skr_cbor_put_bytes (request, NULL, 0);
+        skr_cbor_put_bytes (request, NULL, 0);
+        skr_cbor_put_uint (request, 0);
+    }
+}

@@ -24,6 +24,9 @@ bool impostor_take (void *router, long wait_ms, skr_buf_t *routing, uint64_t *nu
 void impostor_greet (void *router, skr_span_t routing, uint64_t number, const skr_device_t *who,
                      const skr_id_t *writer, int pub_port);
 
+/* A request for all that there is of a collection: its changes (PULL), or the sum over it (RANGE).
+ */
+void impostor_put_greedy (skr_buf_t *request, skr_wire_kind_t kind, const skr_id_t *collection);
 /* A frame of this kind, as live.h has it. */
 void impostor_publish (void *pub, char kind, skr_span_t body);
 

@@ -598,27 +598,15 @@ static void a_member_that_lies (void)
 /* All changes of a collection, or the sum over it. */
 static void ask_for_all (void *dealer, skr_wire_kind_t kind)
 {
-    static const skr_clock_t nothing;
+    static skr_id_t much;
     skr_buf_t request = {0};
-    skr_id_t much;
     skr_replica_t *member = NULL;
-    static skr_id_t known;
-    if (skr_id_is_zero (&known)
+    if (skr_id_is_zero (&much)
         && skr_replica_open (&member, other_store, skr_world_real ()) == SAKER_OK) {
-        skr_replica_collection_id (member, "much", &known);
+        skr_replica_collection_id (member, "much", &much);
         skr_replica_close (&member);
     }
-    much = known;
-    skr_wire_begin (&request, 1, kind, kind == SKR_WIRE_PULL ? 3 : 4);
-    skr_cbor_put_bytes (&request, much.bytes, sizeof much.bytes);
-    if (kind == SKR_WIRE_PULL) {
-        skr_clock_put (&request, &nothing);
-        skr_cbor_put_uint (&request, 1 << 20);
-    } else {
-        skr_cbor_put_bytes (&request, NULL, 0);
-        skr_cbor_put_bytes (&request, NULL, 0);
-        skr_cbor_put_uint (&request, 0);
-    }
+    impostor_put_greedy (&request, kind, &much);
     zmq_send (dealer, request.data, request.size, 0);
     skr_buf_free (&request);
 }

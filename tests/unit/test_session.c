@@ -10,6 +10,7 @@
 #include "peer/ranging.h"
 #include "peer/replica_internal.h"
 #include "tests/check.h"
+#include "tests/lib/impostor.h"
 #include "tests/lib/pair.h"
 
 #include <sys/stat.h>
@@ -932,7 +933,6 @@ static void snapshots_of_parts_drive_out_nobody_elses (void)
 /* Asks for all changes of a collection (PULL), or for the sum over it (RANGE). */
 static saker_err_t ask_much (const skr_asker_t *asker, skr_wire_kind_t kind)
 {
-    static const skr_clock_t nothing;
     skr_buf_t request = {0}, answer = {0};
     skr_said_t said;
     skr_cbor_t cbor;
@@ -942,16 +942,7 @@ static saker_err_t ask_much (const skr_asker_t *asker, skr_wire_kind_t kind)
     size_t count;
     bool held = false;
     skr_replica_collection_id (pair.a, "one", &one);
-    skr_wire_begin (&request, 1, kind, kind == SKR_WIRE_PULL ? 3 : 4);
-    skr_cbor_put_bytes (&request, one.bytes, sizeof one.bytes);
-    if (kind == SKR_WIRE_PULL) {
-        skr_clock_put (&request, &nothing);
-        skr_cbor_put_uint (&request, 1 << 20);
-    } else {
-        skr_cbor_put_bytes (&request, NULL, 0);
-        skr_cbor_put_bytes (&request, NULL, 0);
-        skr_cbor_put_uint (&request, 0);
-    }
+    impostor_put_greedy (&request, kind, &one);
     skr_answer (wire.answerer, asker, skr_span_of (&request), &answer, &held, &said);
     saker_err_t error = skr_wire_open (&cbor, skr_span_of (&answer), &number, &answered, &count);
     if (error == SAKER_OK && answered == SKR_WIRE_ERROR) {
