@@ -411,12 +411,8 @@ static bool all_up (const skr_links_t *links)
 static bool is_heard_there (const skr_links_t *links, const skr_link_t *self)
 {
     uint32_t own = skr_wire_short (skr_device_key (skr_replica_device (links->replica)));
-    for (size_t i = 0; i < self->report.links_count; i++) {
-        if (self->report.links[i] == own) {
-            return true;
-        }
-    }
-    return self->report.links_count == SKR_WIRE_BEAT_LINKS_MAX;
+    return self->report.links_count == SKR_WIRE_BEAT_LINKS_MAX
+           || skr_report_hears (&self->report, own);
 }
 
 /* zmq gives up where it was refused, as by one that had not heard yet that we are a member again.

@@ -270,6 +270,7 @@ static size_t status (void *context, skr_buf_t *pairs)
     count += put_count (pairs, "/live/bad_frames", stats->bad_frames);
     count += put_count (pairs, "/beats/in", stats->beats_in);
     count += put_count (pairs, "/beats/out", stats->beats_out);
+    count += put_count (pairs, "/beats/repeated", stats->beats_repeated);
     count += put_count (pairs, "/beats/passed_on", stats->beats_passed);
     count += put_count (pairs, "/router/bytes_in", stats->request_bytes);
     count += put_count (pairs, "/router/strange", stats->strange_frames);

@@ -220,8 +220,12 @@ void skr_node_called (skr_node_t *self, const skr_member_t *member, skr_span_t r
     } else if (self->router) {
         skr_link_take_call (&self->links, link, routing, skr_node_now (self));
     }
+    /* a greeting that is repeated, as each is every ten seconds, is no new subscriber */
+    if (link->state != SKR_LINK_UP
+        || memcmp (link->called[0], said->instance.data, sizeof link->called[0]) != 0) {
+        skr_tell_called (self, skr_node_now (self));
+    }
     skr_link_called (link, said->instance.data, skr_node_now (self));
-    skr_tell_called (self, skr_node_now (self));
 }
 
 static void hold_join (skr_node_t *self, skr_span_t routing, skr_span_t request)

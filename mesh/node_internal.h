@@ -29,7 +29,7 @@ typedef struct skr_join_held_t {
 typedef struct skr_node_stats_t {
     uint64_t frames_out, frames_in;
     uint64_t frame_bytes, request_bytes, answer_bytes; /* that came, of message bodies */
-    uint64_t beats_out, beats_in, beats_passed;
+    uint64_t beats_out, beats_in, beats_repeated, beats_passed;
     uint64_t bad_frames;     /* on a SUB: not well-formed, forged */
     uint64_t strange_frames; /* on the ROUTER: of nobody who may ask, or of several parts */
     uint64_t unsent;         /* answers that could not be sent */

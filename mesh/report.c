@@ -155,7 +155,7 @@ static skr_report_roster_t *roster_in (skr_report_t *self, const skr_beat_t *bea
 /* One order for all beats of a device: by the start of its process, the process, the number. Were
    it not one, as when the wall clock decides and runs back, beats that are passed on would replace
    each other in a circle, without end. */
-static bool is_newer (const skr_report_t *self, const skr_beat_t *beat, bool direct)
+bool skr_report_is_newer (const skr_report_t *self, const skr_beat_t *beat, bool direct)
 {
     if (direct && memcmp (beat->instance, self->instance, sizeof self->instance) != 0) {
         return true;
@@ -167,9 +167,20 @@ static bool is_newer (const skr_report_t *self, const skr_beat_t *beat, bool dir
     return order ? order > 0 : beat->number > self->number;
 }
 
+static int compare_links (const void *left, const void *right)
+{
+    const uint32_t *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+bool skr_report_hears (const skr_report_t *self, uint32_t id)
+{
+    return bsearch (&id, self->links, self->links_count, sizeof id, compare_links) != NULL;
+}
+
 bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms)
 {
-    if (!is_newer (self, beat, direct)) {
+    if (!skr_report_is_newer (self, beat, direct)) {
         return false;
     }
     self->writer = beat->writer;
@@ -181,6 +192,7 @@ bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_
     self->wall_ms = beat->wall_ms;
     self->links_count = beat->links_count;
     memcpy (self->links, beat->links, beat->links_count * sizeof beat->links[0]);
+    qsort (self->links, self->links_count, sizeof self->links[0], compare_links);
     skr_report_roster_t *roster = roster_in (self, beat);
     for (size_t i = 0; i < beat->entries_count; i++) {
         const skr_id_t *collection = &beat->entries[i].collection;

@@ -42,7 +42,7 @@ typedef struct skr_report_t {
     bool skew_known;   /* set by who takes beats: how that clock goes, see skr_neighbour_t */
     int64_t skew_ms;
     size_t links_count;
-    uint32_t links[SKR_WIRE_BEAT_LINKS_MAX];
+    uint32_t links[SKR_WIRE_BEAT_LINKS_MAX]; /* sorted */
     skr_report_entry_t *entries; /* sorted by collection */
     size_t entries_count, entries_capacity;
     size_t ticks;                /* in all clocks of the entries, the rosters included */
@@ -54,6 +54,10 @@ typedef struct skr_report_t {
    beat is taken once. direct: it came on our own link to that process, so another process of the
    device (mesh/twin.h), of which somebody told, does not silence it. Takes what it tells. */
 bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms);
+/* Would a beat be taken? It needs only what skr_beat_peek reads. */
+bool skr_report_is_newer (const skr_report_t *self, const skr_beat_t *beat, bool direct);
+/* Does it hear that member itself (skr_wire_short)? */
+bool skr_report_hears (const skr_report_t *self, uint32_t id);
 /* Takes an answer about one collection, told under that roster (NULL: it was not told), with a sum
    over the part that was asked for; `rtt_us` after it was asked. Takes clock and hashes. */
 saker_err_t skr_report_answer (skr_report_t *self, skr_beat_entry_t *told,

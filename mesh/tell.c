@@ -9,8 +9,14 @@
 
 #define BEAT_GAP_MS 20  /* at least, between two beats, for each who hears them */
 #define ROSTER_EVERY 16 /* beats: then the roster is told though it did not change */
+#define PASSED_BY 2     /* so many pass on what a neighbour does not hear, should one fail */
 #define CALLED_MS 60    /* after somebody's call: then it has subscribed */
 #define TICK_BYTES 47   /* of a clock's entry with its hash and what is kept, encoded, at most */
+
+static const uint8_t *own_device (const skr_node_t *self)
+{
+    return skr_device_key (skr_replica_device (self->replica));
+}
 
 static bool make_told (skr_node_t *self)
 {
@@ -174,23 +180,41 @@ void skr_tell (skr_node_t *self, uint64_t mono_ms)
 
 /* ---- beats that come */
 
-static bool hears (const skr_report_t *report, uint32_t id)
+/* Of those who could pass a beat on, each reckons the same order, another one for each author. */
+static uint32_t rank_of (uint32_t id, uint32_t author)
 {
-    for (size_t i = 0; i < report->links_count; i++) {
-        if (report->links[i] == id) {
-            return true;
-        }
-    }
-    return false;
+    return (id ^ author) * 2654435761u;
 }
 
-/* Does one of our neighbours not hear the author itself? */
+/* Are there enough before us who hear what we heard, and whom that neighbour hears? */
+static bool is_left_to_others (const skr_node_t *self, const skr_link_t *neighbour, uint32_t author,
+                               uint32_t from)
+{
+    uint32_t own = rank_of (skr_wire_short (own_device (self)), author);
+    size_t before = 0;
+    for (size_t i = 0; i < self->links.count && before < PASSED_BY; i++) {
+        const skr_link_t *link = self->links.links[i];
+        uint32_t id = skr_wire_short (link->device);
+        before +=
+            link != neighbour && link->state == SKR_LINK_UP && rank_of (id, author) < own
+            && skr_report_hears (&neighbour->report, id)
+            && (skr_report_hears (&link->report, from) || skr_report_hears (&link->report, author));
+    }
+    return before == PASSED_BY;
+}
+
+/* Does one of our neighbours hear us, but neither the author itself nor who passed the beat on? */
 static bool is_wanted (const skr_node_t *self, const skr_link_t *author, const skr_link_t *from)
 {
+    uint32_t own = skr_wire_short (own_device (self));
+    uint32_t author_id = skr_wire_short (author->device);
+    uint32_t from_id = skr_wire_short (from->device);
     for (size_t i = 0; i < self->links.count; i++) {
         const skr_link_t *link = self->links.links[i];
         if (link != author && link != from && link->state == SKR_LINK_UP
-            && !hears (&link->report, skr_wire_short (author->device))) {
+            && skr_report_hears (&link->report, own) && !skr_report_hears (&link->report, author_id)
+            && !skr_report_hears (&link->report, from_id)
+            && !is_left_to_others (self, link, author_id, from_id)) {
             return true;
         }
     }
@@ -242,6 +266,22 @@ static void take (skr_node_t *self, skr_link_t *author, skr_link_t *from, skr_be
     }
 }
 
+/* Our own, or one that was taken: told before its signature is checked, which is what a beat costs.
+   One that came on its author's own link is looked at in any case: it tells who answers there. */
+static bool is_repeated (const skr_node_t *self, const skr_link_t *from, const skr_beat_t *beat)
+{
+    const skr_member_t *author =
+        skr_roster_by_writer (skr_replica_roster (self->replica), &beat->writer);
+    if (!author) {
+        return false;
+    }
+    if (memcmp (author->device, own_device (self), SKR_DEVICE_KEY_BYTES) == 0) {
+        return memcmp (beat->instance, self->links.own.instance, sizeof beat->instance) == 0;
+    }
+    const skr_link_t *link = skr_links_find (&self->links, author->device);
+    return link && link != from && !skr_report_is_newer (&link->report, beat, false);
+}
+
 void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t bytes, uint64_t mono_ms)
 {
     const skr_member_t *author = NULL;
@@ -249,10 +289,14 @@ void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t bytes, uint64
     if (!beat) {
         return;
     }
+    if (skr_beat_peek (beat, bytes) == SAKER_OK && is_repeated (self, from, beat)) {
+        self->stats.beats_repeated++;
+        free (beat);
+        return;
+    }
     saker_err_t error = skr_beat_get (beat, bytes, skr_replica_roster (self->replica), &author);
     if (error == SAKER_OK) {
-        bool own =
-            memcmp (author->device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
+        bool own = memcmp (author->device, own_device (self), SKR_DEVICE_KEY_BYTES) == 0;
         bool ours = own && !skr_twin_beat (self, beat); /* our own, passed on */
         skr_link_t *link = skr_links_find (&self->links, author->device);
         if (link && !ours) {

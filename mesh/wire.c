@@ -266,23 +266,29 @@ static void get_entries (skr_cbor_t *cbor, skr_beat_t *beat)
     }
 }
 
-static saker_err_t get_body (skr_beat_t *beat, skr_span_t body)
+static saker_err_t get_head (skr_beat_t *beat, skr_cbor_t *cbor)
 {
-    skr_cbor_t cbor;
-    skr_cbor_open (&cbor, body);
-    size_t parts = skr_cbor_get_array (&cbor, 16);
-    uint64_t version = skr_cbor_get_uint (&cbor);
-    if (cbor.error == SAKER_OK && version != SKR_WIRE_VERSION) {
+    size_t parts = skr_cbor_get_array (cbor, 16);
+    uint64_t version = skr_cbor_get_uint (cbor);
+    if (cbor->error == SAKER_OK && version != SKR_WIRE_VERSION) {
         return skr_fail (SAKER_EVERSION, "beat of version %llu: this peer speaks %d",
                          (unsigned long long) version, SKR_WIRE_VERSION);
     }
     if (parts != 10) {
-        skr_cbor_reject (&cbor, "a beat has ten parts");
+        skr_cbor_reject (cbor, "a beat has ten parts");
     }
-    skr_cbor_get_fixed (&cbor, beat->writer.bytes, sizeof beat->writer.bytes);
-    skr_cbor_get_fixed (&cbor, beat->instance, sizeof beat->instance);
-    beat->number = skr_cbor_get_uint (&cbor);
-    beat->started_ms = skr_cbor_get_uint (&cbor);
+    skr_cbor_get_fixed (cbor, beat->writer.bytes, sizeof beat->writer.bytes);
+    skr_cbor_get_fixed (cbor, beat->instance, sizeof beat->instance);
+    beat->number = skr_cbor_get_uint (cbor);
+    beat->started_ms = skr_cbor_get_uint (cbor);
+    return skr_wrap (cbor->error, "beat");
+}
+
+static saker_err_t get_body (skr_beat_t *beat, skr_span_t body)
+{
+    skr_cbor_t cbor;
+    skr_cbor_open (&cbor, body);
+    SKR_TRY (get_head (beat, &cbor));
     beat->wall_ms = skr_cbor_get_uint (&cbor);
     beat->state = skr_cbor_get_uint (&cbor);
     beat->roster = skr_cbor_get_uint (&cbor);
@@ -317,19 +323,37 @@ static saker_err_t verify_beat (const skr_beat_t *beat, skr_span_t body, const u
     return error;
 }
 
-saker_err_t skr_beat_get (skr_beat_t *beat, skr_span_t signed_beat, const skr_roster_t *roster,
-                          const skr_member_t **author)
+static saker_err_t get_envelope (skr_span_t signed_beat, skr_span_t *body,
+                                 uint8_t signature[crypto_sign_BYTES])
 {
     skr_cbor_t cbor;
-    uint8_t signature[crypto_sign_BYTES];
-    memset (beat, 0, sizeof *beat);
     skr_cbor_open (&cbor, signed_beat);
     if (skr_cbor_get_array (&cbor, 2) != 2) {
         skr_cbor_reject (&cbor, "a signed beat has two parts");
     }
-    skr_span_t body = skr_cbor_get_bytes (&cbor);
-    skr_cbor_get_fixed (&cbor, signature, sizeof signature);
-    SKR_TRY (skr_wrap (skr_cbor_close (&cbor), "signed beat"));
+    *body = skr_cbor_get_bytes (&cbor);
+    skr_cbor_get_fixed (&cbor, signature, crypto_sign_BYTES);
+    return skr_wrap (skr_cbor_close (&cbor), "signed beat");
+}
+
+saker_err_t skr_beat_peek (skr_beat_t *beat, skr_span_t signed_beat)
+{
+    skr_cbor_t cbor;
+    skr_span_t body;
+    uint8_t signature[crypto_sign_BYTES];
+    memset (beat, 0, sizeof *beat);
+    SKR_TRY (get_envelope (signed_beat, &body, signature));
+    skr_cbor_open (&cbor, body);
+    return get_head (beat, &cbor);
+}
+
+saker_err_t skr_beat_get (skr_beat_t *beat, skr_span_t signed_beat, const skr_roster_t *roster,
+                          const skr_member_t **author)
+{
+    skr_span_t body;
+    uint8_t signature[crypto_sign_BYTES];
+    memset (beat, 0, sizeof *beat);
+    SKR_TRY (get_envelope (signed_beat, &body, signature));
     SKR_TRY (get_body (beat, body));
     return verify_beat (beat, body, signature, roster, author);
 }

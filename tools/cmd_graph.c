@@ -58,7 +58,30 @@ static const char *colour_of (const json_t *link)
                                                                     : "#9e9e9e";
 }
 
-/* ---- Graphviz */
+/* ---- where the nodes are: on a circle, the first on top; in points, downwards */
+
+#define NODE_WIDTH 150.0
+#define NODE_HEIGHT 44.0
+#define MARGIN 100.0
+
+typedef struct spot_t {
+    double x, y;
+} spot_t;
+
+static double radius_of (size_t count)
+{
+    double needed = (double) count * (NODE_WIDTH + 30) / (2 * M_PI);
+    return count < 2 ? 0 : needed < 140 ? 140 : needed;
+}
+
+static spot_t spot_of (const graph_t *self, size_t index)
+{
+    double radius = radius_of (self->count);
+    double angle = 2 * M_PI * (double) index / (double) self->count - M_PI / 2;
+    return (spot_t){MARGIN + radius * (1 + cos (angle)), MARGIN + radius * (1 + sin (angle))};
+}
+
+/* ---- Graphviz, which is told where they are: to find out takes it minutes when all hear all */
 
 static void add_quoted (strbuf_t *text, const char *name)
 {
@@ -91,15 +114,19 @@ static void add_label (strbuf_t *text, const json_t *link)
 
 static void add_dot (strbuf_t *text, const graph_t *self)
 {
-    strbuf_text (text, "digraph saker {\n    layout=circo;\n    outputorder=edgesfirst;\n"
-                       "    node [shape=box, style=\"rounded,filled\", fillcolor=white, "
-                       "fontname=\"sans-serif\"];\n"
-                       "    edge [color=\"#90a4ae\"];\n");
+    strbuf_text (
+        text,
+        "digraph saker {\n    layout=neato;\n    inputscale=72;\n    outputorder=edgesfirst;\n"
+        "    node [shape=box, style=\"rounded,filled\", fillcolor=white, "
+        "fontname=\"sans-serif\"];\n"
+        "    edge [color=\"#90a4ae\"];\n");
     for (size_t i = 0; i < self->count; i++) {
         const json_t *link = node_at (self, i);
         strbuf_format (text, "    \"%s\" [label=", told_text (link, "/id", ""));
         add_label (text, link);
-        strbuf_format (text, ", color=\"%s\"%s];\n", colour_of (link),
+        spot_t spot = spot_of (self, i);
+        strbuf_format (text, ", pos=\"%.1f,%.1f!\", color=\"%s\"%s];\n", spot.x, -spot.y,
+                       colour_of (link),
                        strcmp (told_state (link), "self") == 0 ? ", penwidth=2" : "");
     }
     for (size_t i = 0; i < self->edges_count; i++) {
@@ -112,28 +139,7 @@ static void add_dot (strbuf_t *text, const graph_t *self)
     strbuf_text (text, "}\n");
 }
 
-/* ---- SVG: the nodes on a circle, the first on top */
-
-#define NODE_WIDTH 150.0
-#define NODE_HEIGHT 44.0
-#define MARGIN 100.0
-
-typedef struct spot_t {
-    double x, y;
-} spot_t;
-
-static double radius_of (size_t count)
-{
-    double needed = (double) count * (NODE_WIDTH + 30) / (2 * M_PI);
-    return count < 2 ? 0 : needed < 140 ? 140 : needed;
-}
-
-static spot_t spot_of (const graph_t *self, size_t index)
-{
-    double radius = radius_of (self->count);
-    double angle = 2 * M_PI * (double) index / (double) self->count - M_PI / 2;
-    return (spot_t){MARGIN + radius * (1 + cos (angle)), MARGIN + radius * (1 + sin (angle))};
-}
+/* ---- SVG */
 
 static void add_escaped (strbuf_t *text, const char *name)
 {
