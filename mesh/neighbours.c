@@ -115,6 +115,29 @@ static void reported (void *context, const uint8_t device[32], const skr_id_t *c
     }
 }
 
+static bool told_of (void *context, const uint8_t device[32], size_t index, skr_id_t *collection)
+{
+    const skr_node_t *self = context;
+    const skr_link_t *link = skr_links_find (&self->links, device);
+    if (!link || index >= link->report.entries_count) {
+        return false;
+    }
+    *collection = link->report.entries[index].collection;
+    return true;
+}
+
+static bool told_all (void *context, const uint8_t device[32])
+{
+    const skr_node_t *self = context;
+    const skr_link_t *link = skr_links_find (&self->links, device);
+    uint64_t state = 0;
+    for (size_t i = 0; link && i < link->report.entries_count; i++) {
+        const skr_report_entry_t *entry = &link->report.entries[i];
+        state += skr_wire_state_of (&entry->collection, &entry->clock, &entry->fingerprint);
+    }
+    return link && link->report.number && state == link->report.state;
+}
+
 static void ask (void *context, const skr_id_t *collection)
 {
     skr_node_t *self = context;
@@ -314,6 +337,7 @@ static void log_level (void *context, skr_level_t level, uint64_t for_ms)
 
 void skr_neighbours_of (skr_node_t *self, skr_neighbours_t *neighbours)
 {
-    *neighbours = (skr_neighbours_t){self,      neighbour, reported, ask,    ask_one,  hears,
-                                     addresses, status,    range,    ranged, log_level};
+    *neighbours =
+        (skr_neighbours_t){self,   neighbour, reported, ask,       ask_one, hears,   addresses,
+                           status, range,     ranged,   log_level, told_of, told_all};
 }

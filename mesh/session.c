@@ -111,6 +111,8 @@ static saker_err_t take_changes (skr_session_t *self, const skr_asked_t *request
     if (count) {
         SKR_TRY (offer_all (self, &request->collection, more == SKR_WIRE_MORE, cbor, count));
         self->look = true;
+    } else if (cbor->error == SAKER_OK) {
+        skr_fetching_vain (self->replica, &request->collection, self->device);
     }
     return skr_cbor_close (cbor);
 }

@@ -109,7 +109,7 @@ static bool pull_entry (skr_session_t *self, const skr_report_entry_t *entry, ui
         || (self->taking && skr_id_equal (&self->incoming.collection, &entry->collection))) {
         return true;
     }
-    skr_fetching_meet (self->replica, &entry->collection, &entry->clock);
+    skr_fetching_meet (self->replica, &entry->collection, &entry->clock, self->device);
     if (skr_session_claim (self, &entry->collection, mono_ms)
         && !ask_missing (self, entry, mono_ms)) {
         skr_session_release (self, &entry->collection);

@@ -129,12 +129,20 @@ typedef struct skr_neighbours_t {
     /* Tells up to this level for so long, and no less than the config says; 0: no longer. May be
        NULL. */
     void (*log_level) (void *context, skr_level_t level, uint64_t for_ms);
+    /* The collections that a member told of, by index; false: no more. */
+    bool (*told_of) (void *context, const uint8_t device[32], size_t index, skr_id_t *collection);
+    /* Do they say together what its last beat said of all it has? */
+    bool (*told_all) (void *context, const uint8_t device[32]);
 } skr_neighbours_t;
 
 /* The first member that reports what this peer has not: in any collection, of the writers of a
-   device, or (NULL) of all. NULL when none does. */
+   device, or (NULL) of all. NULL when none does. Of what this peer does not carry, and its device
+   wrote: the first that reports more than all admins do. */
 const skr_member_t *skr_ahead (const skr_replica_t *replica, const skr_neighbours_t *neighbours,
                                const skr_member_t *of);
+/* How far all other admins have a writer, by what they told; 0 where there is none. */
+uint64_t skr_admins_have (const skr_replica_t *replica, const skr_neighbours_t *neighbours,
+                          const skr_id_t *collection, const skr_id_t *writer);
 
 typedef void skr_api_send_fn (void *context, skr_span_t client, skr_span_t answer);
 

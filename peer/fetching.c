@@ -15,6 +15,7 @@
 #define YOUNG_MS 30000
 #define AGAIN_MS 5000 /* after a failure */
 #define AIM_MS 5000   /* so long one that is linked may say nothing */
+#define MET_MAX 1024  /* of one that lies, made-up ids are no more than that */
 
 static const skr_clock_t nothing;
 
@@ -94,7 +95,7 @@ bool skr_fetching (const skr_replica_t *self, const skr_id_t *collection)
 {
     const skr_fetch_t *fetch = find (self, collection);
     return !skr_id_is_zero (collection) && skr_carrying (self, collection)
-           && ((fetch && !fetch->over) || is_taken_on (self, collection));
+           && ((fetch && !fetch->over && !fetch->doubted) || is_taken_on (self, collection));
 }
 
 static saker_err_t not_yet (const char *name)
@@ -134,20 +135,36 @@ saker_err_t skr_fetching_note (skr_replica_t *self, const skr_id_t *collection)
     self->fetching_moved = true; /* an abort reads it again */
     fetch->noted = true;
     fetch->aimed = fetch->aimed && !fetch->over;
-    fetch->over = false;
+    fetch->over = fetch->doubted = false;
     return skr_store_put (self->store, SKR_META, fetching_key (key, collection),
                           skr_span (&one, 1));
 }
 
-void skr_fetching_meet (skr_replica_t *self, const skr_id_t *collection, const skr_clock_t *told)
+void skr_fetching_meet (skr_replica_t *self, const skr_id_t *collection, const skr_clock_t *told,
+                        const uint8_t device[SKR_DEVICE_KEY_BYTES])
 {
     skr_fetch_t *fetch = find (self, collection);
-    if (fetch || skr_id_is_zero (collection) || clock_of (self, collection)->count > 0
-        || !skr_carrying (self, collection) || add (self, collection, &fetch) != SAKER_OK) {
+    if (fetch) {
+        fetch->doubted &= memcmp (fetch->teller, device, sizeof fetch->teller) == 0;
+        return;
+    }
+    if (skr_id_is_zero (collection) || clock_of (self, collection)->count > 0
+        || !skr_carrying (self, collection) || self->fetches_count >= MET_MAX
+        || add (self, collection, &fetch) != SAKER_OK) {
         return;
     }
     fetch->met = true;
     fetch->aimed = skr_clock_copy (&fetch->target, told) == SAKER_OK;
+}
+
+void skr_fetching_vain (skr_replica_t *self, const skr_id_t *collection,
+                        const uint8_t device[SKR_DEVICE_KEY_BYTES])
+{
+    skr_fetch_t *fetch = find (self, collection);
+    if (fetch && !fetch->noted && !clock_of (self, collection)->count) {
+        fetch->doubted = true;
+        memcpy (fetch->teller, device, sizeof fetch->teller);
+    }
 }
 
 saker_err_t skr_fetching_keep (skr_replica_t *self, const skr_id_t *collection)

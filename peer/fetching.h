@@ -16,6 +16,9 @@
    some other may be fetching it itself. Nobody has anything: when an admin that is linked says so
    (any member, where there is no admin but us), and all others that are linked. And nobody else is
    a member that carries it: at once. While none of them can be reached it goes on: nobody can know.
+   One that was met alone is not waited for either when who told of it, asked, has nothing of it
+   after all, until another tells of it or something comes: else a lie, or bits that fell over,
+   would make a collection of any id one that is on its way for ever.
 
    A part of a collection that is to become more (partial.h) is fetched from the moment when that is
    wanted until the snapshot is taken.
@@ -29,10 +32,12 @@
 
 typedef struct skr_fetch_t {
     skr_id_t collection;
-    bool noted; /* in the store */
-    bool met;   /* known in this process alone, at first */
-    bool over;  /* but the record is there still: a disk may be full */
-    bool aimed; /* `target` is known */
+    bool noted;   /* in the store */
+    bool met;     /* known in this process alone, at first */
+    bool over;    /* but the record is there still: a disk may be full */
+    bool aimed;   /* `target` is known */
+    bool doubted; /* it was met alone, and `teller` has nothing of it */
+    uint8_t teller[SKR_DEVICE_KEY_BYTES];
     skr_clock_t target;
     uint64_t begun_ms; /* mono */
 } skr_fetch_t;
@@ -48,9 +53,13 @@ saker_err_t skr_fetching_check_all (const skr_replica_t *self, const skr_id_t *c
 
 /* In a group: notes that one of which nothing is here is to be fetched. */
 saker_err_t skr_fetching_note (skr_replica_t *self, const skr_id_t *collection) SKR_MUST_USE;
-/* Somebody has something of one of which nothing is here, and is about to be asked for it. Without
-   memory it is not known, that is all. */
-void skr_fetching_meet (skr_replica_t *self, const skr_id_t *collection, const skr_clock_t *told);
+/* A device has something of one of which nothing is here, and is about to be asked for it. Without
+   memory, or with too many of them, it is not known, that is all. */
+void skr_fetching_meet (skr_replica_t *self, const skr_id_t *collection, const skr_clock_t *told,
+                        const uint8_t device[SKR_DEVICE_KEY_BYTES]);
+/* That device was asked for what is missing, and had nothing. */
+void skr_fetching_vain (skr_replica_t *self, const skr_id_t *collection,
+                        const uint8_t device[SKR_DEVICE_KEY_BYTES]);
 /* In a group, with changes of one that was met: notes it, since more will follow. */
 saker_err_t skr_fetching_keep (skr_replica_t *self, const skr_id_t *collection) SKR_MUST_USE;
 

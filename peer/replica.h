@@ -220,9 +220,10 @@ saker_err_t skr_replica_set_role (skr_replica_t *self, const uint8_t device[32],
    or an admin is meant; SAKER_EUSAGE: this device itself; SAKER_EEXIST: it is fenced already, or
    revoked. */
 saker_err_t skr_replica_fence (skr_replica_t *self, const uint8_t device[32]) SKR_MUST_USE;
-/* Closes all writers of this device but the present one, at what this peer has of them
-   (succession.h). */
-saker_err_t skr_replica_close_others (skr_replica_t *self) SKR_MUST_USE;
+/* Closes all writers of this device but the present one, at what this peer has of them, or, where
+   that is more, at what others keep of them (succession.h). */
+saker_err_t skr_replica_close_others (skr_replica_t *self, const skr_cutoff_t *kept,
+                                      size_t count) SKR_MUST_USE;
 /* Makes new keys: of the mesh, and of each collection that has its own. */
 saker_err_t skr_replica_rotate (skr_replica_t *self) SKR_MUST_USE;
 /* States the keys that this device holds for members that may read and have no copy: they were

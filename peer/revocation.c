@@ -75,6 +75,16 @@ static bool is_of (const skr_replica_t *self, const uint8_t device[32], const sk
     return member && memcmp (member->device, device, SKR_DEVICE_KEY_BYTES) == 0;
 }
 
+static saker_err_t raise (cutoffs_t *cutoffs, const skr_cutoff_t *cutoff)
+{
+    skr_cutoff_t *found = find_cutoff (cutoffs, &cutoff->collection, &cutoff->writer);
+    if (found) {
+        found->seq = found->seq < cutoff->seq ? cutoff->seq : found->seq;
+        return SAKER_OK;
+    }
+    return add_cutoff (cutoffs, cutoff);
+}
+
 /* A device writes nothing more in what it left, and does not have any more what it wrote there: all
    of that stands, also where it has not arrived here yet. What it says of the writers of others is
    nothing. */
@@ -86,20 +96,9 @@ static saker_err_t raise_to_left (const skr_replica_t *self, const uint8_t devic
         const skr_named_t *named = &subscription->named[i];
         for (size_t k = 0; k < named->left.count && !named->carried; k++) {
             const skr_tick_t *tick = &named->left.ticks[k];
-            skr_cutoff_t *found = find_cutoff (cutoffs, &named->collection, &tick->writer);
             const skr_cutoff_t cutoff = {named->collection, tick->writer, tick->seq};
-            if (!is_of (self, device, &tick->writer)) {
-                continue;
-            }
-            if (!found) {
-                SKR_TRY (add_cutoff (cutoffs, &cutoff));
-            } else if (found->seq < tick->seq) {
-                found->seq = tick->seq;
-            }
+            SKR_TRY (is_of (self, device, &tick->writer) ? raise (cutoffs, &cutoff) : SAKER_OK);
         }
-    }
-    if (cutoffs->count > 1) {
-        qsort (cutoffs->list, cutoffs->count, sizeof *cutoffs->list, compare_cutoffs);
     }
     return SAKER_OK;
 }
@@ -193,25 +192,17 @@ static void set_range (skr_closing_t *closing, const skr_id_t *collection, skr_r
     }
 }
 
-/* `seen` is what the statement supersedes; cutoffs in one collection or (NULL) in all. */
-static saker_err_t state_closing (skr_replica_t *self, skr_closing_t *closing, skr_buf_t *seen,
-                                  const skr_id_t *only, bool fence)
+/* `seen` is what the statement supersedes. */
+static saker_err_t state_closing (skr_replica_t *self, skr_closing_t *closing,
+                                  const skr_buf_t *seen, const cutoffs_t *cutoffs, bool fence)
 {
     skr_stating_t stating = {0};
-    cutoffs_t cutoffs = {0};
     closing->seen = skr_span_of (seen);
     saker_err_t error =
-        seen->failed ? no_memory () : list_cutoffs (self, closing->device, only, &cutoffs);
-    if (error == SAKER_OK && fence) {
-        error = raise_to_left (self, closing->device, &cutoffs);
-    }
-    if (error == SAKER_OK) {
-        error = put_closings (&stating, closing, &cutoffs, fence);
-    }
+        seen->failed ? no_memory () : put_closings (&stating, closing, cutoffs, fence);
     if (error == SAKER_OK) {
         error = skr_stating_make (&stating, self);
     }
-    free (cutoffs.list);
     skr_stating_free (&stating);
     return error;
 }
@@ -221,11 +212,16 @@ static saker_err_t state_role (skr_replica_t *self, const uint8_t device[32],
 {
     skr_closing_t closing = {.role = role};
     skr_buf_t seen = {0};
+    cutoffs_t cutoffs = {0};
     const skr_id_t *only = collection ? collection : role < SKR_ROLE_WRITE ? NULL : &the_mesh;
     memcpy (closing.device, device, sizeof closing.device);
     set_range (&closing, collection, role);
     skr_roster_seen (self->roster, device, collection ? collection : &the_mesh, &seen);
-    saker_err_t error = state_closing (self, &closing, &seen, only, false);
+    saker_err_t error = list_cutoffs (self, device, only, &cutoffs);
+    if (error == SAKER_OK) {
+        error = state_closing (self, &closing, &seen, &cutoffs, false);
+    }
+    free (cutoffs.list);
     skr_buf_free (&seen);
     return error;
 }
@@ -568,14 +564,27 @@ static saker_err_t check_fence (const skr_replica_t *self, const skr_member_t *m
                                                                : SAKER_OK;
 }
 
-static saker_err_t state_fence (skr_replica_t *self, const uint8_t device[32])
+static saker_err_t state_fence (skr_replica_t *self, const uint8_t device[32],
+                                const skr_cutoff_t *kept, size_t count)
 {
     skr_closing_t closing = {.role = SKR_ROLE_NONE};
     skr_buf_t seen = {0};
+    cutoffs_t cutoffs = {0};
     memcpy (closing.device, device, sizeof closing.device);
     memset (closing.to.bytes, 0xff, sizeof closing.to.bytes);
     skr_roster_seen (self->roster, device, NULL, &seen);
-    saker_err_t error = state_closing (self, &closing, &seen, NULL, true);
+    saker_err_t error = list_cutoffs (self, device, NULL, &cutoffs);
+    error = error == SAKER_OK ? raise_to_left (self, device, &cutoffs) : error;
+    for (size_t i = 0; i < count && error == SAKER_OK; i++) {
+        error = raise (&cutoffs, &kept[i]);
+    }
+    if (error == SAKER_OK && cutoffs.count > 1) {
+        qsort (cutoffs.list, cutoffs.count, sizeof *cutoffs.list, compare_cutoffs);
+    }
+    if (error == SAKER_OK) {
+        error = state_closing (self, &closing, &seen, &cutoffs, true);
+    }
+    free (cutoffs.list);
     skr_buf_free (&seen);
     return error;
 }
@@ -587,11 +596,11 @@ saker_err_t skr_replica_fence (skr_replica_t *self, const uint8_t device[32])
         return skr_fail (SAKER_ENOTFOUND, "no such member");
     }
     SKR_TRY (check_fence (self, member));
-    return state_fence (self, device);
+    return state_fence (self, device, NULL, 0);
 }
 
-saker_err_t skr_replica_close_others (skr_replica_t *self)
+saker_err_t skr_replica_close_others (skr_replica_t *self, const skr_cutoff_t *kept, size_t count)
 {
     SKR_TRY (skr_replica_check_group (self));
-    return state_fence (self, skr_device_key (self->device));
+    return state_fence (self, skr_device_key (self->device), kept, count);
 }

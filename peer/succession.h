@@ -5,7 +5,10 @@
    they have of this device, it closes its other writers at what it has of them: by a FENCE of
    itself (roster.h). A store that does go on as one of them is in the place of who was fenced: it
    takes a new incarnation, and issues again what became void (reissue.h). So nothing is lost, and
-   no admin is asked; a founder and an admin are closed in this way too. */
+   no admin is asked; a founder and an admin are closed in this way too.
+
+   Of what it does not carry it cannot have all. There it closes them at what all other admins have,
+   who carry everything, once these have told of all that they have and nobody has more. */
 
 #ifndef SKR_PEER_SUCCESSION_H_INCLUDED
 #define SKR_PEER_SUCCESSION_H_INCLUDED

@@ -130,6 +130,22 @@ static void log_level (void *context, skr_level_t level, uint64_t for_ms)
     self->level_ms = for_ms;
 }
 
+static bool told_of (void *context, const uint8_t device[32], size_t index, skr_id_t *collection)
+{
+    const fake_neighbours_t *self = context;
+    if (is_self (self, device) || !self->told || index >= skr_replica_collections (self->other)) {
+        return false;
+    }
+    *collection = skr_replica_collection_at (self->other, index)->id;
+    return true;
+}
+
+static bool told_all (void *context, const uint8_t device[32])
+{
+    const fake_neighbours_t *self = context;
+    return !is_self (self, device) && self->told && !self->told_part;
+}
+
 void fake_neighbours_init (fake_neighbours_t *self, skr_replica_t *own, skr_replica_t *other,
                            const skr_world_t *world)
 {
@@ -146,8 +162,8 @@ void fake_neighbours_init (fake_neighbours_t *self, skr_replica_t *own, skr_repl
 
 skr_neighbours_t fake_neighbours_of (fake_neighbours_t *self)
 {
-    return (skr_neighbours_t){self,      neighbour, reported, ask,    ask_one,  hears,
-                              addresses, status,    range,    ranged, log_level};
+    return (skr_neighbours_t){self,   neighbour, reported, ask,       ask_one, hears,   addresses,
+                              status, range,     ranged,   log_level, told_of, told_all};
 }
 
 saker_err_t fake_neighbours_sync (fake_neighbours_t *self)

@@ -14,6 +14,7 @@ typedef struct fake_neighbours_t {
     const char *link; /* of the other */
     int64_t seen_ms;  /* -1: never heard */
     bool told;        /* it has reported */
+    bool told_part;   /* but not of all */
     bool answers;     /* it answers what it is asked */
     bool has_addresses;
     int level;         /* of the log, asked for last; -1: not asked for */

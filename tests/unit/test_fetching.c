@@ -25,6 +25,11 @@ static void (*true_reported) (void *context, const uint8_t device[32], const skr
                               skr_reported_t *reported);
 static void (*true_neighbour) (void *context, const uint8_t device[32], skr_neighbour_t *neighbour);
 
+static const uint8_t *device_of (const skr_replica_t *replica)
+{
+    return skr_device_key (skr_replica_device (replica));
+}
+
 static bool is_founder (const uint8_t device[32])
 {
     return memcmp (device, skr_device_key (skr_replica_device (four.pair.a)), 32) == 0;
@@ -295,7 +300,8 @@ static void what_is_void_does_not_come (void)
     CHECK_OK (pair_sync (four.pair.a, four.third, &roster));
     fake.other = four.third; /* they tell of it */
     CHECK_OK (pair_sync (four.third, laptop, &roster));
-    skr_fetching_meet (laptop, &shots, &skr_replica_collection (four.third, &shots)->clock);
+    skr_fetching_meet (laptop, &shots, &skr_replica_collection (four.third, &shots)->clock,
+                       device_of (four.third));
     CHECK (skr_fetching (laptop, &shots));
     CHECK_OK (turn ());
     CHECK (skr_fetching (laptop, &shots));
@@ -336,7 +342,8 @@ static void what_is_met_is_kept_with_its_first_changes (void)
     for (int i = 1; i <= 3; i++) {
         CHECK_OK (pair_set (four.pair.a, "shots", "d", i));
     }
-    skr_fetching_meet (laptop, &shots, &skr_replica_collection (four.pair.a, &shots)->clock);
+    skr_fetching_meet (laptop, &shots, &skr_replica_collection (four.pair.a, &shots)->clock,
+                       device_of (four.pair.a));
     CHECK (skr_fetching (laptop, &shots));
     CHECK_OK (skr_replica_begin (laptop));
     CHECK_OK (skr_fetching_keep (laptop, &shots));
@@ -346,8 +353,39 @@ static void what_is_met_is_kept_with_its_first_changes (void)
     CHECK_OK (give (four.pair.a, laptop));
     CHECK_OK (turn ());
     CHECK (!skr_fetching (laptop, &shots));
-    skr_fetching_meet (laptop, &shots, &skr_replica_collection (four.pair.a, &shots)->clock);
+    skr_fetching_meet (laptop, &shots, &skr_replica_collection (four.pair.a, &shots)->clock,
+                       device_of (four.pair.a));
     CHECK (!skr_fetching (laptop, &shots)); /* something of it is here */
+    four_close (&four);
+}
+
+/* Somebody tells of what is nowhere. Another may have it all the same, and what begins to come is
+   waited for. */
+static void a_lie_is_not_waited_for (void)
+{
+    CHECK (set_up ());
+    const uint8_t *liar = device_of (four.third), *honest = device_of (four.pair.a);
+    skr_clock_t told = {0};
+    CHECK_OK (skr_clock_set (&told, skr_replica_writer (four.third), 7));
+    skr_fetching_meet (laptop, &shots, &told, liar);
+    CHECK (skr_fetching (laptop, &shots));
+    skr_fetching_vain (laptop, &shots, liar);
+    CHECK (!skr_fetching (laptop, &shots));
+    skr_fetching_meet (laptop, &shots, &told, liar);
+    CHECK (!skr_fetching (laptop, &shots)); /* he says it again */
+    skr_fetching_meet (laptop, &shots, &told, honest);
+    CHECK (skr_fetching (laptop, &shots));
+    CHECK_OK (skr_replica_begin (laptop));
+    CHECK_OK (skr_fetching_keep (laptop, &shots));
+    CHECK_OK (skr_replica_commit (laptop));
+    skr_fetching_vain (laptop, &shots, liar);
+    CHECK (skr_fetching (laptop, &shots));
+    for (unsigned i = 0; i < 3000; i++) {
+        skr_id_t made_up = {.bytes = {1, (uint8_t) i, (uint8_t) (i >> 8)}};
+        skr_fetching_meet (laptop, &made_up, &told, liar);
+    }
+    CHECK_INT (laptop->fetches_count, 1024);
+    skr_clock_free (&told);
     four_close (&four);
 }
 
@@ -364,5 +402,6 @@ int main (int argc, char **argv)
     RUN (what_is_void_does_not_come);
     RUN (who_may_read_again_fetches);
     RUN (what_is_met_is_kept_with_its_first_changes);
+    RUN (a_lie_is_not_waited_for);
     return CHECK_END ();
 }

@@ -2,6 +2,7 @@
 
 #include "peer/succession.h"
 
+#include "peer/carrying.h"
 #include "peer/incarnation.h"
 #include "peer/replica_internal.h"
 #include "tests/check.h"
@@ -145,6 +146,54 @@ static void waits_for_what_it_lacks (void)
     pair_close (&pair);
 }
 
+/* It leaves shots, and carries only what it names; the drop is over. */
+static saker_err_t leave (void)
+{
+    const skr_neighbours_t neighbours = fake_neighbours_of (&fake);
+    skr_subscription_t wanted = skr_subscription_all ();
+    wanted.rest = false;
+    saker_err_t error = skr_subscription_set (&wanted, &shots, false);
+    error = error ? error : skr_replica_begin (fake.own);
+    error = error ? error : skr_carrying_state (fake.own, &wanted);
+    skr_subscription_free (&wanted);
+    SKR_TRY (error);
+    SKR_TRY (skr_replica_commit (fake.own));
+    SKR_TRY (give (fake.own, fake.other));
+    do {
+        fake.own->carrying_ms = 0;
+        SKR_TRY (skr_carrying_turn (fake.own, &neighbours));
+    } while (skr_carrying_busy (fake.own));
+    return SAKER_OK;
+}
+
+/* As if it had written more there before it was put back than it knows of: it may not come for what
+   it does not carry, and is void where this device closes what it was at what it has. */
+static void keeps_what_it_does_not_carry (void)
+{
+    skr_id_t other;
+    CHECK (set_up (false));
+    CHECK_OK (leave ());
+    CHECK_INT (skr_replica_collection (fake.own, &shots)->clock.count, 0);
+    skr_replica_collection_id (pair.a, "other", &other);
+    CHECK_OK (pair_set (fake.other, "other", "theirs", 1));
+    CHECK (!skr_replica_collection (fake.own, &other)); /* it knows nothing of it */
+    const skr_collection_t *theirs = skr_replica_collection (fake.other, &shots);
+    CHECK_OK (skr_clock_set ((skr_clock_t *) &theirs->clock, &before, 4));
+    theirs = skr_replica_collection (fake.other, &other);
+    CHECK_OK (skr_clock_set ((skr_clock_t *) &theirs->clock, &before, 3));
+    fake.told_part = true;
+    fake.own->calm_ms = 1;
+    CHECK_OK (succeed (false));
+    CHECK (is_doubled (fake.own)); /* an admin has not told of all that it has */
+    fake.told_part = false;
+    fake.own->calm_ms = 1;
+    CHECK_OK (succeed (false));
+    CHECK (!is_doubled (fake.own));
+    CHECK_INT (limit_in (fake.own, &shots), 4);
+    CHECK_INT (limit_in (fake.own, &other), 3);
+    pair_close (&pair);
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -154,5 +203,6 @@ int main (int argc, char **argv)
     RUN (waits_while_the_other_process_is_there);
     RUN (waits_for_who_was_not_heard);
     RUN (waits_for_what_it_lacks);
+    RUN (keeps_what_it_does_not_carry);
     return CHECK_END ();
 }
