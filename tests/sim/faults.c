@@ -276,6 +276,9 @@ static void copy_store (sim_peer_t *peer)
         return;
     }
     peer = &sim.peers[copied_peer];
+    if (sim.leaves && sim_oracle_holds_alone (peer)) {
+        return;
+    }
     sim_peer_crash (peer);
     sim_store_remove (peer->folder);
     sim_store_copy (old, peer->folder);

@@ -332,6 +332,42 @@ bool sim_oracle_is_away (const sim_peer_t *peer, const char *collection, const s
            && (!skr_carrying (replica, &id) || !ours || skr_clock_get (&ours->clock, writer) < seq);
 }
 
+/* Does another peer hold it, all of it, as one who may give a snapshot, and is not about to drop
+ * it?
+ */
+static bool is_elsewhere (const sim_peer_t *peer, const skr_id_t *collection,
+                          const skr_tick_t *tick)
+{
+    const skr_roster_t *roster = skr_replica_roster (replica_of (peer));
+    for (int i = 0; i < sim.peers_count; i++) {
+        const seen_t *theirs = seen_of (i, collection);
+        const uint8_t *device = sim.peers[i].device;
+        if (i != peer->no && !theirs->part.partial && !sim.peers[i].damaged
+            && skr_roster_role (roster, device, collection) >= SKR_ROLE_WRITE
+            && skr_roster_carries (roster, device, collection)
+            && skr_clock_get (&theirs->clock, &tick->writer) >= tick->seq) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool sim_oracle_holds_alone (const sim_peer_t *peer)
+{
+    const skr_replica_t *replica = replica_of (peer);
+    for (size_t i = 1; replica && i < skr_replica_collections (replica); i++) {
+        const skr_collection_t *ours = skr_replica_collection_at (replica, i);
+        for (size_t k = 0; k < ours->clock.count && !ours->sealed; k++) {
+            const skr_tick_t *tick = &ours->clock.ticks[k];
+            if (!skr_replica_is_own (replica, &tick->writer)
+                && !is_elsewhere (peer, &ours->id, tick)) {
+                return true;
+            }
+        }
+    }
+    return !replica;
+}
+
 /* What its device says that it had there. */
 static void note_left (const sim_peer_t *peer, seen_t *self)
 {

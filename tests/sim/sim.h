@@ -354,6 +354,10 @@ bool sim_oracle_logs_empty (void);
 bool sim_oracle_differs (const sim_peer_t *peer);
 /* Its store is copied, and later put back: what was acknowledged in between may be gone. */
 void sim_oracle_copied (const sim_peer_t *peer);
+/* Has it changes of others that nobody else has, as after who wrote them handed them over and left?
+   If its store is put back to before that, they are gone, whatever the mesh does. True also while
+   it does not run. */
+bool sim_oracle_holds_alone (const sim_peer_t *peer);
 void sim_oracle_put_back (const sim_peer_t *peer);
 /* At the end. */
 void sim_oracle_final (void);
