@@ -52,8 +52,8 @@ static void add_page (skr_pages_t *self, skr_page_t *page)
 {
     page->active = true;
     page->place = self->count++;
-    page->next = self->index[page->bucket];
-    self->index[page->bucket] = page;
+    page->next = self->index[page->hash % SKR_PAGES_INDEX];
+    self->index[page->hash % SKR_PAGES_INDEX] = page;
     self->items += page->count;
     count_bytes (self, page);
     if (!skr_page_is_whole (page)) {
@@ -64,7 +64,7 @@ static void add_page (skr_pages_t *self, skr_page_t *page)
 /* Empties it and keeps it for another. */
 void skr_pages_let_go (skr_pages_t *self, skr_page_t *page)
 {
-    skr_page_t **at = &self->index[page->bucket], *last = self->pages[--self->count];
+    skr_page_t **at = &self->index[page->hash % SKR_PAGES_INDEX], *last = self->pages[--self->count];
     while (*at != page) {
         at = &(*at)->next;
     }
@@ -132,7 +132,7 @@ static void free_spare (skr_pages_t *self)
 static void let_all_go (skr_pages_t *self)
 {
     for (size_t i = 0; i < self->count; i++) {
-        self->index[self->pages[i]->bucket] = NULL;
+        self->index[self->pages[i]->hash % SKR_PAGES_INDEX] = NULL;
         skr_page_clear (self->pages[i]);
     }
     self->count = self->due_count = 0;
@@ -221,19 +221,20 @@ void skr_pages_free (skr_pages_t *self)
 
 /* ---- the pages of a document */
 
-static size_t index_of (const skr_page_of_t *of)
+static uint32_t hash_of (const skr_page_of_t *of)
 {
     uint64_t hash = 0xcbf29ce484222325u ^ of->collection_no; /* FNV-1a */
     for (size_t i = 0; i < of->document.size; i++) {
         hash = (hash ^ of->document.data[i]) * 0x100000001b3u;
     }
     hash = (hash ^ hash >> 32) * 0xff51afd7ed558ccdu;
-    return (size_t) (hash >> 40) % SKR_PAGES_INDEX;
+    return (uint32_t) (hash >> 32);
 }
 
-static bool is_of (const skr_page_t *page, const skr_page_of_t *of)
+/* The hash tells nearly all others apart, without a look at their names. */
+static bool is_of (const skr_page_t *page, const skr_page_of_t *of, uint32_t hash)
 {
-    return page->collection_no == of->collection_no
+    return page->hash == hash && page->collection_no == of->collection_no
            && skr_span_equal (skr_span_of (&page->document), of->document);
 }
 
@@ -241,12 +242,13 @@ static bool is_of (const skr_page_t *page, const skr_page_of_t *of)
 static skr_page_t *find (const skr_pages_t *self, const skr_page_of_t *of, skr_span_t sort,
                          skr_page_t **any)
 {
+    uint32_t hash = hash_of (of);
     *any = NULL;
-    if (self->recent && is_of (self->recent, of) && skr_page_is_whole (self->recent)) {
+    if (self->recent && is_of (self->recent, of, hash) && skr_page_is_whole (self->recent)) {
         return self->recent;
     }
-    for (skr_page_t *page = self->index[index_of (of)]; page; page = page->next) {
-        if (is_of (page, of)) {
+    for (skr_page_t *page = self->index[hash % SKR_PAGES_INDEX]; page; page = page->next) {
+        if (is_of (page, of, hash)) {
             if (skr_page_is_whole (page) || skr_page_holds (page, sort)) {
                 return page;
             }
@@ -258,8 +260,9 @@ static skr_page_t *find (const skr_pages_t *self, const skr_page_of_t *of, skr_s
 
 skr_page_t *skr_pages_find (const skr_pages_t *self, const skr_page_of_t *of, skr_span_t key)
 {
-    for (skr_page_t *page = self->index[index_of (of)]; page; page = page->next) {
-        if (is_of (page, of) && skr_span_equal (skr_page_key (page), key)) {
+    uint32_t hash = hash_of (of);
+    for (skr_page_t *page = self->index[hash % SKR_PAGES_INDEX]; page; page = page->next) {
+        if (is_of (page, of, hash) && skr_span_equal (skr_page_key (page), key)) {
             return page;
         }
     }
@@ -403,7 +406,7 @@ static saker_err_t open_page (skr_pages_t *self, const skr_page_of_t *of, skr_sp
     page->collection_no = of->collection_no;
     page->live = of->live;
     page->order = self->order++;
-    page->bucket = index_of (of);
+    page->hash = hash_of (of);
     skr_buf_clear (&page->key);
     skr_buf_clear (&page->upper);
     skr_buf_clear (&page->document);

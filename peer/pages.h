@@ -16,7 +16,7 @@
 #include "peer/numbers.h"
 
 #define SKR_PAGES_MAX 16384
-#define SKR_PAGES_INDEX (SKR_PAGES_MAX / 4)
+#define SKR_PAGES_INDEX SKR_PAGES_MAX
 #define SKR_CELLS_PREFIX_BYTES 12 /* of a key: collection no u32, document no u64 */
 
 /* An item of a page; address and value lie in its arena. */
@@ -49,8 +49,8 @@ typedef struct skr_page_t {
     uint64_t order;          /* in which pages were opened */
     skr_collection_t *live;  /* as it was given last */
     size_t place, due_place; /* in the lists of pages */
-    size_t bucket;           /* of the index */
-    struct skr_page_t *next; /* there */
+    uint32_t hash;           /* of the document */
+    struct skr_page_t *next; /* in its place of the index */
     size_t bytes;            /* that it was counted with */
     skr_buf_t document;
     skr_buf_t key;   /* without prefix */

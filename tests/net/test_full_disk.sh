@@ -113,6 +113,8 @@ exec {fd}<&-
 start anna --seed "${addresses[bob]}"
 prints "it starts, and reads" '"Harbour"' on anna get shots/sc010 /title
 same "every acknowledged write is there, still" "$(have anna small "$acknowledged")" "0 lost"
+has_failed () { [ "$(status anna "j['store']['failed_commits'] > 0")" = True ]; }
+until_true "it tries again what bob has" has_failed
 
 # ---- space again
 
