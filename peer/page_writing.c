@@ -4,15 +4,17 @@
 
 #define ORDINAL_STEP ((uint64_t) 1 << 32)
 
-static saker_err_t put_bucket (skr_pages_t *self, skr_span_t sort)
+/* there: the store has a bucket with this key. */
+static saker_err_t put_bucket (skr_pages_t *self, skr_span_t sort, bool there)
 {
     uint8_t bytes[SKR_STORE_KEY_BYTES_MAX], prefix[SKR_CELLS_PREFIX_BYTES];
     if (self->bucket.bytes.failed) {
         return skr_pages_no_memory ();
     }
     skr_cells_prefix (prefix, self->current->collection_no, self->current->document_no);
-    return skr_store_put (self->store, SKR_CELLS, skr_cells_key (bytes, prefix, sort),
-                          skr_span_of (&self->bucket.bytes));
+    skr_span_t key = skr_cells_key (bytes, prefix, sort), value = skr_span_of (&self->bucket.bytes);
+    return there ? skr_store_replace (self->store, SKR_CELLS, key, value)
+                 : skr_store_put (self->store, SKR_CELLS, key, value);
 }
 
 /* A number for the bucket after the one at `left`, with the stem of `right`; 0 when there is no
@@ -103,12 +105,12 @@ static saker_err_t write_several (skr_pages_t *self, size_t wanted, skr_buf_t *k
         SKR_TRY (separate (self, &last, &item, key, &can));
         if (can) {
             self->bucket.bytes.size = before;
-            SKR_TRY (put_bucket (self, skr_span (full_key, full_key_size)));
+            SKR_TRY (put_bucket (self, skr_span (full_key, full_key_size), false));
             skr_bucket_restart (&self->bucket);
             skr_bucket_put (&self->bucket, &item);
         }
     }
-    return put_bucket (self, skr_span_of (key));
+    return put_bucket (self, skr_span_of (key), false);
 }
 
 /* The last entry of the bucket is gone; of the document too, unless it has another bucket. */
@@ -166,8 +168,9 @@ saker_err_t skr_page_write_dirty (skr_pages_t *self)
     SKR_TRY (make_document (self));
     encode (self);
     if (self->bucket.bytes.size <= SKR_BUCKET_BYTES_MAX || page->count == 1) {
+        bool there = page->stored;
         page->stored = true;
-        return put_bucket (self, skr_page_key (page));
+        return put_bucket (self, skr_page_key (page), there);
     }
     saker_err_t error =
         write_several (self, bytes_wanted (page, self->bucket.bytes.size), &page->key);

@@ -46,7 +46,8 @@ struct skr_store_t {
     MDB_env *env;
     MDB_dbi tables[SKR_TABLES];
     MDB_txn *group;
-    int group_failed; /* LMDB's code of the first put that failed */
+    MDB_cursor *cells; /* of the group, where cells are replaced one after the other; or NULL */
+    int group_failed;  /* LMDB's code of the first put that failed */
     MDB_txn *reader;
     MDB_txn *view;
     bool view_wanted; /* make room for one at the next begin */
@@ -615,6 +616,7 @@ saker_err_t skr_store_commit (skr_store_t *self)
     }
     bool lost = code && !self->group_failed;
     self->group = NULL;
+    self->cells = NULL; /* it ended with the group */
     skr_store_forget (self);
     if (code) {
         self->unsettled = lost && has_given_up (self);
@@ -630,6 +632,7 @@ void skr_store_abort (skr_store_t *self)
     if (self->group) {
         mdb_txn_abort (self->group);
         self->group = NULL;
+        self->cells = NULL;
     }
 }
 
@@ -872,11 +875,24 @@ static bool mostly_appended (skr_table_t table)
            || table == SKR_HISTORY;
 }
 
-static int put_record (skr_store_t *self, skr_table_t table, MDB_val *key, MDB_val *record)
+/* Cells come in order: from where the last one was it is not far. */
+static int replace_cells (skr_store_t *self, MDB_val *key, MDB_val *record)
 {
+    int code = self->cells
+                   ? 0
+                   : mdb_cursor_open (self->group, self->tables[SKR_CELLS], &self->cells);
+    return code ? code : mdb_cursor_put (self->cells, key, record, MDB_RESERVE);
+}
+
+static int put_record (skr_store_t *self, skr_table_t table, MDB_val *key, MDB_val *record,
+                       bool there)
+{
+    if (there && table == SKR_CELLS) {
+        return replace_cells (self, key, record);
+    }
     int code = MDB_KEYEXIST;
     size_t size = record->mv_size;
-    if (mostly_appended (table)) {
+    if (mostly_appended (table) && !there) {
         code = mdb_put (self->group, self->tables[table], key, record, MDB_RESERVE | MDB_APPEND);
     }
     if (code == MDB_KEYEXIST) {
@@ -897,7 +913,8 @@ static saker_err_t fail_group (skr_store_t *self, int code)
     return error;
 }
 
-saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key, skr_span_t value)
+static saker_err_t put (skr_store_t *self, skr_table_t table, skr_span_t key, skr_span_t value,
+                        bool there)
 {
     uint8_t sum[CHECKSUM_BYTES];
     MDB_txn *transaction;
@@ -912,7 +929,7 @@ saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key,
     uint8_t *copy = self->scratch.data + 3;
     MDB_val key_val = {.mv_size = key.size, .mv_data = copy};
     MDB_val record = {.mv_size = CHECKSUM_BYTES + value.size, .mv_data = NULL};
-    int code = put_record (self, table, &key_val, &record);
+    int code = put_record (self, table, &key_val, &record, there);
     if (code) {
         return fail_group (self, code);
     }
@@ -921,6 +938,17 @@ saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key,
         memcpy ((uint8_t *) record.mv_data + CHECKSUM_BYTES, copy + key.size, value.size);
     }
     return SAKER_OK;
+}
+
+saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key, skr_span_t value)
+{
+    return put (self, table, key, value, false);
+}
+
+saker_err_t skr_store_replace (skr_store_t *self, skr_table_t table, skr_span_t key,
+                               skr_span_t value)
+{
+    return put (self, table, key, value, true);
 }
 
 saker_err_t skr_store_remove (skr_store_t *self, skr_table_t table, skr_span_t key)
