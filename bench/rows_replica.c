@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define GROUP 1000
 #define SINGLE_CHANGES 20000
@@ -212,58 +213,125 @@ static void row_apply (void)
     apply_some ("1,000 updates a change", GROUPED_OPS, GROUP, 1e6 / bench_sign_verify_us ());
 }
 
-static void row_merge (void)
-{
-    static made_t made[REPLICAS];
-    skr_replica_t *replicas[REPLICAS];
-    char store[REPLICAS][128];
+/* Ten replicas that have each written to the same keys. */
+typedef struct ten_t {
     pair_t pair;
-    skr_id_t id;
-    open_pair (&pair);
-    replicas[0] = pair.a;
-    replicas[1] = pair.b;
+    skr_replica_t *replicas[REPLICAS];
+    made_t made[REPLICAS];
+    size_t threads;
+} ten_t;
+
+static void open_ten (ten_t *self)
+{
+    static const skr_id_t roster;
+    char store[128];
+    open_pair (&self->pair);
+    self->replicas[0] = self->pair.a;
+    self->replicas[1] = self->pair.b;
     for (size_t i = 2; i < REPLICAS; i++) {
-        snprintf (store[i], sizeof store[i], "%s/%zu", pair.folder, i);
-        if (!pair_adopt (pair.a, store[i], "one more", SKR_ROLE_WRITE, &replicas[i])) {
+        snprintf (store, sizeof store, "%s/%zu", self->pair.folder, i);
+        if (!pair_adopt (self->pair.a, store, "one more", SKR_ROLE_WRITE, &self->replicas[i])) {
             exit (1);
         }
     }
-    static const skr_id_t roster;
     for (size_t i = 1; i < REPLICAS; i++) {
-        must (pair_sync (pair.a, replicas[i], &roster), "roster");
+        must (pair_sync (self->pair.a, self->replicas[i], &roster), "roster");
     }
     for (size_t i = 0; i < REPLICAS; i++) {
-        write_all (replicas[i], UPDATES, GROUP, KEYS, &made[i]);
+        write_all (self->replicas[i], UPDATES, GROUP, KEYS, &self->made[i]);
     }
-    uint64_t start_us = bench_now_us ();
-    for (size_t i = 0; i < REPLICAS; i++) {
-        for (size_t k = 0; k < REPLICAS; k++) {
-            if (k != i) {
-                offer_all (replicas[i], &made[k], UPDATES / GROUP);
-            }
-        }
-    }
-    double elapsed_ms = (double) (bench_now_us () - start_us) / 1000;
-    skr_replica_collection_id (pair.a, "bench", &id);
+}
+
+static void check_equal (const ten_t *self)
+{
+    skr_id_t id;
+    skr_replica_collection_id (self->pair.a, "bench", &id);
+    const skr_collection_t *first = skr_replica_collection (self->pair.a, &id);
     for (size_t i = 1; i < REPLICAS; i++) {
-        if (!skr_fingerprint_equal (&skr_replica_collection (replicas[i], &id)->fingerprint,
-                                    &skr_replica_collection (pair.a, &id)->fingerprint)) {
+        const skr_collection_t *other = skr_replica_collection (self->replicas[i], &id);
+        if (!skr_fingerprint_equal (&other->fingerprint, &first->fingerprint)) {
             bench_info ("two replicas differ");
             exit (1);
         }
     }
-    bench_print ("10 replicas, 10,000 updates each of 1,000 keys: merged", elapsed_ms, "ms", NULL,
-                 0);
-    bench_print ("updates applied a second",
-                 (double) REPLICAS * (REPLICAS - 1) * UPDATES / elapsed_ms * 1000, "updates/s",
-                 NULL, 0);
+}
+
+static void close_ten (ten_t *self)
+{
     for (size_t i = 0; i < REPLICAS; i++) {
-        skr_buf_free (&made[i].bytes);
+        skr_buf_free (&self->made[i].bytes);
     }
     for (size_t i = 2; i < REPLICAS; i++) {
-        skr_replica_close (&replicas[i]);
+        skr_replica_close (&self->replicas[i]);
     }
-    pair_close (&pair);
+    pair_close (&self->pair);
+}
+
+typedef struct merging_t {
+    const ten_t *ten;
+    size_t first; /* of the replicas that this thread works for */
+} merging_t;
+
+static void *merge_some (void *argument)
+{
+    const merging_t *self = argument;
+    for (size_t i = self->first; i < REPLICAS; i += self->ten->threads) {
+        for (size_t k = 0; k < REPLICAS; k++) {
+            if (k != i) {
+                offer_all (self->ten->replicas[i], &self->ten->made[k], UPDATES / GROUP);
+            }
+        }
+    }
+    return NULL;
+}
+
+static void merge_all (const ten_t *ten)
+{
+    pthread_t threads[REPLICAS];
+    merging_t merging[REPLICAS];
+    for (size_t i = 0; i < ten->threads; i++) {
+        merging[i] = (merging_t){ten, i};
+        if (pthread_create (&threads[i], NULL, merge_some, &merging[i]) != 0) {
+            bench_info ("no thread");
+            exit (1);
+        }
+    }
+    for (size_t i = 0; i < ten->threads; i++) {
+        pthread_join (threads[i], NULL);
+    }
+}
+
+static void merge_ten (size_t threads, const char *how)
+{
+    char figure[96];
+    ten_t ten = {.threads = threads};
+    open_ten (&ten);
+    uint64_t start_us = bench_now_us ();
+    merge_all (&ten);
+    double elapsed_ms = (double) (bench_now_us () - start_us) / 1000;
+    check_equal (&ten);
+    snprintf (figure, sizeof figure, "10 replicas, 10,000 updates each of 1,000 keys: merged%s",
+              how);
+    bench_print (figure, elapsed_ms, "ms", NULL, 0);
+    snprintf (figure, sizeof figure, "updates applied a second%s", how);
+    bench_print (figure, (double) REPLICAS * (REPLICAS - 1) * UPDATES / elapsed_ms * 1000,
+                 "updates/s", NULL, 0);
+    close_ten (&ten);
+}
+
+static void row_merge (void)
+{
+    merge_ten (1, "");
+}
+
+/* As ten processes would, as many at a time as there are processors. */
+static void row_merge_parallel (void)
+{
+    long processors = sysconf (_SC_NPROCESSORS_ONLN);
+    merge_ten (processors < 1          ? 1
+               : processors < REPLICAS ? (size_t) processors
+                                       : REPLICAS,
+               ", on all processors");
 }
 
 const bench_row_t bench_replica_rows[] = {
@@ -272,5 +340,6 @@ const bench_row_t bench_replica_rows[] = {
     {"apply", "the same with 1,000 updates a change", row_apply},
     {"stream", "the same, each replica with a thread of its own", row_stream},
     {"merge", "ten replicas with updates of the same keys, in memory", row_merge},
+    {"merge-parallel", "the same, on all processors", row_merge_parallel},
     {0},
 };

@@ -122,23 +122,38 @@ static saker_err_t resolve_pred (const skr_op_t *op, const skr_id_t *writers, si
     return error;
 }
 
-/* What an operation ends, encoded as in the undo bytes: the scan only lends its entries. */
+/* What an operation ends, encoded as in the undo bytes: the scan only lends its entries. Mostly it
+   is one, which need not be decoded. */
 typedef struct victims_t {
     const skr_dot_t *bounds;
     size_t bounds_count;
     skr_buf_t entries;
     size_t count;
+    skr_entry_t last;  /* of these; but its address and value lie in `entries`, */
+    size_t address_at; /* there and at the end */
 } victims_t;
 
-static void put_entry (skr_buf_t *buf, const skr_entry_t *entry)
+static skr_entry_t last_victim (const victims_t *victims)
 {
+    skr_entry_t entry = victims->last;
+    entry.address.data = victims->entries.data + victims->address_at;
+    entry.value.data = victims->entries.data + victims->entries.size - entry.value.size;
+    return entry;
+}
+
+static void put_entry (victims_t *victims, const skr_entry_t *entry)
+{
+    skr_buf_t *buf = &victims->entries;
     skr_cbor_put_array (buf, 6);
     skr_cbor_put_bytes (buf, entry->dot.writer.bytes, sizeof entry->dot.writer.bytes);
     skr_cbor_put_uint (buf, entry->dot.seq);
     skr_cbor_put_uint (buf, entry->dot.index);
     skr_cbor_put_uint (buf, entry->hlc);
     skr_cbor_put_bytes (buf, entry->address.data, entry->address.size);
+    victims->address_at = buf->size - entry->address.size;
     skr_cbor_put_bytes (buf, entry->value.data, entry->value.size);
+    victims->last = *entry;
+    victims->count++;
 }
 
 static void get_entry (skr_cbor_t *cbor, skr_entry_t *entry)
@@ -162,8 +177,7 @@ static saker_err_t collect_victim (const skr_entry_t *entry, void *argument)
     if (!bound || skr_dot_compare (&entry->dot, bound) > 0) {
         return SAKER_OK; /* design 3: what the writer had not seen survives */
     }
-    put_entry (&victims->entries, entry);
-    victims->count++;
+    put_entry (victims, entry);
     return victims->entries.failed ? skr_fail (SAKER_ENOMEM, "undo: out of memory") : SAKER_OK;
 }
 
@@ -272,6 +286,10 @@ static saker_err_t end_victims (const skr_applier_t *self, const skr_op_t *op,
     skr_cbor_t cbor;
     if (!victims->count) {
         return SAKER_OK;
+    }
+    if (victims->count == 1) {
+        const skr_entry_t only = last_victim (victims);
+        return remove_cell (self, op->document, &only);
     }
     skr_cbor_open (&cbor, skr_span_of (&victims->entries));
     return each_entry (self, op->document, &cbor, victims->count, remove_cell);

@@ -9,11 +9,11 @@
 /* ---- writer */
 
 enum {
-    MAJOR_UINT = 0x00,
+    MAJOR_UINT = SKR_CBOR_MAJOR_UINT,
     MAJOR_NEGINT = 0x20,
     MAJOR_BYTES = 0x40,
     MAJOR_TEXT = 0x60,
-    MAJOR_ARRAY = 0x80,
+    MAJOR_ARRAY = SKR_CBOR_MAJOR_ARRAY,
     MAJOR_MAP = 0xa0,
     ENCODED_NULL = 0xf6
 };
@@ -383,12 +383,13 @@ static size_t plain_head (const uint8_t *at, size_t left, uint64_t *value)
     return size == head_size (*value) ? size : 0;
 }
 
+static const skr_cbor_type_t types[] = {SKR_CBOR_UINT, SKR_CBOR_NEGINT, SKR_CBOR_BYTES,
+                                        SKR_CBOR_TEXT, SKR_CBOR_ARRAY,  SKR_CBOR_MAP};
+
 /* What nearly all items are: integers, strings, arrays and maps. All else, and whatever is wrong,
    is left to libcbor, which is several times slower. */
 static bool next_plain (const skr_cbor_t *self, item_t *item)
 {
-    static const skr_cbor_type_t types[] = {SKR_CBOR_UINT, SKR_CBOR_NEGINT, SKR_CBOR_BYTES,
-                                            SKR_CBOR_TEXT, SKR_CBOR_ARRAY,  SKR_CBOR_MAP};
     size_t left = (size_t) (self->end - self->at);
     if (left == 0 || self->at[0] >> 5 >= sizeof types / sizeof *types) {
         return false;
@@ -452,22 +453,15 @@ skr_cbor_type_t skr_cbor_peek (skr_cbor_t *self)
     if (self->error != SAKER_OK || self->at == self->end) {
         return SKR_CBOR_END;
     }
+    if (self->at[0] >> 5 < sizeof types / sizeof *types) {
+        return types[self->at[0] >> 5]; /* whoever takes it finds what is wrong with it */
+    }
     return next (self, &item) ? item.type : SKR_CBOR_END;
 }
 
-/* Is the next item one whose head is a single byte, as most are? */
-static bool is_small (const skr_cbor_t *self, uint8_t major)
-{
-    return self->error == SAKER_OK && self->at < self->end && self->at[0] >= major
-           && self->at[0] < major + 24;
-}
-
-uint64_t skr_cbor_get_uint (skr_cbor_t *self)
+uint64_t skr_cbor_get_uint_long (skr_cbor_t *self)
 {
     item_t item;
-    if (is_small (self, MAJOR_UINT)) {
-        return *self->at++;
-    }
     return take (self, SKR_CBOR_UINT, &item, "not an unsigned integer") ? item.value : 0;
 }
 
@@ -514,6 +508,16 @@ double skr_cbor_get_double (skr_cbor_t *self)
 static skr_span_t get_string (skr_cbor_t *self, skr_cbor_type_t type, const char *wrong)
 {
     item_t item;
+    size_t left = (size_t) (self->end - self->at);
+    uint8_t major = type == SKR_CBOR_TEXT ? MAJOR_TEXT : MAJOR_BYTES;
+    if (skr_cbor_is_small (self, major)) {
+        skr_span_t string = skr_span (self->at + 1, self->at[0] - (size_t) major);
+        if (string.size < left
+            && (major == MAJOR_BYTES || skr_utf8_valid ((const char *) string.data, string.size))) {
+            self->at += 1 + string.size;
+            return string;
+        }
+    }
     if (!take (self, type, &item, wrong)) {
         return skr_span (NULL, 0);
     }
@@ -555,16 +559,8 @@ static size_t get_count (skr_cbor_t *self, skr_cbor_type_t type, size_t count_ma
     return (size_t) item.value;
 }
 
-size_t skr_cbor_get_array (skr_cbor_t *self, size_t count_max)
+size_t skr_cbor_get_array_long (skr_cbor_t *self, size_t count_max)
 {
-    size_t left = (size_t) (self->end - self->at);
-    if (is_small (self, MAJOR_ARRAY)) {
-        size_t count = self->at[0] - (size_t) MAJOR_ARRAY;
-        if (count <= count_max && count < left) {
-            self->at++;
-            return count;
-        }
-    }
     return get_count (self, SKR_CBOR_ARRAY, count_max, "not an array");
 }
 

@@ -11,6 +11,9 @@
 #include "crdt/bytes.h"
 #include "crdt/err.h"
 
+#define SKR_CBOR_MAJOR_UINT 0x00
+#define SKR_CBOR_MAJOR_ARRAY 0x80
+
 void skr_cbor_put_uint (skr_buf_t *buf, uint64_t value);
 void skr_cbor_put_int (skr_buf_t *buf, int64_t value);
 void skr_cbor_put_bytes (skr_buf_t *buf, const void *data, size_t size);
@@ -48,9 +51,22 @@ typedef struct skr_cbor_t {
 } skr_cbor_t;
 
 void skr_cbor_open (skr_cbor_t *self, skr_span_t bytes);
-/* Type of the next item, without taking it. */
+
+/* Is the next item one whose head is a single byte, as most are? */
+static inline bool skr_cbor_is_small (const skr_cbor_t *self, uint8_t major)
+{
+    return self->error == SAKER_OK && self->at < self->end && self->at[0] >= major
+           && self->at[0] < major + 24;
+}
+
+/* Type of the next item, without taking it, by its first byte. */
 skr_cbor_type_t skr_cbor_peek (skr_cbor_t *self);
-uint64_t skr_cbor_get_uint (skr_cbor_t *self);
+uint64_t skr_cbor_get_uint_long (skr_cbor_t *self);
+static inline uint64_t skr_cbor_get_uint (skr_cbor_t *self)
+{
+    return skr_cbor_is_small (self, SKR_CBOR_MAJOR_UINT) ? *self->at++
+                                                         : skr_cbor_get_uint_long (self);
+}
 int64_t skr_cbor_get_int (skr_cbor_t *self);
 bool skr_cbor_get_bool (skr_cbor_t *self);
 void skr_cbor_get_null (skr_cbor_t *self);
@@ -63,7 +79,19 @@ skr_span_t skr_cbor_get_text (skr_cbor_t *self);
 /* A byte string of exactly `size` bytes, copied; zeros on error. */
 void skr_cbor_get_fixed (skr_cbor_t *self, uint8_t *data, size_t size);
 /* Number of elements; an error when it is over `count_max`. */
-size_t skr_cbor_get_array (skr_cbor_t *self, size_t count_max);
+size_t skr_cbor_get_array_long (skr_cbor_t *self, size_t count_max);
+static inline size_t skr_cbor_get_array (skr_cbor_t *self, size_t count_max)
+{
+    size_t left = (size_t) (self->end - self->at);
+    if (skr_cbor_is_small (self, SKR_CBOR_MAJOR_ARRAY)) {
+        size_t count = self->at[0] - (size_t) SKR_CBOR_MAJOR_ARRAY;
+        if (count <= count_max && count < left) {
+            self->at++;
+            return count;
+        }
+    }
+    return skr_cbor_get_array_long (self, count_max);
+}
 /* Number of pairs. The caller takes each key with skr_cbor_get_key. */
 size_t skr_cbor_get_map (skr_cbor_t *self, size_t count_max);
 /* A key of a map whose keys are unsigned integers. `last` is -1 before the first; keys must

@@ -103,6 +103,27 @@ static saker_err_t put_op (skr_making_t *making, skr_op_kind_t kind, const skr_i
     return error;
 }
 
+/* Keeps what was read back. Its document is here, or in the operation before. */
+static saker_err_t keep_op (skr_making_t *making, const skr_op_t *op)
+{
+    if (making->ops_count == making->ops_capacity) {
+        size_t capacity = making->ops_capacity ? 2 * making->ops_capacity : 8;
+        skr_op_t *ops = realloc (making->ops, capacity * sizeof *ops);
+        if (!ops) {
+            return no_memory ();
+        }
+        making->ops = ops;
+        making->ops_capacity = capacity;
+    }
+    bool same = op->document.data == (const uint8_t *) making->document;
+    skr_op_t *kept = &making->ops[making->ops_count];
+    *kept = *op;
+    kept->document = same && making->ops_count ? kept[-1].document : op->document;
+    making->moved |= making->ops_count && making->base != making->replica->ops.data;
+    making->base = making->replica->ops.data;
+    return SAKER_OK;
+}
+
 /* What is written is read back as others will read it: this checks document, path and value. */
 static saker_err_t apply_put (skr_making_t *making, size_t before)
 {
@@ -112,6 +133,7 @@ static saker_err_t apply_put (skr_making_t *making, size_t before)
     skr_cbor_open (&cbor, skr_span (ops->data + before, ops->size - before));
     skr_op_get (&cbor, &op, making->writers_count, last_document (making));
     SKR_TRY (skr_cbor_close (&cbor));
+    SKR_TRY (keep_op (making, &op));
     saker_err_t error = skr_apply_op (&making->applier, &op, making->writers, making->writers_count,
                                       (uint32_t) making->ops_count);
     if (error != SAKER_OK) {
@@ -297,19 +319,23 @@ static saker_err_t build_from (skr_making_t *making, const skr_clock_t *deps)
     return error;
 }
 
+static skr_span_t name_in (const skr_making_t *making, const skr_local_t *local)
+{
+    bool first = making->change.seq == 1 && local->collection;
+    return first ? skr_span_text (local->collection) : skr_span (NULL, 0);
+}
+
 /* Leaves the signed change in replica->raw and making->change, its clear content in
    replica->content. */
 static saker_err_t build (skr_making_t *making, const skr_local_t *local)
 {
     skr_replica_t *replica = making->replica;
     skr_clock_t deps = {0};
-    bool first = making->change.seq == 1 && local->collection;
-    skr_span_t name = first ? skr_span_text (local->collection) : skr_span (NULL, 0);
     SKR_TRY (sort_writers (making));
     skr_buf_clear (&replica->content);
     skr_content_put (&replica->content, making->writers, making->writers_count,
                      skr_span_of (&replica->ops), making->ops_count, local->operation_id,
-                     local->origin, name);
+                     local->origin, name_in (making, local));
     saker_err_t error = replica->content.failed ? no_memory () : gather_deps (making, &deps);
     if (error == SAKER_OK) {
         error = build_from (making, &deps);
@@ -319,20 +345,42 @@ static saker_err_t build (skr_making_t *making, const skr_local_t *local)
                              : skr_change_parse (&making->change, skr_span_of (&replica->raw));
 }
 
+static saker_err_t record (skr_making_t *making, const skr_content_t *content)
+{
+    skr_replica_t *replica = making->replica;
+    saker_err_t error = SAKER_OK;
+    if (skr_change_is_roster (&making->change)) {
+        error = skr_roster_check (replica->roster, &making->change, content);
+    }
+    return error ? error : skr_admit_record (replica, making->held, &making->change, content);
+}
+
+/* The content as others will read it. Where the operations moved, or were written anew, what was
+   read back of each does not hold any more. */
+static saker_err_t record_content (skr_making_t *making, const skr_local_t *local)
+{
+    skr_replica_t *replica = making->replica;
+    skr_content_t content = {.writers = making->writers,
+                             .writers_count = making->writers_count,
+                             .ops = making->ops,
+                             .ops_count = making->ops_count,
+                             .operation_id = local->operation_id,
+                             .origin = local->origin,
+                             .name = name_in (making, local)};
+    if (!making->moved && making->base == replica->ops.data) {
+        return record (making, &content);
+    }
+    SKR_TRY (skr_content_parse (&content, skr_span_of (&replica->content)));
+    saker_err_t error = record (making, &content);
+    skr_content_free (&content);
+    return error;
+}
+
 static saker_err_t build_and_record (skr_making_t *making, const skr_local_t *local)
 {
     skr_replica_t *replica = making->replica;
-    skr_content_t content;
     SKR_TRY (build (making, local));
-    SKR_TRY (skr_content_parse (&content, skr_span_of (&replica->content)));
-    saker_err_t error = SAKER_OK;
-    if (skr_change_is_roster (&making->change)) {
-        error = skr_roster_check (replica->roster, &making->change, &content);
-    }
-    if (error == SAKER_OK) {
-        error = skr_admit_record (replica, making->held, &making->change, &content);
-    }
-    skr_content_free (&content);
+    saker_err_t error = record_content (making, local);
     if (error == SAKER_OK) {
         replica->stats.written++;
         skr_replica_unsent (replica, &making->change.collection, making->change.raw);
@@ -413,5 +461,6 @@ saker_err_t skr_making_end (skr_making_t *making, const skr_local_t *local, sake
         error = take_back (making, error);
     }
     free (making->writers);
+    free (making->ops);
     return error;
 }

@@ -15,7 +15,10 @@ typedef struct skr_making_t {
     skr_applier_t applier;
     skr_id_t *writers;
     size_t writers_count, writers_capacity;
-    size_t ops_count;
+    skr_op_t *ops; /* as read back from replica->ops, which lay at `base` */
+    size_t ops_count, ops_capacity;
+    const uint8_t *base;
+    bool moved; /* it did not all the time */
     char document[SKR_DOCUMENT_BYTES_MAX]; /* of the last operation */
     size_t document_size;
 } skr_making_t;
