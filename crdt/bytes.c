@@ -61,16 +61,6 @@ void skr_buf_wipe (skr_buf_t *self)
     skr_buf_free (self);
 }
 
-int skr_id_compare (const skr_id_t *one, const skr_id_t *other)
-{
-    return memcmp (one->bytes, other->bytes, sizeof one->bytes);
-}
-
-bool skr_id_equal (const skr_id_t *one, const skr_id_t *other)
-{
-    return skr_id_compare (one, other) == 0;
-}
-
 bool skr_id_is_zero (const skr_id_t *self)
 {
     return sodium_is_zero (self->bytes, sizeof self->bytes);

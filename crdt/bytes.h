@@ -82,11 +82,6 @@ void skr_buf_free (skr_buf_t *self);
 /* The same, wiped first. */
 void skr_buf_wipe (skr_buf_t *self);
 
-int skr_id_compare (const skr_id_t *one, const skr_id_t *other);
-bool skr_id_equal (const skr_id_t *one, const skr_id_t *other);
-/* All zeros: the roster among the collections, and in a statement the whole mesh. */
-bool skr_id_is_zero (const skr_id_t *self);
-
 /* Big-endian integers, for keys that sort. */
 static inline void skr_put_u32 (uint8_t *at, uint32_t value)
 {
@@ -113,6 +108,24 @@ static inline uint64_t skr_get_u64 (const uint8_t *at)
     memcpy (&value, at, sizeof value);
     return be64toh (value);
 }
+
+static inline int skr_id_compare (const skr_id_t *one, const skr_id_t *other)
+{
+    uint64_t left = skr_get_u64 (one->bytes), right = skr_get_u64 (other->bytes);
+    if (left == right) {
+        left = skr_get_u64 (one->bytes + 8);
+        right = skr_get_u64 (other->bytes + 8);
+    }
+    return (left > right) - (left < right);
+}
+
+static inline bool skr_id_equal (const skr_id_t *one, const skr_id_t *other)
+{
+    return memcmp (one->bytes, other->bytes, sizeof one->bytes) == 0;
+}
+
+/* All zeros: the roster among the collections, and in a statement the whole mesh. */
+bool skr_id_is_zero (const skr_id_t *self);
 
 /* Lower-case hexadecimal; `text` holds 2 * size + 1 bytes. */
 void skr_hex (char *text, const uint8_t *data, size_t size);
