@@ -74,9 +74,10 @@ static void write_line (const plot_t *self, size_t at, double most, FILE *file)
     }
     fprintf (file, "'/>\n");
     for (size_t i = 0; i < self->points; i++) {
-        fprintf (
-            file, "<circle r='3' fill='%s' cx='%.1f' cy='%.1f'><title>%.7g: %.7g</title></circle>\n",
-            colours[at], x_of (self, self->x[i]), y_of (line->y[i], most), self->x[i], line->y[i]);
+        fprintf (file,
+                 "<circle r='3' fill='%s' cx='%.1f' cy='%.1f'><title>%.7g: %.7g</title></circle>\n",
+                 colours[at], x_of (self, self->x[i]), y_of (line->y[i], most), self->x[i],
+                 line->y[i]);
     }
     fprintf (file, "<text x='%d' y='%d' text-anchor='end' fill='%s'>%s</text>\n", WIDTH - RIGHT,
              TOP - 24 + (int) at * 15, colours[at], line->name);

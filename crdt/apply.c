@@ -122,38 +122,36 @@ static saker_err_t resolve_pred (const skr_op_t *op, const skr_id_t *writers, si
     return error;
 }
 
-/* What an operation ends, encoded as in the undo bytes: the scan only lends its entries. Mostly it
-   is one, which need not be decoded. */
+/* What an operation ends: of each writer what it had seen. */
 typedef struct victims_t {
     const skr_dot_t *bounds;
     size_t bounds_count;
-    skr_buf_t entries;
-    size_t count;
-    skr_entry_t last;  /* of these; but its address and value lie in `entries`, */
-    size_t address_at; /* there and at the end */
+    skr_ended_t ended;
 } victims_t;
 
-static skr_entry_t last_victim (const victims_t *victims)
+static skr_entry_t last_ended (const skr_ended_t *ended)
 {
-    skr_entry_t entry = victims->last;
-    entry.address.data = victims->entries.data + victims->address_at;
-    entry.value.data = victims->entries.data + victims->entries.size - entry.value.size;
+    skr_entry_t entry = ended->last;
+    entry.address.data = ended->entries.data + ended->address_at;
+    entry.value.data = ended->entries.data + ended->entries.size - entry.value.size;
     return entry;
 }
 
-static void put_entry (victims_t *victims, const skr_entry_t *entry)
+/* The scan only lends its entries. */
+static saker_err_t put_entry (skr_ended_t *ended, const skr_entry_t *entry)
 {
-    skr_buf_t *buf = &victims->entries;
+    skr_buf_t *buf = &ended->entries;
     skr_cbor_put_array (buf, 6);
     skr_cbor_put_bytes (buf, entry->dot.writer.bytes, sizeof entry->dot.writer.bytes);
     skr_cbor_put_uint (buf, entry->dot.seq);
     skr_cbor_put_uint (buf, entry->dot.index);
     skr_cbor_put_uint (buf, entry->hlc);
     skr_cbor_put_bytes (buf, entry->address.data, entry->address.size);
-    victims->address_at = buf->size - entry->address.size;
+    ended->address_at = buf->size - entry->address.size;
     skr_cbor_put_bytes (buf, entry->value.data, entry->value.size);
-    victims->last = *entry;
-    victims->count++;
+    ended->last = *entry;
+    ended->count++;
+    return buf->failed ? skr_fail (SAKER_ENOMEM, "undo: out of memory") : SAKER_OK;
 }
 
 static void get_entry (skr_cbor_t *cbor, skr_entry_t *entry)
@@ -177,8 +175,7 @@ static saker_err_t collect_victim (const skr_entry_t *entry, void *argument)
     if (!bound || skr_dot_compare (&entry->dot, bound) > 0) {
         return SAKER_OK; /* design 3: what the writer had not seen survives */
     }
-    put_entry (victims, entry);
-    return victims->entries.failed ? skr_fail (SAKER_ENOMEM, "undo: out of memory") : SAKER_OK;
+    return put_entry (&victims->ended, entry);
 }
 
 static saker_err_t collect_victims (const skr_applier_t *self, const skr_op_t *op,
@@ -270,29 +267,29 @@ static saker_err_t own_entry (const skr_applier_t *self, const skr_op_t *op, uin
 
 /* ---- apply ---- */
 
-static saker_err_t keep_undo (const skr_applier_t *self, const victims_t *victims)
+static saker_err_t keep_undo (const skr_applier_t *self, const skr_ended_t *ended)
 {
     if (!self->undo) {
         return SAKER_OK;
     }
-    skr_cbor_put_array (self->undo, victims->count);
-    skr_buf_append_span (self->undo, skr_span_of (&victims->entries));
+    skr_cbor_put_array (self->undo, ended->count);
+    skr_buf_append_span (self->undo, skr_span_of (&ended->entries));
     return self->undo->failed ? skr_fail (SAKER_ENOMEM, "undo: out of memory") : SAKER_OK;
 }
 
-static saker_err_t end_victims (const skr_applier_t *self, const skr_op_t *op,
-                                const victims_t *victims)
+static saker_err_t end_entries (const skr_applier_t *self, const skr_op_t *op,
+                                const skr_ended_t *ended)
 {
     skr_cbor_t cbor;
-    if (!victims->count) {
+    if (!ended->count) {
         return SAKER_OK;
     }
-    if (victims->count == 1) {
-        const skr_entry_t only = last_victim (victims);
+    if (ended->count == 1) {
+        const skr_entry_t only = last_ended (ended);
         return remove_cell (self, op->document, &only);
     }
-    skr_cbor_open (&cbor, skr_span_of (&victims->entries));
-    return each_entry (self, op->document, &cbor, victims->count, remove_cell);
+    skr_cbor_open (&cbor, skr_span_of (&ended->entries));
+    return each_entry (self, op->document, &cbor, ended->count, remove_cell);
 }
 
 static bool is_carried (const skr_applier_t *self, const skr_op_t *op)
@@ -300,41 +297,50 @@ static bool is_carried (const skr_applier_t *self, const skr_op_t *op)
     return !self->carries || self->carries (self->part, op->document);
 }
 
+static const skr_ended_t nothing_ended;
+
 /* What nobody may apply must be refused here, too, where nothing of it is applied. */
 static saker_err_t skip_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
                             size_t writers_count)
 {
-    static const victims_t none;
     bounds_t bounds;
     saker_err_t error = resolve_pred (op, writers, writers_count, &bounds);
     free_bounds (&bounds);
-    return error == SAKER_OK ? keep_undo (self, &none) : error;
+    return error == SAKER_OK ? keep_undo (self, &nothing_ended) : error;
 }
 
-static saker_err_t apply_collected (const skr_applier_t *self, const skr_op_t *op,
-                                    const victims_t *victims, uint32_t index)
+static saker_err_t replace (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
+                            const skr_ended_t *ended)
 {
-    SKR_TRY (keep_undo (self, victims));
-    SKR_TRY (end_victims (self, op, victims));
+    SKR_TRY (keep_undo (self, ended));
+    SKR_TRY (end_entries (self, op, ended));
     return own_entry (self, op, index, put_cell);
+}
+
+saker_err_t skr_apply_made (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
+                            const skr_ended_t *ended)
+{
+    size_t undo_size = self->undo ? self->undo->size : 0;
+    saker_err_t error =
+        is_carried (self, op) ? replace (self, op, index, ended) : keep_undo (self, &nothing_ended);
+    if (error != SAKER_OK && self->undo) {
+        self->undo->size = undo_size; /* the undo of whole operations only */
+    }
+    return error;
 }
 
 saker_err_t skr_apply_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
                           size_t writers_count, uint32_t index)
 {
     victims_t victims = {0};
-    size_t undo_size = self->undo ? self->undo->size : 0;
     if (!is_carried (self, op)) {
         return skip_op (self, op, writers, writers_count);
     }
     saker_err_t error = collect_victims (self, op, writers, writers_count, &victims);
     if (error == SAKER_OK) {
-        error = apply_collected (self, op, &victims, index);
+        error = skr_apply_made (self, op, index, &victims.ended);
     }
-    if (error != SAKER_OK && self->undo) {
-        self->undo->size = undo_size; /* the undo of whole operations only */
-    }
-    skr_buf_free (&victims.entries);
+    skr_buf_free (&victims.ended.entries);
     return error;
 }
 
@@ -414,13 +420,7 @@ saker_err_t skr_apply_ended (skr_span_t undo, size_t ops_count, skr_ended_fn *vi
 
 /* ---- seen ---- */
 
-typedef struct seen_t {
-    skr_dot_t *dots; /* ascending by writer, one a writer */
-    size_t count;
-    size_t capacity;
-} seen_t;
-
-static saker_err_t grow_seen (seen_t *seen)
+static saker_err_t grow_seen (skr_scope_t *seen)
 {
     if (seen->count == SKR_OP_PRED_MAX) {
         return skr_fail (SAKER_ELIMIT, "more than %d writers in one place (SKR_OP_PRED_MAX)",
@@ -439,7 +439,7 @@ static saker_err_t grow_seen (seen_t *seen)
     return SAKER_OK;
 }
 
-static size_t place_of (const seen_t *seen, const skr_id_t *writer)
+static size_t place_of (const skr_scope_t *seen, const skr_id_t *writer)
 {
     size_t low = 0, high = seen->count;
     while (low < high) {
@@ -455,7 +455,8 @@ static size_t place_of (const seen_t *seen, const skr_id_t *writer)
 
 static saker_err_t see_entry (const skr_entry_t *entry, void *argument)
 {
-    seen_t *seen = argument;
+    skr_scope_t *seen = argument;
+    SKR_TRY (put_entry (&seen->ended, entry));
     size_t at = place_of (seen, &entry->dot.writer);
     if (at < seen->count && skr_id_equal (&seen->dots[at].writer, &entry->dot.writer)) {
         if (skr_dot_compare (&seen->dots[at], &entry->dot) < 0) {
@@ -471,18 +472,17 @@ static saker_err_t see_entry (const skr_entry_t *entry, void *argument)
 }
 
 saker_err_t skr_apply_seen (const skr_cells_t *cells, skr_op_kind_t kind, skr_span_t document,
-                            skr_span_t path, skr_span_t argument, skr_dot_t **dots, size_t *count)
+                            skr_span_t path, skr_span_t argument, skr_scope_t *seen)
 {
     skr_op_t op = {.kind = kind, .document = document, .path = path, .argument = argument};
-    seen_t seen = {0};
-    *dots = NULL;
-    *count = 0;
-    saker_err_t error = scan_scope (cells, &op, see_entry, &seen);
-    if (error != SAKER_OK) {
-        free (seen.dots);
-        return error;
-    }
-    *dots = seen.dots;
-    *count = seen.count;
-    return SAKER_OK;
+    seen->count = seen->ended.count = 0;
+    skr_buf_clear (&seen->ended.entries);
+    return scan_scope (cells, &op, see_entry, seen);
+}
+
+void skr_scope_free (skr_scope_t *self)
+{
+    free (self->dots);
+    skr_buf_free (&self->ended.entries);
+    memset (self, 0, sizeof *self);
 }

@@ -21,6 +21,15 @@ typedef struct skr_applier_t {
     const void *part;
 } skr_applier_t;
 
+/* Entries that an operation ends, encoded as in the undo bytes; mostly it is one, which need not be
+   decoded: address and value of `last` lie in `entries`, at address_at and at the end. */
+typedef struct skr_ended_t {
+    skr_buf_t entries;
+    size_t count;
+    skr_entry_t last;
+    size_t address_at;
+} skr_ended_t;
+
 /* Applies one operation (its dot is writer, seq, index). Appends its part of the undo bytes only
    when all of it went well. */
 saker_err_t skr_apply_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
@@ -40,10 +49,19 @@ typedef saker_err_t skr_ended_fn (size_t index, const skr_entry_t *entry, void *
 saker_err_t skr_apply_ended (skr_span_t undo, size_t ops_count, skr_ended_fn *visit,
                              void *argument) SKR_MUST_USE;
 
-/* The pred of a new operation: for each writer, the highest dot seen in the scope of (kind, path,
-   argument). Ascending by writer id. *dots is allocated (free ()), NULL when count is 0. */
+/* What is in the scope of a new operation: its pred, the highest dot of each writer, ascending by
+   writer id, and the entries that it will end. Starts as all zeros; to be used again and again. */
+typedef struct skr_scope_t {
+    skr_dot_t *dots;
+    size_t count, capacity;
+    skr_ended_t ended;
+} skr_scope_t;
+
 saker_err_t skr_apply_seen (const skr_cells_t *cells, skr_op_kind_t kind, skr_span_t document,
-                            skr_span_t path, skr_span_t argument, skr_dot_t **dots,
-                            size_t *count) SKR_MUST_USE;
+                            skr_span_t path, skr_span_t argument, skr_scope_t *seen) SKR_MUST_USE;
+void skr_scope_free (skr_scope_t *self);
+/* skr_apply_op for who has just made the operation of what was seen: nothing is looked for. */
+saker_err_t skr_apply_made (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
+                            const skr_ended_t *ended) SKR_MUST_USE;
 
 #endif

@@ -977,7 +977,8 @@ saker_err_t skr_node_new (skr_node_t **self_p, const char *store, const saker_co
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
     self->outer = world;
-    self->world = (skr_world_t){self, outer_wall, outer_mono, filter_log, outer_home, outer_mono_us};
+    self->world =
+        (skr_world_t){self, outer_wall, outer_mono, filter_log, outer_home, outer_mono_us};
     self->config = *config;
     self->log_level = config->log_level;
     self->wake = wake;

@@ -43,7 +43,7 @@ typedef struct skr_report_t {
     int64_t skew_ms;
     size_t links_count;
     uint32_t links[SKR_WIRE_BEAT_LINKS_MAX]; /* sorted */
-    skr_report_entry_t *entries; /* sorted by collection */
+    skr_report_entry_t *entries;             /* sorted by collection */
     size_t entries_count, entries_capacity;
     size_t ticks;                /* in all clocks of the entries, the rosters included */
     size_t part_bytes;           /* in all parts of the entries */

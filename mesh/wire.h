@@ -151,8 +151,8 @@ typedef struct skr_beat_t {
 /* Appends the signed beat, without the 'B'. */
 void skr_beat_put (skr_buf_t *buf, const skr_beat_t *beat, const skr_id_t *mesh,
                    const uint8_t secret[SKR_SIGN_SECRET_BYTES]);
-/* Reads of it only whose it is and which: writer, instance, number, started_ms. Verifies nothing, so
-   all that may follow from it is that a beat is dropped. SAKER_EINPUT, SAKER_EVERSION. */
+/* Reads of it only whose it is and which: writer, instance, number, started_ms. Verifies nothing,
+   so all that may follow from it is that a beat is dropped. SAKER_EINPUT, SAKER_EVERSION. */
 saker_err_t skr_beat_peek (skr_beat_t *beat, skr_span_t signed_beat) SKR_MUST_USE;
 /* Reads and verifies; the roster tells the device of its writer. SAKER_EINPUT, SAKER_EFORGED,
    SAKER_EWAIT: unknown writer. Free with skr_beat_free also after an error. */

@@ -124,9 +124,11 @@ static saker_err_t keep_op (skr_making_t *making, const skr_op_t *op)
     return SAKER_OK;
 }
 
-/* What is written is read back as others will read it: this checks document, path and value. */
-static saker_err_t apply_put (skr_making_t *making, size_t before)
+/* What is written is read back as others will read it: this checks document, path and value.
+   `ended`: see skr_apply_made; NULL: it is looked for. */
+static saker_err_t apply_put (skr_making_t *making, size_t before, const skr_ended_t *ended)
 {
+    uint32_t index = (uint32_t) making->ops_count;
     skr_buf_t *ops = &making->replica->ops;
     skr_cbor_t cbor;
     skr_op_t op;
@@ -134,8 +136,9 @@ static saker_err_t apply_put (skr_making_t *making, size_t before)
     skr_op_get (&cbor, &op, making->writers_count, last_document (making));
     SKR_TRY (skr_cbor_close (&cbor));
     SKR_TRY (keep_op (making, &op));
-    saker_err_t error = skr_apply_op (&making->applier, &op, making->writers, making->writers_count,
-                                      (uint32_t) making->ops_count);
+    saker_err_t error =
+        ended ? skr_apply_made (&making->applier, &op, index, ended)
+              : skr_apply_op (&making->applier, &op, making->writers, making->writers_count, index);
     if (error != SAKER_OK) {
         return skr_replica_spoil (making->replica, error);
     }
@@ -161,14 +164,14 @@ static saker_err_t check_room (const skr_making_t *making)
     return SAKER_OK;
 }
 
-saker_err_t skr_making_add (skr_making_t *making, skr_op_kind_t kind, const skr_intent_t *intent,
-                            const skr_dot_t *dots, size_t count)
+static saker_err_t add (skr_making_t *making, skr_op_kind_t kind, const skr_intent_t *intent,
+                        const skr_dot_t *dots, size_t count, const skr_ended_t *ended)
 {
     size_t before = making->replica->ops.size;
     SKR_TRY (check_room (making));
     saker_err_t error = put_op (making, kind, intent, dots, count);
     if (error == SAKER_OK) {
-        error = apply_put (making, before);
+        error = apply_put (making, before, ended);
     }
     if (error != SAKER_OK) {
         making->replica->ops.size = before;
@@ -176,19 +179,22 @@ saker_err_t skr_making_add (skr_making_t *making, skr_op_kind_t kind, const skr_
     return error;
 }
 
+saker_err_t skr_making_add (skr_making_t *making, skr_op_kind_t kind, const skr_intent_t *intent,
+                            const skr_dot_t *dots, size_t count)
+{
+    return add (making, kind, intent, dots, count, NULL);
+}
+
 /* One operation that ends what is seen in its scope; *ended tells whether anything was. */
 saker_err_t skr_making_add_seeing (skr_making_t *making, skr_op_kind_t kind,
                                    const skr_intent_t *intent, bool needed, bool *ended)
 {
-    skr_dot_t *dots = NULL;
-    size_t count = 0;
-    SKR_TRY (skr_apply_seen (making->cells, kind, intent->document, intent->path, intent->value,
-                             &dots, &count));
-    *ended = count > 0;
-    saker_err_t error =
-        *ended || !needed ? skr_making_add (making, kind, intent, dots, count) : SAKER_OK;
-    free (dots);
-    return error;
+    skr_scope_t *seen = &making->seen;
+    SKR_TRY (
+        skr_apply_seen (making->cells, kind, intent->document, intent->path, intent->value, seen));
+    *ended = seen->count > 0;
+    return *ended || !needed ? add (making, kind, intent, seen->dots, seen->count, &seen->ended)
+                             : SAKER_OK;
 }
 
 /* ---- building the change */
@@ -462,5 +468,6 @@ saker_err_t skr_making_end (skr_making_t *making, const skr_local_t *local, sake
     }
     free (making->writers);
     free (making->ops);
+    skr_scope_free (&making->seen);
     return error;
 }

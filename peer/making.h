@@ -18,7 +18,8 @@ typedef struct skr_making_t {
     skr_op_t *ops; /* as read back from replica->ops, which lay at `base` */
     size_t ops_count, ops_capacity;
     const uint8_t *base;
-    bool moved; /* it did not all the time */
+    bool moved;                            /* it did not all the time */
+    skr_scope_t seen;                      /* by the operation that is made */
     char document[SKR_DOCUMENT_BYTES_MAX]; /* of the last operation */
     size_t document_size;
 } skr_making_t;

@@ -64,7 +64,8 @@ static void add_page (skr_pages_t *self, skr_page_t *page)
 /* Empties it and keeps it for another. */
 void skr_pages_let_go (skr_pages_t *self, skr_page_t *page)
 {
-    skr_page_t **at = &self->index[page->hash % SKR_PAGES_INDEX], *last = self->pages[--self->count];
+    skr_page_t **at = &self->index[page->hash % SKR_PAGES_INDEX],
+               *last = self->pages[--self->count];
     while (*at != page) {
         at = &(*at)->next;
     }

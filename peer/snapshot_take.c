@@ -230,6 +230,9 @@ static saker_err_t read_cut (taking_t *taking)
     }
     for (size_t i = 0; i < taking->cut.count; i++) {
         strand_t *strand = find_strand (taking, &taking->cut.ticks[i].writer);
+        if (!strand) {
+            return skr_fail (SAKER_EINPUT, "its cut names a writer that its clock does not");
+        }
         strand->cut = strand->seen = taking->cut.ticks[i].seq;
     }
     return SAKER_OK;

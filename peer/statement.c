@@ -321,11 +321,11 @@ static void skip_pairs (skr_cbor_t *cbor, int64_t *last, size_t count)
 }
 
 /* Number of pairs of each known kind, its own included: at least, and at most. */
-static const size_t pair_counts[][2] = {{0, 0}, {6, 6}, {3, 4}, {6, 6},
-                                        {4, 5}, {8, 8}, {6, 6}, {7, 7},
-                                        {5, 5}};
+static const size_t pair_counts[][2] = {{0, 0}, {6, 6}, {3, 4}, {6, 6}, {4, 5},
+                                        {8, 8}, {6, 6}, {7, 7}, {5, 5}};
 
-static saker_err_t read_known (skr_cbor_t *cbor, int64_t *last, size_t count, skr_statement_t *statement)
+static saker_err_t read_known (skr_cbor_t *cbor, int64_t *last, size_t count,
+                               skr_statement_t *statement)
 {
     const size_t *counts = pair_counts[statement->kind];
     if (count < counts[0] || count > counts[1]) {

@@ -878,9 +878,8 @@ static bool mostly_appended (skr_table_t table)
 /* Cells come in order: from where the last one was it is not far. */
 static int replace_cells (skr_store_t *self, MDB_val *key, MDB_val *record)
 {
-    int code = self->cells
-                   ? 0
-                   : mdb_cursor_open (self->group, self->tables[SKR_CELLS], &self->cells);
+    int code =
+        self->cells ? 0 : mdb_cursor_open (self->group, self->tables[SKR_CELLS], &self->cells);
     return code ? code : mdb_cursor_put (self->cells, key, record, MDB_RESERVE);
 }
 

@@ -44,8 +44,8 @@ saker_err_t skr_holdings_is_unfinished (skr_replica_t *self, uint32_t no, bool *
     uint8_t key[UNFINISHED_KEY_BYTES + 4];
     skr_span_t value;
     unfinished_key (key, no);
-    saker_err_t error = skr_store_get (self->store, SKR_COMMITTED, SKR_META,
-                                       skr_span (key, sizeof key), &value);
+    saker_err_t error =
+        skr_store_get (self->store, SKR_COMMITTED, SKR_META, skr_span (key, sizeof key), &value);
     *unfinished = error == SAKER_OK;
     return error == SAKER_ENOTFOUND ? SAKER_OK : error;
 }
@@ -98,8 +98,8 @@ saker_err_t skr_holdings_drop (skr_replica_t *self, skr_collection_t *fresh)
     dropped_key (key, skr_holdings_find (self, &fresh->id)->live.no);
     fresh->no = self->next_no++;
     SKR_TRY (skr_holdings_put_next_no (self));
-    SKR_TRY (skr_store_put (self->store, SKR_META, skr_span (key, sizeof key),
-                            skr_span (&nothing, 1)));
+    SKR_TRY (
+        skr_store_put (self->store, SKR_META, skr_span (key, sizeof key), skr_span (&nothing, 1)));
     SKR_TRY (skr_holdings_put_collection (self, fresh));
     return begin_epoch (self);
 }

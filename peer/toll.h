@@ -17,8 +17,9 @@
 #define SKR_TOLL_FREE 512  /* that a device may spend from the beginning, */
 #define SKR_TOLL_A_DAY 128 /* and what is added to it each day */
 #define SKR_TOLL_BYTES 256
-#define SKR_TOLL_INCARNATE 2 /* a statement costs 1, and 1 for each SKR_TOLL_BYTES; this one more  \
-                              */
+#define SKR_TOLL_INCARNATE                                                                         \
+    2 /* a statement costs 1, and 1 for each SKR_TOLL_BYTES; this one more                         \
+       */
 
 /* For how long the device would have to wait with statements that cost so much; 0: not at all. */
 uint64_t skr_toll_wait_ms (const skr_roster_t *roster, const uint8_t device[SKR_DEVICE_KEY_BYTES],

@@ -60,18 +60,19 @@ static saker_err_t find_pred (memory_replica_t *self, skr_op_kind_t kind, skr_sp
                               skr_span_t path, skr_span_t argument, skr_pred_t pred[MEMORY_WRITERS],
                               size_t *count)
 {
-    skr_dot_t *dots;
+    skr_scope_t seen = {0};
     *count = 0;
     if ((kind == SKR_OP_INCR || kind == SKR_OP_ADD) && !self->pred_always) {
         return SAKER_OK;
     }
-    SKR_TRY (skr_apply_seen (&self->cells.cells, kind, document, path, argument, &dots, count));
-    for (size_t i = 0; i < *count; i++) {
-        uint32_t writer = (uint32_t) (dots[i].writer.bytes[0] - 'A');
-        pred[i] = (skr_pred_t){writer, dots[i].seq, dots[i].index};
+    saker_err_t error = skr_apply_seen (&self->cells.cells, kind, document, path, argument, &seen);
+    for (size_t i = 0; i < seen.count && error == SAKER_OK; i++) {
+        uint32_t writer = (uint32_t) (seen.dots[i].writer.bytes[0] - 'A');
+        pred[i] = (skr_pred_t){writer, seen.dots[i].seq, seen.dots[i].index};
+        *count = i + 1;
     }
-    free (dots);
-    return SAKER_OK;
+    skr_scope_free (&seen);
+    return error;
 }
 
 static saker_err_t write_op (memory_replica_t *self, skr_op_kind_t kind, skr_span_t document,

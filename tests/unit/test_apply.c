@@ -347,31 +347,78 @@ static void seen_is_the_highest_dot_of_each_writer (void)
     memory_cells_t cells;
     skr_fingerprint_t sum = {0, 0};
     skr_buf_t buf = {0};
-    skr_dot_t *dots = (skr_dot_t *) &cells;
-    size_t count = 9;
+    skr_scope_t seen = {0};
     memory_cells_init (&cells);
-    CHECK_OK (skr_apply_seen (&cells.cells, SKR_OP_SET, skr_span_text ("doc"), none, none, &dots,
-                              &count));
-    CHECK (dots == NULL && count == 0);
+    CHECK_OK (skr_apply_seen (&cells.cells, SKR_OP_SET, skr_span_text ("doc"), none, none, &seen));
+    CHECK (seen.count == 0 && seen.ended.count == 0);
     for (unsigned i = 0; i < 12; i++) {
         skr_applier_t by = applier_of (&cells, &sum, (i * 5) % 4, 1 + i / 4, NULL);
         skr_op_t op = read_op (&buf, SKR_OP_INCR, NULL, 0);
         CHECK_OK (skr_apply_op (&by, &op, NULL, 0, i));
     }
-    CHECK_OK (skr_apply_seen (&cells.cells, SKR_OP_DELETE, skr_span_text ("doc"), none, none, &dots,
-                              &count));
-    CHECK_INT (count, 4);
+    CHECK_OK (
+        skr_apply_seen (&cells.cells, SKR_OP_DELETE, skr_span_text ("doc"), none, none, &seen));
+    CHECK_INT (seen.count, 4);
+    CHECK_INT (seen.ended.count, 12);
     for (unsigned i = 0; i < 4; i++) {
         skr_id_t writer = memory_writer (i);
-        CHECK (skr_id_equal (&dots[i].writer, &writer));
-        CHECK_INT (dots[i].seq, 3);
+        CHECK (skr_id_equal (&seen.dots[i].writer, &writer));
+        CHECK_INT (seen.dots[i].seq, 3);
     }
-    free (dots);
     CHECK_OK (skr_apply_seen (&cells.cells, SKR_OP_ADD, skr_span_text ("doc"), none,
-                              skr_span ("\x01", 1), &dots, &count));
-    CHECK (dots == NULL && count == 0);
+                              skr_span ("\x01", 1), &seen));
+    CHECK (seen.count == 0 && seen.ended.count == 0);
+    skr_scope_free (&seen);
     memory_cells_free (&cells);
     skr_buf_free (&buf);
+}
+
+/* Who made an operation of what it saw ends the same as others who read its pred. */
+static void made_is_as_read (void)
+{
+    memory_cells_t one, other;
+    skr_fingerprint_t sum_one = {0, 0}, sum_other = {0, 0};
+    skr_buf_t buf = {0}, undo_one = {0}, undo_other = {0};
+    skr_scope_t seen = {0};
+    skr_id_t writers[4];
+    skr_pred_t pred[4];
+    memory_cells_init (&one);
+    memory_cells_init (&other);
+    for (unsigned round = 0; round < 6; round++) {
+        for (unsigned i = 0; i < round; i++) { /* 0 to 5 rivals, some of one writer */
+            skr_applier_t by = applier_of (&one, &sum_one, i % 3, 10 * round + 1 + i, NULL);
+            skr_op_t op = read_op (&buf, SKR_OP_INCR, NULL, 0);
+            CHECK_OK (skr_apply_op (&by, &op, NULL, 0, i));
+            by = applier_of (&other, &sum_other, i % 3, 10 * round + 1 + i, NULL);
+            CHECK_OK (skr_apply_op (&by, &op, NULL, 0, i));
+        }
+        CHECK_OK (
+            skr_apply_seen (&one.cells, SKR_OP_SET, skr_span_text ("doc"), none, none, &seen));
+        CHECK (seen.count <= 4);
+        for (unsigned i = 0; i < 4; i++) {
+            writers[i] = memory_writer (i);
+        }
+        for (size_t i = 0; i < seen.count; i++) {
+            uint32_t writer = 0;
+            while (!skr_id_equal (&writers[writer], &seen.dots[i].writer)) {
+                writer++;
+            }
+            pred[i] = (skr_pred_t){writer, seen.dots[i].seq, seen.dots[i].index};
+        }
+        skr_op_t op = read_op (&buf, SKR_OP_SET, pred, seen.count);
+        skr_applier_t by = applier_of (&one, &sum_one, 3, round + 1, &undo_one);
+        CHECK_OK (skr_apply_made (&by, &op, 0, &seen.ended));
+        by = applier_of (&other, &sum_other, 3, round + 1, &undo_other);
+        CHECK_OK (skr_apply_op (&by, &op, writers, 4, 0));
+        CHECK (skr_fingerprint_equal (&sum_one, &sum_other));
+        CHECK (skr_span_equal (skr_span_of (&undo_one), skr_span_of (&undo_other)));
+    }
+    skr_scope_free (&seen);
+    memory_cells_free (&one);
+    memory_cells_free (&other);
+    skr_buf_free (&buf);
+    skr_buf_free (&undo_one);
+    skr_buf_free (&undo_other);
 }
 
 static void seen_is_bounded (void)
@@ -379,8 +426,7 @@ static void seen_is_bounded (void)
     memory_cells_t cells;
     skr_fingerprint_t sum = {0, 0};
     skr_buf_t buf = {0};
-    skr_dot_t *dots;
-    size_t count;
+    skr_scope_t seen = {0};
     memory_cells_init (&cells);
     skr_op_t op = read_op (&buf, SKR_OP_INCR, NULL, 0);
     for (uint32_t i = 0; i <= SKR_OP_PRED_MAX; i++) {
@@ -388,17 +434,16 @@ static void seen_is_bounded (void)
         skr_put_u32 (by.writer.bytes, i * 2654435761u); /* not in order */
         CHECK_OK (skr_apply_op (&by, &op, NULL, 0, 0));
         saker_err_t error =
-            skr_apply_seen (&cells.cells, SKR_OP_DELETE, op.document, none, none, &dots, &count);
+            skr_apply_seen (&cells.cells, SKR_OP_DELETE, op.document, none, none, &seen);
         if (i < SKR_OP_PRED_MAX) {
             CHECK_OK (error);
-            CHECK_INT (count, i + 1);
-            CHECK (i == 0 || skr_id_compare (&dots[i - 1].writer, &dots[i].writer) < 0);
+            CHECK_INT (seen.count, i + 1);
+            CHECK (i == 0 || skr_id_compare (&seen.dots[i - 1].writer, &seen.dots[i].writer) < 0);
         } else {
             CHECK_ERR (error, SAKER_ELIMIT, "SKR_OP_PRED_MAX");
-            CHECK (dots == NULL);
         }
-        free (dots);
     }
+    skr_scope_free (&seen);
     memory_cells_free (&cells);
     skr_buf_free (&buf);
 }
@@ -419,6 +464,7 @@ int main (int argc, char **argv)
     RUN (damaged_undo_is_noticed);
     RUN (every_failing_call_comes_up);
     RUN (seen_is_the_highest_dot_of_each_writer);
+    RUN (made_is_as_read);
     RUN (seen_is_bounded);
     return CHECK_END ();
 }
