@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,13 +57,23 @@ static void help (void)
             "Example: saker-bench --documents 100000 snapshot store\n");
 }
 
-static void run_row (const bench_row_t *row)
+/* In a process of its own: a daemon that is forked begins with what its parent has. */
+static int run_row (const bench_row_t *row)
 {
-    if (row) {
+    int status = 1;
+    fflush (stdout);
+    pid_t process = fork ();
+    if (process == 0) {
+        prctl (PR_SET_PDEATHSIG, SIGKILL);
+        signal (SIGINT, SIG_DFL);
         bench_row (row->name);
         row->run ();
         bench_clean ();
+        exit (0);
     }
+    while (process > 0 && waitpid (process, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED (status) ? WEXITSTATUS (status) : 1;
 }
 
 static void parse (int argc, char **argv)
@@ -90,28 +101,33 @@ static void parse (int argc, char **argv)
             exit (2);
         }
     }
+    if (bench_options.plots && mkdir (bench_options.plots, 0777) != 0 && errno != EEXIST) {
+        bench_info ("%s: %s", bench_options.plots, strerror (errno));
+        exit (2);
+    }
     if (bench_options.documents < 1000) {
         bench_info ("--documents: a number from 1000 on");
         exit (2);
     }
 }
 
-static void run_rows (int argc, char **argv)
+static int run_rows (int argc, char **argv)
 {
-    for (int i = optind; i < argc; i++) {
-        run_row (find_row (argv[i]));
+    int status = 0;
+    for (int i = optind; i < argc && status == 0; i++) {
+        status = run_row (find_row (argv[i]));
     }
     for (size_t i = 0; optind == argc && i < TABLES; i++) {
-        for (const bench_row_t *row = tables[i]; row->name; row++) {
-            run_row (row);
+        for (const bench_row_t *row = tables[i]; row->name && status == 0; row++) {
+            status = run_row (row);
         }
     }
+    return status;
 }
 
-/* The rows run in a process of their own, so that what they leave is removed however they end. */
+/* What the rows leave is removed however they end. */
 static int watch_over (int argc, char **argv)
 {
-    int status = 1;
     const char *root = getenv ("TMPDIR");
     snprintf (bench_options.folder, sizeof bench_options.folder, "%s/saker-bench-XXXXXX",
               root ? root : "/tmp");
@@ -119,17 +135,10 @@ static int watch_over (int argc, char **argv)
         bench_info ("%s: %s", bench_options.folder, strerror (errno));
         return 1;
     }
-    pid_t process = fork ();
-    if (process == 0) {
-        prctl (PR_SET_PDEATHSIG, SIGKILL);
-        run_rows (argc, argv);
-        _exit (0);
-    }
     signal (SIGINT, SIG_IGN);
-    while (process > 0 && waitpid (process, &status, 0) < 0 && errno == EINTR) {
-    }
+    int status = run_rows (argc, argv);
     bench_remove (bench_options.folder);
-    return WIFEXITED (status) ? WEXITSTATUS (status) : 1;
+    return status;
 }
 
 int main (int argc, char **argv)

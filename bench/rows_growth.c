@@ -46,7 +46,7 @@ static void time_changes (const mesh_t *mesh, const char *collection, uint64_t d
         saker_batch_t *batch = saker_batch_new (collection);
         snprintf (document, sizeof document, "document-%08" PRIu64,
                   (uint64_t) random () % documents);
-        bench_put_document (batch, document, i);
+        bench_put_document (batch, document, documents + i); /* what no document holds yet */
         seen[i] = bench_watch_write (&watch, batch, &locals[i]);
         saker_batch_destroy (&batch);
     }
