@@ -12,48 +12,60 @@ static const uint8_t encoded_null[] = {0xf6};
 
 /* ---- scope ---- */
 
-static saker_err_t scan_address (const skr_cells_t *cells, skr_span_t document, skr_span_t path,
-                                 skr_kind_t kind, skr_span_t member, skr_visit_fn *visit,
-                                 void *argument)
+/* What is looked for in a scope: all, or what is not above these. */
+typedef struct look_t {
+    const skr_cells_t *cells;
+    skr_span_t document;
+    const skr_dot_t *bounds; /* NULL: all */
+    size_t bounds_count;
+    skr_visit_fn *visit;
+    void *argument;
+} look_t;
+
+static saker_err_t scan_prefix (const look_t *look, skr_span_t prefix)
+{
+    const skr_cells_t *cells = look->cells;
+    return look->bounds && cells->scan_within
+               ? cells->scan_within (cells->context, look->document, prefix, look->bounds,
+                                     look->bounds_count, look->visit, look->argument)
+               : cells->scan (cells->context, look->document, prefix, look->visit, look->argument);
+}
+
+static saker_err_t scan_address (const look_t *look, skr_span_t path, skr_kind_t kind,
+                                 skr_span_t member)
 {
     skr_buf_t address = {0};
     skr_address_put (&address, path, kind, member);
     saker_err_t error = address.failed ? skr_fail (SAKER_ENOMEM, "address: out of memory")
-                                       : cells->scan (cells->context, document,
-                                                      skr_span_of (&address), visit, argument);
+                                       : scan_prefix (look, skr_span_of (&address));
     skr_buf_free (&address);
     return error;
 }
 
 /* The cells at the path itself: one short scan a kind, whatever there is below. */
-static saker_err_t scan_place (const skr_cells_t *cells, skr_span_t document, skr_span_t path,
-                               skr_visit_fn *visit, void *argument)
+static saker_err_t scan_place (const look_t *look, skr_span_t path)
 {
     for (int kind = SKR_REGISTER; kind <= SKR_MAP; kind++) {
-        SKR_TRY (scan_address (cells, document, path, (skr_kind_t) kind, skr_span (NULL, 0), visit,
-                               argument));
+        SKR_TRY (scan_address (look, path, (skr_kind_t) kind, skr_span (NULL, 0)));
     }
     return SAKER_OK;
 }
 
 /* Visits what the pred of such an operation can end; see the table in op.h. */
-static saker_err_t scan_scope (const skr_cells_t *cells, const skr_op_t *op, skr_visit_fn *visit,
-                               void *argument)
+static saker_err_t scan_scope (const look_t *look, const skr_op_t *op)
 {
     switch (op->kind) {
     case SKR_OP_SET:
     case SKR_OP_SET_LWW:
     case SKR_OP_DELETE:
-        return cells->scan (cells->context, op->document, op->path, visit, argument);
+        return scan_prefix (look, op->path);
     case SKR_OP_SET_MAP:
-        return scan_place (cells, op->document, op->path, visit, argument);
+        return scan_place (look, op->path);
     case SKR_OP_INCR:
-        return scan_address (cells, op->document, op->path, SKR_COUNTER, skr_span (NULL, 0), visit,
-                             argument);
+        return scan_address (look, op->path, SKR_COUNTER, skr_span (NULL, 0));
     case SKR_OP_ADD:
     case SKR_OP_REMOVE:
-        return scan_address (cells, op->document, op->path, SKR_MEMBER, op->argument, visit,
-                             argument);
+        return scan_address (look, op->path, SKR_MEMBER, op->argument);
     case SKR_OP_STATEMENT:
         break;
     }
@@ -187,7 +199,9 @@ static saker_err_t collect_victims (const skr_applier_t *self, const skr_op_t *o
     if (error == SAKER_OK && bounds.count) {
         victims->bounds = bounds.list;
         victims->bounds_count = bounds.count;
-        error = scan_scope (self->cells, op, collect_victim, victims);
+        error = scan_scope (&(look_t){self->cells, op->document, bounds.list, bounds.count,
+                                      collect_victim, victims},
+                            op);
         victims->bounds = NULL;
     }
     free_bounds (&bounds);
@@ -219,6 +233,24 @@ static saker_err_t remove_cell (const skr_applier_t *self, skr_span_t document,
 typedef saker_err_t cell_fn (const skr_applier_t *self, skr_span_t document,
                              const skr_entry_t *entry);
 
+static bool can_replace (const skr_applier_t *self, const skr_entry_t *old,
+                         const skr_entry_t *entry)
+{
+    return self->cells->replace && skr_id_equal (&old->dot.writer, &entry->dot.writer)
+           && skr_span_equal (old->address, entry->address);
+}
+
+static saker_err_t replace_cell (const skr_applier_t *self, skr_span_t document,
+                                 const skr_entry_t *old, const skr_entry_t *entry)
+{
+    SKR_TRY (self->cells->replace (self->cells->context, document, old, entry));
+    if (self->fingerprint) {
+        skr_fingerprint_remove (self->fingerprint, &self->collection, document, old);
+        skr_fingerprint_add (self->fingerprint, &self->collection, document, entry);
+    }
+    return SAKER_OK;
+}
+
 static saker_err_t each_entry (const skr_applier_t *self, skr_span_t document, skr_cbor_t *cbor,
                                size_t count, cell_fn *cell)
 {
@@ -245,24 +277,17 @@ static skr_span_t entry_value (const skr_op_t *op)
     return in_address ? skr_span (encoded_null, sizeof encoded_null) : op->argument;
 }
 
-/* Puts, or takes back, the entry that the operation adds. */
-static saker_err_t own_entry (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
-                              cell_fn *cell)
+/* The entry that an operation adds; its address is in the buf, which is to be freed in any case. */
+static saker_err_t make_own (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
+                             skr_buf_t *address, skr_entry_t *entry)
 {
-    if (!adds_entry (op->kind)) {
-        return SAKER_OK;
-    }
-    skr_buf_t address = {0};
     skr_span_t member = op->kind == SKR_OP_ADD ? op->argument : skr_span (NULL, 0);
-    skr_address_put (&address, op->path, skr_op_cell (op->kind), member);
-    skr_entry_t entry = {.dot = {self->writer, self->seq, index},
-                         .hlc = self->hlc,
-                         .address = skr_span_of (&address),
-                         .value = entry_value (op)};
-    saker_err_t error = address.failed ? skr_fail (SAKER_ENOMEM, "address: out of memory")
-                                       : cell (self, op->document, &entry);
-    skr_buf_free (&address);
-    return error;
+    skr_address_put (address, op->path, skr_op_cell (op->kind), member);
+    *entry = (skr_entry_t){.dot = {self->writer, self->seq, index},
+                           .hlc = self->hlc,
+                           .address = skr_span_of (address),
+                           .value = entry_value (op)};
+    return address->failed ? skr_fail (SAKER_ENOMEM, "address: out of memory") : SAKER_OK;
 }
 
 /* ---- apply ---- */
@@ -309,12 +334,33 @@ static saker_err_t skip_op (const skr_applier_t *self, const skr_op_t *op, const
     return error == SAKER_OK ? keep_undo (self, &nothing_ended) : error;
 }
 
+/* Mostly a writer writes again where it wrote before. */
+static saker_err_t end_and_put (const skr_applier_t *self, const skr_op_t *op,
+                                const skr_ended_t *ended, const skr_entry_t *entry)
+{
+    if (ended->count == 1) {
+        const skr_entry_t only = last_ended (ended);
+        if (can_replace (self, &only, entry)) {
+            return replace_cell (self, op->document, &only, entry);
+        }
+    }
+    SKR_TRY (end_entries (self, op, ended));
+    return put_cell (self, op->document, entry);
+}
+
 static saker_err_t replace (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
                             const skr_ended_t *ended)
 {
+    skr_buf_t address = {0};
+    skr_entry_t entry;
     SKR_TRY (keep_undo (self, ended));
-    SKR_TRY (end_entries (self, op, ended));
-    return own_entry (self, op, index, put_cell);
+    if (!adds_entry (op->kind)) {
+        return end_entries (self, op, ended);
+    }
+    saker_err_t error = make_own (self, op, index, &address, &entry);
+    error = error == SAKER_OK ? end_and_put (self, op, ended, &entry) : error;
+    skr_buf_free (&address);
+    return error;
 }
 
 saker_err_t skr_apply_made (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
@@ -363,7 +409,14 @@ static saker_err_t undo_op (const skr_applier_t *self, const skr_op_t *op, uint3
     if (!is_carried (self, op)) {
         return SAKER_OK;
     }
-    SKR_TRY (own_entry (self, op, index, remove_cell));
+    if (adds_entry (op->kind)) {
+        skr_buf_t address = {0};
+        skr_entry_t entry;
+        saker_err_t error = make_own (self, op, index, &address, &entry);
+        error = error == SAKER_OK ? remove_cell (self, op->document, &entry) : error;
+        skr_buf_free (&address);
+        SKR_TRY (error);
+    }
     skr_cbor_open (&cbor, ended);
     size_t count = skr_cbor_get_array (&cbor, ended.size);
     return each_entry (self, op->document, &cbor, count, put_cell);
@@ -477,7 +530,7 @@ saker_err_t skr_apply_seen (const skr_cells_t *cells, skr_op_kind_t kind, skr_sp
     skr_op_t op = {.kind = kind, .document = document, .path = path, .argument = argument};
     seen->count = seen->ended.count = 0;
     skr_buf_clear (&seen->ended.entries);
-    return scan_scope (cells, &op, see_entry, seen);
+    return scan_scope (&(look_t){cells, document, NULL, 0, see_entry, seen}, &op);
 }
 
 void skr_scope_free (skr_scope_t *self)

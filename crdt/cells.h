@@ -26,10 +26,18 @@ typedef struct skr_cells_t {
        address, then of anything that is the same for the same store. Nothing changes meanwhile. */
     saker_err_t (*scan) (void *context, skr_span_t document, skr_span_t prefix, skr_visit_fn *visit,
                          void *argument);
+    /* The same, for who looks only for entries that are not above these dots, one a writer: what is
+       of other writers, or above, may be left out. NULL: there is no faster way than scan. */
+    saker_err_t (*scan_within) (void *context, skr_span_t document, skr_span_t prefix,
+                                const skr_dot_t *bounds, size_t bounds_count, skr_visit_fn *visit,
+                                void *argument);
     /* Adds an entry whose dot is not there. */
     saker_err_t (*put) (void *context, skr_span_t document, const skr_entry_t *entry);
     /* Removes the entry with this dot and address, which is there. */
     saker_err_t (*remove) (void *context, skr_span_t document, const skr_entry_t *entry);
+    /* Removes one and adds another with its address and writer. NULL: no faster than both. */
+    saker_err_t (*replace) (void *context, skr_span_t document, const skr_entry_t *old,
+                            const skr_entry_t *entry);
 } skr_cells_t;
 
 /* 128-bit sum over all live entries, modulo 2^128 (design 5). Starts as all zeros. */

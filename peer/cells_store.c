@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BOUNDS_MAX 8 /* of more, all entries are visited */
+
 typedef struct view_t {
     skr_cells_store_t *owner;
     skr_sight_t sight;
@@ -161,6 +163,41 @@ static saker_err_t remove_entry (void *context, skr_span_t document, const skr_e
     return note_remove (view, document, entry);
 }
 
+/* Is it the one there, and does the other come before and after the same? */
+static bool can_renew (const skr_page_t *page, size_t at, const skr_item_t *old,
+                       const skr_item_t *item)
+{
+    if (!skr_page_is_whole (page) || !skr_page_has (page, at, old)) {
+        return false;
+    }
+    const skr_item_t before = skr_page_item (page, at > 0 ? at - 1 : 0);
+    const skr_item_t after = skr_page_item (page, at + 1 < page->count ? at + 1 : at);
+    return (at == 0 || skr_item_compare (&before, item) < 0)
+           && (at + 1 == page->count || skr_item_compare (item, &after) < 0);
+}
+
+static saker_err_t replace_entry (void *context, skr_span_t document, const skr_entry_t *old,
+                                  const skr_entry_t *entry)
+{
+    view_t *view = context;
+    skr_cells_store_t *self = view->owner;
+    skr_item_t item, fresh;
+    SKR_TRY (item_of (view, old, &item));
+    SKR_TRY (open_page (view, document, &item));
+    size_t at = skr_page_place (self->page, &item);
+    fresh = item;
+    fresh.seq = entry->dot.seq;
+    fresh.index = entry->dot.index;
+    fresh.hlc = entry->hlc;
+    fresh.value = entry->value;
+    if (!can_renew (self->page, at, &item, &fresh)) {
+        SKR_TRY (remove_entry (context, document, old));
+        return put_entry (context, document, entry);
+    }
+    SKR_TRY (skr_page_renew (&self->pages, self->page, at, &fresh));
+    return skr_page_trim (&self->pages, self->page);
+}
+
 /* ---- the interface: scanning */
 
 /* A walk over the entries with one address prefix. */
@@ -170,6 +207,9 @@ typedef struct walk_t {
     skr_span_t prefix;
     skr_visit_fn *visit;
     void *argument;
+    const skr_dot_t *bounds; /* what is not within them is not visited; NULL: all is */
+    size_t bounds_count;
+    uint32_t numbers[BOUNDS_MAX]; /* of their writers */
     skr_bucket_reader_t reader;
     bool done; /* an entry above the prefix was met */
 } walk_t;
@@ -186,10 +226,25 @@ static saker_err_t entry_of (skr_cells_store_t *self, skr_sight_t sight, const s
                                 &entry->dot.writer);
 }
 
+static bool is_within (const walk_t *walk, const skr_item_t *item)
+{
+    for (size_t i = 0; i < walk->bounds_count; i++) {
+        const skr_dot_t *bound = &walk->bounds[i];
+        if (walk->numbers[i] == item->writer) {
+            return item->seq < bound->seq
+                   || (item->seq == bound->seq && item->index <= bound->index);
+        }
+    }
+    return !walk->bounds;
+}
+
 static saker_err_t walk_item (walk_t *walk, const skr_item_t *item)
 {
     if (!skr_span_starts (item->address, walk->prefix)) {
         walk->done = skr_span_compare (item->address, walk->prefix) > 0;
+        return SAKER_OK;
+    }
+    if (!is_within (walk, item)) {
         return SAKER_OK;
     }
     skr_entry_t entry;
@@ -281,24 +336,51 @@ static saker_err_t find_page (view_t *view, const skr_page_of_t *of, skr_span_t 
     return SAKER_OK;
 }
 
+static saker_err_t go (walk_t *walk)
+{
+    view_t *view = walk->view;
+    skr_page_t *page = NULL;
+    if (view->sight == SKR_GROUP) {
+        SKR_TRY (find_page (view, &walk->of, walk->prefix, &page));
+    }
+    view->owner->walks++;
+    saker_err_t error = page ? walk_page (walk, page) : walk_store (walk);
+    view->owner->walks--;
+    skr_bucket_free (&walk->reader);
+    return error;
+}
+
+static walk_t walk_of (view_t *view, skr_span_t document, skr_span_t prefix, skr_visit_fn *visit,
+                       void *argument)
+{
+    return (walk_t){.view = view,
+                    .of = {view->collection_no, view->live, document},
+                    .prefix = prefix,
+                    .visit = visit,
+                    .argument = argument};
+}
+
 static saker_err_t scan_entries (void *context, skr_span_t document, skr_span_t prefix,
                                  skr_visit_fn *visit, void *argument)
 {
+    walk_t walk = walk_of (context, document, prefix, visit, argument);
+    return go (&walk);
+}
+
+static saker_err_t scan_within (void *context, skr_span_t document, skr_span_t prefix,
+                                const skr_dot_t *bounds, size_t bounds_count, skr_visit_fn *visit,
+                                void *argument)
+{
     view_t *view = context;
-    walk_t walk = {.view = view,
-                   .of = {view->collection_no, view->live, document},
-                   .prefix = prefix,
-                   .visit = visit,
-                   .argument = argument};
-    skr_page_t *page = NULL;
-    if (view->sight == SKR_GROUP) {
-        SKR_TRY (find_page (view, &walk.of, prefix, &page));
+    skr_cells_store_t *self = view->owner;
+    walk_t walk = walk_of (view, document, prefix, visit, argument);
+    for (size_t i = 0; i < bounds_count && bounds_count <= BOUNDS_MAX; i++) {
+        SKR_TRY (skr_writer_cache_find (&self->writers, self->store, view->sight, &bounds[i].writer,
+                                        &walk.numbers[i]));
+        walk.bounds = bounds;
+        walk.bounds_count = bounds_count;
     }
-    view->owner->walks++;
-    saker_err_t error = page ? walk_page (&walk, page) : walk_store (&walk);
-    view->owner->walks--;
-    skr_bucket_free (&walk.reader);
-    return error;
+    return go (&walk);
 }
 
 /* ---- life */
@@ -310,8 +392,10 @@ static void init_view (view_t *view, skr_cells_store_t *self, skr_sight_t sight)
     view->cells = (skr_cells_t){
         .context = view,
         .scan = scan_entries,
+        .scan_within = scan_within,
         .put = put_entry,
         .remove = remove_entry,
+        .replace = replace_entry,
     };
 }
 

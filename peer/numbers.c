@@ -29,21 +29,24 @@ static saker_err_t make_writer (skr_store_t *store, const skr_id_t *writer, uint
     return skr_store_put (store, SKR_WRITERS, id, skr_span (key, sizeof key));
 }
 
-saker_err_t skr_store_writer_no (skr_store_t *store, skr_sight_t sight, const skr_id_t *writer,
-                                 uint32_t *no)
+static saker_err_t find_writer (skr_store_t *store, skr_sight_t sight, const skr_id_t *writer,
+                                uint32_t *no)
 {
     skr_span_t value;
-    saker_err_t error = skr_store_get (store, sight, SKR_WRITERS,
-                                       skr_span (writer->bytes, sizeof writer->bytes), &value);
-    if (error == SAKER_ENOTFOUND && sight == SKR_GROUP) {
-        return make_writer (store, writer, no);
-    }
-    SKR_TRY (error);
+    SKR_TRY (skr_store_get (store, sight, SKR_WRITERS,
+                            skr_span (writer->bytes, sizeof writer->bytes), &value));
     if (value.size != 4) {
         return skr_fail (SAKER_EDAMAGED, "number of a writer: %zu bytes, not 4", value.size);
     }
     *no = skr_get_u32 (value.data);
     return SAKER_OK;
+}
+
+saker_err_t skr_store_writer_no (skr_store_t *store, skr_sight_t sight, const skr_id_t *writer,
+                                 uint32_t *no)
+{
+    saker_err_t error = find_writer (store, sight, writer, no);
+    return error == SAKER_ENOTFOUND && sight == SKR_GROUP ? make_writer (store, writer, no) : error;
 }
 
 saker_err_t skr_store_writer_id (skr_store_t *store, skr_sight_t sight, uint32_t no,
@@ -224,20 +227,43 @@ static saker_err_t keep (skr_writer_cache_t *self, uint32_t no, const skr_id_t *
     return SAKER_OK;
 }
 
+/* 0: it is not there. */
+static uint32_t cached (const skr_writer_cache_t *self, const skr_id_t *writer)
+{
+    if (self->count == 0) {
+        return 0;
+    }
+    size_t at = first_slot (self, writer);
+    while (self->slots[at] != 0 && !skr_id_equal (&self->ids[self->slots[at]], writer)) {
+        at = (at + 1) & (self->slots_size - 1);
+    }
+    return self->slots[at];
+}
+
 saker_err_t skr_writer_cache_no (skr_writer_cache_t *self, skr_store_t *store, skr_sight_t sight,
                                  const skr_id_t *writer, uint32_t *no)
 {
-    if (self->count > 0) {
-        size_t at = first_slot (self, writer);
-        while (self->slots[at] != 0) {
-            if (skr_id_equal (&self->ids[self->slots[at]], writer)) {
-                *no = self->slots[at];
-                return SAKER_OK;
-            }
-            at = (at + 1) & (self->slots_size - 1);
-        }
+    *no = cached (self, writer);
+    if (*no) {
+        return SAKER_OK;
     }
     SKR_TRY (skr_store_writer_no (store, sight, writer, no));
+    return keep (self, *no, writer);
+}
+
+saker_err_t skr_writer_cache_find (skr_writer_cache_t *self, skr_store_t *store, skr_sight_t sight,
+                                   const skr_id_t *writer, uint32_t *no)
+{
+    *no = cached (self, writer);
+    if (*no) {
+        return SAKER_OK;
+    }
+    saker_err_t error = find_writer (store, sight, writer, no);
+    if (error == SAKER_ENOTFOUND) {
+        *no = 0;
+        return SAKER_OK;
+    }
+    SKR_TRY (error);
     return keep (self, *no, writer);
 }
 

@@ -44,6 +44,9 @@ saker_err_t skr_writer_cache_no (skr_writer_cache_t *self, skr_store_t *store, s
                                  const skr_id_t *writer, uint32_t *no) SKR_MUST_USE;
 saker_err_t skr_writer_cache_id (skr_writer_cache_t *self, skr_store_t *store, skr_sight_t sight,
                                  uint32_t no, skr_id_t *writer) SKR_MUST_USE;
+/* 0: the store does not know it, and does not learn it. */
+saker_err_t skr_writer_cache_find (skr_writer_cache_t *self, skr_store_t *store, skr_sight_t sight,
+                                   const skr_id_t *writer, uint32_t *no) SKR_MUST_USE;
 void skr_writer_cache_clear (skr_writer_cache_t *self);
 
 #endif

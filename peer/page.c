@@ -79,6 +79,28 @@ void skr_page_take_out (skr_page_t *page, size_t at)
     memmove (&page->slots[at], &page->slots[at + 1], (page->count - at) * sizeof *page->slots);
 }
 
+saker_err_t skr_page_set (skr_page_t *page, size_t at, const skr_item_t *item)
+{
+    skr_slot_t *slot = &page->slots[at];
+    if (item->value.size > slot->value_size) {
+        slot->value = page->arena.size;
+        skr_buf_append_span (&page->arena, item->value);
+    } else if (item->value.size > 0) {
+        memcpy (page->arena.data + slot->value, item->value.data, item->value.size);
+    }
+    if (page->arena.failed) {
+        return skr_pages_no_memory ();
+    }
+    page->live_bytes += item->value.size;
+    page->live_bytes -= slot->value_size;
+    slot->value_size = (uint32_t) item->value.size;
+    slot->seq = item->seq;
+    slot->index = item->index;
+    slot->hlc = item->hlc;
+    slot->hashed = slot->counted = false;
+    return SAKER_OK;
+}
+
 void skr_page_clear (skr_page_t *page)
 {
     page->active = false;

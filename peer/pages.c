@@ -474,6 +474,14 @@ saker_err_t skr_page_remove (skr_pages_t *self, skr_page_t *page, size_t at)
     return SAKER_OK;
 }
 
+saker_err_t skr_page_renew (skr_pages_t *self, skr_page_t *page, size_t at, const skr_item_t *item)
+{
+    SKR_TRY (skr_tally_remove (self, page, at));
+    SKR_TRY (skr_page_set (page, at, item));
+    touch (self, page);
+    return SAKER_OK;
+}
+
 saker_err_t skr_page_trim (skr_pages_t *self, skr_page_t *page)
 {
     bool large = (page->live_bytes > PAGE_BYTES_MAX && page->count > 1)

@@ -119,6 +119,9 @@ bool skr_page_has (const skr_page_t *page, size_t at, const skr_item_t *item);
 saker_err_t skr_page_insert (skr_pages_t *self, skr_page_t *page, size_t at,
                              const skr_item_t *item) SKR_MUST_USE;
 saker_err_t skr_page_remove (skr_pages_t *self, skr_page_t *page, size_t at) SKR_MUST_USE;
+/* What is at that place gives way to an item with its address and writer, which belongs there. */
+saker_err_t skr_page_renew (skr_pages_t *self, skr_page_t *page, size_t at,
+                            const skr_item_t *item) SKR_MUST_USE;
 /* Writes it and lets it go if it has grown too large. */
 saker_err_t skr_page_trim (skr_pages_t *self, skr_page_t *page) SKR_MUST_USE;
 

@@ -33,6 +33,8 @@ saker_err_t skr_bucket_after (skr_pages_t *self, const skr_cells_where_t *where,
 saker_err_t skr_page_put_in (skr_page_t *page, size_t at, const skr_item_t *item,
                              bool counted) SKR_MUST_USE;
 void skr_page_take_out (skr_page_t *page, size_t at);
+/* All but address and writer of what is there; it is not counted any more. */
+saker_err_t skr_page_set (skr_page_t *page, size_t at, const skr_item_t *item) SKR_MUST_USE;
 /* Empties it and keeps the memory. */
 void skr_page_clear (skr_page_t *page);
 skr_span_t skr_page_key (const skr_page_t *page);

@@ -236,6 +236,25 @@ static saker_err_t remove_both (int collection, int number, size_t at)
     return SAKER_OK;
 }
 
+static saker_err_t replace_both (int collection, int number, size_t at, const skr_entry_t *entry)
+{
+    char text[300];
+    const skr_cells_t *cells = group_cells (collection);
+    model_document_t *document = &model[collection][number];
+    model_entry_t *old = document->entries[at], *copy = copy_entry (entry);
+    skr_entry_t view = entry_of (old);
+    saker_err_t error = cells->replace (cells->context, document_id (number, text), &view, entry);
+    if (error != SAKER_OK) {
+        free (copy);
+        return error;
+    }
+    model_take (document, old);
+    add_step (document, old, false);
+    model_insert (document, copy);
+    add_step (document, copy, true);
+    return SAKER_OK;
+}
+
 static saker_err_t begin_both (void)
 {
     memcpy (committed_lives, lives, sizeof lives);
@@ -327,6 +346,50 @@ static const char *differs (skr_sight_t sight, int collection, int number, skr_s
     return wrong;
 }
 
+#define NOTHING skr_span (NULL, 0)
+
+/* What of the entries not above a bound of each writer scan_within does not find; it may find more,
+   but each that it finds is there. */
+static saker_err_t check_within (skr_sight_t sight, int collection, int number, uint64_t *random,
+                                 size_t *missed)
+{
+    char text[300];
+    found_t found = {0};
+    skr_dot_t bounds[WRITERS + 1];
+    size_t count = check_random (random) % (WRITERS + 1);
+    const model_document_t *document = &model[collection][number];
+    const skr_cells_t *cells =
+        sight == SKR_GROUP ? group_cells (collection)
+                           : skr_cells_store_committed (cells_store, (uint32_t) collection + 1);
+    for (size_t i = 0; i < count; i++) {
+        bounds[i] = (skr_dot_t){writers[i], check_random (random) % (next_seq + 1),
+                                (uint32_t) check_random (random) % 1024};
+    }
+    memset (bounds[count].writer.bytes, 3, sizeof bounds[count].writer.bytes); /* unknown here */
+    bounds[count].seq = next_seq;
+    count++;
+    saker_err_t error = cells->scan_within (cells->context, document_id (number, text), NOTHING,
+                                            bounds, count, find_entry, &found);
+    *missed = 0;
+    for (size_t i = 0; i < document->count && error == SAKER_OK; i++) {
+        skr_entry_t entry = entry_of (document->entries[i]);
+        bool wanted = false, there = false;
+        for (size_t k = 0; k < count; k++) {
+            wanted |= skr_id_equal (&bounds[k].writer, &entry.dot.writer)
+                      && skr_dot_compare (&entry.dot, &bounds[k]) <= 0;
+        }
+        for (size_t k = 0; k < found.count; k++) {
+            there |= same_entry (found.entries[k], document->entries[i]);
+        }
+        *missed += wanted && !there;
+    }
+    for (size_t i = 0; i < found.count; i++) {
+        free (found.entries[i]);
+    }
+    free (found.entries);
+    return error;
+}
+
 #define CHECK_SAME(sight, collection, number, prefix)                                              \
     do {                                                                                           \
         const char *check_wrong = differs (sight, collection, number, prefix);                     \
@@ -335,8 +398,6 @@ static const char *differs (skr_sight_t sight, int collection, int number, skr_s
             return;                                                                                \
         }                                                                                          \
     } while (0)
-
-#define NOTHING skr_span (NULL, 0)
 
 typedef struct listed_t {
     int count;
@@ -457,6 +518,25 @@ static saker_err_t put_random (int collection, int number, uint64_t *random)
     return error;
 }
 
+/* Of the same address and writer, mostly later. */
+static saker_err_t replace_random (int collection, int number, uint64_t *random)
+{
+    static uint8_t value[VALUE_BYTES_MAX];
+    size_t at = check_random (random) % model[collection][number].count;
+    skr_entry_t entry = entry_of (model[collection][number].entries[at]);
+    size_t size = check_random (random) % 4 ? entry.value.size : random_size (random);
+    memset (value, (int) check_random (random), size);
+    entry.value = skr_span (value, size);
+    entry.hlc += check_random (random) % 3;
+    entry.dot.index = (uint32_t) check_random (random) % 1024;
+    entry.dot.seq = ++next_seq;
+    next_seq += check_random (random) % 2;
+    if (check_random (random) % 8 == 0) { /* none other has it */
+        entry.dot.seq += (uint64_t) 1 << 40;
+    }
+    return replace_both (collection, number, at, &entry);
+}
+
 static saker_err_t change_random (uint64_t *random)
 {
     int collection = (int) (check_random (random) % COLLECTIONS);
@@ -468,6 +548,9 @@ static saker_err_t change_random (uint64_t *random)
     if (count > 0 && check_random (random) % 8 < (shrinking ? 7u : 2u)) {
         next_seq += shrinking;
         return remove_both (collection, number, check_random (random) % count);
+    }
+    if (count > 0 && check_random (random) % 3 == 0) {
+        return replace_random (collection, number, random);
     }
     return put_random (collection, number, random);
 }
@@ -507,8 +590,11 @@ static void agrees_with_a_model (void)
             if (check_random (&random) % 8 == 0) {
                 int collection = (int) (check_random (&random) % COLLECTIONS);
                 int number = (int) (check_random (&random) % DOCUMENTS);
+                size_t missed;
                 CHECK_SAME (SKR_GROUP, collection, number,
                             random_prefix (collection, number, &random));
+                CHECK_OK (check_within (SKR_GROUP, collection, number, &random, &missed));
+                CHECK_INT (missed, 0);
             }
             if (check_random (&random) % 64 == 0) {
                 CHECK_OK (skr_cells_store_flush (cells_store));
@@ -958,6 +1044,9 @@ static saker_err_t renew (int number, const skr_entry_t *old, const skr_entry_t 
     char id[32];
     const skr_cells_t *cells = group_cells (0);
     skr_span_t document = skr_span (id, (size_t) snprintf (id, sizeof id, "shot-%d", number));
+    if (old && new->dot.seq % 2) {
+        return cells->replace (cells->context, document, old, new);
+    }
     if (old) {
         SKR_TRY (cells->remove (cells->context, document, old));
     }
