@@ -228,5 +228,13 @@ nobody = Client (a, None)
 same ("live needs no token", (nobody.get ("/live").status, nobody.get ("/live").json), (200, {"status": "live"}))
 same ("ready does", nobody.get ("/ready").status, 401)
 same ("ready", (R.get ("/ready").status, R.get ("/ready").json), (200, {"status": "ready"}))
+
+# ---- who was revoked is no peer any more, and sets off no alert
+ok ("bob is a peer", Metrics (R).get ("saker_peer_behind_changes", peer = 'b"o\\b') is not None)
+a.tool ("revoke", 'b"o\\b')
+until ("then he is none", lambda: not [labels for n, labels in Metrics (R).samples if ("peer", 'b"o\\b') in labels])
+m = Metrics (R)
+same ("nor counted", (m.get ("saker_members"), m.sum ("saker_peers")), (1, 0))
+same ("the page leaves him out, too", [p["name"] for p in R.get ("/v1/mesh").json["peers"]], ["anna"])
 same ("it ends well", a.stop (), 0)
 finish ()
