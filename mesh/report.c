@@ -152,16 +152,24 @@ static skr_report_roster_t *roster_in (skr_report_t *self, const skr_beat_t *bea
     return self->roster && self->roster->digest == beat->roster ? self->roster : NULL;
 }
 
-/* One order for all beats of a device: by the start of its process, the process, the number. Were
-   it not one, as when the wall clock decides and runs back, beats that are passed on would replace
-   each other in a circle, without end. */
-bool skr_report_is_newer (const skr_report_t *self, const skr_beat_t *beat, bool direct)
+/* One order for all beats of a device: by its incarnation, since what was put back starts at a time
+   that it knew of, or a clock tells that runs back; by the start of its process, the process, the
+   number. Were it not one, as when the wall clock decides and runs back, beats that are passed on
+   would replace each other in a circle, without end. */
+bool skr_report_is_newer (const skr_report_t *self, const skr_beat_t *beat,
+                          const skr_roster_t *roster, bool direct)
 {
     if (direct && memcmp (beat->instance, self->instance, sizeof self->instance) != 0) {
         return true;
     }
-    if (!self->number || beat->started_ms != self->started_ms) {
-        return !self->number || beat->started_ms > self->started_ms;
+    if (!self->number) {
+        return true;
+    }
+    if (!skr_id_equal (&beat->writer, &self->writer)) {
+        return skr_roster_is_later (roster, &beat->writer, &self->writer);
+    }
+    if (beat->started_ms != self->started_ms) {
+        return beat->started_ms > self->started_ms;
     }
     int order = memcmp (beat->instance, self->instance, sizeof self->instance);
     return order ? order > 0 : beat->number > self->number;
@@ -178,9 +186,10 @@ bool skr_report_hears (const skr_report_t *self, uint32_t id)
     return bsearch (&id, self->links, self->links_count, sizeof id, compare_links) != NULL;
 }
 
-bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms)
+bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, const skr_roster_t *roster, bool direct,
+                      uint64_t mono_ms)
 {
-    if (!skr_report_is_newer (self, beat, direct)) {
+    if (!skr_report_is_newer (self, beat, roster, direct)) {
         return false;
     }
     self->writer = beat->writer;
@@ -193,13 +202,13 @@ bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_
     self->links_count = beat->links_count;
     memcpy (self->links, beat->links, beat->links_count * sizeof beat->links[0]);
     qsort (self->links, self->links_count, sizeof self->links[0], compare_links);
-    skr_report_roster_t *roster = roster_in (self, beat);
+    skr_report_roster_t *told_under = roster_in (self, beat);
     for (size_t i = 0; i < beat->entries_count; i++) {
         const skr_id_t *collection = &beat->entries[i].collection;
         bool fits = has_room (self, &beat->entries[i]);
         skr_report_entry_t *entry = fits ? entry_of (self, collection) : NULL;
         if (entry) {
-            take_told (self, entry, &beat->entries[i], roster);
+            take_told (self, entry, &beat->entries[i], told_under);
             entry->told_ms = mono_ms;
         }
     }

@@ -53,9 +53,11 @@ typedef struct skr_report_t {
 /* Takes a verified beat. False when it is not newer than what is known: of what is passed on, each
    beat is taken once. direct: it came on our own link to that process, so another process of the
    device (mesh/twin.h), of which somebody told, does not silence it. Takes what it tells. */
-bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, bool direct, uint64_t mono_ms);
+bool skr_report_beat (skr_report_t *self, skr_beat_t *beat, const skr_roster_t *roster, bool direct,
+                      uint64_t mono_ms);
 /* Would a beat be taken? It needs only what skr_beat_peek reads. */
-bool skr_report_is_newer (const skr_report_t *self, const skr_beat_t *beat, bool direct);
+bool skr_report_is_newer (const skr_report_t *self, const skr_beat_t *beat,
+                          const skr_roster_t *roster, bool direct);
 /* Does it hear that member itself (skr_wire_short)? */
 bool skr_report_hears (const skr_report_t *self, uint32_t id);
 /* Takes an answer about one collection, told under that roster (NULL: it was not told), with a sum

@@ -249,7 +249,8 @@ static void take (skr_node_t *self, skr_link_t *author, skr_link_t *from, skr_be
     if (author == from) {
         memcpy (from->heard, beat->instance, sizeof from->heard);
     }
-    if (!skr_report_beat (&author->report, beat, author == from, mono_ms)) {
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    if (!skr_report_beat (&author->report, beat, roster, author == from, mono_ms)) {
         return;
     }
     self->stats.beats_in++;
@@ -270,8 +271,8 @@ static void take (skr_node_t *self, skr_link_t *author, skr_link_t *from, skr_be
    One that came on its author's own link is looked at in any case: it tells who answers there. */
 static bool is_repeated (const skr_node_t *self, const skr_link_t *from, const skr_beat_t *beat)
 {
-    const skr_member_t *author =
-        skr_roster_by_writer (skr_replica_roster (self->replica), &beat->writer);
+    const skr_roster_t *roster = skr_replica_roster (self->replica);
+    const skr_member_t *author = skr_roster_by_writer (roster, &beat->writer);
     if (!author) {
         return false;
     }
@@ -279,7 +280,7 @@ static bool is_repeated (const skr_node_t *self, const skr_link_t *from, const s
         return memcmp (beat->instance, self->links.own.instance, sizeof beat->instance) == 0;
     }
     const skr_link_t *link = skr_links_find (&self->links, author->device);
-    return link && link != from && !skr_report_is_newer (&link->report, beat, false);
+    return link && link != from && !skr_report_is_newer (&link->report, beat, roster, false);
 }
 
 void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t bytes, uint64_t mono_ms)

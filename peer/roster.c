@@ -223,6 +223,17 @@ static bool later_writer (const skr_writer_t *one, const skr_writer_t *other)
                                   : skr_id_compare (&one->writer, &other->writer) > 0;
 }
 
+bool skr_roster_is_later (const skr_roster_t *self, const skr_id_t *one, const skr_id_t *other)
+{
+    const skr_writer_t *left = skr_roster_writer (self, one);
+    const skr_writer_t *right = skr_roster_writer (self, other);
+    bool closed = skr_roster_writer_is_fenced (self, one);
+    if (!left || !right || closed != skr_roster_writer_is_fenced (self, other)) {
+        return left && (!right || !closed);
+    }
+    return later_writer (left, right);
+}
+
 /* The latest of a device's writers that is earlier than `before` (NULL: of all). */
 static const skr_writer_t *latest_writer (const skr_roster_t *self, const uint8_t device[32],
                                           const skr_writer_t *before)

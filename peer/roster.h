@@ -130,6 +130,8 @@ size_t skr_roster_count (const skr_roster_t *self);
 bool skr_roster_awaits (const skr_roster_t *self, const skr_member_t *member);
 /* Ascending by device key. */
 const skr_member_t *skr_roster_at (const skr_roster_t *self, size_t index);
+/* Of two writers of a device: is `one` the later? What a fence closed comes before what goes on. */
+bool skr_roster_is_later (const skr_roster_t *self, const skr_id_t *one, const skr_id_t *other);
 /* Writers of a device, most recent first; returns how many of up to `count` were set. */
 size_t skr_roster_writers (const skr_roster_t *self, const uint8_t device[32], skr_id_t *writers,
                            size_t count);

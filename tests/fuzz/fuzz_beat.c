@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
             skr_beat_put (&again, &beat, mesh, secret);
             FUZZ_CHECK (skr_span_equal (skr_span_of (&raw), skr_span_of (&again)));
         }
-        (void) skr_report_beat (&report, &beat, false, 1);
+        (void) skr_report_beat (&report, &beat, roster, false, 1);
         FUZZ_CHECK (report.ticks <= SKR_REPORT_TICKS_MAX);
     }
     skr_beat_free (&beat);

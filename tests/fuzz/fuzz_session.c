@@ -100,7 +100,8 @@ static void take_beat (story_t *story, input_t *input)
         beat.entries[i].kept = calloc (1, sizeof (uint64_t));
         FUZZ_CHECK (beat.entries[i].hashes && beat.entries[i].kept);
     }
-    (void) skr_report_beat (&story->report, &beat, false, story->now_ms);
+    (void) skr_report_beat (&story->report, &beat, skr_replica_roster (story->stage->pair.a), false,
+                            story->now_ms);
     skr_beat_free (&beat);
 }
 

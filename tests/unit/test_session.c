@@ -772,7 +772,7 @@ static void beats_of_a_device_have_one_order (void)
             size_t next = (size_t) (check_random (&chance) % 6);
             skr_beat_t beat = all[next];
             latest = next > latest ? next : latest;
-            if (skr_report_beat (&report, &beat, false, 1)) {
+            if (skr_report_beat (&report, &beat, NULL, false, 1)) {
                 CHECK (!taken || next > last);
                 last = next;
                 taken++;

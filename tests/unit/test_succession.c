@@ -2,6 +2,7 @@
 
 #include "peer/succession.h"
 
+#include "mesh/report.h"
 #include "peer/carrying.h"
 #include "peer/incarnation.h"
 #include "peer/replica_internal.h"
@@ -218,6 +219,33 @@ static void keeps_what_it_does_not_carry (void)
     pair_close (&pair);
 }
 
+static skr_beat_t beat_of (const skr_id_t *writer, uint64_t started_ms)
+{
+    return (skr_beat_t){.writer = *writer, .instance = {1}, .number = 5, .started_ms = started_ms};
+}
+
+/* A store that was put back knows an older start than others do, and its clock may be behind: what
+   is passed on of it counts all the same, since it writes as another incarnation. */
+static void is_heard_though_its_clock_is_behind (void)
+{
+    CHECK (set_up (false));
+    skr_report_t report = {0};
+    const skr_roster_t *roster = skr_replica_roster (fake.other);
+    skr_beat_t old = beat_of (&before, 1000);
+    skr_beat_t present = beat_of (skr_replica_writer (fake.own), 900);
+    CHECK (skr_roster_is_later (roster, &present.writer, &before));
+    CHECK (!skr_roster_is_later (roster, &before, &present.writer));
+    CHECK (skr_report_beat (&report, &old, roster, false, 1));
+    CHECK (skr_report_beat (&report, &present, roster, false, 2));
+    old.number++;
+    old.started_ms = 2000;
+    CHECK (!skr_report_beat (&report, &old, roster, false, 3));
+    present.number++;
+    CHECK (skr_report_beat (&report, &present, roster, false, 4));
+    skr_report_free (&report);
+    pair_close (&pair);
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -228,5 +256,6 @@ int main (int argc, char **argv)
     RUN (waits_for_who_was_not_heard);
     RUN (waits_for_what_it_lacks);
     RUN (keeps_what_it_does_not_carry);
+    RUN (is_heard_though_its_clock_is_behind);
     return CHECK_END ();
 }
