@@ -130,6 +130,7 @@ static void free_held (skr_held_t *held)
         skr_clock_free (&held->asking.all);
         skr_stable_free (&held->asking.heard);
         skr_partial_free (&held->partial);
+        skr_partial_free (&held->partial_before);
         free (held->chains.list);
         free (held->before.list);
         free (held);

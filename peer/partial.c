@@ -182,6 +182,26 @@ static saker_err_t set_wanted (skr_replica_t *self, const char *name, const skr_
     return note (self, id, partial);
 }
 
+/* What counts is what the group has noted; what counted before is kept for an abort, when the store
+   may be one that cannot be read. */
+static saker_err_t follow (skr_replica_t *self, skr_held_t *held)
+{
+    skr_partial_t now = {.removing = false};
+    saker_err_t error = skr_partial_load (self, SKR_GROUP, &held->live.id, &now);
+    if (error != SAKER_OK) {
+        skr_partial_free (&now);
+        return error;
+    }
+    if (held->moved) {
+        skr_partial_free (&held->partial);
+    } else {
+        held->partial_before = held->partial;
+    }
+    held->partial = now;
+    held->moved = self->partial_moved = true;
+    return SAKER_OK;
+}
+
 saker_err_t skr_partial_want (skr_replica_t *self, const char *name, const skr_part_t *part)
 {
     skr_id_t id;
@@ -196,12 +216,25 @@ saker_err_t skr_partial_want (skr_replica_t *self, const char *name, const skr_p
     }
     skr_held_t *held = skr_holdings_find (self, &id);
     if (!error && held) {
-        self->partial_moved = true; /* an abort reads it again */
-        skr_buf_free (&held->partial.at);
-        error = skr_partial_load (self, SKR_GROUP, &id, &held->partial);
+        error = follow (self, held);
     }
     skr_partial_free (&partial);
     return error;
+}
+
+void skr_partial_ended (skr_replica_t *self, bool committed)
+{
+    for (size_t i = 0; i < self->held_count && self->partial_moved; i++) {
+        skr_held_t *held = self->held[i];
+        if (held->moved && !committed) {
+            skr_partial_t wanted = held->partial;
+            held->partial = held->partial_before;
+            held->partial_before = wanted;
+        }
+        skr_partial_free (&held->partial_before);
+        held->moved = false;
+    }
+    self->partial_moved = false;
 }
 
 saker_err_t skr_partial_came (skr_replica_t *self, const skr_id_t *collection,

@@ -51,6 +51,8 @@ bool skr_partial_lacks (const skr_partial_t *self);
    SAKER_ERIGHT: an admin's peer carries all, or this one only relays the collection. */
 saker_err_t skr_partial_want (skr_replica_t *self, const char *name,
                               const skr_part_t *part) SKR_MUST_USE;
+/* After the group, or its abort: what was wanted in it counts, or what was before. */
+void skr_partial_ended (skr_replica_t *self, bool committed);
 /* Visits all that were ever wanted in part, also those that are not here yet. */
 typedef saker_err_t skr_partial_fn (const skr_partial_t *partial, void *argument);
 saker_err_t skr_partial_each (skr_replica_t *self, skr_partial_fn *visit,

@@ -157,18 +157,7 @@ saker_err_t skr_replica_begin (skr_replica_t *self)
     return SAKER_OK;
 }
 
-/* What is wanted of collections again as it is committed. When that fails, all is read again before
-   the next group. */
-static void read_partial (skr_replica_t *self)
-{
-    for (size_t i = 0; i < self->held_count; i++) {
-        skr_held_t *held = self->held[i];
-        if (skr_partial_load (self, SKR_COMMITTED, &held->live.id, &held->partial) != SAKER_OK) {
-            self->unloaded = true;
-        }
-    }
-}
-
+/* When that fails, all is read again before the next group. */
 static void read_fetching (skr_replica_t *self)
 {
     if (skr_fetching_load (self) != SAKER_OK) {
@@ -194,10 +183,7 @@ void skr_replica_abort (skr_replica_t *self)
     self->stats.voided = self->stats_shown.voided;
     self->closings = 0;
     self->group_error = SAKER_OK;
-    if (self->partial_moved) {
-        self->partial_moved = false;
-        read_partial (self);
-    }
+    skr_partial_ended (self, false);
     if (self->fetching_moved) {
         self->fetching_moved = false;
         read_fetching (self);
@@ -248,7 +234,8 @@ saker_err_t skr_replica_commit (skr_replica_t *self)
     self->hlc_shown = self->hlc;
     self->made_shown = self->made.size;
     self->roster_moved = false;
-    self->partial_moved = self->fetching_moved = false;
+    skr_partial_ended (self, true);
+    self->fetching_moved = false;
     skr_store_forget (self->store);
     return SAKER_OK;
 }

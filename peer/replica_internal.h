@@ -45,9 +45,11 @@ typedef struct skr_held_t {
     skr_clock_t saved;   /* the clock that will be shown once the store has committed */
     skr_clock_t cut;     /* see cut.h; as committed */
     uint64_t cut_position;
-    skr_partial_t partial; /* changes between groups; but see partial_moved */
-    bool touched;          /* in the open group */
-    bool fresh;            /* made in the open group */
+    skr_partial_t partial;        /* changes between groups, unless something else is wanted: */
+    skr_partial_t partial_before; /* as committed, while `moved` */
+    bool moved;
+    bool touched;   /* in the open group */
+    bool fresh;     /* made in the open group */
     bool upon_void; /* some of its changes may depend on what was void when they were applied */
     skr_handing_t leaving; /* since it is not carried any more */
     skr_handing_t asking;  /* since somebody asked whether it could be left */
@@ -111,7 +113,7 @@ struct skr_replica_t {
     skr_id_t writer_shown; /* as committed: a new incarnation begins in a group */
     uint8_t incarnation_shown[SKR_INCARNATION_BYTES];
     bool roster_moved;       /* in the open group */
-    bool partial_moved;      /* the same: something else is wanted of a collection */
+    bool partial_moved;      /* the same: of some collection something else is wanted */
     bool roster_unread;      /* it could not be read again after an abort */
     bool unindexed;          /* an index could not be built: see indexes.c */
     bool unloaded;           /* what is in memory may not be what is in the store: read it again */
