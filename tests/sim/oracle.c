@@ -973,6 +973,18 @@ static bool made_after_leaving (const skr_member_t *member, const skr_change_t *
     return false;
 }
 
+/* Was its device fenced, or worse, at any time? A cut without it may come before the news of that,
+   with a snapshot. */
+static bool author_was_out (const skr_member_t *member, const skr_id_t *collection)
+{
+    for (int i = 0; member && i < sim.peers_count; i++) {
+        if (memcmp (sim.peers[i].device, member->device, sizeof member->device) == 0) {
+            return was_out (&sim.peers[i], collection);
+        }
+    }
+    return false;
+}
+
 /* design 5: no change arrives that is concurrent with one that was cut. Who came late, or came
    back, is excepted: it may write before it has anything. */
 static void check_seen (history_t *self, const author_t *author, const skr_change_t *change)
@@ -983,7 +995,7 @@ static void check_seen (history_t *self, const author_t *author, const skr_chang
     const skr_member_t *member = skr_roster_by_writer (roster, &change->writer);
     bool back = member && skr_roster_has_returned (roster, member->device, &self->collection->id);
     bool had = change->seq <= skr_clock_get (&seen_here->cut_had, &change->writer);
-    back |= made_after_leaving (member, change);
+    back |= made_after_leaving (member, change) || author_was_out (member, &change->collection);
     if (had || self->peer->damaged || back || (member && strcmp (member->name, SIM_LATE_NAME) == 0)
         || sim.copies || sim.twins || skr_roster_returned (roster, &self->collection->id)) {
         return;
