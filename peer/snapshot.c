@@ -104,12 +104,14 @@ static void put_header (making_t *making)
     skr_clock_put (buf, &making->held->cut);
     skr_cbor_put_uint (buf, 9);
     skr_cbor_put_uint (buf, making->begin.whole ? 0 : making->begin.hlc);
+    skr_cbor_put_uint (buf, 10);
+    skr_cbor_put_uint (buf, making->replica->hlc_shown);
     if (making->sealed || making->partial) {
-        skr_cbor_put_uint (buf, 10);
+        skr_cbor_put_uint (buf, 11);
         skr_cbor_put_uint (buf, making->sealed);
     }
     if (making->partial) {
-        skr_cbor_put_uint (buf, 11);
+        skr_cbor_put_uint (buf, 12);
         skr_part_put (buf, &making->extract->part);
     }
 }

@@ -3,8 +3,10 @@
    File: a CBOR sequence: header {0: version, 1: collection, 2: name, 3: clock, 4: hashes [* hash of
    each writer's last change, in the order of the clock], 5: fingerprint, 6: number of entries,
    7: number of log entries, 8: the cut, above which the log starts,
-   9: since when the sender knows the history, 0: from the start; ? 10: 1 (it is sealed), else 0;
-   ? 11: the part of the collection that fingerprint and entries are of (part.h)}, then the entries
+   9: since when the sender knows the history, 0: from the start; 10: the sender's hybrid logical
+   clock, since nothing may be left of a change below the cut that tells its time; ? 11: 1 (it is
+   sealed), else 0; ? 12: the part of the collection that fingerprint and entries are of (part.h)},
+   then the entries
    [document, writer index, seq, index, hlc, address, value], then the log above the cut
    [signed change, undo] in the sender's order. The offer tells its size and BLAKE2b-256.
 
@@ -24,8 +26,8 @@
 #include "peer/part.h"
 #include "peer/replica.h"
 
-#define SKR_SNAPSHOT_VERSION 2
-#define SKR_SNAPSHOT_HEADER_PAIRS 10
+#define SKR_SNAPSHOT_VERSION 3
+#define SKR_SNAPSHOT_HEADER_PAIRS 11
 
 /* What a snapshot is to hold. */
 typedef struct skr_extract_t {

@@ -273,13 +273,15 @@ static saker_err_t read_header (taking_t *taking)
     SKR_TRY (read_cut (taking));
     skr_cbor_want_key (cbor, &last, 9);
     taking->begin_hlc = skr_cbor_get_uint (cbor);
+    skr_cbor_want_key (cbor, &last, 10);
+    note_hlc (taking, skr_cbor_get_uint (cbor));
     if (taking->fresh.sealed || partial) {
-        skr_cbor_want_key (cbor, &last, 10);
+        skr_cbor_want_key (cbor, &last, 11);
         (void) skr_cbor_get_uint (cbor);
         taking->entries = taking->fresh.sealed ? 0 : taking->entries;
     }
     if (partial) {
-        skr_cbor_want_key (cbor, &last, 11);
+        skr_cbor_want_key (cbor, &last, 12);
         SKR_TRY (read_part (taking));
     }
     return check_cbor (taking);

@@ -499,9 +499,9 @@ static void refuses_other_files (void)
     memcpy (longer, data, size);
     CHECK (save (trio.file, longer, size + 1));
     CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EINPUT, "at its end");
-    longer[2] = 3; /* map, key 0, version */
+    longer[2] = 4; /* map, key 0, version */
     CHECK (save (trio.file, longer, size));
-    CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EVERSION, "version 3");
+    CHECK_ERR (skr_snapshot_take (trio.c, &trio.id, trio.file), SAKER_EVERSION, "version 4");
     CHECK (skr_replica_collection (trio.c, &trio.id) == NULL);
     free (longer);
     free (data);
@@ -516,7 +516,7 @@ enum { PARTS_MAX = 2000 };
 typedef struct parts_t {
     uint8_t *data;
     skr_span_t header; /* up to its counts */
-    skr_span_t cut;
+    skr_span_t cut, hlc;
     skr_span_t entries[PARTS_MAX], changes[PARTS_MAX];
     size_t entries_count, changes_count;
 } parts_t;
@@ -531,16 +531,18 @@ static void put_counts (skr_buf_t *buf, const parts_t *parts)
     skr_buf_append_span (buf, parts->cut);
     skr_cbor_put_uint (buf, 9);
     skr_cbor_put_uint (buf, 0);
+    skr_cbor_put_uint (buf, 10);
+    skr_buf_append_span (buf, parts->hlc);
 }
 
-static skr_span_t find_cut (skr_span_t header)
+static skr_span_t find_pair (skr_span_t header, int64_t key)
 {
     skr_cbor_t cbor;
     int64_t last = -1;
     skr_span_t value = {0};
     skr_cbor_open (&cbor, header);
-    (void) skr_cbor_get_map (&cbor, 10);
-    while (last < 8) {
+    (void) skr_cbor_get_map (&cbor, 11);
+    while (last < key) {
         (void) skr_cbor_get_key (&cbor, &last);
         value = skr_cbor_get_raw (&cbor);
     }
@@ -559,7 +561,8 @@ static bool take_apart (const char *file, parts_t *parts)
     }
     skr_cbor_open (&cbor, skr_span (parts->data, size));
     parts->header = skr_cbor_get_raw (&cbor);
-    parts->cut = find_cut (parts->header);
+    parts->cut = find_pair (parts->header, 8);
+    parts->hlc = find_pair (parts->header, 10);
     while (skr_cbor_peek (&cbor) != SKR_CBOR_END
            && parts->entries_count + parts->changes_count < PARTS_MAX) {
         skr_span_t part = skr_cbor_get_raw (&cbor);
@@ -741,8 +744,10 @@ static void starts_above_a_cut (void)
     CHECK_OK (cut_log (trio.pair.a, &trio.id, 100));
     CHECK_OK (make_file (trio.pair.a, &trio));
     CHECK_INT (whole_log (trio.pair.a, &trio.id, &changes), SAKER_EGAP);
+    trio.c->hlc = 0;
     CHECK_OK (skr_snapshot_take (trio.c, &trio.id, trio.file));
     CHECK (agree (trio.pair.a, trio.c, &trio.id));
+    CHECK (trio.c->hlc >= trio.pair.a->hlc); /* what it writes is later than all that was cut */
     CHECK_INT (whole_log (trio.c, &trio.id, &changes), SAKER_EGAP);
     CHECK (
         skr_clock_equal (skr_cut_clock (trio.pair.a, &trio.id), skr_cut_clock (trio.c, &trio.id)));
