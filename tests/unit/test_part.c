@@ -404,6 +404,13 @@ static void what_was_aborted_is_not_wanted (void)
     CHECK_STR (shown (four.pair.b), "a1 a2");
     skr_replica_abort (four.pair.b);
     CHECK_STR (shown (four.pair.b), "a1 a2 b1 b2 c1");
+    CHECK_OK (want (four.pair.b, "b"));
+    CHECK_STR (shown (four.pair.b), "b1 b2");
+    CHECK_OK (skr_replica_begin (four.pair.b)); /* twice in one group */
+    CHECK_OK (skr_partial_want (four.pair.b, "shots", &part));
+    CHECK_OK (skr_partial_want (four.pair.b, "shots", &(skr_part_t){0}));
+    skr_replica_abort (four.pair.b);
+    CHECK_STR (shown (four.pair.b), "b1 b2");
     skr_part_free (&part);
     tear_down ();
 }
