@@ -9,6 +9,7 @@
 #include "peer/carrying.h"
 #include "peer/conflicts.h"
 #include "peer/cut.h"
+#include "peer/fetching.h"
 #include "peer/fork.h"
 #include "peer/partial.h"
 #include "peer/past.h"
@@ -1938,8 +1939,11 @@ static bool carry_what_they_want (void)
 static bool is_awaiting (void)
 {
     for (const sim_peer_t *peer = sound (0); peer; peer = sound (peer->no + 1)) {
-        if (peer->node && replica_of (peer)->fetches_count > 0) {
-            return true;
+        const skr_replica_t *replica = replica_of (peer);
+        for (size_t i = 0; replica && i < replica->fetches_count; i++) {
+            if (skr_fetching (replica, &replica->fetches[i].collection)) {
+                return true;
+            }
         }
     }
     return false;
