@@ -1935,9 +1935,15 @@ static bool carry_what_they_want (void)
     return true;
 }
 
-/* Does anybody still tell that something may be on its way? */
+/* Does anybody still tell that something may be on its way? What is in a damaged store alone is,
+   for good. */
 static bool is_awaiting (void)
 {
+    for (int i = 0; i < sim.peers_count; i++) {
+        if (sim.peers[i].damaged) {
+            return false;
+        }
+    }
     for (const sim_peer_t *peer = sound (0); peer; peer = sound (peer->no + 1)) {
         const skr_replica_t *replica = replica_of (peer);
         for (size_t i = 0; replica && i < replica->fetches_count; i++) {
