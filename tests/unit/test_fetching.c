@@ -389,6 +389,23 @@ static void a_lie_is_not_waited_for (void)
     four_close (&four);
 }
 
+/* Whoever told of it is a member no more, and of its writer nobody knows: all others are asked. */
+static void who_told_of_it_is_gone (void)
+{
+    skr_clock_t told = {0};
+    const skr_id_t unknown = {.bytes = {7}};
+    CHECK (set_up ());
+    CHECK_OK (skr_clock_set (&told, &unknown, 3));
+    skr_fetching_meet (laptop, &other, &told, device_of (four.third));
+    CHECK (skr_fetching (laptop, &other));
+    CHECK_OK (turn ());
+    CHECK (fake.asked > 0);
+    CHECK_OK (turn ());
+    CHECK (!skr_fetching (laptop, &other));
+    skr_clock_free (&told);
+    four_close (&four);
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -403,5 +420,6 @@ int main (int argc, char **argv)
     RUN (who_may_read_again_fetches);
     RUN (what_is_met_is_kept_with_its_first_changes);
     RUN (a_lie_is_not_waited_for);
+    RUN (who_told_of_it_is_gone);
     return CHECK_END ();
 }
