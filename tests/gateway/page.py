@@ -385,8 +385,9 @@ def got (document):
 
 
 ok ("not for this token", "role admin" in page.text ("#hooks"), page.text ("#hooks"))
+page.run ("window.left = true") # until it is another document
 page.click ("#leave")
-page.until ("document.readyState === 'complete' && document.getElementById ('entry')")
+page.until ("!window.left && document.readyState === 'complete' && document.getElementById ('entry')")
 enter (a.token ("boss", "--role", "admin"))
 seen ("not configured", "document.getElementById ('hooks').innerText.includes ('set hooks in its saker.conf')")
 a.stop ()
@@ -420,8 +421,9 @@ expect_cuts ()
 
 # ---- a token that may only look, and one that ends
 
+page.run ("window.left = true") # until it is another document
 page.click ("#leave")
-page.until ("document.readyState === 'complete' && document.getElementById ('entry')")
+page.until ("!window.left && document.readyState === 'complete' && document.getElementById ('entry')")
 seen ("forgotten", "!document.getElementById ('entry').hidden && sessionStorage.length === 0 && document.getElementById ('conflicts').innerText === ''")
 enter (reader)
 seen ("a reader sees", "document.querySelectorAll ('#conflicts article').length > 0")
