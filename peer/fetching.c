@@ -354,8 +354,9 @@ static void ask (skr_replica_t *self, const skr_neighbours_t *neighbours, uint64
     for (size_t i = 0; i < self->fetches_count; i++) {
         const skr_fetch_t *fetch = &self->fetches[i];
         young |= now_ms < fetch->begun_ms + YOUNG_MS;
-        /* also with an aim: whoever told of that may be a member no more */
-        neighbours->ask (neighbours->context, &fetch->collection);
+        if (!fetch->doubted) { /* also with an aim: whoever told of it may be a member no more */
+            neighbours->ask (neighbours->context, &fetch->collection);
+        }
     }
     self->fetching_ask_ms = now_ms + (young ? ASK_MS : ASK_LATER_MS);
 }
