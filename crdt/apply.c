@@ -363,16 +363,22 @@ static saker_err_t replace (const skr_applier_t *self, const skr_op_t *op, uint3
     return error;
 }
 
-saker_err_t skr_apply_made (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
-                            const skr_ended_t *ended)
+static saker_err_t apply_ended (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
+                                const skr_ended_t *ended)
 {
     size_t undo_size = self->undo ? self->undo->size : 0;
-    saker_err_t error =
-        is_carried (self, op) ? replace (self, op, index, ended) : keep_undo (self, &nothing_ended);
+    saker_err_t error = replace (self, op, index, ended);
     if (error != SAKER_OK && self->undo) {
         self->undo->size = undo_size; /* the undo of whole operations only */
     }
     return error;
+}
+
+saker_err_t skr_apply_made (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
+                            const skr_ended_t *ended)
+{
+    return is_carried (self, op) ? apply_ended (self, op, index, ended)
+                                 : keep_undo (self, &nothing_ended);
 }
 
 saker_err_t skr_apply_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
@@ -384,7 +390,7 @@ saker_err_t skr_apply_op (const skr_applier_t *self, const skr_op_t *op, const s
     }
     saker_err_t error = collect_victims (self, op, writers, writers_count, &victims);
     if (error == SAKER_OK) {
-        error = skr_apply_made (self, op, index, &victims.ended);
+        error = apply_ended (self, op, index, &victims.ended);
     }
     skr_buf_free (&victims.ended.entries);
     return error;

@@ -17,10 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ROSTER_BYTES_MAX                                                                           \
-    (900u << 10)               /* of one answer to JOIN: the rest is asked for in the next         \
-                                */
-#define LOOKS_A_SNAPSHOT 10000 /* and one for so many bytes of it: see ration.h */
+#define ROSTER_BYTES_MAX (900u << 10) /* of one answer to JOIN: the next holds the rest */
+#define LOOKS_A_SNAPSHOT 10000        /* and one for so many bytes of it: see ration.h */
 #define LOOK_BYTES 64
 #define WRITERS_A_LOOK 16 /* looked for in the log */
 

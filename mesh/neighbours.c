@@ -5,11 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_self (const skr_node_t *self, const uint8_t device[32])
-{
-    return memcmp (device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
-}
-
 static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t *neighbour)
 {
     const skr_node_t *self = context;
@@ -17,7 +12,7 @@ static void neighbour (void *context, const uint8_t device[32], skr_neighbour_t 
     skr_session_stats_t stats;
     *neighbour = (skr_neighbour_t){
         .link = "silent", .address = "", .seen_ms = -1, .rtt_us = -1, .heard_ms = -1};
-    if (is_self (self, device)) {
+    if (skr_node_is_own (self, device)) {
         neighbour->link = "self";
         neighbour->address = self->book.own_count ? self->book.own[0] : "";
         neighbour->seen_ms = neighbour->heard_ms = 0;
@@ -54,7 +49,7 @@ static size_t hears_ourselves (const skr_node_t *self, const uint8_t **devices, 
     size_t given = 0;
     for (size_t i = 0; i < self->links.count && given < count; i++) {
         if (self->links.links[i]->state == SKR_LINK_UP
-            && !is_self (self, self->links.links[i]->device)) {
+            && !skr_node_is_own (self, self->links.links[i]->device)) {
             devices[given++] = self->links.links[i]->device;
         }
     }
@@ -81,7 +76,7 @@ static size_t hears (void *context, const uint8_t device[32], const uint8_t **de
     const skr_node_t *self = context;
     const skr_link_t *link = skr_links_find (&self->links, device);
     size_t given = 0;
-    if (is_self (self, device)) {
+    if (skr_node_is_own (self, device)) {
         return hears_ourselves (self, devices, count);
     }
     for (size_t i = 0; link && i < link->report.links_count && given < count; i++) {

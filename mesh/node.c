@@ -199,16 +199,21 @@ static void take_twin_call (skr_node_t *self, const skr_said_t *said)
     skr_twin_called (self, said->instance.data, address);
 }
 
-static bool is_own (const skr_node_t *self, const uint8_t device[32])
+const uint8_t *skr_node_device (const skr_node_t *self)
 {
-    return memcmp (device, skr_device_key (skr_replica_device (self->replica)), 32) == 0;
+    return skr_device_key (skr_replica_device (self->replica));
+}
+
+bool skr_node_is_own (const skr_node_t *self, const uint8_t device[SKR_DEVICE_KEY_BYTES])
+{
+    return memcmp (device, skr_node_device (self), SKR_DEVICE_KEY_BYTES) == 0;
 }
 
 void skr_node_called (skr_node_t *self, const skr_member_t *member, skr_span_t routing,
                       const skr_said_t *said)
 {
     skr_link_t *link = skr_links_find (&self->links, member->device);
-    if (is_own (self, member->device)) {
+    if (skr_node_is_own (self, member->device)) {
         take_twin_call (self, said);
     }
     if (!link) {
@@ -359,7 +364,7 @@ static void drain_link (skr_node_t *self, skr_link_t *link, size_t *bytes_left)
 static void on_address (void *context, const uint8_t device[32], const char *address)
 {
     skr_node_t *self = context;
-    if (is_own (self, device)) {
+    if (skr_node_is_own (self, device)) {
         skr_twin_hint (self, address);
         return;
     }
@@ -390,7 +395,7 @@ static void on_beacon (skr_node_t *self, const char *host, skr_span_t bytes)
             : NULL;
     skr_link_t *link = member ? skr_links_find (&self->links, member->device) : NULL;
     snprintf (address, sizeof address, "tcp://%s:%u", host, port);
-    if (member && is_own (self, member->device)) {
+    if (member && skr_node_is_own (self, member->device)) {
         skr_twin_hint (self, address);
     } else if (link) {
         skr_link_learn (link, address);

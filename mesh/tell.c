@@ -13,11 +13,6 @@
 #define CALLED_MS 60    /* after somebody's call: then it has subscribed */
 #define TICK_BYTES 47   /* of a clock's entry with its hash and what is kept, encoded, at most */
 
-static const uint8_t *own_device (const skr_node_t *self)
-{
-    return skr_device_key (skr_replica_device (self->replica));
-}
-
 static bool make_told (skr_node_t *self)
 {
     size_t count = skr_replica_collections (self->replica);
@@ -190,7 +185,7 @@ static uint32_t rank_of (uint32_t id, uint32_t author)
 static bool is_left_to_others (const skr_node_t *self, const skr_link_t *neighbour, uint32_t author,
                                uint32_t from)
 {
-    uint32_t own = rank_of (skr_wire_short (own_device (self)), author);
+    uint32_t own = rank_of (skr_wire_short (skr_node_device (self)), author);
     size_t before = 0;
     for (size_t i = 0; i < self->links.count && before < PASSED_BY; i++) {
         const skr_link_t *link = self->links.links[i];
@@ -206,7 +201,7 @@ static bool is_left_to_others (const skr_node_t *self, const skr_link_t *neighbo
 /* Does one of our neighbours hear us, but neither the author itself nor who passed the beat on? */
 static bool is_wanted (const skr_node_t *self, const skr_link_t *author, const skr_link_t *from)
 {
-    uint32_t own = skr_wire_short (own_device (self));
+    uint32_t own = skr_wire_short (skr_node_device (self));
     uint32_t author_id = skr_wire_short (author->device);
     uint32_t from_id = skr_wire_short (from->device);
     for (size_t i = 0; i < self->links.count; i++) {
@@ -276,7 +271,7 @@ static bool is_repeated (const skr_node_t *self, const skr_link_t *from, const s
     if (!author) {
         return false;
     }
-    if (memcmp (author->device, own_device (self), SKR_DEVICE_KEY_BYTES) == 0) {
+    if (skr_node_is_own (self, author->device)) {
         return memcmp (beat->instance, self->links.own.instance, sizeof beat->instance) == 0;
     }
     const skr_link_t *link = skr_links_find (&self->links, author->device);
@@ -297,7 +292,7 @@ void skr_tell_take (skr_node_t *self, skr_link_t *from, skr_span_t bytes, uint64
     }
     saker_err_t error = skr_beat_get (beat, bytes, skr_replica_roster (self->replica), &author);
     if (error == SAKER_OK) {
-        bool own = memcmp (author->device, own_device (self), SKR_DEVICE_KEY_BYTES) == 0;
+        bool own = skr_node_is_own (self, author->device);
         bool ours = own && !skr_twin_beat (self, beat); /* our own, passed on */
         skr_link_t *link = skr_links_find (&self->links, author->device);
         if (link && !ours) {

@@ -18,11 +18,6 @@
 #define BEATS_MIN 5
 #define SILENT_MS 10000 /* no beat of it for so long: it may have ended */
 
-static const uint8_t *own_device (const skr_node_t *self)
-{
-    return skr_device_key (skr_replica_device (self->replica));
-}
-
 static bool is_our_instance (const skr_node_t *self, const uint8_t *instance)
 {
     return memcmp (instance, self->links.own.instance, SKR_WIRE_INSTANCE_BYTES) == 0;
@@ -89,9 +84,9 @@ static void look (skr_node_t *self, const char *address)
         return;
     }
     const skr_member_t *member = skr_replica_self (self->replica);
-    skr_link_t *link = skr_links_find (&self->links, own_device (self));
+    skr_link_t *link = skr_links_find (&self->links, skr_node_device (self));
     if (!link && member && skr_links_add (&self->links, member) == SAKER_OK) {
-        link = skr_links_find (&self->links, own_device (self));
+        link = skr_links_find (&self->links, skr_node_device (self));
         self->twin.looked_ms = skr_node_now (self);
         self->poller.stale = true;
     }
@@ -129,14 +124,14 @@ void skr_twin_hint (skr_node_t *self, const char *address)
 
 static void stop_looking (skr_node_t *self)
 {
-    skr_links_remove (&self->links, own_device (self));
+    skr_links_remove (&self->links, skr_node_device (self));
     self->poller.stale = true;
 }
 
 void skr_twin_greeted (skr_node_t *self, skr_link_t *link, const uint8_t *instance,
                        const skr_id_t *writer)
 {
-    if (memcmp (link->device, own_device (self), SKR_DEVICE_KEY_BYTES) != 0) {
+    if (!skr_node_is_own (self, link->device)) {
         return;
     }
     if (is_our_instance (self, instance)) {
@@ -195,7 +190,7 @@ void skr_twin_turn (skr_node_t *self, uint64_t mono_ms)
         skr_replica_start_after (self->replica, twin->heard_started);
         twin->heard_started = 0;
     }
-    const skr_link_t *link = skr_links_find (&self->links, own_device (self));
+    const skr_link_t *link = skr_links_find (&self->links, skr_node_device (self));
     if (link && !twin->looked_ms) {
         stop_looking (self);
     } else if (link && link->greeted_ms) {

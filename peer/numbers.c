@@ -240,17 +240,6 @@ static uint32_t cached (const skr_writer_cache_t *self, const skr_id_t *writer)
     return self->slots[at];
 }
 
-saker_err_t skr_writer_cache_no (skr_writer_cache_t *self, skr_store_t *store, skr_sight_t sight,
-                                 const skr_id_t *writer, uint32_t *no)
-{
-    *no = cached (self, writer);
-    if (*no) {
-        return SAKER_OK;
-    }
-    SKR_TRY (skr_store_writer_no (store, sight, writer, no));
-    return keep (self, *no, writer);
-}
-
 saker_err_t skr_writer_cache_find (skr_writer_cache_t *self, skr_store_t *store, skr_sight_t sight,
                                    const skr_id_t *writer, uint32_t *no)
 {
@@ -264,6 +253,17 @@ saker_err_t skr_writer_cache_find (skr_writer_cache_t *self, skr_store_t *store,
         return SAKER_OK;
     }
     SKR_TRY (error);
+    return keep (self, *no, writer);
+}
+
+saker_err_t skr_writer_cache_no (skr_writer_cache_t *self, skr_store_t *store, skr_sight_t sight,
+                                 const skr_id_t *writer, uint32_t *no)
+{
+    SKR_TRY (skr_writer_cache_find (self, store, sight, writer, no));
+    if (*no) {
+        return SAKER_OK;
+    }
+    SKR_TRY (skr_store_writer_no (store, sight, writer, no));
     return keep (self, *no, writer);
 }
 

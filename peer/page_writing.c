@@ -13,7 +13,7 @@ static saker_err_t put_bucket (skr_pages_t *self, skr_span_t sort, bool there)
     }
     skr_cells_prefix (prefix, self->current->collection_no, self->current->document_no);
     skr_span_t key = skr_cells_key (bytes, prefix, sort), value = skr_span_of (&self->bucket.bytes);
-    return there ? skr_store_replace (self->store, SKR_CELLS, key, value)
+    return there ? skr_store_replace_cells (self->store, key, value)
                  : skr_store_put (self->store, SKR_CELLS, key, value);
 }
 

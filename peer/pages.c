@@ -22,6 +22,11 @@ saker_err_t skr_pages_no_memory (void)
 
 /* ---- lists of pages */
 
+static size_t index_of (uint32_t hash)
+{
+    return hash % SKR_PAGES_INDEX;
+}
+
 static void add_due (skr_pages_t *self, skr_page_t *page)
 {
     if (!page->due) {
@@ -52,8 +57,8 @@ static void add_page (skr_pages_t *self, skr_page_t *page)
 {
     page->active = true;
     page->place = self->count++;
-    page->next = self->index[page->hash % SKR_PAGES_INDEX];
-    self->index[page->hash % SKR_PAGES_INDEX] = page;
+    page->next = self->index[index_of (page->hash)];
+    self->index[index_of (page->hash)] = page;
     self->items += page->count;
     count_bytes (self, page);
     if (!skr_page_is_whole (page)) {
@@ -64,8 +69,8 @@ static void add_page (skr_pages_t *self, skr_page_t *page)
 /* Empties it and keeps it for another. */
 void skr_pages_let_go (skr_pages_t *self, skr_page_t *page)
 {
-    skr_page_t **at = &self->index[page->hash % SKR_PAGES_INDEX],
-               *last = self->pages[--self->count];
+    skr_page_t **at = &self->index[index_of (page->hash)];
+    skr_page_t *last = self->pages[--self->count];
     while (*at != page) {
         at = &(*at)->next;
     }
@@ -133,7 +138,7 @@ static void free_spare (skr_pages_t *self)
 static void let_all_go (skr_pages_t *self)
 {
     for (size_t i = 0; i < self->count; i++) {
-        self->index[self->pages[i]->hash % SKR_PAGES_INDEX] = NULL;
+        self->index[index_of (self->pages[i]->hash)] = NULL;
         skr_page_clear (self->pages[i]);
     }
     self->count = self->due_count = 0;
@@ -248,7 +253,7 @@ static skr_page_t *find (const skr_pages_t *self, const skr_page_of_t *of, skr_s
     if (self->recent && is_of (self->recent, of, hash) && skr_page_is_whole (self->recent)) {
         return self->recent;
     }
-    for (skr_page_t *page = self->index[hash % SKR_PAGES_INDEX]; page; page = page->next) {
+    for (skr_page_t *page = self->index[index_of (hash)]; page; page = page->next) {
         if (is_of (page, of, hash)) {
             if (skr_page_is_whole (page) || skr_page_holds (page, sort)) {
                 return page;
@@ -262,7 +267,7 @@ static skr_page_t *find (const skr_pages_t *self, const skr_page_of_t *of, skr_s
 skr_page_t *skr_pages_find (const skr_pages_t *self, const skr_page_of_t *of, skr_span_t key)
 {
     uint32_t hash = hash_of (of);
-    for (skr_page_t *page = self->index[hash % SKR_PAGES_INDEX]; page; page = page->next) {
+    for (skr_page_t *page = self->index[index_of (hash)]; page; page = page->next) {
         if (is_of (page, of, hash) && skr_span_equal (skr_page_key (page), key)) {
             return page;
         }

@@ -883,15 +883,16 @@ static int replace_cells (skr_store_t *self, MDB_val *key, MDB_val *record)
     return code ? code : mdb_cursor_put (self->cells, key, record, MDB_RESERVE);
 }
 
+/* there: of cells. */
 static int put_record (skr_store_t *self, skr_table_t table, MDB_val *key, MDB_val *record,
                        bool there)
 {
-    if (there && table == SKR_CELLS) {
+    if (there) {
         return replace_cells (self, key, record);
     }
     int code = MDB_KEYEXIST;
     size_t size = record->mv_size;
-    if (mostly_appended (table) && !there) {
+    if (mostly_appended (table)) {
         code = mdb_put (self->group, self->tables[table], key, record, MDB_RESERVE | MDB_APPEND);
     }
     if (code == MDB_KEYEXIST) {
@@ -944,10 +945,9 @@ saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key,
     return put (self, table, key, value, false);
 }
 
-saker_err_t skr_store_replace (skr_store_t *self, skr_table_t table, skr_span_t key,
-                               skr_span_t value)
+saker_err_t skr_store_replace_cells (skr_store_t *self, skr_span_t key, skr_span_t value)
 {
-    return put (self, table, key, value, true);
+    return put (self, SKR_CELLS, key, value, true);
 }
 
 saker_err_t skr_store_remove (skr_store_t *self, skr_table_t table, skr_span_t key)

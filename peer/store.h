@@ -98,9 +98,9 @@ saker_err_t skr_store_get (skr_store_t *self, skr_sight_t sight, skr_table_t tab
                            skr_span_t *value) SKR_MUST_USE;
 saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key,
                            skr_span_t value) SKR_MUST_USE;
-/* The same, faster where a record with this key is there. */
-saker_err_t skr_store_replace (skr_store_t *self, skr_table_t table, skr_span_t key,
-                               skr_span_t value) SKR_MUST_USE;
+/* The same in SKR_CELLS, faster where a record with this key is there. */
+saker_err_t skr_store_replace_cells (skr_store_t *self, skr_span_t key,
+                                     skr_span_t value) SKR_MUST_USE;
 /* SAKER_ENOTFOUND as above. */
 saker_err_t skr_store_remove (skr_store_t *self, skr_table_t table, skr_span_t key) SKR_MUST_USE;
 
