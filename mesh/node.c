@@ -875,7 +875,24 @@ void skr_node_round (skr_node_t *self)
     cut (self);
     skr_tell (self, skr_node_now (self));
     skr_api_turn (self->api);
-    skr_store_forget (skr_replica_store (self->replica));
+    skr_store_rest (skr_replica_store (self->replica));
+}
+
+void skr_node_enter (skr_node_t *self)
+{
+    commit (self);
+    if (skr_store_journal_begin (skr_replica_store (self->replica)) != SAKER_OK) {
+        skr_log (&self->world, SKR_LOG_WARNING, "there is no journal, so writes take longer: %s",
+                 skr_error ());
+    }
+}
+
+void skr_node_leave (skr_node_t *self)
+{
+    commit (self);
+    if (skr_store_journal_end (skr_replica_store (self->replica)) != SAKER_OK) {
+        skr_log (&self->world, SKR_LOG_WARNING, "%s", skr_error ());
+    }
 }
 
 /* ---- life */

@@ -26,6 +26,10 @@ void skr_node_destroy (skr_node_t **self_p);
 
 /* One round; waits for something to do. */
 void skr_node_round (skr_node_t *self);
+/* Before the first round and after the last, by the thread that runs them: small writes go to the
+   store's journal meanwhile. */
+void skr_node_enter (skr_node_t *self);
+void skr_node_leave (skr_node_t *self);
 /* Seeds, beacon and log level; other changes are named in a warning. */
 void skr_node_configure (skr_node_t *self, const saker_config_t *config);
 /* tcp://ADDR:PORT of the ROUTER. */

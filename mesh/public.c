@@ -192,6 +192,7 @@ static void reload (saker_daemon_t *self)
 saker_err_t saker_daemon_run (saker_daemon_t *self)
 {
     uint64_t count;
+    skr_node_enter (self->node);
     while (!atomic_load (&self->stop)) {
         skr_node_round (self->node);
         if (read (self->wake, &count, sizeof count) < 0) {
@@ -201,6 +202,7 @@ saker_err_t saker_daemon_run (saker_daemon_t *self)
             reload (self);
         }
     }
+    skr_node_leave (self->node);
     return SAKER_OK;
 }
 

@@ -164,9 +164,7 @@ static saker_err_t put_format (skr_store_t *store)
 
 static void remove_draft (const char *draft)
 {
-    skr_folder_unlink (draft, "data.mdb");
-    skr_folder_unlink (draft, "lock.mdb");
-    skr_folder_unlink (draft, "lock");
+    skr_store_remove_files (draft);
     (void) rmdir (draft);
 }
 

@@ -5,10 +5,12 @@
    ("table cells, key 00...: checksum differs"), counted, and never handed out.
 
    There is one write group at a time: everything put since skr_store_begin becomes durable and
-   visible at skr_store_commit, in one LMDB transaction with its two syncs, or not at all. Readers
-   see the last commit, through a read transaction that lives no longer than one round of the event
-   loop. One thread uses a store. The map grows between groups; a full disk fails the commit (or a
-   put of a large group) with SAKER_EFULL and leaves the store as it was, readable. */
+   visible at skr_store_commit, or not at all: in one LMDB transaction with its two syncs, or, when
+   it is small and skr_store_journal_begin was called, by one write and one sync of a journal, from
+   which it goes into LMDB with many others. Readers see the last commit, through a transaction that
+   lives no longer than one round of the event loop, or the one that holds what is in the journal
+   alone so far. One thread uses a store. The map grows between groups; a full disk fails the commit
+   (or a put of a large group) with SAKER_EFULL and leaves the store as it was, readable. */
 
 #ifndef SKR_PEER_STORE_H_INCLUDED
 #define SKR_PEER_STORE_H_INCLUDED
@@ -42,6 +44,7 @@ typedef enum skr_table_t {
 
 #define SKR_STORE_KEY_BYTES_MAX 511
 #define SKR_STORE_FORMAT 1
+#define SKR_STORE_FORMAT_JOURNALED 2 /* small groups may be in its journal alone */
 
 typedef struct skr_store_t skr_store_t;
 
@@ -63,6 +66,16 @@ void skr_store_close (skr_store_t **self_p);
    environment alone. */
 void skr_store_abandon (skr_store_t **self_p);
 const char *skr_store_folder (const skr_store_t *self);
+/* Removes the files of a store that is not open. */
+void skr_store_remove_files (const char *folder);
+
+/* From here on small groups go to the journal, until skr_store_journal_end, which the same thread
+   calls: LMDB's writer belongs to it meanwhile. Makes the journal; SAKER_EFULL: groups go on
+   without one. No group may be open. */
+saker_err_t skr_store_journal_begin (skr_store_t *self) SKR_MUST_USE;
+/* Brings what is in the journal into data.mdb. When that fails it stays in the journal, and the
+   store is not settled. */
+saker_err_t skr_store_journal_end (skr_store_t *self) SKR_MUST_USE;
 
 /* Begins a write group; grows the map before, when less than a quarter, or less than the room, is
    free. Does nothing when one has begun; else it forgets (see below). */
@@ -91,6 +104,9 @@ typedef enum skr_sight_t {
 /* Ends the read transaction that SKR_COMMITTED reads share; the next read begins a new one.
    Called at the end of each round of the event loop. */
 void skr_store_forget (skr_store_t *self);
+/* The same where a round has nothing more to do: brings what has been in the journal for long into
+   data.mdb. */
+void skr_store_rest (skr_store_t *self);
 
 /* *value is borrowed until the next begin, put, remove, commit, abort or forget. SAKER_ENOTFOUND
    sets no sentence (it is common, and cheap). Keys are 1 to SKR_STORE_KEY_BYTES_MAX bytes. */

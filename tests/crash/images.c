@@ -65,16 +65,53 @@ static skr_buf_t read_file (const char *folder, const char *name)
     return bytes;
 }
 
-static void write_data (const char *folder, const skr_buf_t *bytes)
+/* What a store's writes go to. */
+static const char *const file_names[] = {"data.mdb", "journal"};
+#define FILES 2
+
+typedef struct image_t {
+    skr_buf_t files[FILES];
+} image_t;
+
+static void load_image (const char *folder, image_t *image)
+{
+    for (int i = 0; i < FILES; i++) {
+        image->files[i] = read_file (folder, file_names[i]);
+    }
+}
+
+static void copy_image (const image_t *from, image_t *to)
+{
+    for (int i = 0; i < FILES; i++) {
+        skr_buf_clear (&to->files[i]);
+        skr_buf_append_span (&to->files[i], skr_span_of (&from->files[i]));
+    }
+}
+
+static void free_image (image_t *image)
+{
+    for (int i = 0; i < FILES; i++) {
+        skr_buf_free (&image->files[i]);
+    }
+}
+
+static void write_file (const char *folder, const char *name, const skr_buf_t *bytes)
 {
     char path[512];
-    snprintf (path, sizeof path, "%s/data.mdb", folder);
+    snprintf (path, sizeof path, "%s/%s", folder, name);
     int descriptor = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (descriptor < 0 || write (descriptor, bytes->data, bytes->size) != (ssize_t) bytes->size) {
         perror (path);
         exit (2);
     }
     close (descriptor);
+}
+
+static void write_image (const char *folder, const image_t *image)
+{
+    for (int i = 0; i < FILES; i++) {
+        write_file (folder, file_names[i], &image->files[i]);
+    }
 }
 
 /* All of a store but its data. */
@@ -244,6 +281,7 @@ static int judge_apart (const char *folder, long least, long exact, bool quiet)
 typedef struct write_t {
     trace_head_t head;
     const uint8_t *bytes;
+    int file; /* of file_names */
     bool synced;
 } write_t;
 
@@ -261,6 +299,7 @@ static void load_trace (const skr_buf_t *trace)
         write_t *one = &writes[writes_count++];
         memcpy (&one->head, trace->data + at, sizeof one->head);
         at += sizeof one->head;
+        one->file = strcmp (one->head.name, file_names[1]) == 0;
         one->bytes = trace->data + at;
         at += one->head.kind == TRACE_SYNC ? 0 : one->head.size;
     }
@@ -292,8 +331,9 @@ static long acked_before (uint64_t time_ns)
     return number;
 }
 
-static void put (skr_buf_t *image, const write_t *one, size_t from, size_t size)
+static void put (image_t *of, const write_t *one, size_t from, size_t size)
 {
+    skr_buf_t *image = &of->files[one->file];
     size_t end = one->head.offset + from + size;
     if (end > image->size) {
         uint8_t *room = skr_buf_reserve (image, end - image->size);
@@ -306,7 +346,7 @@ static void put (skr_buf_t *image, const write_t *one, size_t from, size_t size)
     memcpy (image->data + one->head.offset + from, one->bytes + from, size);
 }
 
-static void put_sectors (skr_buf_t *image, const write_t *one)
+static void put_sectors (image_t *image, const write_t *one)
 {
     for (size_t at = 0; at < one->head.size; at += SECTOR_BYTES) {
         size_t part = one->head.size - at < SECTOR_BYTES ? one->head.size - at : SECTOR_BYTES;
@@ -318,10 +358,9 @@ static void put_sectors (skr_buf_t *image, const write_t *one)
 
 /* The state after `upto` records, where of what was not synced by then survives: 0 nothing, 1 all,
    2 random sectors. `base` holds what was synced by then. */
-static void build (const skr_buf_t *base, size_t upto, int how, skr_buf_t *image)
+static void build (const image_t *base, size_t upto, int how, image_t *image)
 {
-    skr_buf_clear (image);
-    skr_buf_append_span (image, skr_span_of (base));
+    copy_image (base, image);
     for (size_t i = 0; i < upto; i++) {
         const write_t *one = &writes[i];
         if (one->synced || one->head.kind == TRACE_SYNC || how == 0) {
@@ -335,15 +374,16 @@ static void build (const skr_buf_t *base, size_t upto, int how, skr_buf_t *image
     }
 }
 
-/* A sync, or a write that is one, makes last what was written before it. */
-static void settle (skr_buf_t *base, size_t at)
+/* A sync, or a write that is one, makes last what was written to its file before it. */
+static void settle (image_t *base, size_t at)
 {
     if (writes[at].head.kind == TRACE_SYNCED_WRITE) {
         put (base, &writes[at], 0, writes[at].head.size);
         writes[at].synced = true;
     }
     for (size_t i = 0; writes[at].head.kind == TRACE_SYNC && i < at; i++) {
-        if (!writes[i].synced && writes[i].head.kind == TRACE_WRITE) {
+        if (!writes[i].synced && writes[i].head.kind == TRACE_WRITE
+            && writes[i].file == writes[at].file) {
             put (base, &writes[i], 0, writes[i].head.size);
             writes[i].synced = true;
         }
@@ -352,10 +392,10 @@ static void settle (skr_buf_t *base, size_t at)
 
 static int replay (char **argv)
 {
-    skr_buf_t base = read_file (argv[0], "data.mdb");
+    image_t base, image = {0};
     skr_buf_t trace = read_file (argv[1], "");
-    skr_buf_t image = {0};
     long count = strtol (argv[4], NULL, 10), tried = 0, failed = 0;
+    load_image (argv[0], &base);
     load_trace (&trace);
     load_acks (argv[2]);
     copy_rest (argv[0], argv[3]);
@@ -365,7 +405,7 @@ static int replay (char **argv)
         for (long k = 0; k < here; k++, tried++) {
             /* the moment just before this record took effect */
             build (&base, i, (int) (k < 2 ? (k + (long) i) % 2 : 2), &image);
-            write_data (argv[3], &image);
+            write_image (argv[3], &image);
             int verdict =
                 judge_apart (argv[3], i ? acked_before (writes[i - 1].head.time_ns) : 0, -1, false);
             if (verdict != RIGHT) {
@@ -378,9 +418,9 @@ static int replay (char **argv)
     }
     printf ("%zu records, %zu acknowledged writes, %ld images\n", writes_count, acks_count, tried);
     printf ("%ld passed, %ld failed, 0 skipped\n", tried - failed, failed);
-    skr_buf_free (&base);
+    free_image (&base);
+    free_image (&image);
     skr_buf_free (&trace);
-    skr_buf_free (&image);
     return failed || !tried ? 1 : 0;
 }
 
@@ -418,14 +458,14 @@ static int damage_all (char **argv)
 {
     static const char *const words[] = {"right", "reported", "lost with a page of LMDB",
                                         "WRONG WITHOUT A WORD", "ended by a signal in LMDB"};
-    skr_buf_t whole = read_file (argv[0], "data.mdb");
-    skr_buf_t image = {0};
+    image_t whole, image = {0};
     long count = strtol (argv[2], NULL, 10), tally[VERDICTS + 1] = {0};
     skr_replica_t *replica = NULL;
     const skr_collection_t *collection = NULL;
     seen_t seen;
+    load_image (argv[0], &whole);
     copy_rest (argv[0], argv[1]);
-    write_data (argv[1], &whole);
+    write_image (argv[1], &whole);
     if (skr_replica_open (&replica, argv[1], skr_world_real ()) != SAKER_OK
         || skr_replica_collection_named (replica, "crash", &collection) != SAKER_OK
         || look (replica, collection, &seen) != SAKER_OK) {
@@ -435,15 +475,15 @@ static int damage_all (char **argv)
     skr_replica_close (&replica);
     for (long i = 0; i < count; i++) {
         uint64_t before = dice;
-        skr_buf_clear (&image);
-        skr_buf_append_span (&image, skr_span_of (&whole));
-        const char *what = damage (&image);
-        write_data (argv[1], &image);
+        copy_image (&whole, &image);
+        bool journal = roll (4) == 0;
+        const char *what = damage (&image.files[journal]);
+        write_image (argv[1], &image);
         int verdict = judge_apart (argv[1], seen.numbers[0], seen.numbers[0], true);
         tally[verdict < 0 ? VERDICTS : verdict]++;
         if (verdict == WRONG) {
-            printf ("image %ld (SEED=%llu), %s: %s\n", i, (unsigned long long) before, what,
-                    words[verdict]);
+            printf ("image %ld (SEED=%llu), %s of %s: %s\n", i, (unsigned long long) before, what,
+                    file_names[journal], words[verdict]);
             judge_apart (argv[1], seen.numbers[0], seen.numbers[0], false);
         }
     }
@@ -451,8 +491,8 @@ static int damage_all (char **argv)
         printf ("%-26s %ld\n", words[i], tally[i]);
     }
     printf ("%ld passed, %ld failed, 0 skipped\n", count - tally[WRONG], tally[WRONG]);
-    skr_buf_free (&whole);
-    skr_buf_free (&image);
+    free_image (&whole);
+    free_image (&image);
     return tally[WRONG] ? 1 : 0;
 }
 

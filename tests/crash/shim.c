@@ -146,7 +146,8 @@ static int open_any (const char *path, int flags, int mode)
         names[descriptor] = NULL;
         const char *name =
             strncmp (path, folder, strlen (folder)) == 0 ? path + strlen (folder) : "";
-        if (strcmp (name, "data.mdb") == 0 && (flags & O_ACCMODE) != O_RDONLY) {
+        bool wanted = strcmp (name, "data.mdb") == 0 || strcmp (name, "journal") == 0;
+        if (wanted && (flags & O_ACCMODE) != O_RDONLY) {
             names[descriptor] = strdup (name);
         }
     }

@@ -374,6 +374,9 @@ void sim_peer_start (sim_peer_t *peer)
     sim_trace ("peer %d starts", peer->no);
     sim.current = peer->no;
     saker_err_t error = skr_node_new (&peer->node, peer->folder, &peer->config, &peer->world, -1);
+    if (error == SAKER_OK) {
+        skr_node_enter (peer->node);
+    }
     sim.current = -1;
     peer->wake_ms = sim.now_ms;
     if (error != SAKER_OK || peer->crashed) {
@@ -430,6 +433,13 @@ void sim_peer_crash (sim_peer_t *peer)
 void sim_peer_stop (sim_peer_t *peer)
 {
     sim_trace ("peer %d stops", peer->no);
+    sim.current = peer->no;
+    skr_node_leave (peer->node);
+    sim.current = -1;
+    if (peer->crashed) { /* while it brought its journal into its data */
+        sim_peer_crash (peer);
+        return;
+    }
     end (peer);
     sim_network_cut (peer->no);
     sim_disk_settle (peer->no);
