@@ -226,7 +226,7 @@ static saker_err_t compare (skr_checkup_t *self)
 
 static saker_err_t look_through (skr_checkup_t *self, const char *folder, const skr_world_t *world)
 {
-    skr_tally_t kinds[3] = {{0}};
+    skr_tally_t kinds[4] = {{0}};
     saker_err_t key, loaded;
     char trouble[SENTENCE_BYTES_MAX];
     saker_err_t error = skr_checkup_open (&self->replica, folder, world, &key, &loaded);
@@ -238,6 +238,11 @@ static saker_err_t look_through (skr_checkup_t *self, const char *folder, const 
     snprintf (trouble, sizeof trouble, "%s", loaded ? skr_error () : "");
     self->store = skr_replica_store (self->replica);
     self->total = count_records (self->store);
+    if (skr_store_journal_damaged (self->store)) {
+        SKR_TRY (skr_checkup_find (self, &kinds[3], "journal.damaged", skr_checkup_restore,
+                                   "a write in the journal is damaged: the last writes, those in "
+                                   "the journal, are not looked at"));
+    }
     if (key) {
         SKR_TRY (skr_checkup_find (
             self, &kinds[1], "key.damaged",

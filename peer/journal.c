@@ -14,6 +14,7 @@
 #define SUM_BYTES 8u
 #define RECORD_HEAD_BYTES 7u
 #define PATH_BYTES 4096
+#define KEPT_BYTES_MAX (64u << 10) /* of memory, from group to group */
 
 _Static_assert(crypto_shorthash_BYTES == SUM_BYTES, "size of a checksum");
 
@@ -150,7 +151,8 @@ bool skr_journal_could_have_room (const skr_journal_t *self)
 
 bool skr_journal_has_room (const skr_journal_t *self)
 {
-    return self->group.size <= SKR_JOURNAL_BYTES - self->at;
+    return self->number < SKR_JOURNAL_GROUPS_MAX
+           && self->group.size <= SKR_JOURNAL_BYTES - self->at;
 }
 
 /* blocks: their bytes. */
@@ -176,6 +178,9 @@ int skr_journal_write (skr_journal_t *self, bool *unsure)
     if (code == 0) {
         self->number++;
         self->at += blocks;
+    }
+    if (self->group.capacity > KEPT_BYTES_MAX) {
+        skr_buf_free (&self->group);
     }
     return code;
 }

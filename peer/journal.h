@@ -19,7 +19,8 @@
 #include "peer/staged.h"
 
 #define SKR_JOURNAL_FILE "journal"
-#define SKR_JOURNAL_BYTES (1u << 20)
+#define SKR_JOURNAL_BYTES (2u << 20)
+#define SKR_JOURNAL_GROUPS_MAX 256 /* each has changed some pages, which LMDB holds in memory */
 
 typedef struct skr_journal_t {
     int file; /* -1: there is none */

@@ -176,8 +176,8 @@ static saker_err_t open_record (skr_store_t *self, skr_table_t table, skr_span_t
 
 /* ---- groups */
 
-/* More than this goes to LMDB at once: it would only be written twice. */
-#define STAGED_BYTES_MAX (64u << 10)
+/* More than this goes to LMDB at once: it would be written twice, and held in memory. */
+#define STAGED_BYTES_MAX (256u << 10)
 
 static saker_err_t begin_direct (skr_store_t *self)
 {

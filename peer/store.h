@@ -76,6 +76,9 @@ saker_err_t skr_store_journal_begin (skr_store_t *self) SKR_MUST_USE;
 /* Brings what is in the journal into data.mdb. When that fails it stays in the journal, and the
    store is not settled. */
 saker_err_t skr_store_journal_end (skr_store_t *self) SKR_MUST_USE;
+/* Of SKR_STORE_LOOK: a group in the journal is damaged, and what it and later ones wrote is not
+   seen. SKR_STORE_OPEN fails then, with SAKER_EDAMAGED. */
+bool skr_store_journal_damaged (const skr_store_t *self);
 
 /* Begins a write group; grows the map before, when less than a quarter, or less than the room, is
    free. Does nothing when one has begun; else it forgets (see below). */

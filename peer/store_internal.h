@@ -40,11 +40,12 @@ struct skr_store_t {
     uint64_t pending_since_ms;
     MDB_txn *reader;
     MDB_txn *view;
-    bool view_wanted; /* make room for one at the next begin */
-    bool reading;     /* the reader has a snapshot */
-    bool unmapped;    /* the map could be set neither to a new size nor back */
-    bool looking;     /* SKR_STORE_LOOK */
-    bool unsettled;   /* a commit failed so that nobody knows whether it is on the disk */
+    bool view_wanted;     /* make room for one at the next begin */
+    bool reading;         /* the reader has a snapshot */
+    bool unmapped;        /* the map could be set neither to a new size nor back */
+    bool looking;         /* SKR_STORE_LOOK */
+    bool journal_damaged; /* and it is left out */
+    bool unsettled;       /* a commit failed so that nobody knows whether it is on the disk */
     size_t map_bytes;
     size_t room_bytes;
     skr_buf_t scratch;

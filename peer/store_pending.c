@@ -186,6 +186,10 @@ static saker_err_t refuse_found (skr_store_t *self)
 {
     bool any = false;
     int code = skr_journal_replay (&self->journal, note_one, &any);
+    self->journal_damaged = code == MDB_CORRUPTED;
+    if (self->journal_damaged) {
+        return SAKER_OK;
+    }
     if (code == 0 && any) {
         return skr_fail (SAKER_EINPUT,
                          "store %s was not closed, and its last writes are in its %s: make the "
@@ -198,6 +202,10 @@ static saker_err_t refuse_found (skr_store_t *self)
 static saker_err_t load_found (skr_store_t *self)
 {
     int code = replay (self);
+    if (code == MDB_CORRUPTED && self->looking) {
+        self->journal_damaged = true;
+        return SAKER_OK;
+    }
     if (code == MDB_CORRUPTED) {
         return skr_fail (SAKER_EDAMAGED,
                          "store %s: a write in its %s is damaged, and later ones depend on it: "
@@ -232,6 +240,11 @@ saker_err_t skr_store_recover (skr_store_t *self)
     skr_journal_begin (&self->journal, generation);
     (void) mdb_env_get_flags (self->env, &flags);
     return flags & MDB_RDONLY ? refuse_found (self) : load_found (self);
+}
+
+bool skr_store_journal_damaged (const skr_store_t *self)
+{
+    return self->journal_damaged;
 }
 
 saker_err_t skr_store_journal_begin (skr_store_t *self)

@@ -30,7 +30,7 @@ stop anna bob
 
 # ---- sound, and not touched
 
-state () { (cd "$work/anna" && find . -printf '%p %i %m %s %T@ %C@\n' | sort && find . -type f -exec sha256sum {} +); }
+state () { (cd "$work/${1:-anna}" && find . -printf '%p %i %m %s %T@ %C@\n' | sort && find . -type f -exec sha256sum {} +); }
 before=$(state)
 works "check" on anna store check
 if grep -q '^OK: every record of .* is sound' "$work/out"; then ok; else not_ok "check: $(cat "$work/out")"; fi
@@ -142,5 +142,31 @@ struct.pack_into ('<HHHHH', data, at + 10, 1, 20, 4000, 4000, 4000)
 struct.pack_into ('<HHHH', data, at + 4000, root & 0xffff, root >> 16, 0, 0)"
 rm "$work/copy/data.mdb"
 refuses "no data" 3 "is not a store" "$saker" store check "$work/copy"
+
+# ---- writes that are in the journal alone, as a daemon that is killed leaves them
+
+start anna
+works "a write" on anna set shots/r /one 1
+works "another" on anna set shots/r /two 2
+works "a third" on anna set shots/r /three 3
+kill -KILL "${pids[anna]}"
+stop anna
+rm -rf "$work/copy"
+cp -r "$work/anna" "$work/copy"
+before=$(state copy)
+works "check" "$saker" store check "$work/copy"
+works "dump" "$saker" store dump "$work/copy" --collection shots --document r
+same "what the journal has is looked at" "$(grep -c '^{"kind":"value".*"path":"/\(one\|two\|three\)"' "$work/out")" 3
+same "nothing of it is touched" "$(state copy)" "$before"
+printf x | dd of="$work/copy/journal" bs=1 seek=100 conv=notrunc status=none
+refuses "damaged" 10 "1 finding" "$saker" store check "$work/copy"
+same "it is the journal" "$(grep -c '\[journal.damaged\]' "$work/out")" 1
+works "dump of the rest" "$saker" store dump "$work/copy" --collection shots --document r
+same "without what the journal has" "$(grep -c '^{"kind":"value".*"path":"/\(one\|two\|three\)"' "$work/out")" 0
+if timeout 20 "$sakerd" --store "$work/copy" --listen tcp://127.0.0.1:0 --no-beacon 2>"$work/err" >"$work/out"; then
+    not_ok "a daemon starts on it"
+elif grep -q "a write in its journal is damaged" "$work/err"; then ok; else not_ok "why no daemon starts: $(cat "$work/err")"; fi
+start anna
+same "all is there after a kill" "$(on anna get shots/r /one)$(on anna get shots/r /two)$(on anna get shots/r /three)" 123
 
 finish
