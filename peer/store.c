@@ -179,12 +179,6 @@ static saker_err_t open_record (skr_store_t *self, skr_table_t table, skr_span_t
 /* More than this goes to LMDB at once: it would be written twice, and held in memory. */
 #define STAGED_BYTES_MAX (256u << 10)
 
-static saker_err_t begin_direct (skr_store_t *self)
-{
-    SKR_TRY (skr_store_checkpoint (self));
-    return skr_store_err (self, mdb_txn_begin (self->env, NULL, 0, &self->group));
-}
-
 saker_err_t skr_store_begin (skr_store_t *self)
 {
     if (self->grouping) {
@@ -199,8 +193,8 @@ saker_err_t skr_store_begin (skr_store_t *self)
     SKR_TRY (skr_store_fit_map (self, self->map_bytes, self->view_wanted ? VIEW_GROUPS : 1));
     self->view_wanted = false;
     self->group_failed = 0;
-    if (!self->journaling) {
-        SKR_TRY (begin_direct (self));
+    if (!self->journaling && !self->pending) { /* else the commit comes to it */
+        SKR_TRY (skr_store_err (self, mdb_txn_begin (self->env, NULL, 0, &self->group)));
     }
     self->grouping = true;
     return SAKER_OK;
@@ -221,13 +215,13 @@ static saker_err_t commit_direct (skr_store_t *self)
     return skr_store_err (self, code);
 }
 
-/* *staged: the journal would have room for it. */
+/* *staged: it goes to the journal. */
 static saker_err_t lay_out (skr_store_t *self, bool *staged)
 {
-    if (!skr_journal_lay_out (&self->journal, &self->staged)) {
+    if (self->journaling && !skr_journal_lay_out (&self->journal, &self->staged)) {
         return skr_store_err (self, ENOMEM);
     }
-    *staged = skr_journal_could_have_room (&self->journal);
+    *staged = self->journaling && skr_journal_could_have_room (&self->journal);
     return *staged ? SAKER_OK : skr_store_err (self, skr_store_turn_direct (self));
 }
 

@@ -34,6 +34,8 @@ struct skr_store_t {
     MDB_cursor *cells;   /* of the group, where cells are replaced one after the other; or NULL */
     unsigned int scans;  /* that are under way: what they read stays where it is */
     bool journaling;     /* small groups go to the journal */
+    bool journal_wanted; /* and are to, as soon as there is one */
+    uint64_t journal_tried_ms;
     skr_journal_t journal;
     MDB_txn
         *pending; /* what is committed: the journal's groups on top of LMDB's; or NULL: LMDB's */

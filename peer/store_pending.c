@@ -247,9 +247,8 @@ bool skr_store_journal_damaged (const skr_store_t *self)
     return self->journal_damaged;
 }
 
-saker_err_t skr_store_journal_begin (skr_store_t *self)
+static saker_err_t begin_journal (skr_store_t *self)
 {
-    assert (!self->grouping && !self->looking);
     SKR_TRY (skr_store_check_usable (self));
     SKR_TRY (skr_store_checkpoint (self));
     skr_journal_close (&self->journal);
@@ -263,6 +262,14 @@ saker_err_t skr_store_journal_begin (skr_store_t *self)
     return SAKER_OK;
 }
 
+saker_err_t skr_store_journal_begin (skr_store_t *self)
+{
+    assert (!self->grouping && !self->looking);
+    self->journal_wanted = true;
+    self->journal_tried_ms = self->world->mono_ms (self->world->context);
+    return begin_journal (self);
+}
+
 saker_err_t skr_store_journal_end (skr_store_t *self)
 {
     saker_err_t error = skr_store_checkpoint (self);
@@ -271,17 +278,26 @@ saker_err_t skr_store_journal_end (skr_store_t *self)
         self->unsettled = true;
     }
     self->journaling = false;
+    self->journal_wanted = false;
     return error;
 }
 
 void skr_store_rest (skr_store_t *self)
 {
-    skr_store_forget (self);
     uint64_t now_ms = self->world->mono_ms (self->world->context);
-    if (!self->pending || self->grouping || now_ms - self->pending_since_ms < PENDING_MS_MAX) {
+    saker_err_t error = SAKER_OK;
+    skr_store_forget (self);
+    if (self->grouping || self->unsettled) {
         return;
     }
-    if (skr_store_checkpoint (self) != SAKER_OK) {
+    if (self->pending && now_ms - self->pending_since_ms >= PENDING_MS_MAX) {
+        self->pending_since_ms = now_ms;
+        error = skr_store_checkpoint (self);
+    } else if (self->journal_wanted && !self->journaling
+               && now_ms - self->journal_tried_ms >= PENDING_MS_MAX) {
+        error = skr_store_journal_begin (self);
+    }
+    if (error != SAKER_OK) {
         skr_log (self->world, SKR_LOG_WARNING, "%s", skr_error ());
     }
 }

@@ -39,7 +39,7 @@ if tested "$top/tests/cli" "never.found" >/dev/null; then echo "not ok: not noti
 mkdir "$work/tests" && cp "$top"/tests/cli/test_*.sh "$top"/tests/net/test_*.sh "$work/tests"
 if tested "$work/tests" "$made"; then passed=$((passed + 1)); else echo "not ok: a finding of saker doctor is in no test"; failed=$((failed + 1)); fi
 
-made=$(grep -ohE '"(record|pages|key|data|log|index|receipt)\.[a-z]+"' "$top"/peer/checkup.c "$top"/peer/comparing.c "$top"/tools/cmd_store.c | tr -d '"' | sort -u)
+made=$(grep -ohE '"(record|pages|journal|key|data|log|index|receipt)\.[a-z]+"' "$top"/peer/checkup.c "$top"/peer/comparing.c "$top"/tools/cmd_store.c | tr -d '"' | sort -u)
 listed=$(sed -n '/^## saker store check/,$s/^| \(`.*`\) | .*/\1/p' "$top/docs/tools.md" | grep -oE '[a-z]+\.[a-z]+' | sort -u)
 if [ "$(wc -l <<<"$made")" -gt 15 ] && [ "$made" = "$listed" ]; then
     passed=$((passed + 1))
