@@ -340,6 +340,16 @@ bool skr_roster_writer_is_fenced (const skr_roster_t *self, const skr_id_t *writ
     return writer && is_closed (self, writer, true);
 }
 
+bool skr_roster_is_shut_out (const skr_roster_t *self, const skr_id_t *writer_id)
+{
+    const skr_writer_t *writer = skr_roster_writer (self, writer_id);
+    const skr_person_t *person = writer ? skr_roster_person (self, writer->device) : NULL;
+    skr_id_t latest;
+    return person && person->member.role != SKR_ROLE_NONE && is_closed (self, writer, false)
+           && !is_closed (self, writer, true)
+           && skr_roster_present (self, writer->device, &latest) > 0;
+}
+
 const skr_member_t *skr_roster_fenced (const skr_roster_t *self)
 {
     for (size_t i = 0; i < self->people_count; i++) {

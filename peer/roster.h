@@ -211,6 +211,9 @@ const skr_member_t *skr_roster_doubled (const skr_roster_t *self, const skr_id_t
 /* How many writers of a device nothing closed, so that it may go on as them; and the latest. More
    than one: it was restored or cloned, and has not closed the others yet. */
 size_t skr_roster_present (const skr_roster_t *self, const uint8_t device[32], skr_id_t *writer);
+/* Was a writer closed when its device was revoked, and the device, a member again, is taken to go
+   on as another of its writers? So nothing that its store tells counts. */
+bool skr_roster_is_shut_out (const skr_roster_t *self, const skr_id_t *writer);
 bool skr_roster_is_founder (const skr_roster_t *self, const uint8_t device[32]);
 /* Was the device fenced, and has not come back with a writer that saw it? And the first member that
    was, or NULL. */

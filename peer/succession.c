@@ -164,8 +164,13 @@ static saker_err_t close_others (skr_replica_t *self, const skr_neighbours_t *ne
 
 saker_err_t skr_succeed (skr_replica_t *self, const skr_neighbours_t *neighbours, bool twin)
 {
-    if (skr_replica_in_group (self) || !may_succeed (self) || !is_doubled (self)
-        || !is_calm (self, neighbours, twin)) {
+    if (skr_replica_in_group (self)) {
+        return SAKER_OK;
+    }
+    if (skr_roster_is_shut_out (self->roster, &self->writer)) {
+        return skr_wrap (skr_incarnation_renew (self, SKR_DOUBT_CLOSED), "go on as a new writer");
+    }
+    if (!may_succeed (self) || !is_doubled (self) || !is_calm (self, neighbours, twin)) {
         return SAKER_OK;
     }
     return skr_wrap (close_others (self, neighbours), "close the earlier writers of this device");

@@ -7,6 +7,10 @@
    takes a new incarnation, and issues again what became void (reissue.h). So nothing is lost, and
    no admin is asked; a founder and an admin are closed in this way too.
 
+   A store from before its device was revoked, and let in again, goes on as a writer that did not
+   know of it and so is closed, while another one is open: it takes a new incarnation at once, not
+   when it writes next, since nothing counts that a closed writer tells.
+
    Of what it does not carry it cannot have all. There it closes them at what all other admins have,
    who carry everything, once these have told of all that they have and nobody has more. */
 

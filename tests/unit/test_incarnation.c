@@ -3,8 +3,8 @@
 #include "peer/fork.h"
 #include "peer/incarnation.h"
 #include "peer/replica_internal.h"
-
 #include "peer/settling.h"
+#include "peer/succession.h"
 #include "tests/check.h"
 #include "tests/lib/fake_neighbours.h"
 #include "tests/lib/pair.h"
@@ -611,6 +611,55 @@ static void a_fork_with_the_past_is_settled (void)
     join (&twins);
 }
 
+/* b, as it was before its right was taken and given back: what it began as did not know of that, so
+   it is closed, while what the store that is gone went on as is open. */
+static void a_store_from_before_it_was_revoked_goes_on (void)
+{
+    pair_t pair;
+    skr_id_t shots;
+    char copy[160];
+    CHECK (pair_open (&pair));
+    place (copy, pair.folder, "copy");
+    skr_replica_collection_id (pair.a, "shots", &shots);
+    CHECK_OK (pair_set (pair.b, "shots", "d", 1));
+    CHECK_OK (sync_all (pair.b, pair.a, &shots));
+    skr_replica_close (&pair.b);
+    copy_folder (pair.store_b, copy);
+    CHECK_OK (skr_replica_open (&pair.b, pair.store_b, skr_world_real ()));
+    CHECK_OK (pair_role (pair.a, pair.b, SKR_ROLE_NONE));
+    CHECK_OK (pair_role (pair.a, pair.b, SKR_ROLE_WRITE));
+    CHECK_OK (sync_all (pair.a, pair.b, &shots));
+    CHECK_OK (pair_set (pair.b, "shots", "d", 2));
+    CHECK_OK (sync_all (pair.b, pair.a, &shots));
+    skr_replica_close (&pair.b);
+
+    CHECK_OK (skr_replica_open (&pair.b, copy, skr_world_real ()));
+    const skr_id_t begun = *skr_replica_writer (pair.b);
+    CHECK (!skr_roster_is_shut_out (skr_replica_roster (pair.b), &begun));
+    CHECK_OK (sync_all (pair.b, pair.a, &shots));
+    CHECK_OK (sync_all (pair.a, pair.b, &shots));
+    CHECK (skr_roster_is_shut_out (skr_replica_roster (pair.b), &begun));
+    fake_neighbours_t fake;
+    fake_neighbours_init (&fake, pair.b, pair.a, skr_world_real ());
+    skr_neighbours_t neighbours = fake_neighbours_of (&fake);
+    CHECK_OK (skr_succeed (pair.b, &neighbours, false));
+    CHECK_OK (skr_replica_commit (pair.b));
+    CHECK_INT (skr_replica_renewal (pair.b)->why, SKR_DOUBT_CLOSED);
+    const skr_id_t now = *skr_replica_writer (pair.b);
+    skr_id_t present;
+    CHECK (!skr_id_equal (&now, &begun));
+    CHECK_OK (sync_all (pair.b, pair.a, &shots));
+    CHECK_INT (skr_roster_present (skr_replica_roster (pair.a),
+                                   skr_device_key (skr_replica_device (pair.b)), &present),
+               2);
+    CHECK (skr_id_equal (&present, &now));
+    /* once is enough */
+    CHECK_OK (skr_succeed (pair.b, &neighbours, false));
+    CHECK_OK (skr_replica_commit (pair.b));
+    CHECK (skr_id_equal (skr_replica_writer (pair.b), &now));
+    pair_close (&pair);
+}
+
 int main (int argc, char **argv)
 {
     CHECK_BEGIN (argc, argv);
@@ -628,5 +677,6 @@ int main (int argc, char **argv)
     RUN (the_fork_moves_down_to_where_it_began);
     RUN (a_fork_of_two_that_live_is_settled);
     RUN (a_fork_with_the_past_is_settled);
+    RUN (a_store_from_before_it_was_revoked_goes_on);
     return CHECK_END ();
 }
