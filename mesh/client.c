@@ -1,25 +1,24 @@
-/* A handle: its connection to the daemon, and one question at a time.
-
-   Plain libzmq with a context of its own: czmq would install signal handlers and read ZSYS_* from
-   the environment, which a library must not do to its host. ZMQ_IMMEDIATE keeps a request from
-   lingering in a queue until some later daemon takes it; a monitor tells at once when the daemon
-   went away, instead of at the end of the time-out. */
+/* A handle: its connection to the daemon (mesh/local.h), and one question at a time. A connection
+   that was lost is made anew for the next question; the end of one is told at once, instead of at
+   the end of the time-out. */
 
 #include "mesh/client_internal.h"
 
-#include "mesh/sockets.h"
+#include "mesh/local.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define MONITOR_NAME "inproc://saker-monitor"
-#define SOCKETS_MAX 4
+#define AGAIN_MS 20 /* between two tries to connect */
+#define READ_BYTES (64u << 10)
 
 uint64_t skr_client_now_ms (void)
 {
@@ -39,7 +38,7 @@ void skr_client_pause (unsigned ms)
     (void) nanosleep (&pause, NULL);
 }
 
-/* ---- waiting on the sockets */
+/* ---- the connection */
 
 static int left_ms (uint64_t deadline_ms)
 {
@@ -48,82 +47,42 @@ static int left_ms (uint64_t deadline_ms)
     return left < INT_MAX ? (int) left : INT_MAX;
 }
 
-/* Takes what the monitor says; true when the connection was lost. */
-static bool has_lost (saker_t *self)
+static void disconnect (saker_t *self)
 {
-    bool lost = false;
-    uint8_t event[64];
-    while (zmq_recv (self->monitor, event, sizeof event, ZMQ_DONTWAIT) >= 0) {
-        int more = 0;
-        size_t size = sizeof more;
-        uint16_t kind;
-        memcpy (&kind, event, sizeof kind);
-        self->down = kind == ZMQ_EVENT_DISCONNECTED;
-        lost = lost || self->down;
-        while (zmq_getsockopt (self->monitor, ZMQ_RCVMORE, &more, &size) == 0 && more) {
-            (void) zmq_recv (self->monitor, event, sizeof event, ZMQ_DONTWAIT);
-        }
+    if (self->file >= 0) {
+        (void) close (self->file);
     }
-    return lost;
+    self->file = -1;
+    skr_buf_free (&self->in);
+}
+
+/* Waits until the connection is ready; a signal just ends the wait early. */
+static void wait_for (const saker_t *self, short events, uint64_t deadline_ms)
+{
+    struct pollfd item = {.fd = self->file, .events = events};
+    (void) poll (&item, 1, left_ms (deadline_ms));
+}
+
+/* Between two questions nothing is to come but late answers, so an end is found at once. */
+static bool is_connected (saker_t *self)
+{
+    struct pollfd item = {.fd = self->file, .events = POLLRDHUP};
+    if (self->file >= 0 && poll (&item, 1, 0) > 0
+        && (item.revents & (POLLRDHUP | POLLHUP | POLLERR))) {
+        disconnect (self);
+    }
+    return self->file >= 0;
 }
 
 bool skr_client_lost (saker_t *self)
 {
-    bool lost = has_lost (self);
-    return lost || self->down;
-}
-
-/* Waits until it may be sent, or something happened to the connection. */
-static void wait_to_send (saker_t *self, uint64_t deadline_ms)
-{
-    zmq_pollitem_t items[] = {{.socket = self->socket, .events = self->down ? 0 : ZMQ_POLLOUT},
-                              {.socket = self->monitor, .events = ZMQ_POLLIN}};
-    (void) zmq_poll (items, 2, left_ms (deadline_ms)); /* a signal just ends the wait early */
-}
-
-/* Is there a connection? The socket takes what happened to it, or a message would go the way of one
-   that is gone. */
-static bool is_connected (saker_t *self)
-{
-    int events = 0;
-    size_t size = sizeof events;
-    (void) has_lost (self);
-    return zmq_getsockopt (self->socket, ZMQ_EVENTS, &events, &size) == 0 && !self->down
-           && (events & ZMQ_POLLOUT);
-}
-
-/* Waits for an answer; false: something else happened, or it is late. */
-static bool can_receive (saker_t *self, uint64_t deadline_ms)
-{
-    skr_poller_wait (&self->poller, left_ms (deadline_ms));
-    skr_poller_take (&self->poller, self->monitor);
-    return skr_poller_take (&self->poller, self->socket);
+    return !is_connected (self);
 }
 
 static saker_err_t no_daemon (const char *store)
 {
     return skr_fail (SAKER_EUNREACHABLE,
                      "no daemon answers on %s: start it with: sakerd --store %s", store, store);
-}
-
-static saker_err_t send_request (skr_question_t *question, uint64_t deadline_ms)
-{
-    saker_t *self = question->self;
-    for (;;) {
-        bool connected = is_connected (self);
-        if (connected
-            && zmq_send (self->socket, question->request.data, question->request.size, ZMQ_DONTWAIT)
-                   >= 0) {
-            return SAKER_OK;
-        }
-        if (connected && errno != EAGAIN && errno != EINTR) {
-            return skr_fail (SAKER_EIO, "send to the daemon: %s", zmq_strerror (errno));
-        }
-        if (left_ms (deadline_ms) == 0) {
-            return no_daemon (self->store);
-        }
-        wait_to_send (self, deadline_ms);
-    }
 }
 
 static saker_err_t lost_or_late (const skr_question_t *question, bool lost, int timeout_ms)
@@ -138,6 +97,53 @@ static saker_err_t lost_or_late (const skr_question_t *question, bool lost, int 
                             question->self->store, timeout_ms, doubt);
 }
 
+/* True: all of it. What was cut off by the end of the connection, the daemon does not take. */
+static bool send_all (saker_t *self, skr_span_t bytes, uint64_t deadline_ms)
+{
+    while (bytes.size > 0) {
+        ssize_t sent = send (self->file, bytes.data, bytes.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            return false;
+        }
+        if (sent < 0 && left_ms (deadline_ms) == 0) {
+            return false;
+        }
+        if (sent < 0) {
+            wait_for (self, POLLOUT, deadline_ms);
+            continue;
+        }
+        bytes = skr_span (bytes.data + sent, bytes.size - (size_t) sent);
+    }
+    return true;
+}
+
+/* connect_ms: until when a daemon is looked for. */
+static saker_err_t send_request (skr_question_t *question, uint64_t connect_ms,
+                                 uint64_t deadline_ms, int timeout_ms)
+{
+    saker_t *self = question->self;
+    skr_put_u32 (question->request.data,
+                 (uint32_t) (question->request.size - SKR_LOCAL_HEAD_BYTES));
+    for (;;) {
+        if (!is_connected (self)) {
+            self->file = skr_local_connect (self->folder);
+        }
+        if (self->file >= 0 && send_all (self, skr_span_of (&question->request), deadline_ms)) {
+            return SAKER_OK;
+        }
+        bool late = self->file >= 0 && left_ms (deadline_ms) == 0;
+        disconnect (self);
+        if (late) {
+            return lost_or_late (question, false, timeout_ms);
+        }
+        if (left_ms (connect_ms) == 0) {
+            return no_daemon (self->store);
+        }
+        int left = left_ms (connect_ms);
+        skr_client_pause (left < AGAIN_MS ? (unsigned) left : AGAIN_MS);
+    }
+}
+
 /* ---- one question */
 
 /* Opens the answer; *error is what the daemon says of it. False when it answers something else. */
@@ -145,8 +151,7 @@ static bool open_answer (skr_question_t *question, saker_err_t *error)
 {
     skr_cbor_t *cbor = &question->cbor;
     skr_fields_t head;
-    skr_cbor_open (cbor,
-                   skr_span (zmq_msg_data (&question->answer), zmq_msg_size (&question->answer)));
+    skr_cbor_open (cbor, skr_span_of (&question->answer));
     skr_fields_open (&head, cbor);
     skr_fields_need (&head, 0);
     uint64_t version = skr_cbor_get_uint (cbor);
@@ -168,26 +173,68 @@ static saker_err_t open_body (skr_question_t *question, saker_err_t error)
     return SAKER_OK;
 }
 
+/* Is a whole answer there? Then it is the question's. */
+static bool take_answer (skr_question_t *question)
+{
+    skr_buf_t *in = &question->self->in;
+    size_t size = in->size >= SKR_LOCAL_HEAD_BYTES ? skr_get_u32 (in->data) : 0;
+    size_t all = SKR_LOCAL_HEAD_BYTES + size;
+    if (in->size < all) {
+        return false;
+    }
+    skr_buf_clear (&question->answer);
+    skr_buf_append (&question->answer, in->data + SKR_LOCAL_HEAD_BYTES, size);
+    memmove (in->data, in->data + all, in->size - all);
+    in->size -= all;
+    if (in->size == 0) {
+        skr_buf_free (in);
+    }
+    return true;
+}
+
+/* 0: the connection has ended. */
+static ssize_t read_some (saker_t *self)
+{
+    uint8_t *room = skr_buf_reserve (&self->in, READ_BYTES);
+    if (!room) {
+        errno = ENOMEM;
+        return -1;
+    }
+    ssize_t got = recv (self->file, room, READ_BYTES, MSG_DONTWAIT);
+    self->in.size += got > 0 ? (size_t) got : 0;
+    return got < 0 && errno == ECONNRESET ? 0 : got;
+}
+
 /* Answers to questions that were given up are dropped. */
 static saker_err_t receive (skr_question_t *question, uint64_t deadline_ms, int timeout_ms)
 {
     saker_t *self = question->self;
     for (;;) {
         saker_err_t error;
-        int size = zmq_msg_recv (&question->answer, self->socket, ZMQ_DONTWAIT);
-        if (size >= 0 && open_answer (question, &error)) {
-            return open_body (question, error);
+        while (take_answer (question)) {
+            if (question->answer.failed) {
+                return skr_fail (SAKER_ENOMEM, "out of memory");
+            }
+            if (open_answer (question, &error)) {
+                return open_body (question, error);
+            }
         }
-        if (size < 0 && errno != EAGAIN && errno != EINTR) {
-            return skr_fail (SAKER_EIO, "receive from the daemon: %s", zmq_strerror (errno));
-        }
-        if (size >= 0 || can_receive (self, deadline_ms)) {
+        ssize_t got = read_some (self);
+        if (got > 0) {
             continue;
         }
-        bool lost = has_lost (self);
-        if (lost || left_ms (deadline_ms) == 0) {
-            return lost_or_late (question, lost, timeout_ms);
+        if (got < 0 && errno != EAGAIN && errno != EINTR) {
+            error = skr_fail (SAKER_EIO, "receive from the daemon: %s", strerror (errno));
+            disconnect (self);
+            return error;
         }
+        if (got == 0) {
+            disconnect (self);
+        }
+        if (got == 0 || left_ms (deadline_ms) == 0) {
+            return lost_or_late (question, got == 0, timeout_ms);
+        }
+        wait_for (self, POLLIN, deadline_ms);
     }
 }
 
@@ -195,7 +242,6 @@ saker_err_t skr_question_begin (skr_question_t *question, saker_t *self, skr_com
                                 size_t arguments)
 {
     memset (question, 0, sizeof *question);
-    zmq_msg_init (&question->answer);
     question->self = self;
     question->command = command;
     if (self->process != getpid ()) {
@@ -206,6 +252,8 @@ saker_err_t skr_question_begin (skr_question_t *question, saker_t *self, skr_com
     }
     question->number = ++self->number;
     skr_buf_t *request = &question->request;
+    static const uint8_t head[SKR_LOCAL_HEAD_BYTES]; /* its size, later */
+    skr_buf_append (request, head, sizeof head);
     skr_cbor_put_map (request, 4);
     skr_cbor_put_uint (request, 0);
     skr_cbor_put_uint (request, SKR_API_VERSION);
@@ -225,15 +273,15 @@ saker_err_t skr_question_ask (skr_question_t *question, int timeout_ms)
     if (question->request.failed) {
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
-    if (question->request.size > SKR_API_REQUEST_BYTES_MAX) {
+    size_t size = question->request.size - SKR_LOCAL_HEAD_BYTES;
+    if (size > SKR_API_REQUEST_BYTES_MAX) {
         return skr_fail (SAKER_ELIMIT,
-                         "a request of %zu bytes: at most %u (SKR_API_REQUEST_BYTES_"
-                         "MAX)",
-                         question->request.size, SKR_API_REQUEST_BYTES_MAX);
+                         "a request of %zu bytes: at most %u (SKR_API_REQUEST_BYTES_MAX)", size,
+                         SKR_API_REQUEST_BYTES_MAX);
     }
     uint64_t connect_ms = skr_client_now_ms () + SKR_CLIENT_CONNECT_MS;
     bool hello = question->command == SKR_COMMAND_HELLO;
-    SKR_TRY (send_request (question, hello ? deadline_ms : connect_ms));
+    SKR_TRY (send_request (question, hello ? deadline_ms : connect_ms, deadline_ms, timeout_ms));
     return receive (question, deadline_ms, timeout_ms);
 }
 
@@ -246,7 +294,7 @@ saker_err_t skr_question_check (skr_question_t *question)
 void skr_question_end (skr_question_t *question)
 {
     skr_buf_free (&question->request);
-    zmq_msg_close (&question->answer);
+    skr_buf_free (&question->answer);
 }
 
 void skr_question_text (skr_question_t *question, uint64_t key, const char *text)
@@ -308,60 +356,6 @@ static saker_err_t check_store (const char *folder)
     return stat (file, &status) == 0 ? SAKER_OK : no_daemon (folder);
 }
 
-static void set_option (void *socket, int option, int value)
-{
-    zmq_setsockopt (socket, option, &value, sizeof value);
-}
-
-static saker_err_t no_socket (void)
-{
-    return skr_fail (SAKER_EIO, "make a socket: %s", zmq_strerror (errno));
-}
-
-static saker_err_t make_socket (saker_t *self)
-{
-    self->socket = zmq_socket (self->context, ZMQ_DEALER);
-    if (!self->socket) {
-        return no_socket ();
-    }
-    set_option (self->socket, ZMQ_LINGER, 0);
-    set_option (self->socket, ZMQ_IMMEDIATE, 1);
-    set_option (self->socket, ZMQ_RECONNECT_IVL, 20);
-    set_option (self->socket, ZMQ_RECONNECT_IVL_MAX, 200);
-    if (zmq_socket_monitor (self->socket, MONITOR_NAME,
-                            ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED)
-        != 0) {
-        return no_socket ();
-    }
-    self->monitor = zmq_socket (self->context, ZMQ_PAIR);
-    if (!self->monitor || zmq_connect (self->monitor, MONITOR_NAME) != 0) {
-        return no_socket ();
-    }
-    set_option (self->monitor, ZMQ_LINGER, 0);
-    if (!skr_poller_begin (&self->poller, 2)) {
-        return skr_fail (SAKER_ENOMEM, "out of memory");
-    }
-    skr_poller_add (&self->poller, self->socket);
-    skr_poller_add (&self->poller, self->monitor);
-    return SAKER_OK;
-}
-
-/* The folder of the socket is made by the daemon: it may be missing until one has run. */
-static saker_err_t connect_socket (saker_t *self)
-{
-    char name[PATH_MAX + 32];
-    char *folder = realpath (self->store, NULL); /* the host may change its folder later */
-    saker_err_t error =
-        folder ? skr_socket_local_name (name, sizeof name, folder, &self->descriptor) : SAKER_EIO;
-    free (folder);
-    if (error != SAKER_OK) {
-        return no_daemon (self->store);
-    }
-    return zmq_connect (self->socket, name) == 0
-               ? SAKER_OK
-               : skr_fail (SAKER_EIO, "connect to %s: %s", name, zmq_strerror (errno));
-}
-
 /* A daemon of an earlier version tells no writer: then it is zeros. */
 static void take_hello (skr_question_t *question)
 {
@@ -388,18 +382,6 @@ static saker_err_t say_hello (saker_t *self, int timeout_ms)
     return error == SAKER_ETIMEOUT || error == SAKER_EUNREACHABLE ? no_daemon (self->store) : error;
 }
 
-static saker_err_t connect_all (saker_t *self, int timeout_ms)
-{
-    self->context = zmq_ctx_new ();
-    if (!self->context) {
-        return no_socket ();
-    }
-    zmq_ctx_set (self->context, ZMQ_MAX_SOCKETS, SOCKETS_MAX);
-    SKR_TRY (make_socket (self));
-    SKR_TRY (connect_socket (self));
-    return say_hello (self, timeout_ms);
-}
-
 saker_err_t skr_client_open (saker_t **self_p, const char *folder, int timeout_ms)
 {
     *self_p = NULL;
@@ -409,8 +391,9 @@ saker_err_t skr_client_open (saker_t **self_p, const char *folder, int timeout_m
         return skr_fail (SAKER_ENOMEM, "out of memory");
     }
     self->process = getpid ();
-    self->descriptor = -1;
-    saker_err_t error = connect_all (self, timeout_ms);
+    self->file = -1;
+    self->folder = realpath (folder, NULL); /* the host may change its own folder later */
+    saker_err_t error = self->folder ? say_hello (self, timeout_ms) : no_daemon (folder);
     if (error != SAKER_OK) {
         saker_close (&self);
     }
@@ -427,19 +410,6 @@ saker_err_t saker_open (saker_t **self_p, const char *store, int timeout_ms)
     return skr_client_open (self_p, folder, timeout_ms);
 }
 
-static void close_sockets (saker_t *self)
-{
-    if (self->socket) {
-        zmq_socket_monitor (self->socket, NULL, 0);
-    }
-    skr_socket_close (&self->monitor);
-    skr_socket_close (&self->socket);
-    if (self->context) {
-        while (zmq_ctx_term (self->context) != 0 && errno == EINTR) {
-        }
-    }
-}
-
 void saker_close (saker_t **self_p)
 {
     saker_t *self = *self_p;
@@ -447,16 +417,11 @@ void saker_close (saker_t **self_p)
         return;
     }
     int saved = errno;
-    /* In a forked child the threads do not exist: closing would wait for them for ever. And an
-       embedded store is the parent's. */
-    if (self->process == getpid ()) {
-        close_sockets (self);
+    disconnect (self);
+    if (self->process == getpid ()) { /* in a forked child an embedded store is the parent's */
         skr_embedded_leave (&self->embedded);
     }
-    if (self->descriptor >= 0) {
-        close (self->descriptor);
-    }
-    skr_poller_free (&self->poller);
+    free (self->folder);
     free (self->store);
     free (self);
     *self_p = NULL;

@@ -4,13 +4,11 @@
 #ifndef SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
 #define SKR_MESH_CLIENT_INTERNAL_H_INCLUDED
 
-#include "mesh/poller.h"
 #include "peer/api.h"
 #include "peer/fields.h"
 #include "peer/outbox.h"
 
 #include <sys/types.h>
-#include <zmq.h>
 
 #define SKR_CLIENT_ANSWER_MS 30000 /* for what the daemon answers at once */
 #define SKR_CLIENT_CONNECT_MS 3000 /* for a daemon that went away to come back */
@@ -24,14 +22,11 @@ struct saker_t {
     char *store;
     pid_t process;            /* that opened it */
     skr_embedded_t *embedded; /* the replica in this process that it uses; NULL: a daemon's */
-    void *context; /* of its own: nothing is shared with other users of libzmq in the process */
-    void *socket;
-    void *monitor;
-    skr_poller_t poller; /* over both */
-    bool down;           /* the connection was lost, and is not there again */
-    int descriptor;      /* of the socket's folder when its path is long, else -1 */
-    uint64_t number;     /* of the last request */
-    uint8_t writer[16];  /* of the daemon that it was opened to */
+    char *folder;             /* the store's, whatever the host's becomes */
+    int file;                 /* the connection; -1: it was lost, and is not there again */
+    skr_buf_t in;             /* what came and was not taken yet */
+    uint64_t number;          /* of the last request */
+    uint8_t writer[16];       /* of the daemon that it was opened to */
 };
 
 struct saker_batch_t {
@@ -53,8 +48,7 @@ typedef struct skr_question_t {
     uint64_t number;
     skr_command_t command;
     skr_buf_t request;
-    zmq_msg_t answer;
-    bool answered;
+    skr_buf_t answer;
     skr_cbor_t cbor;     /* over the answer */
     skr_fields_t fields; /* of the answer's body */
 } skr_question_t;

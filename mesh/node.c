@@ -290,16 +290,16 @@ static void answer_joins (skr_node_t *self, saker_err_t error)
 
 /* ---- local clients */
 
-static void on_local (skr_node_t *self, skr_span_t routing, const char *user_id, skr_span_t body)
+static void on_local (void *context, skr_span_t client, skr_span_t request)
 {
-    (void) user_id;
-    skr_api_request (self->api, routing, body);
+    skr_node_t *self = context;
+    skr_api_request (self->api, client, request);
 }
 
 static void send_local (void *context, skr_span_t client, skr_span_t answer)
 {
     skr_node_t *self = context;
-    if (!send_routed (self, self->local, client, answer)) {
+    if (!skr_local_send (self->local, client, answer)) {
         self->stats.unsent++; /* the client is gone, or does not read */
     }
 }
@@ -487,7 +487,7 @@ static bool list_sockets (skr_node_t *self)
         skr_poller_add (poller, self->zap);
         skr_poller_add (poller, self->router);
     }
-    skr_poller_add (poller, self->local);
+    skr_poller_add_descriptor (poller, self->local, skr_local_descriptor (self->local));
     for (size_t i = 0; i < self->beacons_count; i++) {
         skr_poller_add_descriptor (poller, self->beacons[i],
                                    skr_beacon_descriptor (self->beacons[i]));
@@ -544,7 +544,8 @@ static void take_work (skr_node_t *self)
     while (connecting) {
         connecting = skr_zap_serve (self->zap, self->replica, &self->zap_stats);
     }
-    drain (self, self->local, true, on_local, &bytes_left);
+    skr_poller_take (&self->poller, self->local);
+    skr_local_turn (self->local, on_local, self, &bytes_left);
     for (size_t i = 0; i < self->links.count; i++) {
         drain_link (self, self->links.links[i], &bytes_left);
     }
@@ -951,7 +952,7 @@ static saker_err_t open_sockets (skr_node_t *self, const char *store)
     } else {
         snprintf (self->address, sizeof self->address, SKR_LISTEN_NONE);
     }
-    return skr_socket_local (&self->local, &self->sockets, store, &self->local_folder);
+    return skr_local_open (&self->local, store);
 }
 
 static saker_err_t start (skr_node_t *self, const char *store)
@@ -1004,7 +1005,6 @@ saker_err_t skr_node_new (skr_node_t **self_p, const char *store, const saker_co
     self->config = *config;
     self->log_level = config->log_level;
     self->wake = wake;
-    self->local_folder = -1;
     saker_err_t error = start (self, store);
     if (error != SAKER_OK) {
         skr_node_destroy (&self);
@@ -1036,14 +1036,11 @@ void skr_node_destroy (skr_node_t **self_p)
     skr_answerer_destroy (&self->answerer);
     stop_beacons (self);
     answer_joins (self, SAKER_EIO);
-    skr_socket_close (&self->local);
+    skr_local_close (&self->local);
     skr_socket_close (&self->router);
     skr_socket_close (&self->pub);
     skr_socket_close (&self->zap);
     skr_sockets_close (&self->sockets); /* the next to open the store makes these files anew */
-    if (self->local_folder >= 0) {
-        close (self->local_folder);
-    }
     skr_replica_close (&self->replica);
     skr_guard_free (&self->guard);
     skr_poller_free (&self->poller);

@@ -1,6 +1,6 @@
 /* Node: the one event loop of a daemon. It owns all sockets and the replica; who talks to whom:
 
-     local clients  <-> local ROUTER   -> api      -> replica
+     local clients  <-> local socket   -> api      -> replica
      members        ->  ROUTER         -> answer   -> replica (committed)
      members        <-  PUB            <- live, beats
      members        <-> DEALER (each)  -> session  -> replica

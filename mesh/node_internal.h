@@ -10,6 +10,7 @@
 #include "mesh/guard.h"
 #include "mesh/link.h"
 #include "mesh/live.h"
+#include "mesh/local.h"
 #include "mesh/node.h"
 #include "mesh/poller.h"
 #include "mesh/twin.h"
@@ -63,8 +64,8 @@ struct skr_node_t {
     uint16_t port, pub_port;
 
     skr_sockets_t sockets;
-    void *zap, *router, *pub, *local; /* the first three NULL: it does not listen */
-    int local_folder;                 /* see skr_socket_local */
+    void *zap, *router, *pub; /* NULL: it does not listen */
+    skr_local_socket_t *local;
     skr_beacon_t *beacons[SKR_BEACON_INTERFACES_MAX];
     size_t beacons_count;
     uint8_t beacon_key[32];

@@ -27,7 +27,6 @@
 #define BACKLOG 128
 #define HIGH_WATER_REQUESTS 32 /* of up to 1 MiB; a session has 8 under way */
 #define HIGH_WATER_FRAMES 256  /* of up to 64 KiB; what PUB drops is pulled */
-#define HIGH_WATER_LOCAL 256
 #define LEAVE_LINGER_MS 200
 
 #define MARK_FIRST 4127 /* ms without an acknowledgement: the connection is dead */
@@ -223,54 +222,6 @@ saker_err_t skr_socket_zap (void **socket, const skr_sockets_t *sockets)
         return error;
     }
     set_int (*socket, ZMQ_LINGER, 0);
-    return SAKER_OK;
-}
-
-saker_err_t skr_socket_local_name (char *name, size_t size, const char *folder, int *descriptor)
-{
-    struct sockaddr_un address;
-    char path[4096];
-    *descriptor = -1;
-    snprintf (path, sizeof path, "%s/" SKR_API_SOCKET, folder);
-    if (strlen (path) < sizeof address.sun_path) {
-        snprintf (name, size, "ipc://%s", path);
-        return SAKER_OK;
-    }
-    snprintf (path, sizeof path, "%s/run", folder);
-    *descriptor = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (*descriptor < 0) {
-        return skr_fail (SAKER_EIO, "open %s: %s", path, strerror (errno));
-    }
-    snprintf (name, size, "ipc:///proc/self/fd/%d/api", *descriptor);
-    return SAKER_OK;
-}
-
-saker_err_t skr_socket_local (void **socket, const skr_sockets_t *sockets, const char *folder,
-                              int *descriptor)
-{
-    char path[4096];
-    char name[4200];
-    *descriptor = -1;
-    snprintf (path, sizeof path, "%s/run", folder);
-    if ((mkdir (path, 0700) != 0 && errno != EEXIST) || chmod (path, 0700) != 0) {
-        return skr_fail (SAKER_EIO, "make %s: %s", path, strerror (errno));
-    }
-    SKR_TRY (skr_socket_local_name (name, sizeof name, folder, descriptor));
-    unlink (name + strlen ("ipc://")); /* of a process that was killed: the store is locked by us */
-    int64_t message_bytes_max = SKR_API_REQUEST_BYTES_MAX;
-    *socket = zmq_socket (sockets->context, ZMQ_ROUTER);
-    if (*socket) {
-        zmq_setsockopt (*socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max);
-        set_int (*socket, ZMQ_LINGER, 0);
-        set_int (*socket, ZMQ_SNDHWM, HIGH_WATER_LOCAL);
-        set_int (*socket, ZMQ_RCVHWM, HIGH_WATER_LOCAL);
-        set_int (*socket, ZMQ_ROUTER_MANDATORY, 1);
-    }
-    if (!*socket || zmq_bind (*socket, name) != 0) {
-        saker_err_t error = failed ("listen on", name);
-        skr_socket_close (socket);
-        return error;
-    }
     return SAKER_OK;
 }
 

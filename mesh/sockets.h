@@ -1,5 +1,5 @@
 /* Sockets: every socket of the mesh is made here, with every option that keeps a stranger from
-   harming us. All speak CURVE but the local API's, which lies in a folder that is ours alone. */
+   harming us. All speak CURVE. */
 
 #ifndef SKR_MESH_SOCKETS_H_INCLUDED
 #define SKR_MESH_SOCKETS_H_INCLUDED
@@ -46,15 +46,6 @@ saker_err_t skr_socket_voice (void **socket, const skr_sockets_t *sockets, const
                               const uint8_t server[32], const char *address) SKR_MUST_USE;
 /* The ZAP handler's REP socket. */
 saker_err_t skr_socket_zap (void **socket, const skr_sockets_t *sockets) SKR_MUST_USE;
-/* The local API: a ROUTER on FOLDER/run/api, for any length of path. *descriptor is of the folder
-   where the path is long (else -1): to be closed once the sockets are, since zmq knows the file by
-   it. */
-saker_err_t skr_socket_local (void **socket, const skr_sockets_t *sockets, const char *folder,
-                              int *descriptor) SKR_MUST_USE;
-/* How zmq names a Unix socket in a folder, also where the path is longer than sun_path allows: then
-   through an open descriptor of its folder, which *descriptor receives (else -1). */
-saker_err_t skr_socket_local_name (char *name, size_t size, const char *folder,
-                                   int *descriptor) SKR_MUST_USE;
 void skr_socket_close (void **socket);
 /* What was sent last on a connecting socket goes out before it is closed, if it can soon. */
 void skr_socket_linger (void *socket);

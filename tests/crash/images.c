@@ -75,8 +75,11 @@ typedef struct image_t {
 
 static void load_image (const char *folder, image_t *image)
 {
+    char path[512];
     for (int i = 0; i < FILES; i++) {
-        image->files[i] = read_file (folder, file_names[i]);
+        snprintf (path, sizeof path, "%s/%s", folder, file_names[i]);
+        image->files[i] = access (path, F_OK) == 0 ? read_file (folder, file_names[i])
+                                                   : (skr_buf_t){0}; /* not made yet */
     }
 }
 

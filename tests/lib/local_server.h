@@ -5,6 +5,7 @@
 #ifndef TESTS_LIB_LOCAL_SERVER_H_INCLUDED
 #define TESTS_LIB_LOCAL_SERVER_H_INCLUDED
 
+#include "mesh/local.h"
 #include "tests/lib/fake_neighbours.h"
 #include "tests/lib/pair.h"
 
@@ -14,7 +15,7 @@
 typedef struct local_server_t {
     pair_t *pair; /* borrowed; the thread's own while it runs */
     const char *store;
-    void *context, *socket;
+    skr_local_socket_t *socket;
     pthread_t thread;
     fake_neighbours_t fake;
     skr_api_t *api;

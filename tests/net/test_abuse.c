@@ -2,8 +2,10 @@
    and the daemon goes on. */
 
 #include "crdt/change.h"
+#include "mesh/local.h"
 #include "mesh/ration.h"
 #include "mesh/wire.h"
+#include "peer/api.h"
 #include "tests/check.h"
 #include "tests/lib/impostor.h"
 
@@ -511,20 +513,82 @@ static void a_member_with_mutated_requests (void)
     zmq_close (dealer);
 }
 
+/* Many may be waiting to be taken already. */
+static int connect_locally (void)
+{
+    int file = -1;
+    for (uint64_t end_ms = now_ms () + DEADLINE_MS; file < 0 && now_ms () < end_ms; usleep (2000)) {
+        file = skr_local_connect (store);
+    }
+    return file;
+}
+
+/* Sends it, all at once, on a connection of its own. */
+static void say_locally (const void *bytes, size_t size)
+{
+    int file = connect_locally ();
+    CHECK (file >= 0);
+    CHECK (send (file, bytes, size, MSG_NOSIGNAL) == (ssize_t) size);
+    (void) close (file);
+}
+
 static void nonsense_on_the_local_socket (void)
 {
-    char name[160];
     uint8_t garbage[200];
     int64_t bad = count_of ("/api/bad_requests");
-    snprintf (name, sizeof name, "ipc://%s/run/api", store);
-    void *dealer = dial (ZMQ_DEALER, name, NULL, NULL);
     for (int i = 0; i < 200; i++) {
         randombytes_buf (garbage, sizeof garbage);
-        zmq_send (dealer, garbage, 1 + randombytes_uniform (sizeof garbage - 1), 0);
+        say_locally (garbage, 5 + randombytes_uniform (sizeof garbage - 5));
+        skr_put_u32 (garbage, sizeof garbage - 4); /* a size that is one */
+        say_locally (garbage, sizeof garbage);
     }
-    CHECK (rises ("/api/bad_requests", bad + 100));
+    CHECK (rises ("/api/bad_requests", bad + 350));
     CHECK (writes_on ());
-    zmq_close (dealer);
+}
+
+/* A request, as it goes over the local socket. */
+static void local_hello (skr_buf_t *request)
+{
+    skr_buf_append (request, "\0\0\0", 4);
+    skr_cbor_put_map (request, 4);
+    skr_cbor_put_uint (request, 0);
+    skr_cbor_put_uint (request, SKR_API_VERSION);
+    skr_cbor_put_uint (request, 1);
+    skr_cbor_put_uint (request, 1);
+    skr_cbor_put_uint (request, 2);
+    skr_cbor_put_uint (request, SKR_COMMAND_HELLO);
+    skr_cbor_put_uint (request, 3);
+    skr_cbor_put_map (request, 0);
+    skr_put_u32 (request->data, (uint32_t) request->size - 4);
+}
+
+/* Half a request each, and nothing more; then one that reads no answers. */
+static void local_programs_that_do_nothing (void)
+{
+    int files[200];
+    uint8_t head[8] = {0, 0, 1, 0};
+    for (int i = 0; i < 200; i++) {
+        files[i] = connect_locally ();
+        CHECK (files[i] >= 0 && send (files[i], head, sizeof head, MSG_NOSIGNAL) == sizeof head);
+    }
+    CHECK (writes_on ());
+    for (int i = 0; i < 200; i++) {
+        (void) close (files[i]);
+    }
+    skr_buf_t request = {0};
+    int file = connect_locally ();
+    int64_t requests = count_of ("/api/requests");
+    local_hello (&request);
+    for (int i = 0; i < 200000; i++) { /* until neither side takes any more */
+        if (send (file, request.data, request.size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+            break;
+        }
+    }
+    CHECK (rises ("/api/requests", requests + 100));
+    CHECK (writes_on ());
+    skr_buf_free (&request);
+    (void) close (file);
+    CHECK (writes_on ());
 }
 
 /* ---- a member that lies: it has joined, and publishes what is forged */
@@ -977,6 +1041,7 @@ int main (int argc, char **argv)
     RUN (a_subscriber_that_wants_everything);
     RUN (a_subscriber_that_goes_in_the_middle);
     RUN (nonsense_on_the_local_socket);
+    RUN (local_programs_that_do_nothing);
     RUN (a_member_that_lies);
     RUN (a_member_that_asks_without_end);
     RUN (changes_and_beats_that_are_forged);

@@ -155,7 +155,7 @@ static void ask (operation_t *self)
     const sim_peer_t *peer = &sim.peers[self->peer];
     self->ask_ms = sim.now_ms + ANSWER_MS;
     if (peer->node) {
-        sim_network_ask (self->peer, self->number, skr_span_of (&self->request));
+        sim_local_ask (self->peer, self->number, skr_span_of (&self->request));
     }
 }
 
@@ -179,7 +179,7 @@ static void read_back (operation_t *self)
     skr_cbor_put_uint (&request, 2);
     skr_cbor_put_bytes (&request, "", 0);
     if (sim.peers[self->peer].node) {
-        sim_network_ask (self->peer, self->number | READS, skr_span_of (&request));
+        sim_local_ask (self->peer, self->number | READS, skr_span_of (&request));
     }
     skr_buf_free (&request);
 }

@@ -220,12 +220,15 @@ void sim_network_reset (int peer);
 void sim_network_heal (void);
 /* Time leaps: what was on its way comes then. */
 void sim_network_leap (uint64_t by_ms);
-/* A request of a local client. */
-void sim_network_ask (int peer, uint32_t client, skr_span_t request);
 /* A frame as if published by `from`'s PUB, to all who hear it. */
 void sim_network_inject (int from, skr_span_t frame);
 /* Somebody without a place in the roster dials. */
 void sim_network_stranger (int peer);
+
+/* ---- local.c */
+
+/* A request of a local client. */
+void sim_local_ask (int peer, uint32_t client, skr_span_t request);
 
 /* ---- disk.c */
 

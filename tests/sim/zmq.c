@@ -759,19 +759,6 @@ void sim_network_cut (int peer)
     silence_beacons (peer);
 }
 
-void sim_network_ask (int peer, uint32_t client, skr_span_t request)
-{
-    socket_t *socket = socket_of (peer, ZMQ_ROUTER, "ipc://");
-    uint8_t routing[5] = {1};
-    if (socket) {
-        message_t *message = message_new ();
-        skr_put_u32 (routing + 1, client);
-        message_add (message, routing, sizeof routing);
-        message_add (message, request.data, request.size);
-        deliver (socket, message);
-    }
-}
-
 static void publish (const socket_t *socket, const message_t *message)
 {
     for (uint32_t i = 1; i < connections_count; i++) {
@@ -971,16 +958,12 @@ static uint32_t by_routing (const message_t *message)
     return 0;
 }
 
-static bool send_router (const socket_t *socket, message_t *message)
+static bool send_router (message_t *message)
 {
     uint32_t no = by_routing (message);
     message_t *body = message_new ();
     message_add (body, message->parts[1].data, message->parts[1].size);
-    if (strncmp (socket->bound, "ipc://", 6) == 0) {
-        sim_client_answer (socket->peer, skr_get_u32 (message->parts[0].data + 1),
-                           skr_span (body->parts[0].data, body->parts[0].size));
-        message_free (body);
-    } else if (!no || !flies (no, 1, body)) {
+    if (!no || !flies (no, 1, body)) {
         if (!no) {
             message_free (body);
         }
@@ -1018,7 +1001,7 @@ static bool send_whole (socket_t *socket, message_t *message)
     case ZMQ_DEALER:
         return send_dealer (socket, message);
     case ZMQ_ROUTER:
-        return send_router (socket, message);
+        return send_router (message);
     case ZMQ_REP:
         send_decision (message);
         break;
