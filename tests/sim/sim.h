@@ -27,9 +27,10 @@
 #define SIM_COLLECTIONS_MAX 8
 #define SIM_LATE_NAME "late" /* of a device that joined while the others were at work */
 #define SIM_DAY_MS (24ull * 3600 * 1000)
-#define SIM_HEAL_MS 60000       /* after healing, all peers are equal within that */
-/* And then, without history, no log holds anything within that: a member tells for 30 s that a device
-   runs twice, which is believed for 30 s, and the device closes what it was after 20 s of calm. */
+#define SIM_HEAL_MS 60000 /* after healing, all peers are equal within that */
+/* And then, without history, no log holds anything within that: a member tells for 30 s that a
+   device runs twice, which is believed for 30 s, and the device closes what it was after 20 s of
+   calm. */
 #define SIM_QUIET_MS 90000
 #define SIM_MESSAGES_MAX 400000 /* sent in one simulated second, by all: more is a storm */
 
