@@ -92,12 +92,15 @@ def shots(mesh, request):
 
 @pytest.fixture(scope="session")
 def until():
-    """until(condition): tries again until it holds; what it gave then."""
+    """until(condition): tries again until it holds; what it gave then. While it is still being fetched it does not."""
 
     def wait(condition):
         end = time.monotonic() + PATIENCE_S
         while True:
-            found = condition()
+            try:
+                found = condition()
+            except saker.NotYetError:
+                found = None
             if found or time.monotonic() > end:
                 assert found, condition
                 return found
