@@ -122,7 +122,7 @@ static size_t blocks_for (size_t size)
 
 bool skr_journal_lay_out (skr_journal_t *self, const skr_staged_t *staged)
 {
-    static const uint8_t zeros[BLOCK_BYTES];
+    static const uint8_t zeros[BLOCK_BYTES + SUM_BYTES]; /* what fills a block, and the checksum */
     skr_buf_t *group = &self->group;
     skr_buf_clear (group);
     skr_buf_append (group, zeros, HEAD_BYTES);

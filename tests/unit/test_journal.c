@@ -597,6 +597,33 @@ static void grows_while_it_is_scanned (void)
     skr_store_close (&store);
 }
 
+/* Groups that fill their blocks to any byte. */
+static void fills_blocks (void)
+{
+    enum { FIRST = 4000, LAST = 4140 };
+    static uint8_t bytes[LAST];
+    skr_store_t *store = NULL, *other = NULL;
+    skr_span_t value;
+    uint8_t key[4];
+    memset (bytes, 'b', sizeof bytes);
+    make (&store);
+    for (uint32_t size = FIRST; size < LAST; size++) {
+        skr_put_u32 (key, size);
+        CHECK_OK (skr_store_begin (store));
+        CHECK_OK (skr_store_put (store, SKR_CURSORS, skr_span (key, 4), skr_span (bytes, size)));
+        CHECK_OK (skr_store_commit (store));
+    }
+    copy_as_killed ();
+    skr_store_close (&store);
+    CHECK_OK (open_at (&other, copy, SKR_STORE_OPEN));
+    for (uint32_t size = FIRST; size < LAST; size++) {
+        skr_put_u32 (key, size);
+        CHECK_OK (skr_store_get (other, SKR_COMMITTED, SKR_CURSORS, skr_span (key, 4), &value));
+        CHECK (skr_span_equal (value, skr_span (bytes, size)));
+    }
+    skr_store_close (&other);
+}
+
 /* More groups than the journal holds. */
 static void goes_round (void)
 {
@@ -723,6 +750,7 @@ int main (int argc, char **argv)
     RUN (knows_what_was_put_back);
     RUN (looks_without_writing);
     RUN (grows_while_it_is_scanned);
+    RUN (fills_blocks);
     RUN (goes_round);
     RUN (survives_a_full_disk);
     temp_folder_remove (place);
