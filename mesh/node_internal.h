@@ -123,10 +123,10 @@ void skr_caller_leave (skr_node_t *self);
 void skr_node_frame (skr_node_t *self, skr_link_t *link, skr_span_t frame);
 void skr_node_called (skr_node_t *self, const skr_member_t *member, skr_span_t routing,
                       const skr_said_t *said);
-/* node.c: after a failure in the middle of a group; SAKER_OK: does nothing. */
-/* The key of our own device; and is it this one? */
+/* node.c: the key of our own device; and is it this one? */
 const uint8_t *skr_node_device (const skr_node_t *self);
 bool skr_node_is_own (const skr_node_t *self, const uint8_t device[SKR_DEVICE_KEY_BYTES]);
+/* node.c: after a failure in the middle of a group; SAKER_OK: does nothing. */
 void skr_node_fail_group (skr_node_t *self, saker_err_t error);
 
 /* twin.c. Somebody says that this device is there. */

@@ -2,8 +2,9 @@
    group durable; in LMDB it would be one page of each table it touches, and two syncs.
 
    The file is written from its start, group after group, and from its start again when all of it
-   has gone into data.mdb (a checkpoint, see store_pending.c), which counts its generation up. A
-   group lies at a multiple of 4096, so that writing one never touches the sectors of another:
+   has gone into data.mdb (a checkpoint, see store_pending.c), which notes there a new generation, a
+   random number: groups of another one do not count. A group lies at a multiple of 4096, so that
+   writing one never touches the sectors of another:
 
      generation u64 | number in it u32 | size of the records u32 | records | zeros | checksum 8
      record: table u8 | size of key u16 | size of record u32, 0: it is removed | key | record

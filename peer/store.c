@@ -17,7 +17,7 @@
 #define DAMAGE_LOGGED_MAX 16
 /* Below this a short write is taken for a full disk. */
 #define DISK_FREE_BYTES_MIN (1u << 20)
-#define VIEW_GROUPS SKR_STORE_VIEW_GROUPS
+#define VIEW_GROUPS 4 /* that fit into the map beside a view */
 
 static const char *const table_names[SKR_TABLES] = {
     [SKR_META] = "meta",
@@ -701,7 +701,7 @@ static saker_err_t fail_group (skr_store_t *self, int code)
 }
 
 /* A group that has become large is written to LMDB at once; not while it is scanned. */
-static int settle_size (skr_store_t *self, size_t more)
+static int turn_when_large (skr_store_t *self, size_t more)
 {
     bool large = self->staged.bytes + more > STAGED_BYTES_MAX;
     return large && !self->group && self->scans == 0 ? skr_store_turn_direct (self) : 0;
@@ -710,7 +710,7 @@ static int settle_size (skr_store_t *self, size_t more)
 /* Room for a record. */
 static int reserve (skr_store_t *self, skr_table_t table, MDB_val *key, MDB_val *record, bool there)
 {
-    int code = settle_size (self, key->mv_size + record->mv_size);
+    int code = turn_when_large (self, key->mv_size + record->mv_size);
     if (code) {
         return code;
     }

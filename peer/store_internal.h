@@ -14,7 +14,6 @@
 #define SKR_STORE_IDENTITY_KEY "store"
 #define SKR_STORE_IDENTITY_BYTES (4 + crypto_shorthash_KEYBYTES)
 #define SKR_STORE_MAP_BYTES_MAX (SIZE_MAX / 4)
-#define SKR_STORE_VIEW_GROUPS 4 /* that fit into the map beside a view */
 
 _Static_assert(SKR_STORE_SUM_BYTES == 8, "size of a checksum");
 

@@ -2,6 +2,7 @@
    disk. test_store.c runs with a journal, too. */
 
 #include "tests/check.h"
+#include "tests/lib/small_disk.h"
 #include "tests/lib/temp_folder.h"
 
 #include "peer/journal.h"
@@ -9,7 +10,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -648,15 +648,6 @@ static void goes_round (void)
 
 /* ---- a full disk */
 
-static bool fill_disk (const char *file)
-{
-    static const uint8_t bytes[4096];
-    int out = open (file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    while (out >= 0 && write (out, bytes, sizeof bytes) > 0) {
-    }
-    return out >= 0 && close (out) == 0;
-}
-
 static saker_err_t put_page (skr_store_t *store, uint32_t number)
 {
     uint8_t key[4], value[2000];
@@ -691,7 +682,7 @@ static void survive_full_disk (const char *mount_point)
     (void) snprintf (folder, sizeof folder, "%s/store", mount_point);
     CHECK_OK (open_at (&store, folder, SKR_STORE_CREATE));
     CHECK_OK (skr_store_journal_begin (store));
-    CHECK (fill_disk (filler));
+    CHECK (small_disk_fill (filler));
     uint32_t count = 0;
     saker_err_t error;
     while (count < 5000 && (error = put_page (store, count)) == SAKER_OK) {
@@ -721,21 +712,15 @@ static void survive_full_disk (const char *mount_point)
 
 static void survives_a_full_disk (void)
 {
-    char mount_point[TEMP_FOLDER_BYTES + 8];
-    if (geteuid () != 0) {
-        CHECK_SKIP ("only root can mount a small disk");
-    }
-    (void) snprintf (mount_point, sizeof mount_point, "%s/disk", place);
-    CHECK (mkdir (mount_point, 0700) == 0);
-    if (mount ("tmpfs", mount_point, "tmpfs", 0, "size=6m,mode=0700") != 0) {
-        (void) rmdir (mount_point);
-        CHECK_SKIP ("no tmpfs can be mounted here");
+    char mount_point[SMALL_DISK_BYTES];
+    const char *hindrance = small_disk_mount (mount_point, place, 6);
+    if (hindrance) {
+        CHECK_SKIP (hindrance);
     }
     survive_full_disk (mount_point);
-    if (umount2 (mount_point, MNT_DETACH) != 0) {
+    if (!small_disk_unmount (mount_point)) {
         CHECK_FAIL ("%s is still mounted", mount_point);
     }
-    (void) rmdir (mount_point);
 }
 
 int main (int argc, char **argv)

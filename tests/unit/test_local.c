@@ -125,6 +125,16 @@ static bool is_at_end (int file)
     return false;
 }
 
+/* The client goes, and then the server. */
+static void finish (int file, skr_buf_t *bytes, skr_buf_t *got)
+{
+    skr_buf_free (bytes);
+    skr_buf_free (got);
+    (void) close (file);
+    turn_all ();
+    end ();
+}
+
 /* ---- tests */
 
 static void takes_pieces (void)
@@ -143,11 +153,7 @@ static void takes_pieces (void)
     hear (file, &got, bytes.size);
     CHECK_INT (taken.requests, 3);
     CHECK (skr_span_equal (skr_span_of (&got), skr_span_of (&bytes)));
-    skr_buf_free (&bytes);
-    skr_buf_free (&got);
-    (void) close (file);
-    turn_all ();
-    end ();
+    finish (file, &bytes, &got);
 }
 
 static void takes_many_and_large_ones (void)
@@ -170,11 +176,7 @@ static void takes_many_and_large_ones (void)
     }
     CHECK_INT (taken.requests, 3006);
     CHECK (skr_span_equal (skr_span_of (&got), skr_span_of (&bytes)));
-    skr_buf_free (&bytes);
-    skr_buf_free (&got);
-    (void) close (file);
-    turn_all ();
-    end ();
+    finish (file, &bytes, &got);
 }
 
 /* Nothing more is taken from who does not read; then all goes on where it was. */
@@ -207,12 +209,8 @@ static void waits_for_who_does_not_read (void)
     hear (file, &got, before * 1000004 + (400 - before) * 1004);
     CHECK_INT (taken.requests, 401);
     CHECK_INT (got.size, before * 1000004 + (400 - before) * 1004);
-    skr_buf_free (&bytes);
-    skr_buf_free (&got);
-    (void) close (file);
     (void) close (other);
-    turn_all ();
-    end ();
+    finish (file, &bytes, &got);
 }
 
 static void gives_up_who_never_reads (void)
@@ -263,12 +261,8 @@ static void answers_nobody_else (void)
     CHECK (skr_local_send (server, skr_span_of (&taken.client), skr_span_text ("open")));
     hear (file, &got, 8);
     CHECK (got.size == 8 && memcmp (got.data + 4, "open", 4) == 0);
-    skr_buf_free (&bytes);
-    skr_buf_free (&got);
     skr_buf_free (&gone);
-    (void) close (file);
-    turn_all ();
-    end ();
+    finish (file, &bytes, &got);
 }
 
 static void cuts_off_nonsense (void)

@@ -1,6 +1,7 @@
 /* The store against damage, a second process, a growing map and a full disk. */
 
 #include "tests/check.h"
+#include "tests/lib/small_disk.h"
 #include "tests/lib/temp_folder.h"
 
 #include "crdt/bytes.h"
@@ -12,7 +13,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -626,17 +626,6 @@ static void knows_network_filesystems (void)
 
 /* ---- a full disk */
 
-static bool fill_disk (const char *file)
-{
-    static const uint8_t zeros[4096];
-    int descriptor = open (file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    while (descriptor >= 0 && write (descriptor, zeros, sizeof zeros) > 0) {
-    }
-    bool full = errno == ENOSPC;
-    (void) close (descriptor);
-    return full;
-}
-
 static saker_err_t put_group (skr_store_t *store, uint64_t from, uint64_t count)
 {
     static uint8_t value[3000];
@@ -667,14 +656,14 @@ static void survive_full_disk (const char *mount_point)
     skr_span_t value;
     (void) snprintf (filler, sizeof filler, "%s/filler", mount_point);
     (void) snprintf (folder, sizeof folder, "%s/store", mount_point);
-    CHECK (fill_disk (filler));
+    CHECK (small_disk_fill (filler));
     CHECK_ERR (open_store (&store, SKR_STORE_CREATE), SAKER_EFULL, "No space");
     CHECK (unlink (filler) == 0);
     CHECK (access (folder, F_OK) != 0); /* nothing is left of it */
 
     CHECK_OK (open_store (&store, SKR_STORE_CREATE));
     CHECK_OK (put_group (store, 0, 100));
-    CHECK (fill_disk (filler));
+    CHECK (small_disk_fill (filler));
     uint64_t committed = 100;
     saker_err_t error;
     while (!(error = put_group (store, committed, 100)) && committed < 10000) {
@@ -706,21 +695,15 @@ static void survive_full_disk (const char *mount_point)
 
 static void survives_a_full_disk (void)
 {
-    char mount_point[TEMP_FOLDER_BYTES + 8];
-    if (geteuid () != 0) {
-        CHECK_SKIP ("only root can mount a small disk");
-    }
-    (void) snprintf (mount_point, sizeof mount_point, "%s/disk", place);
-    CHECK (mkdir (mount_point, 0700) == 0);
-    if (mount ("tmpfs", mount_point, "tmpfs", 0, "size=4m,mode=0700") != 0) {
-        (void) rmdir (mount_point);
-        CHECK_SKIP ("no tmpfs can be mounted here");
+    char mount_point[SMALL_DISK_BYTES];
+    const char *hindrance = small_disk_mount (mount_point, place, 4);
+    if (hindrance) {
+        CHECK_SKIP (hindrance);
     }
     survive_full_disk (mount_point);
-    if (umount2 (mount_point, MNT_DETACH) != 0) {
+    if (!small_disk_unmount (mount_point)) {
         CHECK_FAIL ("%s is still mounted", mount_point);
     }
-    (void) rmdir (mount_point);
 }
 
 static void run_all (void)
