@@ -16,6 +16,7 @@ static const uint8_t encoded_null[] = {0xf6};
 typedef struct look_t {
     const skr_cells_t *cells;
     skr_span_t document;
+    skr_buf_t *address;      /* room for one */
     const skr_dot_t *bounds; /* NULL: all */
     size_t bounds_count;
     skr_visit_fn *visit;
@@ -34,12 +35,10 @@ static saker_err_t scan_prefix (const look_t *look, skr_span_t prefix)
 static saker_err_t scan_address (const look_t *look, skr_span_t path, skr_kind_t kind,
                                  skr_span_t member)
 {
-    skr_buf_t address = {0};
-    skr_address_put (&address, path, kind, member);
-    saker_err_t error = address.failed ? skr_fail (SAKER_ENOMEM, "address: out of memory")
-                                       : scan_prefix (look, skr_span_of (&address));
-    skr_buf_free (&address);
-    return error;
+    skr_buf_clear (look->address);
+    skr_address_put (look->address, path, kind, member);
+    return look->address->failed ? skr_fail (SAKER_ENOMEM, "address: out of memory")
+                                 : scan_prefix (look, skr_span_of (look->address));
 }
 
 /* The cells at the path itself: one short scan a kind, whatever there is below. */
@@ -121,7 +120,15 @@ static saker_err_t resolve_pred (const skr_op_t *op, const skr_id_t *writers, si
 {
     skr_pred_t few[FEW], *pred = few;
     bounds->list = bounds->few;
-    bounds->count = skr_op_pred_count (op);
+    bounds->count = op->pred_count;
+    if (bounds->count == 0) {
+        return SAKER_OK;
+    }
+    if (bounds->count == 1 && op->pred_first.writer < writers_count) {
+        bounds->few[0] =
+            (skr_dot_t){writers[op->pred_first.writer], op->pred_first.seq, op->pred_first.index};
+        return SAKER_OK;
+    }
     if (bounds->count > FEW) {
         pred = calloc (bounds->count, sizeof *pred);
         bounds->list = calloc (bounds->count, sizeof *bounds->list);
@@ -138,7 +145,7 @@ static saker_err_t resolve_pred (const skr_op_t *op, const skr_id_t *writers, si
 typedef struct victims_t {
     const skr_dot_t *bounds;
     size_t bounds_count;
-    skr_ended_t ended;
+    skr_ended_t *ended;
 } victims_t;
 
 static skr_entry_t last_ended (const skr_ended_t *ended)
@@ -149,21 +156,34 @@ static skr_entry_t last_ended (const skr_ended_t *ended)
     return entry;
 }
 
+static uint8_t *put_string (uint8_t *at, skr_span_t bytes)
+{
+    at = skr_cbor_head (at, SKR_CBOR_MAJOR_BYTES, bytes.size);
+    memcpy (at, bytes.data, bytes.size); /* neither an address nor a value is empty */
+    return at + bytes.size;
+}
+
 /* The scan only lends its entries. */
 static saker_err_t put_entry (skr_ended_t *ended, const skr_entry_t *entry)
 {
     skr_buf_t *buf = &ended->entries;
-    skr_cbor_put_array (buf, 6);
-    skr_cbor_put_bytes (buf, entry->dot.writer.bytes, sizeof entry->dot.writer.bytes);
-    skr_cbor_put_uint (buf, entry->dot.seq);
-    skr_cbor_put_uint (buf, entry->dot.index);
-    skr_cbor_put_uint (buf, entry->hlc);
-    skr_cbor_put_bytes (buf, entry->address.data, entry->address.size);
-    ended->address_at = buf->size - entry->address.size;
-    skr_cbor_put_bytes (buf, entry->value.data, entry->value.size);
+    uint8_t *at = skr_buf_reserve (buf, 7 * SKR_CBOR_HEAD_BYTES_MAX + sizeof entry->dot.writer.bytes
+                                            + entry->address.size + entry->value.size);
+    if (!at) {
+        return skr_fail (SAKER_ENOMEM, "undo: out of memory");
+    }
+    at = skr_cbor_head (at, SKR_CBOR_MAJOR_ARRAY, 6);
+    at = put_string (at, skr_span (entry->dot.writer.bytes, sizeof entry->dot.writer.bytes));
+    at = skr_cbor_head (at, SKR_CBOR_MAJOR_UINT, entry->dot.seq);
+    at = skr_cbor_head (at, SKR_CBOR_MAJOR_UINT, entry->dot.index);
+    at = skr_cbor_head (at, SKR_CBOR_MAJOR_UINT, entry->hlc);
+    at = put_string (at, entry->address);
+    ended->address_at = (size_t) (at - buf->data) - entry->address.size;
+    at = put_string (at, entry->value);
+    buf->size = (size_t) (at - buf->data);
     ended->last = *entry;
     ended->count++;
-    return buf->failed ? skr_fail (SAKER_ENOMEM, "undo: out of memory") : SAKER_OK;
+    return SAKER_OK;
 }
 
 static void get_entry (skr_cbor_t *cbor, skr_entry_t *entry)
@@ -187,22 +207,21 @@ static saker_err_t collect_victim (const skr_entry_t *entry, void *argument)
     if (!bound || skr_dot_compare (&entry->dot, bound) > 0) {
         return SAKER_OK; /* design 3: what the writer had not seen survives */
     }
-    return put_entry (&victims->ended, entry);
+    return put_entry (victims->ended, entry);
 }
 
 static saker_err_t collect_victims (const skr_applier_t *self, const skr_op_t *op,
-                                    const skr_id_t *writers, size_t writers_count,
-                                    victims_t *victims)
+                                    const skr_id_t *writers, size_t writers_count, skr_room_t *room)
 {
     bounds_t bounds;
     saker_err_t error = resolve_pred (op, writers, writers_count, &bounds);
+    room->ended.count = 0;
+    skr_buf_clear (&room->ended.entries);
     if (error == SAKER_OK && bounds.count) {
-        victims->bounds = bounds.list;
-        victims->bounds_count = bounds.count;
-        error = scan_scope (&(look_t){self->cells, op->document, bounds.list, bounds.count,
-                                      collect_victim, victims},
+        victims_t victims = {bounds.list, bounds.count, &room->ended};
+        error = scan_scope (&(look_t){self->cells, op->document, &room->address, bounds.list,
+                                      bounds.count, collect_victim, &victims},
                             op);
-        victims->bounds = NULL;
     }
     free_bounds (&bounds);
     return error;
@@ -277,11 +296,12 @@ static skr_span_t entry_value (const skr_op_t *op)
     return in_address ? skr_span (encoded_null, sizeof encoded_null) : op->argument;
 }
 
-/* The entry that an operation adds; its address is in the buf, which is to be freed in any case. */
+/* The entry that an operation adds; its address is in the buf. */
 static saker_err_t make_own (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
                              skr_buf_t *address, skr_entry_t *entry)
 {
     skr_span_t member = op->kind == SKR_OP_ADD ? op->argument : skr_span (NULL, 0);
+    skr_buf_clear (address);
     skr_address_put (address, op->path, skr_op_cell (op->kind), member);
     *entry = (skr_entry_t){.dot = {self->writer, self->seq, index},
                            .hlc = self->hlc,
@@ -349,25 +369,22 @@ static saker_err_t end_and_put (const skr_applier_t *self, const skr_op_t *op,
 }
 
 static saker_err_t replace (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
-                            const skr_ended_t *ended)
+                            const skr_ended_t *ended, skr_buf_t *address)
 {
-    skr_buf_t address = {0};
     skr_entry_t entry;
     SKR_TRY (keep_undo (self, ended));
     if (!adds_entry (op->kind)) {
         return end_entries (self, op, ended);
     }
-    saker_err_t error = make_own (self, op, index, &address, &entry);
-    error = error == SAKER_OK ? end_and_put (self, op, ended, &entry) : error;
-    skr_buf_free (&address);
-    return error;
+    SKR_TRY (make_own (self, op, index, address, &entry));
+    return end_and_put (self, op, ended, &entry);
 }
 
 static saker_err_t apply_ended (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
-                                const skr_ended_t *ended)
+                                const skr_ended_t *ended, skr_buf_t *address)
 {
     size_t undo_size = self->undo ? self->undo->size : 0;
-    saker_err_t error = replace (self, op, index, ended);
+    saker_err_t error = replace (self, op, index, ended, address);
     if (error != SAKER_OK && self->undo) {
         self->undo->size = undo_size; /* the undo of whole operations only */
     }
@@ -377,23 +394,41 @@ static saker_err_t apply_ended (const skr_applier_t *self, const skr_op_t *op, u
 saker_err_t skr_apply_made (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
                             const skr_ended_t *ended)
 {
-    return is_carried (self, op) ? apply_ended (self, op, index, ended)
-                                 : keep_undo (self, &nothing_ended);
+    skr_buf_t own = {0}, *address = self->room ? &self->room->address : &own;
+    saker_err_t error = is_carried (self, op) ? apply_ended (self, op, index, ended, address)
+                                              : keep_undo (self, &nothing_ended);
+    if (address == &own) {
+        skr_buf_free (&own);
+    }
+    return error;
+}
+
+static saker_err_t apply_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
+                             size_t writers_count, uint32_t index, skr_room_t *room)
+{
+    SKR_TRY (collect_victims (self, op, writers, writers_count, room));
+    return apply_ended (self, op, index, &room->ended, &room->address);
 }
 
 saker_err_t skr_apply_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
                           size_t writers_count, uint32_t index)
 {
-    victims_t victims = {0};
     if (!is_carried (self, op)) {
         return skip_op (self, op, writers, writers_count);
     }
-    saker_err_t error = collect_victims (self, op, writers, writers_count, &victims);
-    if (error == SAKER_OK) {
-        error = apply_ended (self, op, index, &victims.ended);
+    if (self->room) {
+        return apply_op (self, op, writers, writers_count, index, self->room);
     }
-    skr_buf_free (&victims.ended.entries);
+    skr_room_t own = {.address = {0}};
+    saker_err_t error = apply_op (self, op, writers, writers_count, index, &own);
+    skr_room_free (&own);
     return error;
+}
+
+void skr_room_free (skr_room_t *self)
+{
+    skr_buf_wipe (&self->ended.entries);
+    skr_buf_wipe (&self->address);
 }
 
 saker_err_t skr_apply_content (const skr_applier_t *self, const skr_content_t *content)
@@ -536,12 +571,13 @@ saker_err_t skr_apply_seen (const skr_cells_t *cells, skr_op_kind_t kind, skr_sp
     skr_op_t op = {.kind = kind, .document = document, .path = path, .argument = argument};
     seen->count = seen->ended.count = 0;
     skr_buf_clear (&seen->ended.entries);
-    return scan_scope (&(look_t){cells, document, NULL, 0, see_entry, seen}, &op);
+    return scan_scope (&(look_t){cells, document, &seen->address, NULL, 0, see_entry, seen}, &op);
 }
 
 void skr_scope_free (skr_scope_t *self)
 {
     free (self->dots);
     skr_buf_free (&self->ended.entries);
+    skr_buf_free (&self->address);
     memset (self, 0, sizeof *self);
 }

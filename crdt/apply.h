@@ -16,6 +16,8 @@ typedef struct skr_applier_t {
     uint64_t hlc;
     skr_fingerprint_t *fingerprint; /* NULL: the cells keep it */
     skr_buf_t *undo; /* receives what was displaced, to be kept in the log; NULL: not wanted */
+    struct skr_room_t
+        *room; /* memory for one operation after the other; NULL: each takes its own */
     /* Which documents have cells here; NULL: all. What an operation does to others is left out. */
     bool (*carries) (const void *part, skr_span_t document);
     const void *part;
@@ -29,6 +31,14 @@ typedef struct skr_ended_t {
     skr_entry_t last;
     size_t address_at;
 } skr_ended_t;
+
+/* Starts as all zeros. */
+typedef struct skr_room_t {
+    skr_ended_t ended;
+    skr_buf_t address;
+} skr_room_t;
+
+void skr_room_free (skr_room_t *self);
 
 /* Applies one operation (its dot is writer, seq, index). Appends its part of the undo bytes only
    when all of it went well. */
@@ -55,6 +65,7 @@ typedef struct skr_scope_t {
     skr_dot_t *dots;
     size_t count, capacity;
     skr_ended_t ended;
+    skr_buf_t address;
 } skr_scope_t;
 
 saker_err_t skr_apply_seen (const skr_cells_t *cells, skr_op_kind_t kind, skr_span_t document,

@@ -16,12 +16,6 @@ int skr_span_compare (skr_span_t one, skr_span_t other)
     return order ? order : (one.size > other.size) - (one.size < other.size);
 }
 
-bool skr_span_starts (skr_span_t self, skr_span_t prefix)
-{
-    return self.size >= prefix.size
-           && (!prefix.size || memcmp (self.data, prefix.data, prefix.size) == 0);
-}
-
 uint8_t *skr_buf_grow (skr_buf_t *self, size_t size)
 {
     if (self->failed) {
@@ -39,12 +33,6 @@ uint8_t *skr_buf_grow (skr_buf_t *self, size_t size)
     self->data = grown;
     self->capacity = capacity;
     return self->data + self->size;
-}
-
-void skr_buf_clear (skr_buf_t *self)
-{
-    self->size = 0;
-    self->failed = false;
 }
 
 void skr_buf_free (skr_buf_t *self)

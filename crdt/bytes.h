@@ -45,7 +45,11 @@ static inline bool skr_span_equal (skr_span_t one, skr_span_t other)
 skr_span_t skr_span_text (const char *text);
 /* Order of memcmp, then of size. */
 int skr_span_compare (skr_span_t one, skr_span_t other);
-bool skr_span_starts (skr_span_t self, skr_span_t prefix);
+static inline bool skr_span_starts (skr_span_t self, skr_span_t prefix)
+{
+    return self.size >= prefix.size
+           && (!prefix.size || memcmp (self.data, prefix.data, prefix.size) == 0);
+}
 
 /* A buf starts as all zeros. This is skr_buf_reserve when there is no room. */
 uint8_t *skr_buf_grow (skr_buf_t *self, size_t size);
@@ -76,7 +80,12 @@ static inline void skr_buf_append_byte (skr_buf_t *self, uint8_t byte)
 }
 
 /* Empties it and keeps the memory. */
-void skr_buf_clear (skr_buf_t *self);
+static inline void skr_buf_clear (skr_buf_t *self)
+{
+    self->size = 0;
+    self->failed = false;
+}
+
 /* Frees it and leaves all zeros. */
 void skr_buf_free (skr_buf_t *self);
 /* The same, wiped first. */

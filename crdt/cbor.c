@@ -11,7 +11,7 @@
 enum {
     MAJOR_UINT = SKR_CBOR_MAJOR_UINT,
     MAJOR_NEGINT = 0x20,
-    MAJOR_BYTES = 0x40,
+    MAJOR_BYTES = SKR_CBOR_MAJOR_BYTES,
     MAJOR_TEXT = 0x60,
     MAJOR_ARRAY = SKR_CBOR_MAJOR_ARRAY,
     MAJOR_MAP = 0xa0,
@@ -23,19 +23,27 @@ static size_t head_size (uint64_t value)
     return value < 24 ? 1 : value <= 0xff ? 2 : value <= 0xffff ? 3 : value <= 0xffffffff ? 5 : 9;
 }
 
-static void put_head (skr_buf_t *buf, uint8_t major, uint64_t value)
+uint8_t *skr_cbor_head_long (uint8_t *at, uint8_t major, uint64_t value)
 {
-    uint8_t *at = skr_buf_reserve (buf, 9);
-    if (!at) {
-        return;
-    }
     size_t size = head_size (value);
     static const uint8_t forms[] = {[2] = 24, [3] = 25, [5] = 26, [9] = 27};
     at[0] = (uint8_t) (major | (size == 1 ? (uint8_t) value : forms[size]));
-    for (size_t i = 1; i < size; i++) {
-        at[i] = (uint8_t) (value >> (8 * (size - 1 - i)));
+    if (size == 9) {
+        skr_put_u64 (at + 1, value);
+    } else {
+        for (size_t i = 1; i < size; i++) {
+            at[i] = (uint8_t) (value >> (8 * (size - 1 - i)));
+        }
     }
-    buf->size += size;
+    return at + size;
+}
+
+static void put_head (skr_buf_t *buf, uint8_t major, uint64_t value)
+{
+    uint8_t *at = skr_buf_reserve (buf, SKR_CBOR_HEAD_BYTES_MAX);
+    if (at) {
+        buf->size = (size_t) (skr_cbor_head (at, major, value) - buf->data);
+    }
 }
 
 void skr_cbor_put_uint (skr_buf_t *buf, uint64_t value)
@@ -459,16 +467,39 @@ skr_cbor_type_t skr_cbor_peek (skr_cbor_t *self)
     return next (self, &item) ? item.type : SKR_CBOR_END;
 }
 
+/* An integer, most of all: its argument, if it is at most `most`. */
+static bool take_plain (skr_cbor_t *self, uint8_t major, uint64_t most, uint64_t *value)
+{
+    size_t left = (size_t) (self->end - self->at);
+    if (self->error != SAKER_OK || left == 0 || (self->at[0] & 0xe0) != major) {
+        return false;
+    }
+    size_t size = plain_head (self->at, left, value);
+    if (size == 0 || *value > most) {
+        return false;
+    }
+    self->at += size;
+    return true;
+}
+
 uint64_t skr_cbor_get_uint_long (skr_cbor_t *self)
 {
     item_t item;
+    uint64_t value;
+    if (take_plain (self, MAJOR_UINT, UINT64_MAX, &value)) {
+        return value;
+    }
     return take (self, SKR_CBOR_UINT, &item, "not an unsigned integer") ? item.value : 0;
 }
 
 int64_t skr_cbor_get_int (skr_cbor_t *self)
 {
     item_t item;
+    uint64_t value;
     bool negative = self->at < self->end && (self->at[0] & 0xe0) == MAJOR_NEGINT;
+    if (take_plain (self, negative ? MAJOR_NEGINT : MAJOR_UINT, INT64_MAX, &value)) {
+        return negative ? -1 - (int64_t) value : (int64_t) value;
+    }
     if (!take (self, negative ? SKR_CBOR_NEGINT : SKR_CBOR_UINT, &item, "not an integer")) {
         return 0;
     }

@@ -12,7 +12,20 @@
 #include "crdt/err.h"
 
 #define SKR_CBOR_MAJOR_UINT 0x00
+#define SKR_CBOR_MAJOR_BYTES 0x40
 #define SKR_CBOR_MAJOR_ARRAY 0x80
+#define SKR_CBOR_HEAD_BYTES_MAX 9
+
+/* Writes the head of an item where there is room for it; where it ends. */
+uint8_t *skr_cbor_head_long (uint8_t *at, uint8_t major, uint64_t value);
+static inline uint8_t *skr_cbor_head (uint8_t *at, uint8_t major, uint64_t value)
+{
+    if (value >= 24) {
+        return skr_cbor_head_long (at, major, value);
+    }
+    *at = (uint8_t) (major | value);
+    return at + 1;
+}
 
 void skr_cbor_put_uint (skr_buf_t *buf, uint64_t value);
 void skr_cbor_put_int (skr_buf_t *buf, int64_t value);

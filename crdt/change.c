@@ -297,7 +297,7 @@ static saker_err_t get_ops (skr_cbor_t *cbor, skr_content_t *content)
     if (cbor->error != SAKER_OK) {
         return SAKER_OK;
     }
-    content->ops = calloc (count, sizeof *content->ops);
+    content->ops = malloc (count * sizeof *content->ops); /* skr_op_get fills each */
     if (!content->ops) {
         return skr_fail (SAKER_ENOMEM, "content: out of memory");
     }

@@ -104,11 +104,11 @@ static void get_pred_entry (skr_cbor_t *cbor, skr_pred_t *pred)
     *pred = good ? (skr_pred_t){(uint32_t) writer, seq, (uint32_t) index} : (skr_pred_t){0};
 }
 
-static skr_span_t get_pred (skr_cbor_t *cbor, skr_op_kind_t kind, size_t writers_count)
+static void get_pred (skr_cbor_t *cbor, skr_op_t *op, size_t writers_count)
 {
     const uint8_t *start = cbor->at;
     size_t count = skr_cbor_get_array (cbor, SKR_OP_PRED_MAX);
-    require (cbor, !count || kind != SKR_OP_STATEMENT, "a statement ends nothing");
+    require (cbor, !count || op->kind != SKR_OP_STATEMENT, "a statement ends nothing");
     uint64_t next = 0;
     for (size_t i = 0; i < count && cbor->error == SAKER_OK; i++) {
         skr_pred_t pred;
@@ -116,8 +116,10 @@ static skr_span_t get_pred (skr_cbor_t *cbor, skr_op_kind_t kind, size_t writers
         require (cbor, pred.writer >= next, "pred is not ascending by writer");
         require (cbor, pred.writer < writers_count, "pred names a writer outside the table");
         next = (uint64_t) pred.writer + 1;
+        op->pred_first = i == 0 ? pred : op->pred_first;
     }
-    return since (cbor, start);
+    op->pred_count = count;
+    op->pred_raw = since (cbor, start);
 }
 
 static void check_value (skr_cbor_t *cbor)
@@ -153,22 +155,15 @@ void skr_op_get (skr_cbor_t *cbor, skr_op_t *op, size_t writers_count, skr_span_
     if (cbor->error != SAKER_OK) {
         return;
     }
-    skr_op_t read = {.kind = (skr_op_kind_t) kind};
-    require (cbor, count == (has_argument (read.kind) ? 5u : 4u), "operation of a wrong length");
-    read.document = get_document (cbor, read.kind, before);
-    read.path = get_path (cbor);
-    read.pred_raw = get_pred (cbor, read.kind, writers_count);
-    read.argument = get_argument (cbor, read.kind);
-    if (cbor->error == SAKER_OK) {
-        *op = read;
+    op->kind = (skr_op_kind_t) kind;
+    require (cbor, count == (has_argument (op->kind) ? 5u : 4u), "operation of a wrong length");
+    op->document = get_document (cbor, op->kind, before);
+    op->path = get_path (cbor);
+    get_pred (cbor, op, writers_count);
+    op->argument = get_argument (cbor, op->kind);
+    if (cbor->error != SAKER_OK) {
+        memset (op, 0, sizeof *op);
     }
-}
-
-size_t skr_op_pred_count (const skr_op_t *op)
-{
-    skr_cbor_t cbor;
-    skr_cbor_open (&cbor, op->pred_raw);
-    return skr_cbor_get_array (&cbor, SKR_OP_PRED_MAX);
 }
 
 saker_err_t skr_op_pred_get (const skr_op_t *op, skr_pred_t *pred)
@@ -184,7 +179,7 @@ saker_err_t skr_op_pred_get (const skr_op_t *op, skr_pred_t *pred)
 
 saker_err_t skr_op_pred (const skr_op_t *op, skr_pred_t **pred, size_t *count)
 {
-    *count = skr_op_pred_count (op);
+    *count = op->pred_count;
     *pred = *count ? calloc (*count, sizeof **pred) : NULL;
     if (*count && !*pred) {
         *count = 0;

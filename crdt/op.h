@@ -54,6 +54,8 @@ typedef struct skr_op_t {
     skr_span_t argument; /* an encoded value; INCR: an encoded integer, not 0; STATEMENT: any item;
                             empty for DELETE and SET_MAP, which have no fifth element */
     skr_span_t pred_raw; /* the encoded array of pred; after parsing, see skr_op_pred */
+    size_t pred_count;
+    skr_pred_t pred_first; /* mostly it is the only one */
 } skr_op_t;
 
 /* Appends one operation. pred must be sorted by writer index, one entry a writer. `document` empty:
@@ -63,9 +65,7 @@ void skr_op_put (skr_buf_t *buf, skr_op_kind_t kind, skr_span_t document, skr_sp
 /* Reads and checks one operation; writer indexes must be below writers_count. `before` is the
    document of the operation before; empty: there is none. */
 void skr_op_get (skr_cbor_t *cbor, skr_op_t *op, size_t writers_count, skr_span_t before);
-/* Entries in the pred of a parsed operation. */
-size_t skr_op_pred_count (const skr_op_t *op);
-/* Reads them; there is room for so many. */
+/* Reads the pred of a parsed operation; there is room for pred_count. */
 saker_err_t skr_op_pred_get (const skr_op_t *op, skr_pred_t *pred) SKR_MUST_USE;
 /* The same. *pred is allocated (free ()), NULL when empty. */
 saker_err_t skr_op_pred (const skr_op_t *op, skr_pred_t **pred, size_t *count) SKR_MUST_USE;

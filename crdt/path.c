@@ -129,11 +129,19 @@ size_t skr_path_levels (skr_span_t path)
 
 void skr_address_put (skr_buf_t *address, skr_span_t path, skr_kind_t kind, skr_span_t member)
 {
-    skr_buf_append_span (address, path);
-    skr_buf_append_byte (address, (uint8_t) kind);
-    if (kind == SKR_MEMBER) {
-        skr_buf_append_span (address, member);
+    size_t size = path.size + 1 + (kind == SKR_MEMBER ? member.size : 0);
+    uint8_t *at = skr_buf_reserve (address, size);
+    if (!at) {
+        return;
     }
+    if (path.size > 0) {
+        memcpy (at, path.data, path.size);
+    }
+    at[path.size] = (uint8_t) kind;
+    if (kind == SKR_MEMBER && member.size > 0) {
+        memcpy (at + path.size + 1, member.data, member.size);
+    }
+    address->size += size;
 }
 
 /* Bytes of the text items that the address begins with. */

@@ -323,6 +323,7 @@ void skr_admit_applier (skr_replica_t *self, skr_held_t *held, const skr_change_
                                .seq = change->seq,
                                .hlc = change->hlc,
                                .undo = &self->undo,
+                               .room = &self->room,
                                .carries = skr_part_holds,
                                .part = &held->partial.carried};
 }

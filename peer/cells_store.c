@@ -25,17 +25,13 @@ struct skr_cells_store_t {
     view_t group;
     skr_pages_t pages;
     skr_page_t *page; /* that is being changed */
+    size_t met;       /* the place in the page asked for last of what a walk visited last */
     unsigned walks;   /* that go on */
     skr_writer_cache_t writers;
     skr_buf_t sort_key;
 };
 
 /* ---- conflicts, where tallying does not settle them: see conflicts.h */
-
-static skr_span_t address_at (const skr_page_t *page, size_t at)
-{
-    return skr_page_item (page, at).address;
-}
 
 static saker_err_t add_conflict (skr_cells_store_t *self, skr_span_t path)
 {
@@ -79,11 +75,11 @@ static saker_err_t note_put (view_t *view, skr_span_t document, const skr_entry_
         skr_span_t path = skr_conflicts_path (entry->address);
         return judge_above (view, document, path, false);
     }
-    if (at > 0 && skr_conflicts_between (address_at (page, at - 1), entry->address, &place)) {
+    if (at > 0 && skr_conflicts_between (skr_page_address (page, at - 1), entry->address, &place)) {
         SKR_TRY (add_conflict (self, place));
     }
     if (at + 1 < page->count
-        && skr_conflicts_between (entry->address, address_at (page, at + 1), &place)) {
+        && skr_conflicts_between (entry->address, skr_page_address (page, at + 1), &place)) {
         SKR_TRY (add_conflict (self, place));
     }
     return SAKER_OK;
@@ -163,17 +159,47 @@ static saker_err_t remove_entry (void *context, skr_span_t document, const skr_e
     return note_remove (view, document, entry);
 }
 
-/* Is it the one there, and does the other come before and after the same? */
-static bool can_renew (const skr_page_t *page, size_t at, const skr_item_t *old,
-                       const skr_item_t *item)
+/* Is it where a walk visited it last? Who replaces an entry has mostly looked for it. A dot is
+   given once, so it tells which entry this is. */
+static bool is_met (const view_t *view, const skr_item_t *item)
 {
-    if (!skr_page_is_whole (page) || !skr_page_has (page, at, old)) {
+    const skr_page_t *page = view->owner->pages.recent;
+    if (!page || page->collection_no != view->collection_no || view->owner->met >= page->count) {
         return false;
     }
-    const skr_item_t before = skr_page_item (page, at > 0 ? at - 1 : 0);
-    const skr_item_t after = skr_page_item (page, at + 1 < page->count ? at + 1 : at);
-    return (at == 0 || skr_item_compare (&before, item) < 0)
-           && (at + 1 == page->count || skr_item_compare (item, &after) < 0);
+    const skr_slot_t *slot = &page->slots[view->owner->met];
+    return slot->writer == item->writer && slot->seq == item->seq && slot->index == item->index;
+}
+
+/* The place of an entry that is to be replaced, in the page that is changed from now on; *there: it
+   is the one there. */
+static saker_err_t find_place (view_t *view, skr_span_t document, const skr_item_t *item,
+                               size_t *at, bool *there)
+{
+    skr_cells_store_t *self = view->owner;
+    *there = is_met (view, item);
+    if (*there) {
+        self->page = self->pages.recent;
+        *at = self->met;
+        return SAKER_OK;
+    }
+    SKR_TRY (open_page (view, document, item));
+    *at = skr_page_place (self->page, item);
+    *there = skr_page_has (self->page, *at, item);
+    return SAKER_OK;
+}
+
+static bool is_same_writers (const skr_page_t *page, size_t one, size_t other)
+{
+    return page->slots[one].writer == page->slots[other].writer
+           && skr_page_same_place (page, one, other);
+}
+
+/* Does another of its address and writer come between the same? */
+static bool can_renew (const skr_page_t *page, size_t at)
+{
+    return skr_page_is_whole (page) && (at == 0 || !is_same_writers (page, at, at - 1))
+           && (at + 1 == page->count || !is_same_writers (page, at, at + 1));
 }
 
 static saker_err_t replace_entry (void *context, skr_span_t document, const skr_entry_t *old,
@@ -182,15 +208,16 @@ static saker_err_t replace_entry (void *context, skr_span_t document, const skr_
     view_t *view = context;
     skr_cells_store_t *self = view->owner;
     skr_item_t item, fresh;
+    size_t at;
+    bool there;
     SKR_TRY (item_of (view, old, &item));
-    SKR_TRY (open_page (view, document, &item));
-    size_t at = skr_page_place (self->page, &item);
+    SKR_TRY (find_place (view, document, &item, &at, &there));
     fresh = item;
     fresh.seq = entry->dot.seq;
     fresh.index = entry->dot.index;
     fresh.hlc = entry->hlc;
     fresh.value = entry->value;
-    if (!can_renew (self->page, at, &item, &fresh)) {
+    if (!there || !can_renew (self->page, at)) {
         SKR_TRY (remove_entry (context, document, old));
         return put_entry (context, document, entry);
     }
@@ -226,27 +253,26 @@ static saker_err_t entry_of (skr_cells_store_t *self, skr_sight_t sight, const s
                                 &entry->dot.writer);
 }
 
-static bool is_within (const walk_t *walk, const skr_item_t *item)
+static bool is_within (const walk_t *walk, uint32_t writer, uint64_t seq, uint32_t index)
 {
     for (size_t i = 0; i < walk->bounds_count; i++) {
         const skr_dot_t *bound = &walk->bounds[i];
-        if (walk->numbers[i] == item->writer) {
-            return item->seq < bound->seq
-                   || (item->seq == bound->seq && item->index <= bound->index);
+        if (walk->numbers[i] == writer) {
+            return seq < bound->seq || (seq == bound->seq && index <= bound->index);
         }
     }
     return !walk->bounds;
 }
 
-static saker_err_t walk_item (walk_t *walk, const skr_item_t *item)
+static bool reaches (walk_t *walk, skr_span_t address)
 {
-    if (!skr_span_starts (item->address, walk->prefix)) {
-        walk->done = skr_span_compare (item->address, walk->prefix) > 0;
-        return SAKER_OK;
-    }
-    if (!is_within (walk, item)) {
-        return SAKER_OK;
-    }
+    bool reached = skr_span_starts (address, walk->prefix);
+    walk->done = !reached && skr_span_compare (address, walk->prefix) > 0;
+    return reached;
+}
+
+static saker_err_t visit_item (walk_t *walk, const skr_item_t *item)
+{
     skr_entry_t entry;
     SKR_TRY (entry_of (walk->view->owner, walk->view->sight, item, &entry));
     return walk->visit (&entry, walk->argument);
@@ -254,9 +280,13 @@ static saker_err_t walk_item (walk_t *walk, const skr_item_t *item)
 
 static saker_err_t walk_bucket (walk_t *walk, skr_span_t bucket)
 {
+    const skr_item_t *item = &walk->reader.item;
     skr_bucket_open (&walk->reader, bucket);
     while (!walk->done && skr_bucket_next (&walk->reader)) {
-        SKR_TRY (walk_item (walk, &walk->reader.item));
+        if (reaches (walk, item->address)
+            && is_within (walk, item->writer, item->seq, item->index)) {
+            SKR_TRY (visit_item (walk, item));
+        }
     }
     return walk->reader.error;
 }
@@ -264,9 +294,18 @@ static saker_err_t walk_bucket (walk_t *walk, skr_span_t bucket)
 static saker_err_t walk_page (walk_t *walk, const skr_page_t *page)
 {
     skr_item_t first = {.address = walk->prefix};
-    for (size_t at = skr_page_place (page, &first); at < page->count && !walk->done; at++) {
-        skr_item_t item = skr_page_item (page, at);
-        SKR_TRY (walk_item (walk, &item));
+    uint32_t reached = UINT32_MAX; /* the address that was compared last */
+    for (size_t at = skr_page_place (page, &first); at < page->count; at++) {
+        const skr_slot_t *slot = &page->slots[at];
+        if (slot->address != reached && !reaches (walk, skr_page_address (page, at))) {
+            break; /* from the first place on, all that begin with the prefix follow each other */
+        }
+        reached = slot->address;
+        if (is_within (walk, slot->writer, slot->seq, slot->index)) {
+            const skr_item_t item = skr_page_item (page, at);
+            walk->view->owner->met = at;
+            SKR_TRY (visit_item (walk, &item));
+        }
     }
     return SAKER_OK;
 }

@@ -43,12 +43,16 @@ static saker_err_t get_last (skr_store_t *store, skr_sight_t sight, uint64_t *po
 saker_err_t skr_log_last (skr_store_t *store, skr_sight_t sight, uint64_t *position)
 {
     uint8_t end[8];
-    skr_span_t key, value;
+    skr_span_t key;
     uint64_t kept = 0;
     SKR_TRY (get_last (store, sight, &kept));
     skr_put_u64 (end, UINT64_MAX);
     saker_err_t error = skr_store_last (store, sight, SKR_LOG, skr_span (NULL, 0),
-                                        skr_span (end, sizeof end), &key, &value);
+                                        skr_span (end, sizeof end), &key, NULL);
+    if (error == SAKER_OK && key.size != sizeof end) {
+        return skr_fail (SAKER_EDAMAGED, "the last position of the log: %zu bytes, not 8",
+                         key.size);
+    }
     *position = error ? 0 : skr_get_u64 (key.data);
     *position = *position > kept ? *position : kept;
     return error == SAKER_ENOTFOUND ? SAKER_OK : error;
@@ -57,18 +61,11 @@ saker_err_t skr_log_last (skr_store_t *store, skr_sight_t sight, uint64_t *posit
 static saker_err_t put_entry (skr_store_t *store, const skr_log_entry_t *entry)
 {
     uint8_t key[8], head[HEAD_BYTES];
-    skr_buf_t record = {0};
+    const skr_span_t parts[] = {skr_span (head, sizeof head), entry->change, entry->undo};
     skr_put_u64 (key, entry->position);
     skr_put_u32 (head, entry->collection_no);
     skr_put_u32 (head + 4, (uint32_t) entry->change.size);
-    skr_buf_append (&record, head, sizeof head);
-    skr_buf_append_span (&record, entry->change);
-    skr_buf_append_span (&record, entry->undo);
-    saker_err_t error = record.failed ? skr_fail (SAKER_ENOMEM, "out of memory for a log entry")
-                                      : skr_store_put (store, SKR_LOG, skr_span (key, sizeof key),
-                                                       skr_span_of (&record));
-    skr_buf_free (&record);
-    return error;
+    return skr_store_put_parts (store, SKR_LOG, skr_span (key, sizeof key), parts, 3);
 }
 
 saker_err_t skr_log_append (skr_store_t *store, uint32_t writer_no, uint64_t seq,

@@ -243,7 +243,11 @@ static uint32_t cached (const skr_writer_cache_t *self, const skr_id_t *writer)
 saker_err_t skr_writer_cache_find (skr_writer_cache_t *self, skr_store_t *store, skr_sight_t sight,
                                    const skr_id_t *writer, uint32_t *no)
 {
-    *no = cached (self, writer);
+    if (self->recent && skr_id_equal (&self->ids[self->recent], writer)) {
+        *no = self->recent;
+        return SAKER_OK;
+    }
+    *no = self->recent = cached (self, writer);
     if (*no) {
         return SAKER_OK;
     }

@@ -37,6 +37,7 @@ typedef struct skr_writer_cache_t {
     uint32_t *slots;   /* hash table of numbers, by id; 0: free */
     size_t slots_size; /* a power of two, at most half full */
     size_t count;
+    uint32_t recent; /* that was asked for last; 0: none */
 } skr_writer_cache_t;
 
 /* As skr_store_writer_no and skr_store_writer_id. */

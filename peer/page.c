@@ -3,6 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(sizeof (skr_slot_t) == 64, "a line of the cache");
+
+skr_span_t skr_page_address (const skr_page_t *page, size_t at)
+{
+    const skr_slot_t *slot = &page->slots[at];
+    return skr_span (page->arena.data + slot->address, slot->address_size);
+}
+
 skr_item_t skr_page_item (const skr_page_t *page, size_t at)
 {
     const skr_slot_t *slot = &page->slots[at];
@@ -16,13 +24,33 @@ skr_item_t skr_page_item (const skr_page_t *page, size_t at)
     };
 }
 
+/* What a search found of one address holds for all that share its bytes. */
+typedef struct searched_t {
+    uint32_t address;
+    int order;
+} searched_t;
+
+static int compare_slot (const skr_page_t *page, const skr_slot_t *slot, const skr_item_t *item,
+                         searched_t *searched)
+{
+    if (slot->address != searched->address) {
+        searched->address = slot->address;
+        searched->order = skr_span_compare (skr_page_address (page, (size_t) (slot - page->slots)),
+                                            item->address);
+    }
+    return searched->order                ? searched->order
+           : slot->writer != item->writer ? (slot->writer > item->writer ? 1 : -1)
+           : slot->seq != item->seq       ? (slot->seq > item->seq ? 1 : -1)
+                                    : (slot->index > item->index) - (slot->index < item->index);
+}
+
 size_t skr_page_place (const skr_page_t *page, const skr_item_t *item)
 {
+    searched_t searched = {.address = UINT32_MAX};
     size_t low = 0, high = page->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        skr_item_t at = skr_page_item (page, middle);
-        if (skr_item_compare (&at, item) < 0) {
+        if (compare_slot (page, &page->slots[middle], item, &searched) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -38,6 +66,31 @@ bool skr_page_has (const skr_page_t *page, size_t at, const skr_item_t *item)
     }
     skr_item_t found = skr_page_item (page, at);
     return skr_item_compare (&found, item) == 0;
+}
+
+bool skr_page_same_place (const skr_page_t *page, size_t one, size_t other)
+{
+    const skr_slot_t *a = &page->slots[one], *b = &page->slots[other];
+    return a->address == b->address
+           || skr_span_equal (skr_page_address (page, one), skr_page_address (page, other));
+}
+
+static bool has_address (const skr_page_t *page, size_t at, skr_span_t address)
+{
+    return at < page->count && skr_span_equal (skr_page_address (page, at), address);
+}
+
+/* Where the address of an item that comes to `at` lies: with that of a neighbour, mostly. */
+static uint32_t put_address (skr_page_t *page, size_t at, skr_span_t address)
+{
+    if (at > 0 && has_address (page, at - 1, address)) {
+        return page->slots[at - 1].address;
+    }
+    if (has_address (page, at, address)) {
+        return page->slots[at].address;
+    }
+    skr_buf_append_span (&page->arena, address);
+    return (uint32_t) (page->arena.size - address.size);
 }
 
 saker_err_t skr_page_put_in (skr_page_t *page, size_t at, const skr_item_t *item, bool counted)
@@ -56,13 +109,12 @@ saker_err_t skr_page_put_in (skr_page_t *page, size_t at, const skr_item_t *item
                        .seq = item->seq,
                        .hlc = item->hlc,
                        .counted = counted};
-    slot.address = page->arena.size;
+    slot.address = put_address (page, at, item->address);
     slot.address_size = (uint32_t) item->address.size;
-    skr_buf_append_span (&page->arena, item->address);
-    slot.value = page->arena.size;
+    slot.value = (uint32_t) page->arena.size;
     slot.value_size = (uint32_t) item->value.size;
     skr_buf_append_span (&page->arena, item->value);
-    if (page->arena.failed) {
+    if (page->arena.failed || page->arena.size > UINT32_MAX) {
         return skr_pages_no_memory ();
     }
     memmove (&page->slots[at + 1], &page->slots[at], (page->count - at) * sizeof *page->slots);
@@ -83,12 +135,12 @@ saker_err_t skr_page_set (skr_page_t *page, size_t at, const skr_item_t *item)
 {
     skr_slot_t *slot = &page->slots[at];
     if (item->value.size > slot->value_size) {
-        slot->value = page->arena.size;
+        slot->value = (uint32_t) page->arena.size;
         skr_buf_append_span (&page->arena, item->value);
     } else if (item->value.size > 0) {
         memcpy (page->arena.data + slot->value, item->value.data, item->value.size);
     }
-    if (page->arena.failed) {
+    if (page->arena.failed || page->arena.size > UINT32_MAX) {
         return skr_pages_no_memory ();
     }
     page->live_bytes += item->value.size;
@@ -111,11 +163,12 @@ void skr_page_clear (skr_page_t *page)
     page->made = false;
     page->removed = false;
     page->due = false;
-    page->agreed = false;
+    page->indexed = false;
     page->count = 0;
     page->bytes = 0;
     page->live_bytes = 0;
     skr_buf_clear (&page->arena);
+    skr_buf_clear (&page->conflicts);
 }
 
 skr_span_t skr_page_key (const skr_page_t *page)

@@ -46,26 +46,58 @@ saker_err_t skr_tally_remove (skr_pages_t *self, skr_page_t *page, size_t at)
 
 /* ---- conflicts */
 
-/* A place in conflict, as the cells stand. */
+static void put_path (skr_buf_t *paths, skr_span_t path)
+{
+    uint8_t size[4];
+    skr_put_u32 (size, (uint32_t) path.size);
+    skr_buf_append (paths, size, sizeof size);
+    skr_buf_append_span (paths, path);
+}
+
+static bool next_path (skr_span_t paths, size_t *at, skr_span_t *path)
+{
+    if (*at == paths.size) {
+        return false;
+    }
+    *path = skr_span (paths.data + *at + 4, skr_get_u32 (paths.data + *at));
+    *at += 4 + path->size;
+    return true;
+}
+
+/* The places in conflict, as the cells stand: in the order of addresses those of one place follow
+   each other. */
+static saker_err_t find_paths (skr_pages_t *self, const skr_page_t *page)
+{
+    skr_span_t path, last = skr_span (NULL, 0);
+    skr_buf_clear (&self->paths);
+    for (size_t i = 1; i < page->count; i++) {
+        bool repeats = i > 1 && page->slots[i - 2].address == page->slots[i].address;
+        if (repeats
+            || !skr_conflicts_between (skr_page_address (page, i - 1), skr_page_address (page, i),
+                                       &path)) {
+            continue;
+        }
+        if (self->paths.size == 0 || !skr_span_equal (last, path)) {
+            put_path (&self->paths, path);
+            last = path;
+        }
+    }
+    return self->paths.failed ? skr_pages_no_memory () : SAKER_OK;
+}
+
+/* One of them, while they are compared with the index. */
 typedef struct place_t {
     skr_span_t path;
     bool indexed;
 } place_t;
 
-static saker_err_t find_places (skr_pages_t *self, const skr_page_t *page)
+static saker_err_t list_places (skr_pages_t *self)
 {
-    place_t place = {.indexed = false}, last = {.indexed = false};
+    place_t place = {.indexed = false};
+    size_t at = 0;
     skr_buf_clear (&self->places);
-    for (size_t i = 1; i < page->count; i++) {
-        skr_span_t before = skr_page_item (page, i - 1).address;
-        if (!skr_conflicts_between (before, skr_page_item (page, i).address, &place.path)) {
-            continue;
-        }
-        /* in the order of addresses those of one place follow each other */
-        if (self->places.size == 0 || !skr_span_equal (last.path, place.path)) {
-            skr_buf_append (&self->places, &place, sizeof place);
-            last = place;
-        }
+    while (next_path (skr_span_of (&self->paths), &at, &place.path)) {
+        skr_buf_append (&self->places, &place, sizeof place);
     }
     return self->places.failed ? skr_pages_no_memory () : SAKER_OK;
 }
@@ -75,14 +107,13 @@ typedef struct comparing_t {
     place_t *places;
     size_t count;
     size_t next;     /* the order is mostly the same */
-    skr_buf_t stale; /* paths, each after its size u32 */
+    skr_buf_t stale; /* paths */
 } comparing_t;
 
 static saker_err_t compare_place (skr_span_t key, skr_span_t document, skr_span_t path,
                                   void *argument)
 {
     comparing_t *comparing = argument;
-    uint8_t size[4];
     (void) key, (void) document;
     for (size_t i = 0; i < comparing->count; i++) {
         place_t *place = &comparing->places[(comparing->next + i) % comparing->count];
@@ -92,20 +123,17 @@ static saker_err_t compare_place (skr_span_t key, skr_span_t document, skr_span_
             return SAKER_OK;
         }
     }
-    skr_put_u32 (size, (uint32_t) path.size);
-    skr_buf_append (&comparing->stale, size, sizeof size);
-    skr_buf_append_span (&comparing->stale, path);
+    put_path (&comparing->stale, path);
     return comparing->stale.failed ? skr_pages_no_memory () : SAKER_OK;
 }
 
 static saker_err_t remove_stale (skr_pages_t *self, const skr_page_t *page, skr_span_t stale)
 {
-    for (size_t at = 0; at < stale.size;) {
-        size_t size = skr_get_u32 (stale.data + at);
+    skr_span_t path;
+    size_t at = 0;
+    while (next_path (stale, &at, &path)) {
         SKR_TRY (skr_conflicts_remove (self->store, page->collection_no,
-                                       skr_span_of (&page->document),
-                                       skr_span (stale.data + at + 4, size)));
-        at += 4 + size;
+                                       skr_span_of (&page->document), path));
     }
     return SAKER_OK;
 }
@@ -137,22 +165,30 @@ static saker_err_t compare_index (skr_pages_t *self, const skr_page_t *page, pla
     return error == SAKER_EDAMAGED ? SAKER_OK : error;
 }
 
-/* What only came settles nothing. */
+/* What only came settles nothing; and where it is known what the index has, it mostly has it still.
+ */
 static bool may_be_indexed (const skr_page_t *page, size_t count)
 {
-    return !page->agreed && (count > 0 || page->removed);
+    return page->indexed ? page->conflicts.size > 0 : count > 0 || page->removed;
 }
 
 static saker_err_t settle_places (skr_pages_t *self, skr_page_t *page)
 {
-    SKR_TRY (find_places (self, page));
+    SKR_TRY (find_paths (self, page));
+    if (page->indexed
+        && skr_span_equal (skr_span_of (&self->paths), skr_span_of (&page->conflicts))) {
+        return SAKER_OK;
+    }
+    SKR_TRY (list_places (self));
     place_t *places = (place_t *) (void *) self->places.data;
     size_t count = self->places.size / sizeof *places;
     if (may_be_indexed (page, count)) {
         SKR_TRY (compare_index (self, page, places, count));
     }
     SKR_TRY (add_places (self, page, places, count));
-    page->agreed = count == 0;
+    skr_buf_clear (&page->conflicts);
+    skr_buf_append_span (&page->conflicts, skr_span_of (&self->paths));
+    page->indexed = !page->conflicts.failed;
     return SAKER_OK;
 }
 

@@ -49,7 +49,8 @@ static void remove_due (skr_pages_t *self, skr_page_t *page)
 static void count_bytes (skr_pages_t *self, skr_page_t *page)
 {
     self->bytes -= page->bytes;
-    page->bytes = sizeof *page + page->arena.capacity + page->capacity * sizeof *page->slots;
+    page->bytes = sizeof *page + page->arena.capacity + page->conflicts.capacity
+                  + page->capacity * sizeof *page->slots;
     self->bytes += page->bytes;
 }
 
@@ -124,6 +125,7 @@ static void free_page (skr_page_t *page)
     skr_buf_free (&page->key);
     skr_buf_free (&page->upper);
     skr_buf_free (&page->arena);
+    skr_buf_free (&page->conflicts);
     free (page->slots);
     free (page);
 }
@@ -222,6 +224,7 @@ void skr_pages_free (skr_pages_t *self)
     skr_bucket_free (&self->reader);
     skr_buf_free (&self->sort_key);
     skr_buf_free (&self->other_key);
+    skr_buf_free (&self->paths);
     skr_buf_free (&self->places);
 }
 
@@ -388,7 +391,7 @@ static saker_err_t fill_page (skr_pages_t *self, const skr_page_of_t *of, skr_sp
     bool done = false;
     SKR_TRY (number_page (self, of, any, *page));
     if ((*page)->document_no == 0) {
-        (*page)->agreed = true;
+        (*page)->indexed = true; /* as having none */
         return SAKER_OK;
     }
     if (!any) {

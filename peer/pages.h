@@ -19,14 +19,16 @@
 #define SKR_PAGES_INDEX SKR_PAGES_MAX
 #define SKR_CELLS_PREFIX_BYTES 12 /* of a key: collection no u32, document no u64 */
 
-/* An item of a page; address and value lie in its arena. */
+/* An item of a page; address and value lie in its arena. Rivals mostly share the bytes of their
+   address. No larger than a line of the processor's cache: a place with many rivals is walked over
+   with each update. */
 typedef struct skr_slot_t {
     uint32_t writer;
     uint32_t index;
     uint64_t seq;
     uint64_t hlc;
-    size_t address;
-    size_t value;
+    uint32_t address;
+    uint32_t value;
     uint32_t address_size;
     uint32_t value_size;
     skr_fingerprint_t hash; /* if it is known */
@@ -42,7 +44,7 @@ typedef struct skr_page_t {
     bool bounded;  /* another bucket of the document follows, at `upper` */
     bool made;     /* the document was made in this group */
     bool removed;  /* an item went since it was written */
-    bool agreed;   /* the index of conflicts surely has no place of the document */
+    bool indexed;  /* it is known which of its places the index of conflicts has: `conflicts` */
     bool due;      /* it is among those to look at when the group ends */
     uint32_t collection_no;
     uint64_t document_no;    /* 0: the document has no entries in the store */
@@ -58,7 +60,8 @@ typedef struct skr_page_t {
     skr_slot_t *slots;
     size_t count, capacity;
     skr_buf_t arena;
-    size_t live_bytes; /* of addresses and values of the slots */
+    size_t live_bytes;   /* of addresses and values of the slots */
+    skr_buf_t conflicts; /* paths, each after its size u32 */
 } skr_page_t;
 
 typedef struct skr_pages_t {
@@ -80,7 +83,7 @@ typedef struct skr_pages_t {
     skr_bucket_writer_t bucket;
     skr_bucket_reader_t reader; /* for loading and locating */
     skr_buf_t sort_key, other_key;
-    skr_buf_t places; /* for page_tally.c */
+    skr_buf_t paths, places; /* for page_tally.c */
 } skr_pages_t;
 
 /* A document; all pages that are to be written are of one collection. `live` may be NULL where
@@ -112,9 +115,12 @@ saker_err_t skr_pages_check (const skr_pages_t *self) SKR_MUST_USE;
 bool skr_page_is_whole (const skr_page_t *page);
 /* Does it surely hold all entries of its document whose sort keys start with `prefix`? */
 bool skr_page_covers (const skr_page_t *page, skr_span_t prefix);
+skr_span_t skr_page_address (const skr_page_t *page, size_t at);
 skr_item_t skr_page_item (const skr_page_t *page, size_t at);
 /* The place of the first item that is not below `item`; is it this very one? */
 size_t skr_page_place (const skr_page_t *page, const skr_item_t *item);
+/* Are the items at these two places at one address? */
+bool skr_page_same_place (const skr_page_t *page, size_t one, size_t other);
 bool skr_page_has (const skr_page_t *page, size_t at, const skr_item_t *item);
 saker_err_t skr_page_insert (skr_pages_t *self, skr_page_t *page, size_t at,
                              const skr_item_t *item) SKR_MUST_USE;

@@ -320,6 +320,7 @@ void skr_replica_close (skr_replica_t **self_p)
     skr_buf_wipe (&self->content);
     skr_buf_wipe (&self->ops);
     skr_buf_wipe (&self->undo);
+    skr_room_free (&self->room);
     skr_buf_free (&self->raw);
     free (self);
     *self_p = NULL;

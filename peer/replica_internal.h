@@ -126,6 +126,7 @@ struct skr_replica_t {
 
     /* Kept for their memory. */
     skr_buf_t content, ops, undo, raw;
+    skr_room_t room;
 };
 
 /* ---- holdings.c: collections in memory and in the store */

@@ -137,23 +137,32 @@ static bool is_identity (skr_table_t table, skr_span_t key)
     return table == SKR_META && skr_span_equal (key, skr_span_text (SKR_STORE_IDENTITY_KEY));
 }
 
-/* Lays table, key and payload out in the scratch; the payload there is a copy. */
-static saker_err_t checksum (skr_store_t *self, skr_table_t table, skr_span_t key,
-                             skr_span_t payload, uint8_t sum[SKR_STORE_SUM_BYTES])
+/* Lays table, key and payload out in the scratch; the payload there, in one piece, is a copy. */
+static saker_err_t checksum_parts (skr_store_t *self, skr_table_t table, skr_span_t key,
+                                   const skr_span_t *parts, size_t count,
+                                   uint8_t sum[SKR_STORE_SUM_BYTES])
 {
     static const uint8_t no_key[crypto_shorthash_KEYBYTES];
     uint8_t head[3] = {(uint8_t) table, (uint8_t) (key.size >> 8), (uint8_t) key.size};
     skr_buf_clear (&self->scratch);
     skr_buf_append (&self->scratch, head, sizeof head);
     skr_buf_append_span (&self->scratch, key);
-    skr_buf_append_span (&self->scratch, payload);
+    for (size_t i = 0; i < count; i++) {
+        skr_buf_append_span (&self->scratch, parts[i]);
+    }
     if (self->scratch.failed) {
         skr_buf_free (&self->scratch);
-        return skr_fail (SAKER_ENOMEM, "out of memory for a record of %zu bytes", payload.size);
+        return skr_fail (SAKER_ENOMEM, "out of memory for a record");
     }
     (void) crypto_shorthash (sum, self->scratch.data, self->scratch.size,
                              is_identity (table, key) ? no_key : self->key);
     return SAKER_OK;
+}
+
+static saker_err_t checksum (skr_store_t *self, skr_table_t table, skr_span_t key,
+                             skr_span_t payload, uint8_t sum[SKR_STORE_SUM_BYTES])
+{
+    return checksum_parts (self, table, key, &payload, 1, sum);
 }
 
 /* design 6: every record carries a keyed checksum, and one that differs is never handed out. */
@@ -612,7 +621,9 @@ saker_err_t skr_store_last (skr_store_t *self, skr_sight_t sight, skr_table_t ta
         && (code == MDB_NOTFOUND
             || (code == 0 && skr_span_compare (own->key, span_of (&found)) >= 0))) {
         *found_key = own->key;
-        *value = payload_of (own);
+        if (value) {
+            *value = payload_of (own);
+        }
         return skr_span_starts (own->key, prefix) ? SAKER_OK : SAKER_ENOTFOUND;
     }
     SKR_TRY (skr_store_err (self, code));
@@ -620,7 +631,7 @@ saker_err_t skr_store_last (skr_store_t *self, skr_sight_t sight, skr_table_t ta
         return SAKER_ENOTFOUND;
     }
     *found_key = span_of (&found);
-    return open_record (self, table, *found_key, &record, value);
+    return value ? open_record (self, table, *found_key, &record, value) : SAKER_OK;
 }
 
 /* ---- writing */
@@ -721,42 +732,47 @@ static int reserve (skr_store_t *self, skr_table_t table, MDB_val *key, MDB_val 
     return record->mv_data ? 0 : ENOMEM;
 }
 
-static saker_err_t put (skr_store_t *self, skr_table_t table, skr_span_t key, skr_span_t value,
-                        bool there)
+static saker_err_t put (skr_store_t *self, skr_table_t table, skr_span_t key,
+                        const skr_span_t *parts, size_t count, bool there)
 {
     uint8_t sum[SKR_STORE_SUM_BYTES];
     assert (self->grouping && key.size > 0 && key.size <= SKR_STORE_KEY_BYTES_MAX);
     if (self->group_failed) {
         return skr_store_err (self, self->group_failed);
     }
-    saker_err_t error = checksum (self, table, key, value, sum);
+    saker_err_t error = checksum_parts (self, table, key, parts, count, sum);
     if (error) {
         self->group_failed = ENOMEM;
         return error;
     }
     /* From the scratch: the caller's key and value may lie on pages that the put moves. */
     uint8_t *copy = self->scratch.data + 3;
+    size_t size = self->scratch.size - 3 - key.size;
     MDB_val key_val = {.mv_size = key.size, .mv_data = copy};
-    MDB_val record = {.mv_size = SKR_STORE_SUM_BYTES + value.size, .mv_data = NULL};
+    MDB_val record = {.mv_size = SKR_STORE_SUM_BYTES + size, .mv_data = NULL};
     int code = reserve (self, table, &key_val, &record, there);
     if (code) {
         return fail_group (self, code);
     }
     memcpy (record.mv_data, sum, SKR_STORE_SUM_BYTES);
-    if (value.size > 0) {
-        memcpy ((uint8_t *) record.mv_data + SKR_STORE_SUM_BYTES, copy + key.size, value.size);
-    }
+    memcpy ((uint8_t *) record.mv_data + SKR_STORE_SUM_BYTES, copy + key.size, size);
     return SAKER_OK;
 }
 
 saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key, skr_span_t value)
 {
-    return put (self, table, key, value, false);
+    return put (self, table, key, &value, 1, false);
+}
+
+saker_err_t skr_store_put_parts (skr_store_t *self, skr_table_t table, skr_span_t key,
+                                 const skr_span_t *parts, size_t count)
+{
+    return put (self, table, key, parts, count, false);
 }
 
 saker_err_t skr_store_replace_cells (skr_store_t *self, skr_span_t key, skr_span_t value)
 {
-    return put (self, SKR_CELLS, key, value, true);
+    return put (self, SKR_CELLS, key, &value, 1, true);
 }
 
 /* Is there a record, as the group sees it? */

@@ -117,6 +117,9 @@ saker_err_t skr_store_get (skr_store_t *self, skr_sight_t sight, skr_table_t tab
                            skr_span_t *value) SKR_MUST_USE;
 saker_err_t skr_store_put (skr_store_t *self, skr_table_t table, skr_span_t key,
                            skr_span_t value) SKR_MUST_USE;
+/* The same of a value that lies in several places, one after the other. */
+saker_err_t skr_store_put_parts (skr_store_t *self, skr_table_t table, skr_span_t key,
+                                 const skr_span_t *parts, size_t count) SKR_MUST_USE;
 /* The same in SKR_CELLS, faster where a record with this key is there. */
 saker_err_t skr_store_replace_cells (skr_store_t *self, skr_span_t key,
                                      skr_span_t value) SKR_MUST_USE;
@@ -134,7 +137,8 @@ typedef saker_err_t skr_record_fn (skr_span_t key, skr_span_t value, void *argum
 saker_err_t skr_store_scan (skr_store_t *self, skr_sight_t sight, skr_table_t table,
                             skr_span_t prefix, skr_span_t from, skr_record_fn *visit,
                             void *argument) SKR_MUST_USE;
-/* The last record with key <= `key` that starts with prefix. SAKER_ENOTFOUND. */
+/* The last record with key <= `key` that starts with prefix. SAKER_ENOTFOUND. `value` NULL: only
+   the key is wanted, and the record is not checked. */
 saker_err_t skr_store_last (skr_store_t *self, skr_sight_t sight, skr_table_t table,
                             skr_span_t prefix, skr_span_t key, skr_span_t *found_key,
                             skr_span_t *value) SKR_MUST_USE;
