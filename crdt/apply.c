@@ -1,5 +1,6 @@
 /* The undo bytes are, for each operation in turn, the array of the entries that it ended, each
-   [writer, seq, index, hlc, address, value]. They never travel. */
+   [writer, seq, index, hlc, address, value]. They do not travel with a change, only within a
+   snapshot, beside the log. */
 
 #include "crdt/apply.h"
 

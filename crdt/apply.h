@@ -16,8 +16,8 @@ typedef struct skr_applier_t {
     uint64_t hlc;
     skr_fingerprint_t *fingerprint; /* NULL: the cells keep it */
     skr_buf_t *undo; /* receives what was displaced, to be kept in the log; NULL: not wanted */
-    struct skr_room_t
-        *room; /* memory for one operation after the other; NULL: each takes its own */
+    /* Memory for one operation after the other; NULL: each takes its own. */
+    struct skr_room_t *room;
     /* Which documents have cells here; NULL: all. What an operation does to others is left out. */
     bool (*carries) (const void *part, skr_span_t document);
     const void *part;

@@ -180,6 +180,7 @@ static saker_err_t find_place (view_t *view, skr_span_t document, const skr_item
     *there = is_met (view, item);
     if (*there) {
         self->page = self->pages.recent;
+        self->page->live = view->live;
         *at = self->met;
         return SAKER_OK;
     }
