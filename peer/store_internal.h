@@ -1,4 +1,4 @@
-/* Of store.c, store_open.c and store_pending.c alone. */
+/* Of store.c, store_reading.c, store_open.c and store_pending.c alone. */
 
 #ifndef SKR_PEER_STORE_INTERNAL_H_INCLUDED
 #define SKR_PEER_STORE_INTERNAL_H_INCLUDED
@@ -14,6 +14,7 @@
 #define SKR_STORE_IDENTITY_KEY "store"
 #define SKR_STORE_IDENTITY_BYTES (4 + crypto_shorthash_KEYBYTES)
 #define SKR_STORE_MAP_BYTES_MAX (SIZE_MAX / 4)
+#define SKR_STORE_VIEW_GROUPS 4 /* that fit into the map beside a view */
 
 _Static_assert(SKR_STORE_SUM_BYTES == 8, "size of a checksum");
 
@@ -54,6 +55,22 @@ struct skr_store_t {
     skr_store_stats_t stats;
 };
 
+static inline MDB_val skr_val_of (skr_span_t span)
+{
+    return (MDB_val){.mv_size = span.size, .mv_data = (void *) (uintptr_t) span.data};
+}
+
+static inline skr_span_t skr_val_span (const MDB_val *val)
+{
+    return skr_span (val->mv_data, val->mv_size);
+}
+
+/* Does the group take the record away? */
+static inline bool skr_staged_is_removed (const skr_staged_record_t *record)
+{
+    return record->record.size == 0;
+}
+
 /* The error and the sentence of a code of LMDB or errno. */
 saker_err_t skr_store_err (const skr_store_t *self, int code);
 saker_err_t skr_store_check_usable (const skr_store_t *self) SKR_MUST_USE;
@@ -63,6 +80,16 @@ saker_err_t skr_store_fit_map (skr_store_t *self, size_t bytes, size_t groups) S
 /* LMDB gives an environment up when its header could not be written: it cannot tell which of the
    two headers the disk has now. */
 bool skr_store_has_given_up (const skr_store_t *self);
+
+/* Lays table, key and payload out in the scratch; the payload there is a copy. */
+saker_err_t skr_store_sum (skr_store_t *self, skr_table_t table, skr_span_t key, skr_span_t payload,
+                           uint8_t sum[SKR_STORE_SUM_BYTES]) SKR_MUST_USE;
+/* The payload of a record whose checksum holds. */
+saker_err_t skr_store_open_record (skr_store_t *self, skr_table_t table, skr_span_t key,
+                                   const MDB_val *record, skr_span_t *payload) SKR_MUST_USE;
+/* What a read looks at. *staged: what the group has on top of the transaction, or NULL. */
+saker_err_t skr_store_sees (skr_store_t *self, skr_sight_t sight, MDB_txn **transaction,
+                            const skr_staged_t **staged) SKR_MUST_USE;
 
 /* Puts a record, of which record->mv_data is to be filled. *cells: a cursor of the transaction, or
    NULL, made where `there`. Returns LMDB's code, as the next ones do. */
