@@ -41,6 +41,7 @@ typedef struct operation_t {
     uint64_t seq;
     bool reads; /* it is acknowledged, and to be read back */
     bool again; /* it was acknowledged, and is asked once more, as if that had been lost */
+    bool waits; /* it was answered last that what it needs may be on its way */
 } operation_t;
 
 static operation_t *operations;
@@ -276,7 +277,9 @@ bool sim_clients_done (void)
 {
     for (uint32_t i = 0; i < count; i++) {
         const sim_peer_t *peer = &sim.peers[operations[i].peer];
-        if (operations[i].state == OPEN && !peer->forked && !peer->damaged) {
+        bool excused =
+            peer->forked || peer->damaged || (operations[i].waits && sim_peers_damaged ());
+        if (operations[i].state == OPEN && !excused) {
             return false;
         }
     }
@@ -533,6 +536,7 @@ void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
         return;
     }
     saker_err_t error = open_answer (&cbor, &head, answer);
+    self->waits = false;
     if (cbor.error != SAKER_OK) {
         sim_fail ("peer %d answers what is no answer", peer);
     } else if (error == SAKER_OK) {
@@ -545,6 +549,7 @@ void sim_client_answer (int peer, uint32_t client, skr_span_t answer)
         sim_trace ("peer %d fetches %s again: operation %u waits", peer, self->collection,
                    self->number);
         self->ask_ms = sim.now_ms + 500;
+        self->waits = true;
         if (sim.healing && sim_oracle_is_outside (&sim.peers[peer])) {
             self->state = REFUSED; /* nobody gives it to who was revoked */
         }

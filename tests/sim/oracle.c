@@ -1939,10 +1939,8 @@ static bool carry_what_they_want (void)
    for good. */
 static bool is_awaiting (void)
 {
-    for (int i = 0; i < sim.peers_count; i++) {
-        if (sim.peers[i].damaged) {
-            return false;
-        }
+    if (sim_peers_damaged ()) {
+        return false;
     }
     for (const sim_peer_t *peer = sound (0); peer; peer = sound (peer->no + 1)) {
         const skr_replica_t *replica = replica_of (peer);
@@ -1980,10 +1978,8 @@ bool sim_oracle_converged (void)
 
 bool sim_oracle_logs_empty (void)
 {
-    for (int i = 0; i < sim.peers_count; i++) {
-        if (sim.peers[i].damaged) {
-            return true; /* it may never report again */
-        }
+    if (sim_peers_damaged ()) {
+        return true; /* it may never report again */
     }
     if (sim_faults_no_pub ()) {
         return true; /* what counts is told by beats */

@@ -462,6 +462,16 @@ void sim_peer_round (sim_peer_t *peer)
     }
 }
 
+bool sim_peers_damaged (void)
+{
+    for (int i = 0; i < sim.peers_count; i++) {
+        if (sim.peers[i].damaged) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void sim_peers_end (void)
 {
     for (int i = 0; i <= SIM_PEERS_MAX; i++) {

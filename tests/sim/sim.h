@@ -194,6 +194,8 @@ void sim_peer_round (sim_peer_t *peer);
 void sim_store_copy (const char *from, const char *to);
 void sim_store_remove (const char *folder);
 void sim_peers_end (void);
+/* Has any of them a damaged store? What is in that alone may never come. */
+bool sim_peers_damaged (void);
 void sim_peers_remove_templates (void);
 
 /* ---- zmq.c: the network */
