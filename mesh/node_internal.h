@@ -1,5 +1,6 @@
-/* What the parts of a node share: node.c (the loop), tell.c (beats), neighbours.c (what the local
-   API asks of the mesh). */
+/* What the parts of a node share: node.c (the loop), arriving.c (what comes), places.c (where
+   members are), tell.c (beats), caller.c (who does not listen), neighbours.c (what the local API
+   asks of the mesh). */
 
 #ifndef SKR_MESH_NODE_INTERNAL_H_INCLUDED
 #define SKR_MESH_NODE_INTERNAL_H_INCLUDED
@@ -118,11 +119,29 @@ void skr_caller_asked (skr_node_t *self, skr_link_t *link, skr_span_t request);
 /* Those who were called hear that this peer stops. */
 void skr_caller_leave (skr_node_t *self);
 
-/* node.c: takes what a member publishes; `frame` with its first byte. A HELLO came, by this routing
-   id, or empty. */
+/* arriving.c: takes what waits on all sockets, up to a bound. Then, what a member publishes,
+   `frame` with its first byte; a HELLO that came, by this routing id, or empty; and the answer to
+   those who joined, once their group was committed, or failed. */
+void skr_node_take_work (skr_node_t *self);
 void skr_node_frame (skr_node_t *self, skr_link_t *link, skr_span_t frame);
 void skr_node_called (skr_node_t *self, const skr_member_t *member, skr_span_t routing,
                       const skr_said_t *said);
+void skr_node_answer_joins (skr_node_t *self, saker_err_t error);
+
+/* places.c: an address of a member became known by gossip; who is at the other end of a link
+   answered. The addresses that answered are kept in the store, in a group; and told, with the own
+   ones, to who says HELLO. */
+void skr_node_hear_address (void *context, const uint8_t device[32], const char *address);
+void skr_node_hear_greeting (void *context, skr_link_t *link,
+                             const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
+                             const skr_id_t *writer);
+void skr_node_keep_addresses (skr_node_t *self);
+void skr_node_write_book (skr_node_t *self);
+/* Begins as the configuration says. Published anew when their key may be another. */
+void skr_node_start_beacons (skr_node_t *self);
+void skr_node_stop_beacons (skr_node_t *self);
+void skr_node_publish_beacons (skr_node_t *self);
+
 /* node.c: the key of our own device; and is it this one? */
 const uint8_t *skr_node_device (const skr_node_t *self);
 bool skr_node_is_own (const skr_node_t *self, const uint8_t device[SKR_DEVICE_KEY_BYTES]);
