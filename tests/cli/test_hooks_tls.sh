@@ -35,9 +35,27 @@ until_true "by the studio's authority it comes" got_is farm "docs" "['sq020']"
 works "again" on anna hooks replay farm --since 1h
 until_true "what was refused comes too" got_is farm "sorted (set (docs))" "['sq010', 'sq020']"
 
+stop anna
+
+# ---- a machine that has no certificates at all
+
+sed -i '/^hooks-authority/d' "$work/anna/saker.conf"
+printf '#!/bin/sh\nmount -t tmpfs none /etc/ssl/certs && exec "$@"\n' >"$work/without-certificates"
+chmod +x "$work/without-certificates"
+if unshare -m "$work/without-certificates" true 2>/dev/null; then
+    launch anna unshare -m "$work/without-certificates" "$sakerd" --store "$work/anna" --listen tcp://127.0.0.1:0 --no-beacon
+    works "a subscription by https" on anna hooks add bare "$farm" --collection takes --attempts 1
+    until_true "somebody sends" has_owner anna bare
+    works "a change" on anna set takes/t010 '{"good": true}'
+    until_true "it is said what to install" eval 'on anna hooks dead bare | grep -q "install .*ca-certificates"'
+    works "it goes" on anna hooks remove bare
+    stop anna
+else
+    skip "nothing can be mounted here"
+fi
+
 # ---- a name that leads to an address that is not listed
 
-stop anna
 sed -i 's|^hooks-allow = .*|hooks-allow = 10.0.0.0/8|' "$work/anna/saker.conf"
 start anna
 count=$(got plain "len (g)")

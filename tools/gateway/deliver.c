@@ -196,6 +196,9 @@ static void judge (deliver_t *self, CURLcode code, deliver_outcome_t *outcome)
     if (*self->denied) {
         snprintf (outcome->why, sizeof outcome->why,
                   "its address %s is in no network of hooks-allow in saker.conf", self->denied);
+    } else if (code == CURLE_SSL_CACERT_BADFILE) {
+        snprintf (outcome->why, sizeof outcome->why,
+                  "this machine knows no certificates: install Debian's package ca-certificates");
     } else {
         snprintf (outcome->why, sizeof outcome->why, "%s", curl_easy_strerror (code));
     }
