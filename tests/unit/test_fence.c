@@ -24,12 +24,23 @@ static void tear_down (void)
     four_close (&four);
 }
 
-/* One operation under an id. */
+/* Where a disk is fast, several would be written within one millisecond: which of two peers wrote
+   later is told by their clocks alone. */
+static void wait_for_next_ms (const skr_replica_t *replica)
+{
+    const skr_world_t *world = replica->world;
+    uint64_t begun_ms = world->wall_ms (world->context);
+    while (world->wall_ms (world->context) == begun_ms) {
+    }
+}
+
+/* One operation under an id, later than those before. */
 static saker_err_t write_op (skr_replica_t *replica, skr_intent_kind_t kind, const char *document,
                              int64_t number, const char *id, saker_receipt_t *receipt)
 {
     skr_buf_t value = {0}, path = {0};
     saker_receipt_t mine;
+    wait_for_next_ms (replica);
     skr_cbor_put_int (&value, number);
     SKR_TRY (skr_path_from_pointer (&path, kind == SKR_INTENT_INCR ? "/count" : "/n"));
     bool whole = kind == SKR_INTENT_DELETE;
