@@ -14,7 +14,7 @@
 #define SKR_CBOR_MAJOR_UINT 0x00
 #define SKR_CBOR_MAJOR_BYTES 0x40
 #define SKR_CBOR_MAJOR_ARRAY 0x80
-#define SKR_CBOR_HEAD_BYTES_MAX 9
+#define SKR_CBOR_HEAD_BYTES_MAX ((size_t) 9)
 
 /* Writes the head of an item where there is room for it; where it ends. */
 uint8_t *skr_cbor_head_long (uint8_t *at, uint8_t major, uint64_t value);

@@ -170,8 +170,8 @@ saker_err_t skr_op_pred_get (const skr_op_t *op, skr_pred_t *pred)
 {
     skr_cbor_t cbor;
     skr_cbor_open (&cbor, op->pred_raw);
-    size_t count = skr_cbor_get_array (&cbor, SKR_OP_PRED_MAX);
-    for (size_t i = 0; i < count; i++) {
+    (void) skr_cbor_get_array (&cbor, SKR_OP_PRED_MAX);
+    for (size_t i = 0; i < op->pred_count; i++) {
         get_pred_entry (&cbor, &pred[i]);
     }
     return skr_wrap (skr_cbor_close (&cbor), "pred");
@@ -180,8 +180,12 @@ saker_err_t skr_op_pred_get (const skr_op_t *op, skr_pred_t *pred)
 saker_err_t skr_op_pred (const skr_op_t *op, skr_pred_t **pred, size_t *count)
 {
     *count = op->pred_count;
-    *pred = *count ? calloc (*count, sizeof **pred) : NULL;
-    if (*count && !*pred) {
+    *pred = NULL;
+    if (*count == 0) {
+        return SAKER_OK;
+    }
+    *pred = calloc (*count, sizeof **pred);
+    if (!*pred) {
         *count = 0;
         return skr_fail (SAKER_ENOMEM, "pred: out of memory");
     }

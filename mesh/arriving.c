@@ -120,7 +120,7 @@ void skr_node_called (skr_node_t *self, const skr_member_t *member, skr_span_t r
         skr_link_listens (&self->links, link);
         learn_addresses (link, said->addresses);
     } else if (self->router) {
-        skr_link_take_call (&self->links, link, routing, skr_node_now (self));
+        skr_link_take_call (&self->links, link, routing, said->instance.data, skr_node_now (self));
     }
     /* a greeting that is repeated, as each is every ten seconds, is no new subscriber */
     if (link->state != SKR_LINK_UP

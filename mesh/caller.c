@@ -85,7 +85,7 @@ bool skr_caller_take (skr_node_t *self, const skr_asker_t *asker, skr_span_t rou
     skr_link_t *link = asker->member ? skr_links_find (&self->links, asker->member->device) : NULL;
     if (!asker->member || (!frame && kind != SKR_WIRE_REPLY)) {
         if (link && link->calls && !link->caller_size) { /* it asks us over another connection */
-            skr_link_take_call (&self->links, link, routing, skr_node_now (self));
+            skr_link_take_call (&self->links, link, routing, NULL, skr_node_now (self));
         }
         return false;
     }

@@ -514,13 +514,34 @@ void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE
     memcpy (self->called[0], instance, SKR_WIRE_INSTANCE_BYTES);
 }
 
-void skr_link_take_call (skr_links_t *links, skr_link_t *self, skr_span_t routing, uint64_t mono_ms)
+static bool has_called (const skr_link_t *self, const uint8_t *instance)
 {
+    for (size_t i = 0; i < self->called_count; i++) {
+        if (memcmp (self->called[i], instance, SKR_WIRE_INSTANCE_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_anothers_turn (const skr_link_t *self, const uint8_t *instance, uint64_t mono_ms)
+{
+    return self->caller_size && instance && mono_ms - self->dialled_ms < SKR_LINK_CALL_MS
+           && memcmp (self->caller_instance, instance, SKR_WIRE_INSTANCE_BYTES) != 0
+           && has_called (self, self->caller_instance) && has_called (self, instance);
+}
+
+void skr_link_take_call (skr_links_t *links, skr_link_t *self, skr_span_t routing,
+                         const uint8_t *instance, uint64_t mono_ms)
+{
+    static const uint8_t unknown[SKR_WIRE_INSTANCE_BYTES];
     bool same = self->calls && skr_span_equal (routing, skr_span (self->caller, self->caller_size));
-    if (same || !routing.size || routing.size > sizeof self->caller) {
+    if (same || !routing.size || routing.size > sizeof self->caller
+        || is_anothers_turn (self, instance, mono_ms)) {
         return;
     }
     hang_up (links, self);
+    memcpy (self->caller_instance, instance ? instance : unknown, sizeof self->caller_instance);
     self->forgotten &= self->calls;
     self->calls = true;
     self->addresses_count = self->next_address = 0;

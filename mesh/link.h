@@ -18,6 +18,7 @@
 #define SKR_LINK_ADDRESSES_MAX 8
 #define SKR_LINK_INSTANCES 4
 #define SKR_LINK_AGAIN_MS 20000 /* two of one device call in turns, more often than this */
+#define SKR_LINK_CALL_MS 5000   /* of these, each is asked so long before the other is again */
 #define SKR_LINK_ROUTING_MAX 16 /* zmq's own ids have 5 bytes; nobody sets one */
 #define SKR_LINK_DIAL_MS 3000   /* no greeting for so long: try the next address */
 
@@ -65,6 +66,7 @@ typedef struct skr_link_t {
     bool forgotten;     /* and the address that it had is not in the store any more */
     size_t caller_size; /* of the routing id of its call; 0: there is none now */
     uint8_t caller[SKR_LINK_ROUTING_MAX];
+    uint8_t caller_instance[SKR_WIRE_INSTANCE_BYTES]; /* that made it; zeros: not known */
 } skr_link_t;
 
 #define SKR_LINK_SEEDS_MAX 64
@@ -114,9 +116,11 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms);
 void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
                       uint64_t mono_ms);
 /* It said HELLO, and that it does not listen: it is reached through that connection, by this
-   routing id. */
+   routing id; `instance` NULL: of a process that is not known. Not where another process of that
+   device has called, too, and has not had its time: two that call in turns would take the link from
+   each other before either was asked for anything. */
 void skr_link_take_call (skr_links_t *links, skr_link_t *self, skr_span_t routing,
-                         uint64_t mono_ms);
+                         const uint8_t *instance, uint64_t mono_ms);
 /* It said HELLO, and that it listens. */
 void skr_link_listens (skr_links_t *links, skr_link_t *self);
 /* Something that it publishes came. */
