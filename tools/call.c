@@ -65,9 +65,9 @@ const option_t *call_find_option (const option_t *options, const char *name, siz
 
 const command_t *call_find_command (const command_t *const commands[], const char *name)
 {
-    for (; *commands; commands++) {
-        if (strcmp ((*commands)->name, name) == 0) {
-            return *commands;
+    for (size_t i = 0; commands[i]; i++) {
+        if (strcmp (commands[i]->name, name) == 0) {
+            return commands[i];
         }
     }
     return NULL;

@@ -64,9 +64,9 @@ static saker_err_t run_command (call_t *call, const command_t *command, int argc
 
 static saker_err_t fail_command (call_t *call, const char *name)
 {
-    const char *names[128];
+    const char *names[sizeof commands / sizeof *commands];
     size_t count = 0;
-    while (commands[count] && count < sizeof names / sizeof *names) {
+    while (commands[count]) {
         names[count] = commands[count]->name;
         count++;
     }
