@@ -219,7 +219,7 @@ static bool got_farther (const skr_replica_t *self, const skr_subscription_t *ow
 /* Another process of this device has its say where its writer is the present one. */
 static bool is_present (const skr_replica_t *self)
 {
-    skr_id_t present;
+    skr_id_t present = {{0}};
     (void) skr_roster_present (self->roster, own_device (self), &present);
     return skr_id_equal (&present, &self->writer);
 }

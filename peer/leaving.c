@@ -12,7 +12,7 @@ void skr_roster_note_subscriptions (skr_roster_t *self)
     for (size_t i = 0; i < self->subscriptions_count; i++) {
         const skr_subscribe_statement_t *stated = &self->subscriptions[i];
         skr_person_t *person = skr_roster_person (self, stated->device);
-        skr_id_t present;
+        skr_id_t present = {{0}};
         if (!person) {
             continue;
         }

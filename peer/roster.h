@@ -208,8 +208,9 @@ bool skr_roster_has_returned (const skr_roster_t *self, const uint8_t device[32]
    restored or cloned, so what the other store of it has, and will say, nobody knows. The device
    itself closes its earlier writers (succession.h), or a fence all of them. */
 const skr_member_t *skr_roster_doubled (const skr_roster_t *self, const skr_id_t *collection);
-/* How many writers of a device nothing closed, so that it may go on as them; and the latest. More
-   than one: it was restored or cloned, and has not closed the others yet. */
+/* How many writers of a device nothing closed, so that it may go on as them; and the latest, which
+   is left alone where the device has none yet. More than one: it was restored or cloned, and has
+   not closed the others yet. */
 size_t skr_roster_present (const skr_roster_t *self, const uint8_t device[32], skr_id_t *writer);
 /* Was a writer closed when its device was revoked, and the device, a member again, is taken to go
    on as another of its writers? So nothing that its store tells counts. */
