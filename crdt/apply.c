@@ -212,9 +212,10 @@ static saker_err_t collect_victim (const skr_entry_t *entry, void *argument)
 }
 
 static saker_err_t collect_victims (const skr_applier_t *self, const skr_op_t *op,
-                                    const skr_id_t *writers, size_t writers_count, skr_room_t *room)
+                                    const skr_id_t *writers, size_t writers_count)
 {
     bounds_t bounds;
+    skr_room_t *room = self->room;
     saker_err_t error = resolve_pred (op, writers, writers_count, &bounds);
     room->ended.count = 0;
     skr_buf_clear (&room->ended.entries);
@@ -297,10 +298,11 @@ static skr_span_t entry_value (const skr_op_t *op)
     return in_address ? skr_span (encoded_null, sizeof encoded_null) : op->argument;
 }
 
-/* The entry that an operation adds; its address is in the buf. */
+/* The entry that an operation adds; its address is in the room. */
 static saker_err_t make_own (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
-                             skr_buf_t *address, skr_entry_t *entry)
+                             skr_entry_t *entry)
 {
+    skr_buf_t *address = &self->room->address;
     skr_span_t member = op->kind == SKR_OP_ADD ? op->argument : skr_span (NULL, 0);
     skr_buf_clear (address);
     skr_address_put (address, op->path, skr_op_cell (op->kind), member);
@@ -370,22 +372,22 @@ static saker_err_t end_and_put (const skr_applier_t *self, const skr_op_t *op,
 }
 
 static saker_err_t replace (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
-                            const skr_ended_t *ended, skr_buf_t *address)
+                            const skr_ended_t *ended)
 {
     skr_entry_t entry;
     SKR_TRY (keep_undo (self, ended));
     if (!adds_entry (op->kind)) {
         return end_entries (self, op, ended);
     }
-    SKR_TRY (make_own (self, op, index, address, &entry));
+    SKR_TRY (make_own (self, op, index, &entry));
     return end_and_put (self, op, ended, &entry);
 }
 
 static saker_err_t apply_ended (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
-                                const skr_ended_t *ended, skr_buf_t *address)
+                                const skr_ended_t *ended)
 {
     size_t undo_size = self->undo ? self->undo->size : 0;
-    saker_err_t error = replace (self, op, index, ended, address);
+    saker_err_t error = replace (self, op, index, ended);
     if (error != SAKER_OK && self->undo) {
         self->undo->size = undo_size; /* the undo of whole operations only */
     }
@@ -395,20 +397,8 @@ static saker_err_t apply_ended (const skr_applier_t *self, const skr_op_t *op, u
 saker_err_t skr_apply_made (const skr_applier_t *self, const skr_op_t *op, uint32_t index,
                             const skr_ended_t *ended)
 {
-    skr_buf_t own = {0}, *address = self->room ? &self->room->address : &own;
-    saker_err_t error = is_carried (self, op) ? apply_ended (self, op, index, ended, address)
-                                              : keep_undo (self, &nothing_ended);
-    if (address == &own) {
-        skr_buf_free (&own);
-    }
-    return error;
-}
-
-static saker_err_t apply_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
-                             size_t writers_count, uint32_t index, skr_room_t *room)
-{
-    SKR_TRY (collect_victims (self, op, writers, writers_count, room));
-    return apply_ended (self, op, index, &room->ended, &room->address);
+    return is_carried (self, op) ? apply_ended (self, op, index, ended)
+                                 : keep_undo (self, &nothing_ended);
 }
 
 saker_err_t skr_apply_op (const skr_applier_t *self, const skr_op_t *op, const skr_id_t *writers,
@@ -417,13 +407,8 @@ saker_err_t skr_apply_op (const skr_applier_t *self, const skr_op_t *op, const s
     if (!is_carried (self, op)) {
         return skip_op (self, op, writers, writers_count);
     }
-    if (self->room) {
-        return apply_op (self, op, writers, writers_count, index, self->room);
-    }
-    skr_room_t own = {.address = {0}};
-    saker_err_t error = apply_op (self, op, writers, writers_count, index, &own);
-    skr_room_free (&own);
-    return error;
+    SKR_TRY (collect_victims (self, op, writers, writers_count));
+    return apply_ended (self, op, index, &self->room->ended);
 }
 
 void skr_room_free (skr_room_t *self)
@@ -452,12 +437,9 @@ static saker_err_t undo_op (const skr_applier_t *self, const skr_op_t *op, uint3
         return SAKER_OK;
     }
     if (adds_entry (op->kind)) {
-        skr_buf_t address = {0};
         skr_entry_t entry;
-        saker_err_t error = make_own (self, op, index, &address, &entry);
-        error = error == SAKER_OK ? remove_cell (self, op->document, &entry) : error;
-        skr_buf_free (&address);
-        SKR_TRY (error);
+        SKR_TRY (make_own (self, op, index, &entry));
+        SKR_TRY (remove_cell (self, op->document, &entry));
     }
     skr_cbor_open (&cbor, ended);
     size_t count = skr_cbor_get_array (&cbor, ended.size);
@@ -551,7 +533,7 @@ static size_t place_of (const skr_scope_t *seen, const skr_id_t *writer)
 static saker_err_t see_entry (const skr_entry_t *entry, void *argument)
 {
     skr_scope_t *seen = argument;
-    SKR_TRY (put_entry (&seen->ended, entry));
+    SKR_TRY (put_entry (&seen->room.ended, entry));
     size_t at = place_of (seen, &entry->dot.writer);
     if (at < seen->count && skr_id_equal (&seen->dots[at].writer, &entry->dot.writer)) {
         if (skr_dot_compare (&seen->dots[at], &entry->dot) < 0) {
@@ -570,15 +552,15 @@ saker_err_t skr_apply_seen (const skr_cells_t *cells, skr_op_kind_t kind, skr_sp
                             skr_span_t path, skr_span_t argument, skr_scope_t *seen)
 {
     skr_op_t op = {.kind = kind, .document = document, .path = path, .argument = argument};
-    seen->count = seen->ended.count = 0;
-    skr_buf_clear (&seen->ended.entries);
-    return scan_scope (&(look_t){cells, document, &seen->address, NULL, 0, see_entry, seen}, &op);
+    seen->count = seen->room.ended.count = 0;
+    skr_buf_clear (&seen->room.ended.entries);
+    return scan_scope (&(look_t){cells, document, &seen->room.address, NULL, 0, see_entry, seen},
+                       &op);
 }
 
 void skr_scope_free (skr_scope_t *self)
 {
     free (self->dots);
-    skr_buf_free (&self->ended.entries);
-    skr_buf_free (&self->address);
+    skr_room_free (&self->room);
     memset (self, 0, sizeof *self);
 }

@@ -16,8 +16,7 @@ typedef struct skr_applier_t {
     uint64_t hlc;
     skr_fingerprint_t *fingerprint; /* NULL: the cells keep it */
     skr_buf_t *undo; /* receives what was displaced, to be kept in the log; NULL: not wanted */
-    /* Memory for one operation after the other; NULL: each takes its own. */
-    struct skr_room_t *room;
+    struct skr_room_t *room; /* memory for one operation after the other */
     /* Which documents have cells here; NULL: all. What an operation does to others is left out. */
     bool (*carries) (const void *part, skr_span_t document);
     const void *part;
@@ -32,7 +31,7 @@ typedef struct skr_ended_t {
     size_t address_at;
 } skr_ended_t;
 
-/* Starts as all zeros. */
+/* Starts as all zeros; wiped when it is freed. */
 typedef struct skr_room_t {
     skr_ended_t ended;
     skr_buf_t address;
@@ -64,8 +63,7 @@ saker_err_t skr_apply_ended (skr_span_t undo, size_t ops_count, skr_ended_fn *vi
 typedef struct skr_scope_t {
     skr_dot_t *dots;
     size_t count, capacity;
-    skr_ended_t ended;
-    skr_buf_t address;
+    skr_room_t room;
 } skr_scope_t;
 
 saker_err_t skr_apply_seen (const skr_cells_t *cells, skr_op_kind_t kind, skr_span_t document,

@@ -45,8 +45,7 @@ static saker_err_t fence (skr_node_t *self, const skr_member_t *member)
     const skr_roster_t *roster = skr_replica_roster (self->replica);
     skr_neighbours_t neighbours;
     skr_neighbours_of (self, &neighbours);
-    bool returned =
-        skr_roster_has_returned (roster, skr_device_key (skr_replica_device (self->replica)), NULL);
+    bool returned = skr_roster_has_returned (roster, skr_node_device (self), NULL);
     if (skr_ahead (self->replica, &neighbours, returned ? NULL : member)) {
         return SAKER_OK; /* the next time */
     }

@@ -493,14 +493,21 @@ void skr_link_turn (skr_links_t *links, skr_link_t *self, uint64_t mono_ms)
     }
 }
 
-void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
-                      uint64_t mono_ms)
+/* Of a process among those that called; called_count: it did not. */
+static size_t place_of (const skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES])
 {
     size_t at = 0;
     while (at < self->called_count
            && memcmp (self->called[at], instance, SKR_WIRE_INSTANCE_BYTES) != 0) {
         at++;
     }
+    return at;
+}
+
+void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE_BYTES],
+                      uint64_t mono_ms)
+{
+    size_t at = place_of (self, instance);
     if (at == self->called_count) {
         self->restarted |= self->called_count > 0;
         at -= at == SKR_LINK_INSTANCES;
@@ -516,12 +523,7 @@ void skr_link_called (skr_link_t *self, const uint8_t instance[SKR_WIRE_INSTANCE
 
 static bool has_called (const skr_link_t *self, const uint8_t *instance)
 {
-    for (size_t i = 0; i < self->called_count; i++) {
-        if (memcmp (self->called[i], instance, SKR_WIRE_INSTANCE_BYTES) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return place_of (self, instance) < self->called_count;
 }
 
 static bool is_anothers_turn (const skr_link_t *self, const uint8_t *instance, uint64_t mono_ms)

@@ -59,7 +59,7 @@ static size_t hears_ourselves (const skr_node_t *self, const uint8_t **devices, 
 /* The member that a beat names by this. */
 static const uint8_t *device_of (const skr_node_t *self, uint32_t id)
 {
-    const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
+    const uint8_t *own = skr_node_device (self);
     if (skr_wire_short (own) == id) {
         return own;
     }
@@ -192,7 +192,7 @@ static void add_sessions (const skr_node_t *self, skr_session_stats_t *sum)
 static size_t count_links (const skr_node_t *self, skr_link_state_t state)
 {
     size_t count = 0;
-    const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
+    const uint8_t *own = skr_node_device (self);
     bool away = state == SKR_LINK_SILENT || state == SKR_LINK_LEFT;
     for (size_t i = 0; i < self->links.count; i++) {
         const skr_link_t *link = self->links.links[i];

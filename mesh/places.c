@@ -116,7 +116,7 @@ void skr_node_write_book (skr_node_t *self)
     skr_buf_t pairs = {0};
     skr_buf_t book = {0};
     size_t count = 0;
-    const uint8_t *own = skr_device_key (skr_replica_device (self->replica));
+    const uint8_t *own = skr_node_device (self);
     for (size_t i = 0; i < self->book.own_count && count < SKR_WIRE_ADDRESSES_MAX; i++, count++) {
         put_address (&pairs, own, self->book.own[i]);
     }
@@ -154,7 +154,7 @@ void skr_node_publish_beacons (skr_node_t *self)
         return; /* who does not listen has nothing to tell: it only hears others */
     }
     skr_beacon_make (bytes, self->port, self->links.own.instance, self->beacon_key,
-                     skr_device_key (skr_replica_device (self->replica)));
+                     skr_node_device (self));
     for (size_t i = 0; i < self->beacons_count; i++) {
         skr_beacon_publish (self->beacons[i], skr_span (bytes, sizeof bytes));
         skr_poller_look (&self->poller, self->beacons[i]);

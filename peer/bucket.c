@@ -12,9 +12,12 @@ static int compare_numbers (uint64_t one, uint64_t other)
 int skr_item_compare (const skr_item_t *one, const skr_item_t *other)
 {
     int order = skr_span_compare (one->address, other->address);
-    if (order == 0) {
-        order = compare_numbers (one->writer, other->writer);
-    }
+    return order ? order : skr_item_compare_dots (one, other);
+}
+
+int skr_item_compare_dots (const skr_item_t *one, const skr_item_t *other)
+{
+    int order = compare_numbers (one->writer, other->writer);
     if (order == 0) {
         order = compare_numbers (one->seq, other->seq);
     }

@@ -31,6 +31,8 @@ typedef struct skr_item_t {
 #define SKR_ITEM_DOT_BYTES 16
 
 int skr_item_compare (const skr_item_t *one, const skr_item_t *other);
+/* The same of two at one address. */
+int skr_item_compare_dots (const skr_item_t *one, const skr_item_t *other);
 /* Replaces `key` by bytes that sort as the item does: address, writer u32, seq u64, index u32.
    (No address is a prefix of another, so this is the same order.) */
 void skr_item_key (skr_buf_t *key, const skr_item_t *item);

@@ -193,8 +193,9 @@ saker_err_t skr_making_add_seeing (skr_making_t *making, skr_op_kind_t kind,
     SKR_TRY (
         skr_apply_seen (making->cells, kind, intent->document, intent->path, intent->value, seen));
     *ended = seen->count > 0;
-    return *ended || !needed ? add (making, kind, intent, seen->dots, seen->count, &seen->ended)
-                             : SAKER_OK;
+    return *ended || !needed
+               ? add (making, kind, intent, seen->dots, seen->count, &seen->room.ended)
+               : SAKER_OK;
 }
 
 /* ---- building the change */

@@ -30,18 +30,15 @@ typedef struct searched_t {
     int order;
 } searched_t;
 
-static int compare_slot (const skr_page_t *page, const skr_slot_t *slot, const skr_item_t *item,
-                         searched_t *searched)
+static int compare_at (const skr_page_t *page, size_t at, const skr_item_t *item,
+                       searched_t *searched)
 {
-    if (slot->address != searched->address) {
-        searched->address = slot->address;
-        searched->order = skr_span_compare (skr_page_address (page, (size_t) (slot - page->slots)),
-                                            item->address);
+    const skr_item_t found = skr_page_item (page, at);
+    if (page->slots[at].address != searched->address) {
+        searched->address = page->slots[at].address;
+        searched->order = skr_span_compare (found.address, item->address);
     }
-    return searched->order                ? searched->order
-           : slot->writer != item->writer ? (slot->writer > item->writer ? 1 : -1)
-           : slot->seq != item->seq       ? (slot->seq > item->seq ? 1 : -1)
-                                    : (slot->index > item->index) - (slot->index < item->index);
+    return searched->order ? searched->order : skr_item_compare_dots (&found, item);
 }
 
 size_t skr_page_place (const skr_page_t *page, const skr_item_t *item)
@@ -50,7 +47,7 @@ size_t skr_page_place (const skr_page_t *page, const skr_item_t *item)
     size_t low = 0, high = page->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare_slot (page, &page->slots[middle], item, &searched) < 0) {
+        if (compare_at (page, middle, item, &searched) < 0) {
             low = middle + 1;
         } else {
             high = middle;

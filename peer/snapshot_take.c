@@ -611,6 +611,7 @@ static saker_err_t apply_content (taking_t *taking, const skr_change_t *change)
         .seq = change->seq,
         .hlc = change->hlc,
         .undo = &taking->undo,
+        .room = &replica->room,
         .carries = skr_part_holds,
         .part = &taking->part,
     };

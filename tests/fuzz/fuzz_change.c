@@ -34,6 +34,7 @@ static void apply_and_undo (skr_span_t bytes)
     skr_fingerprint_t fingerprint = {0};
     skr_content_t content = {0};
     skr_buf_t undo = {0};
+    static skr_room_t room;
     if (skr_content_parse (&content, bytes) != SAKER_OK) {
         skr_content_free (&content);
         return;
@@ -46,7 +47,8 @@ static void apply_and_undo (skr_span_t bytes)
                              .seq = 1,
                              .hlc = 7,
                              .fingerprint = &fingerprint,
-                             .undo = &undo};
+                             .undo = &undo,
+                             .room = &room};
     if (skr_apply_content (&applier, &content) == SAKER_OK) {
         skr_fingerprint_t sum = memory_cells_fingerprint (&cells, &collection);
         FUZZ_CHECK (skr_fingerprint_equal (&sum, &fingerprint));

@@ -45,13 +45,15 @@ static void writers_table (skr_id_t writers[MEMORY_WRITERS])
 static skr_applier_t applier (memory_replica_t *self, const skr_id_t *writer, uint64_t seq,
                               uint64_t hlc, skr_buf_t *undo)
 {
+    static skr_room_t room;
     return (skr_applier_t){.cells = &self->cells.cells,
                            .collection = self->collection,
                            .writer = *writer,
                            .seq = seq,
                            .hlc = hlc,
                            .fingerprint = &self->fingerprint,
-                           .undo = undo};
+                           .undo = undo,
+                           .room = &room};
 }
 
 /* ---- writing ---- */

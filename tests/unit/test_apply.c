@@ -205,13 +205,15 @@ static void bounds_are_by_writer_and_dot (void)
 static skr_applier_t applier_of (memory_cells_t *cells, skr_fingerprint_t *sum, unsigned writer,
                                  uint64_t seq, skr_buf_t *undo)
 {
+    static skr_room_t room;
     return (skr_applier_t){.cells = &cells->cells,
                            .collection = memory_writer (7),
                            .writer = memory_writer (writer),
                            .seq = seq,
                            .hlc = 5,
                            .fingerprint = sum,
-                           .undo = undo};
+                           .undo = undo,
+                           .room = &room};
 }
 
 static skr_op_t read_op (skr_buf_t *buf, skr_op_kind_t kind, const skr_pred_t *pred, size_t count)
@@ -350,7 +352,7 @@ static void seen_is_the_highest_dot_of_each_writer (void)
     skr_scope_t seen = {0};
     memory_cells_init (&cells);
     CHECK_OK (skr_apply_seen (&cells.cells, SKR_OP_SET, skr_span_text ("doc"), none, none, &seen));
-    CHECK (seen.count == 0 && seen.ended.count == 0);
+    CHECK (seen.count == 0 && seen.room.ended.count == 0);
     for (unsigned i = 0; i < 12; i++) {
         skr_applier_t by = applier_of (&cells, &sum, (i * 5) % 4, 1 + i / 4, NULL);
         skr_op_t op = read_op (&buf, SKR_OP_INCR, NULL, 0);
@@ -359,7 +361,7 @@ static void seen_is_the_highest_dot_of_each_writer (void)
     CHECK_OK (
         skr_apply_seen (&cells.cells, SKR_OP_DELETE, skr_span_text ("doc"), none, none, &seen));
     CHECK_INT (seen.count, 4);
-    CHECK_INT (seen.ended.count, 12);
+    CHECK_INT (seen.room.ended.count, 12);
     for (unsigned i = 0; i < 4; i++) {
         skr_id_t writer = memory_writer (i);
         CHECK (skr_id_equal (&seen.dots[i].writer, &writer));
@@ -367,7 +369,7 @@ static void seen_is_the_highest_dot_of_each_writer (void)
     }
     CHECK_OK (skr_apply_seen (&cells.cells, SKR_OP_ADD, skr_span_text ("doc"), none,
                               skr_span ("\x01", 1), &seen));
-    CHECK (seen.count == 0 && seen.ended.count == 0);
+    CHECK (seen.count == 0 && seen.room.ended.count == 0);
     skr_scope_free (&seen);
     memory_cells_free (&cells);
     skr_buf_free (&buf);
@@ -407,7 +409,7 @@ static void made_is_as_read (void)
         }
         skr_op_t op = read_op (&buf, SKR_OP_SET, pred, seen.count);
         skr_applier_t by = applier_of (&one, &sum_one, 3, round + 1, &undo_one);
-        CHECK_OK (skr_apply_made (&by, &op, 0, &seen.ended));
+        CHECK_OK (skr_apply_made (&by, &op, 0, &seen.room.ended));
         by = applier_of (&other, &sum_other, 3, round + 1, &undo_other);
         CHECK_OK (skr_apply_op (&by, &op, writers, 4, 0));
         CHECK (skr_fingerprint_equal (&sum_one, &sum_other));

@@ -179,12 +179,14 @@ static saker_err_t replay_entry (skr_replica_t *replica, memory_cells_t *cells, 
         return SAKER_OK;
     }
     SKR_TRY (skr_replica_content (replica, &change, &clear, &content));
+    static skr_room_t room;
     skr_applier_t applier = {.cells = &cells->cells,
                              .collection = change.collection,
                              .writer = change.writer,
                              .seq = change.seq,
                              .hlc = change.hlc,
-                             .fingerprint = &fingerprint};
+                             .fingerprint = &fingerprint,
+                             .room = &room};
     error = skr_apply_content (&applier, &content);
     skr_content_free (&content);
     skr_buf_free (&clear);
